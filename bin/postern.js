@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+// The command's entry: refuses a Node that is too old in one line, then runs the sources (a checkout) or the build (a package).
+import { existsSync } from 'node:fs';
+
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 22 || (major === 22 && minor < 18)) {
+  process.stderr.write(
+    `postern: Node ${process.versions.node} is too old (${process.execPath}): install Node 22.18 or newer, or run "npm ci" in a checkout, which brings its own\n`,
+  );
+  process.exit(1);
+}
+const sources = new URL('../src/cli/main.ts', import.meta.url);
+await import(existsSync(sources) ? sources.href : new URL('../dist/cli/main.js', import.meta.url).href);

@@ -1,0 +1,34 @@
+// Time as a parameter: the one place that reads the system's clocks, so that tests can bring their own.
+
+/** A timer that was started; `cancel()` is repeatable. */
+export interface Timer {
+  cancel(): void;
+}
+
+/** Where time comes from. */
+export interface Clock {
+  /** Monotonic milliseconds, with a fraction; the origin is arbitrary. Never goes back. */
+  now(): number;
+  /** Milliseconds since 1970, for logs and status pages only. */
+  wall(): number;
+  /** Calls `run` once after `delayMs`. The timer does not keep the process alive. */
+  after(delayMs: number, run: () => void): Timer;
+  /** Calls `run` every `periodMs` until cancelled. The timer does not keep the process alive. */
+  every(periodMs: number, run: () => void): Timer;
+}
+
+/** The system's clock. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs);
+    timer.unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+  every(periodMs, run) {
+    const timer = setInterval(run, periodMs);
+    timer.unref();
+    return { cancel: () => clearInterval(timer) };
+  },
+};

@@ -1,0 +1,92 @@
+// Every error that Postern answers or throws: one table of public codes, and the class that carries one.
+
+/** What a code means to a client and to a retry. */
+interface ErrorKind {
+  /** The HTTP status a client gets. */
+  readonly status: number;
+  /** Whether the same request may be sent again by the client later without harm: a Retry-After goes with it. */
+  readonly retryable: boolean;
+  /** One sentence for the client: no path, no environment, no stack. */
+  readonly public: string;
+}
+
+const kind = (status: number, retryable: boolean, sentence: string): ErrorKind => ({
+  status,
+  retryable,
+  public: sentence,
+});
+
+/** Code -> HTTP status, whether trying again makes sense, and what a client is told. Documented in `docs/errors.md`. */
+export const errorTable = {
+  // the request
+  BAD_REQUEST: kind(400, false, 'The request could not be understood.'),
+  BODY_INCOMPLETE: kind(400, false, 'The request body ended early.'),
+  FORBIDDEN: kind(403, false, 'Access to this address is not allowed.'),
+  NOT_FOUND: kind(404, false, 'There is nothing at this address.'),
+  METHOD_NOT_ALLOWED: kind(405, false, 'This method is not allowed here.'),
+  REQUEST_TIMEOUT: kind(408, true, 'The request took too long to arrive.'),
+  BODY_TOO_LARGE: kind(413, false, 'The request body is larger than this server accepts.'),
+  URI_TOO_LONG: kind(414, false, 'The address is too long.'),
+  HEADERS_TOO_LARGE: kind(431, false, 'The request headers are larger than this server accepts.'),
+  // us
+  INTERNAL: kind(500, false, 'Something went wrong in the server.'),
+  PROGRAM_NOT_STARTED: kind(500, false, 'The program for this address could not be started.'),
+  METHOD_UNKNOWN: kind(501, false, 'This method is not implemented.'),
+  SPOOL_FULL: kind(507, true, 'The server has no room for the request body.'),
+  LOCAL_REDIRECT_LOOP: kind(502, false, 'The program redirected inside the server too many times.'),
+  // the pool
+  QUEUE_FULL: kind(503, true, 'The server is busy.'),
+  QUEUE_TIMEOUT: kind(503, true, 'The server is busy.'),
+  POOL_RESTING: kind(503, true, 'The program for this address is being restarted.'),
+  POOL_CLOSING: kind(503, true, 'The server is restarting.'),
+  // the program's answer
+  ANSWER_INVALID: kind(502, false, 'The program gave an answer that is not valid.'),
+  ANSWER_TRUNCATED: kind(502, false, 'The program ended before its answer was complete.'),
+  ANSWER_TIMEOUT: kind(504, false, 'The program took too long to answer.'),
+  PROTOCOL_ERROR: kind(502, false, 'The program did not keep to its protocol.'),
+  CONNECT_FAILED: kind(502, true, 'The program could not be reached.'),
+  CONNECTION_LOST: kind(502, false, 'The program ended before its answer was complete.'),
+  OVERLOADED: kind(503, true, 'The program is busy.'),
+  CANT_MULTIPLEX: kind(502, false, 'The program refused the request.'),
+  UNKNOWN_ROLE: kind(502, false, 'The program refused the request.'),
+  PARAMS_TOO_LARGE: kind(431, false, 'The request headers are larger than the program accepts.'),
+  // not answered to anyone
+  ABORTED: kind(499, false, 'The client closed the connection.'),
+  CONFIG_INVALID: kind(500, false, 'The configuration is not valid.'),
+  ADDRESS_IN_USE: kind(500, false, 'The address is already in use.'),
+  LAUNCH_FAILED: kind(503, true, 'The program for this address could not be started.'),
+} as const satisfies Record<string, ErrorKind>;
+
+/** A public error code. */
+export type ErrorCode = keyof typeof errorTable;
+
+/** An error with a public code. `message` is for operators (what happened, with values, then what to do), never for clients. */
+export class PosternError extends Error {
+  override readonly name = 'PosternError';
+  readonly code: ErrorCode;
+  /** Values that go to the log. */
+  readonly fields: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; fields?: Record<string, unknown> } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.fields = options.fields ?? {};
+  }
+
+  /** The HTTP status of this error's code. */
+  get status(): number {
+    return errorTable[this.code].status;
+  }
+
+  /** Whether a client may try again. */
+  get retryable(): boolean {
+    return errorTable[this.code].retryable;
+  }
+}
+
+/** What was thrown, as a PosternError: itself, or an INTERNAL one with it as its cause. */
+export function toPosternError(thrown: unknown): PosternError {
+  if (thrown instanceof PosternError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new PosternError('INTERNAL', message, { cause: thrown });
+}

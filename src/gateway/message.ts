@@ -1,0 +1,61 @@
+// The contract between the fronts and the gateway: an HTTP request as any front gives it, and the sink that takes the answer.
+
+import type { Readable } from 'node:stream';
+import type { PosternError } from '../errors.ts';
+
+/** Where a connection came from and arrived. An address is text without a port; for Unix sockets it is empty and the port 0. */
+export interface Peer {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  /** Whether the connection is encrypted. */
+  readonly secure: boolean;
+}
+
+/** An HTTP request, framed and syntax-checked by a front, otherwise as it came. Byte strings throughout. */
+export interface HttpRequest {
+  readonly method: string;
+  /** The request target in origin form ("/a?b") or "*"; a front turns absolute form into Host and origin form. */
+  readonly target: string;
+  /** "1.0", "1.1" or "2.0". */
+  readonly version: string;
+  /** Name, value, name, value, in their order, names as they came. On HTTP/2 `:authority` is given as Host. */
+  readonly headers: readonly string[];
+  readonly peer: Peer;
+  /** null: no body by its framing. Errors (a cut upload, a bad chunk) come as the stream's error. */
+  readonly body: Readable | null;
+  /** From Content-Length; null for none or chunked. */
+  readonly contentLength: number | null;
+}
+
+/**
+ * Takes the answer of one request, in this order: `head` (again for each 1xx), any number of `write`, then once `end` or `abort`.
+ * Framing is the front's: it sets Content-Length when `end` comes before anything was passed on, else chunks (or closes, on 1.0).
+ * It drops the body for HEAD, 204 and 304.
+ */
+export interface HttpAnswer {
+  /**
+   * @param status 100 to 599
+   * @param headers name, value, name, value; hop-by-hop fields were taken out. A Content-Length among them is
+   * checked: a longer body is cut there and the connection closed, a shorter one is aborted.
+   */
+  head(status: number, headers: readonly string[]): void;
+  /** Bytes of the body; lent: the front copies what it keeps after it returns. False: stop until `onDrain` is called. */
+  write(chunk: Uint8Array): boolean;
+  /** Nothing more is at hand now: pass on what was gathered. */
+  flush(): void;
+  /** A complete answer. */
+  end(): void;
+  /** The answer cannot be completed: close so that the client notices (no last chunk; RST_STREAM). */
+  abort(error: PosternError): void;
+  /** Called by the front when writing may go on. Set by the gateway. */
+  onDrain: (() => void) | null;
+  /** Called by the front, once, when the client went away before `end`. Set by the gateway. */
+  onGone: (() => void) | null;
+  /** Whether head() was given a final status already. */
+  readonly headSent: boolean;
+}
+
+/** What a front calls for each request: the gateway, or a test's stand-in for it. Never throws. */
+export type HttpHandler = (request: HttpRequest, answer: HttpAnswer) => void;

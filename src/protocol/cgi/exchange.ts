@@ -1,0 +1,88 @@
+// The contract between those who have a CGI request and those who run one: what goes in, and the sink that takes what comes out. Pure.
+//
+// Text here is a byte string: each character is one byte (latin1), as it stood on the wire, so that
+// its length is its length in bytes and nothing is decoded twice. Only `php/`, `gateway/script` and logs turn it into text.
+
+import type { Readable } from 'node:stream';
+import type { PosternError } from '../../errors.ts';
+
+/** FastCGI's roles; plain CGI knows only the responder. */
+export type Role = 'responder' | 'authorizer' | 'filter';
+
+/** CGI variables by name (RFC 3875, section 4.1). Names and values are byte strings. Has no prototype, or plain keys only. */
+export type Environment = Record<string, string>;
+
+/** A request body that is ready to be sent. */
+export interface RequestBody {
+  /** Exact length in bytes, or null where it is not known (a streamed upload; PHP cannot take one). */
+  readonly length: number | null;
+  /** The whole body where it is in memory; then it can be sent again. */
+  readonly bytes: Uint8Array | null;
+  /** A new stream over the body. May be called again only when `replayable`. */
+  stream(): Readable;
+  /** Whether `stream()` gives the same bytes a second time (memory or spool file), so that a retry is possible. */
+  readonly replayable: boolean;
+}
+
+/** One request, as every backend takes it. */
+export interface CgiRequest {
+  readonly role: Role;
+  readonly environment: Environment;
+  /** null: no body (STDIN is empty). */
+  readonly body: RequestBody | null;
+  /** A filter's data stream; null in other roles. */
+  readonly data: RequestBody | null;
+  /** The method as it came, for logs, the scoreboard and the retry rule. */
+  readonly method: string;
+  /** The request target as it came, for logs and the scoreboard. */
+  readonly url: string;
+  /** Whether sending it twice does no harm (RFC 9110, 9.2.2). */
+  readonly idempotent: boolean;
+}
+
+/** The head of a CGI answer (RFC 3875, section 6.3), checked: names are tokens, values hold no control bytes. */
+export interface CgiHead {
+  /** 103, or 200 to 599. */
+  readonly status: number;
+  /** Reason phrase, empty where the program gave none. */
+  readonly reason: string;
+  /** Name, value, name, value; without Status. Byte strings. */
+  readonly headers: readonly string[];
+}
+
+/**
+ * Takes one answer, in this order: `head` (again for each 1xx before it), any number of `write`, then once `end` or `fail`.
+ * After `fail`, or after `Exchange.abort()`, nothing more is called. `stderr` may be called at any time before the end.
+ */
+export interface CgiSink {
+  head(head: CgiHead): void;
+  /**
+   * Takes bytes of the body. The bytes are only lent: the sink copies what it keeps after it returns.
+   * @returns false when no more should be sent until the sink's owner calls `Exchange.resume()`.
+   */
+  write(chunk: Uint8Array): boolean;
+  /** What was written so far came together and nothing more is at hand: a sink that gathers writes passes them on now. */
+  flush(): void;
+  /** A complete answer. */
+  end(): void;
+  /** The answer is not complete, or never came; `head` may have been called. */
+  fail(error: PosternError): void;
+  /** Bytes of the program's STDERR; lent, as in `write`. */
+  stderr(chunk: Uint8Array): void;
+}
+
+/** A request that is running. */
+export interface Exchange {
+  /** The sink, which returned false from `write`, takes bytes again. */
+  resume(): void;
+  /** The one who asked has gone: stop at once, call the sink no more. Repeatable, and harmless after the end. */
+  abort(): void;
+}
+
+/** Anything that runs CGI requests: a pool, a FastCGI server elsewhere, a CGI program, an application in this process. */
+export interface Backend {
+  /** As the configuration calls it. */
+  readonly name: string;
+  /** Starts a request. Never throws: a refusal is `sink.fail`, which may be called before `run` returns. */
+  run(request: CgiRequest, sink: CgiSink): Exchange;
+}

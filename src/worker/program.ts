@@ -1,0 +1,31 @@
+// What to run: everything a worker is started with, and what is special about the program in data, so that nobody below knows PHP.
+
+/** How a program is run by its pool. Made from the configuration, by `php/` for PHP. */
+export interface Program {
+  /** The pool's name, for logs. */
+  readonly name: string;
+  /** Program and arguments; the program is an absolute path. */
+  readonly command: readonly string[];
+  /** Working directory of the process. */
+  readonly cwd: string;
+  /** The whole environment of the process: what the configuration says, and PATH. Never the manager's own. */
+  readonly env: Readonly<Record<string, string>>;
+  /** User to run as, with that user's groups; null: as the manager. Needs root. */
+  readonly user: string | null;
+  /** Connections that one worker serves at a time: 1, or K for a program that preforks K children behind one socket. */
+  readonly lanesPerWorker: number;
+  /** Whether each lane of a worker is a process of its own (php-cgi with PHP_FCGI_CHILDREN), which `probe` tells the pid of. */
+  readonly preforks: boolean;
+  /** The request that each new connection of a preforked lane begins with; null: the lane's process is the worker's. */
+  readonly probe: LaneProbe | null;
+  /**
+   * When a connection may serve another request: always; only after one that had no body (CVE-2026-129289, see facts of PHP); never.
+   */
+  readonly reuse: 'always' | 'bodiless' | 'never';
+}
+
+/** A request whose answer's body is the pid of the process that answered, in decimal. */
+export interface LaneProbe {
+  /** CGI variables of the request; byte strings. */
+  readonly environment: Readonly<Record<string, string>>;
+}
