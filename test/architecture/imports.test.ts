@@ -1,0 +1,107 @@
+// Holds the sources against the import table: which folder may import which.
+
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, it } from 'node:test';
+
+/** Folder -> the folders it may import, besides itself and the files in the root of src. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  protocol: [],
+  connection: ['protocol'],
+  worker: ['protocol', 'connection'],
+  pool: ['connection', 'worker'],
+  backend: ['protocol', 'connection', 'worker', 'pool'],
+  gateway: ['protocol'],
+  front: ['protocol', 'connection', 'gateway'],
+  php: ['protocol', 'worker'],
+  client: ['protocol', 'connection'],
+  app: ['protocol', 'connection'],
+  admin: [],
+  service: ['protocol', 'connection', 'worker', 'pool', 'backend', 'gateway', 'front', 'php', 'client', 'app', 'admin'],
+  mount: ['service', 'front', 'gateway'],
+  cli: ['service', 'admin', 'client', 'php'],
+};
+
+/** Folder -> the folders it may import types from, besides those above. */
+const mayImportTypes: Readonly<Record<string, readonly string[]>> = {
+  pool: ['protocol'],
+  admin: ['pool'],
+};
+
+interface Import {
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+  readonly isType: boolean;
+}
+
+const root = new URL('../../', import.meta.url).pathname;
+const sources = globSync('src/**/*.ts', { cwd: root });
+
+describe('the import table', () => {
+  for (const folder of Object.keys(mayImport)) {
+    it(`src/${folder} imports only what it may`, () => {
+      const wrong = importsOf(folder).filter((one) => !isAllowed(one));
+      assert.deepEqual(
+        wrong.map((one) => `${one.file} imports ${one.to}${one.isType ? ' (types)' : ''}`),
+        [],
+      );
+    });
+  }
+
+  it('knows every folder of src', () => {
+    const folders = new Set(sources.filter((file) => file.split('/').length > 2).map((file) => file.split('/')[1]!));
+    assert.deepEqual(
+      [...folders].filter((folder) => !(folder in mayImport)),
+      [],
+    );
+  });
+
+  it('keeps src/protocol free of sockets, timers, files and processes', () => {
+    const impure = sources
+      .filter((file) => file.startsWith('src/protocol/'))
+      .flatMap((file) => specifiers(file).map((found) => ({ file, ...found })))
+      .filter(({ specifier, isType }) => !isType && /^node:(net|fs|child_process|timers|http|tls)/.test(specifier));
+    assert.deepEqual(impure, []);
+  });
+});
+
+function isAllowed({ from, to, isType }: Import): boolean {
+  if (from === to || mayImport[from]?.includes(to)) return true;
+  return isType && (mayImportTypes[from]?.includes(to) ?? false);
+}
+
+/** Imports of one folder that cross into another folder of src. */
+function importsOf(folder: string): Import[] {
+  return sources
+    .filter((file) => file.startsWith(`src/${folder}/`))
+    .flatMap((file) =>
+      specifiers(file)
+        .filter(({ specifier }) => specifier.startsWith('.'))
+        .map(({ specifier, isType }) => ({
+          file,
+          from: folder,
+          to: folderOf(join(dirname(file), specifier)),
+          isType,
+        })),
+    )
+    .filter((one) => one.to !== '');
+}
+
+/** The folder of src that a path is in; empty for a file in the root of src. */
+function folderOf(path: string): string {
+  const parts = normalize(path).split('/');
+  return parts[0] === 'src' && parts.length > 2 ? parts[1]! : parts[0] === 'src' ? '' : parts.slice(0, -1).join('/');
+}
+
+function specifiers(file: string): { specifier: string; isType: boolean }[] {
+  const text = readFileSync(root + file, 'utf8');
+  const found = text.matchAll(
+    /^(?:import|export)\s+(type\s+)?[^'";]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm,
+  );
+  return [...found].map((match) => ({
+    specifier: (match[2] ?? match[3] ?? match[4])!,
+    isType: match[1] !== undefined,
+  }));
+}
