@@ -73,6 +73,8 @@ export interface CgiSink {
 
 /** A request that is running. */
 export interface Exchange {
+  /** How long it waited for a lane, in milliseconds, where the backend has a queue and the wait is over; for the access log. */
+  readonly waitedMs?: number;
   /** The sink, which returned false from `write`, takes bytes again. */
   resume(): void;
   /** The one who asked has gone: stop at once, call the sink no more. Repeatable, and harmless after the end. */

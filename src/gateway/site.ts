@@ -1,0 +1,100 @@
+// One site as the gateway takes it: where its files are, which requests go to which backend, and its limits. Data, made by the service.
+
+import { tmpdir } from 'node:os';
+import type { Backend } from '../protocol/cgi/exchange.ts';
+
+/**
+ * Which requests a route takes, on the decoded and normalised path: a suffix ("*.php"), a prefix ("/cgi-bin/*", which also
+ * takes "/cgi-bin"; "/*" takes all) or an exact path ("/status"). Letters of a suffix match in either ASCII case.
+ */
+interface RouteMatch {
+  readonly match: string;
+}
+
+/** A route to a backend. */
+export interface BackendRoute extends RouteMatch {
+  /**
+   * script: a file under the root is looked for. With a suffix or an exact path it is the one that matched; with a prefix it is
+   * the first regular file on the way down, as in a cgi-bin folder. What follows is PATH_INFO.
+   * mount: an application; SCRIPT_NAME is the matched path, PATH_INFO the rest, and no file is looked for. Not for a suffix.
+   */
+  readonly kind: 'script' | 'mount';
+  readonly backend: Backend;
+  /** Whether bodies are passed on as they arrive instead of when complete. PHP cannot take one of unknown length. */
+  readonly streamUploads: boolean;
+  /** More CGI variables (text); they win over request headers and give way to computed variables. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A route to files that no other route takes, or to nowhere (404). */
+export interface PlainRoute extends RouteMatch {
+  readonly kind: 'files' | 'deny';
+}
+
+/** Where the requests that it matches go. The first route that matches decides. */
+export type Route = BackendRoute | PlainRoute;
+
+/** A folder that programs may send files from with X-Sendfile or X-Accel-Redirect. */
+export interface SendfileFolder {
+  /** Absolute path. X-Sendfile names a file under it. */
+  readonly folder: string;
+  /** URL prefix by which X-Accel-Redirect calls the folder, with both slashes ("/protected/"); null: not by X-Accel-Redirect. */
+  readonly prefix: string | null;
+}
+
+/** One site. Texts are UTF-8, as in the configuration. */
+export interface Site {
+  readonly name: string;
+  /** Absolute path of the document root; null: no files and no scripts, only mounts. */
+  readonly root: string | null;
+  /** Names that a folder's own address is looked for under, in order. @default ["index.php", "index.html"] */
+  readonly index: readonly string[];
+  /** Front controller: URL path of the script for paths that are neither file nor script; null: they are 404. @default null */
+  readonly fallback: string | null;
+  readonly routes: readonly Route[];
+  /** More CGI variables for every route. @default {} */
+  readonly env: Readonly<Record<string, string>>;
+  /** Folders outside the root that symbolic links in it may lead to; "/" allows all. @default [] */
+  readonly linkFolders: readonly string[];
+  /** Path components that begin with a dot and are served nevertheless. @default [".well-known"] */
+  readonly visibleDotNames: readonly string[];
+  /** Ends of file names that are never served or run. @default ["~", ".bak", ".swp", ".orig"] */
+  readonly hiddenSuffixes: readonly string[];
+  /** @default [] */
+  readonly sendfile: readonly SendfileFolder[];
+  /** Addresses and networks ("10.0.0.0/8") of proxies whose Forwarded and X-Forwarded-* fields are believed; "unix" for Unix sockets. @default [] */
+  readonly trustedProxies: readonly string[];
+  /** Larger request bodies are refused with 413. @default 128 MiB */
+  readonly maxBodyBytes: number;
+  /** A request body up to this size stays in memory, a larger one goes to a spool file. @default 256 KiB */
+  readonly memoryBodyBytes: number;
+  /** Folder of the spool files. @default the system's temporary folder */
+  readonly spoolFolder: string;
+  /** Longest pause between two pieces of a request body. 0: no limit. @default 30000 */
+  readonly bodyTimeoutMs: number;
+  /** Longest time that a client may take no byte of a waiting answer. 0: no limit. @default 60000 */
+  readonly writeTimeoutMs: number;
+  /** What a slow client may leave unread before its program has to wait. @default 256 KiB */
+  readonly answerBufferBytes: number;
+  /** How long a path that was found on disk is believed to be still there. 0: looked for each time. @default 1000 */
+  readonly pathCacheMs: number;
+}
+
+/** A site where the configuration is silent. */
+export const siteDefaults: Omit<Site, 'name' | 'root' | 'routes'> = {
+  index: ['index.php', 'index.html'],
+  fallback: null,
+  env: {},
+  linkFolders: [],
+  visibleDotNames: ['.well-known'],
+  hiddenSuffixes: ['~', '.bak', '.swp', '.orig'],
+  sendfile: [],
+  trustedProxies: [],
+  maxBodyBytes: 128 * 1024 * 1024,
+  memoryBodyBytes: 256 * 1024,
+  spoolFolder: tmpdir(),
+  bodyTimeoutMs: 30_000,
+  writeTimeoutMs: 60_000,
+  answerBufferBytes: 256 * 1024,
+  pathCacheMs: 1_000,
+};
