@@ -1,0 +1,174 @@
+// Name-value pairs, the content of PARAMS and of GET_VALUES (FastCGI 1.0, section 3.4). Pure.
+//
+//   name length (1 or 4 bytes)  value length (1 or 4 bytes)  name  value
+//
+// A length up to 127 takes one byte; a longer one four, the top bit of the first set.
+
+import { PosternError } from '../../errors.ts';
+import type { Environment } from '../cgi/exchange.ts';
+
+/** What a peer may make a reader of pairs store. */
+export interface NameValueLimits {
+  /** Bytes of all pairs of one request, with their lengths. @default 262144 */
+  readonly maxBytes: number;
+  /** Pairs of one request. @default 1000 */
+  readonly maxPairs: number;
+}
+
+/** The limits where nothing is said. */
+export const defaultNameValueLimits: NameValueLimits = { maxBytes: 262_144, maxPairs: 1_000 };
+
+const SHORT_MAX = 127;
+
+/** Bytes that one pair takes. */
+export function pairBytes(name: string, value: string): number {
+  return lengthBytes(name.length) + lengthBytes(value.length) + name.length + value.length;
+}
+
+/** Bytes that a list of pairs takes. */
+export function nameValueBytes(environment: Environment): number {
+  let bytes = 0;
+  for (const name in environment) bytes += pairBytes(name, environment[name]!);
+  return bytes;
+}
+
+/**
+ * Writes one pair at `at`, where `pairBytes` of room are.
+ * @param name byte string, as is the value
+ * @returns where the next byte goes
+ */
+export function writePair(target: Buffer, at: number, name: string, value: string): number {
+  const nameAt = writeLength(target, writeLength(target, at, name.length), value.length);
+  const valueAt = nameAt + writeText(target, nameAt, name);
+  return valueAt + writeText(target, valueAt, value);
+}
+
+/** Pairs as bytes. */
+export function encodeNameValues(environment: Environment): Buffer {
+  const target = Buffer.allocUnsafe(nameValueBytes(environment));
+  let at = 0;
+  for (const name in environment) at = writePair(target, at, name, environment[name]!);
+  return target;
+}
+
+/**
+ * Pairs from bytes that are there in full.
+ * @throws PARAMS_TOO_LARGE, PROTOCOL_ERROR
+ */
+export function decodeNameValues(bytes: Buffer, limits: Partial<NameValueLimits> = {}): Environment {
+  const reader = new NameValueReader(limits);
+  reader.push(bytes);
+  return reader.end();
+}
+
+/** Reads pairs that come in pieces, cut at any byte. */
+export class NameValueReader {
+  readonly #limits: NameValueLimits;
+  readonly #pairs: Environment = Object.create(null) as Environment;
+  #pairCount = 0;
+  #byteCount = 0;
+  /** The beginning of a pair whose end has not come; grows with what came, never by what a length claims. */
+  #held: Buffer = Buffer.alloc(0);
+  #heldLength = 0;
+  /** Bytes from the beginning of that pair without which nothing can be read. */
+  #needed = 0;
+
+  constructor(limits: Partial<NameValueLimits> = {}) {
+    this.#limits = { ...defaultNameValueLimits, ...limits };
+  }
+
+  /**
+   * Takes the next bytes; they are not kept.
+   * @throws PARAMS_TOO_LARGE above the limits
+   */
+  push(chunk: Buffer): void {
+    this.#byteCount += chunk.length;
+    if (this.#byteCount > this.#limits.maxBytes) throw tooLarge(`more than ${this.#limits.maxBytes} bytes`);
+    if (this.#heldLength === 0) {
+      this.#hold(chunk, this.#read(chunk, chunk.length));
+      return;
+    }
+    this.#hold(chunk, 0);
+    if (this.#heldLength < this.#needed) return;
+    const length = this.#heldLength;
+    const at = this.#read(this.#held, length);
+    this.#held.copyWithin(0, at, length);
+    this.#heldLength = length - at;
+  }
+
+  /**
+   * The pairs, once all has come; of a name that came twice, the later value. Without a prototype.
+   * @throws PROTOCOL_ERROR when the last pair is not complete
+   */
+  end(): Environment {
+    if (this.#heldLength === 0) return this.#pairs;
+    throw new PosternError('PROTOCOL_ERROR', `the name-value pairs end ${this.#heldLength} bytes into a pair`);
+  }
+
+  /** Reads the pairs that are there in full. @returns where the first incomplete one begins */
+  #read(bytes: Buffer, length: number): number {
+    // One string for all of it: a call into the engine for each name and value costs more than cutting them from one.
+    const text = bytes.latin1Slice(0, length);
+    let at = 0;
+    while (at < length) {
+      const valueLengthAt = at + (bytes[at]! > SHORT_MAX ? 4 : 1);
+      this.#needed = valueLengthAt - at + 1;
+      if (valueLengthAt >= length) return at;
+      const nameAt = valueLengthAt + (bytes[valueLengthAt]! > SHORT_MAX ? 4 : 1);
+      this.#needed = nameAt - at;
+      if (nameAt > length) return at;
+      const valueAt = nameAt + readLength(bytes, at);
+      const end = valueAt + readLength(bytes, valueLengthAt);
+      this.#needed = end - at;
+      if (this.#needed > this.#limits.maxBytes) throw tooLarge(`one pair claims ${this.#needed} bytes`);
+      if (end > length) return at;
+      this.#pairCount += 1;
+      if (this.#pairCount > this.#limits.maxPairs) throw tooLarge(`more than ${this.#limits.maxPairs} pairs`);
+      this.#pairs[text.substring(nameAt, valueAt)] = text.substring(valueAt, end);
+      at = end;
+    }
+    return at;
+  }
+
+  #hold(chunk: Buffer, at: number): void {
+    if (at === chunk.length) return;
+    const length = this.#heldLength + chunk.length - at;
+    if (length > this.#held.length) {
+      const larger = Buffer.alloc(Math.max(256, 2 * length));
+      this.#held.copy(larger, 0, 0, this.#heldLength);
+      this.#held = larger;
+    }
+    chunk.copy(this.#held, this.#heldLength, at);
+    this.#heldLength = length;
+  }
+}
+
+function lengthBytes(length: number): number {
+  return length > SHORT_MAX ? 4 : 1;
+}
+
+function writeLength(target: Buffer, at: number, length: number): number {
+  if (length > SHORT_MAX) return target.writeUInt32BE((length | 0x80000000) >>> 0, at);
+  target[at] = length;
+  return at + 1;
+}
+
+function readLength(bytes: Buffer, at: number): number {
+  const first = bytes[at]!;
+  return first > SHORT_MAX ? bytes.readUInt32BE(at) & 0x7fffffff : first;
+}
+
+/** latin1Write costs a call into the engine, so what is short is written here. */
+function writeText(target: Buffer, at: number, text: string): number {
+  const length = text.length;
+  if (length > 24) return target.latin1Write(text, at);
+  for (let index = 0; index < length; index += 1) target[at + index] = text.charCodeAt(index);
+  return length;
+}
+
+function tooLarge(what: string): PosternError {
+  return new PosternError(
+    'PARAMS_TOO_LARGE',
+    `name-value pairs are too large: ${what}; raise the limit if that is wanted`,
+  );
+}

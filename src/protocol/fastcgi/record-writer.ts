@@ -1,0 +1,225 @@
+// FastCGI records -> bytes, gathered so that what belongs together leaves in one write (FastCGI 1.0, section 3.3). Pure.
+
+import { PosternError } from '../../errors.ts';
+import type { Environment, Role } from '../cgi/exchange.ts';
+import { nameValueBytes, pairBytes, writePair } from './name-values.ts';
+import {
+  ABORT_REQUEST,
+  BEGIN_REQUEST,
+  END_REQUEST,
+  GET_VALUES,
+  GET_VALUES_RESULT,
+  HEADER_BYTES,
+  KEEP_CONNECTION,
+  MANAGEMENT_ID,
+  MAX_CONTENT_BYTES,
+  PARAMS,
+  roleNumbers,
+  type StreamType,
+  UNKNOWN_TYPE,
+  VERSION,
+} from './record.ts';
+
+/**
+ * Content of a PARAMS record at most. PHP resets the connection on a record above 65,528 bytes with its padding, and on
+ * a pair that is cut by the end of a record.
+ */
+const MAX_PARAMS_BYTES = 64_992;
+const ALIGNMENT = 8;
+/** A first buffer of this size is cut from Node's pool instead of being allocated. */
+const FIRST_BUFFER_BYTES = 2_048;
+
+/**
+ * Gathers records until `take()`. Content of one stream that is added piece by piece goes into as few records as it fits in.
+ * Every record is padded to a multiple of 8 bytes.
+ */
+export class RecordWriter {
+  #buffer: Buffer | null = null;
+  #length = 0;
+  /** Where the header of the stream record that may still grow begins; -1: there is none. */
+  #openAt = -1;
+  #openType = 0;
+  #openId = 0;
+
+  /** Bytes gathered so far, without the padding of the last record. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** BEGIN_REQUEST. */
+  begin(id: number, role: Role, keepConnection: boolean): void {
+    const body = this.#fixed(BEGIN_REQUEST, id, 8);
+    this.#buffer![body + 1] = roleNumbers[role];
+    this.#buffer![body + 2] = keepConnection ? KEEP_CONNECTION : 0;
+  }
+
+  /**
+   * PARAMS, whole: the pairs, cut between records only where a pair ends, and the empty record that closes the stream.
+   * @throws PARAMS_TOO_LARGE when one pair does not fit into a record; then nothing was added.
+   */
+  params(id: number, environment: Environment): void {
+    const bytes = nameValueBytes(environment);
+    // Headers and padding: every record but the last holds more than half of the maximum, or the pair after it does.
+    this.#reserve(bytes + 16 * (2 + Math.ceil((2 * bytes) / MAX_PARAMS_BYTES)));
+    if (bytes > MAX_PARAMS_BYTES) checkPairs(environment);
+    this.#close();
+    const buffer = this.#buffer!;
+    let headerAt = this.#length;
+    let at = headerAt + HEADER_BYTES;
+    for (const name in environment) {
+      const value = environment[name]!;
+      if (bytes > MAX_PARAMS_BYTES && at + pairBytes(name, value) - headerAt - HEADER_BYTES > MAX_PARAMS_BYTES) {
+        headerAt = finish(buffer, headerAt, at, PARAMS, id);
+        at = headerAt + HEADER_BYTES;
+      }
+      at = writePair(buffer, at, name, value);
+    }
+    this.#length = at === headerAt + HEADER_BYTES ? headerAt : finish(buffer, headerAt, at, PARAMS, id);
+    this.end(PARAMS, id);
+  }
+
+  /** Some content of a stream; empty content adds nothing. */
+  content(type: StreamType, id: number, bytes: Uint8Array): void {
+    let from = 0;
+    while (from < bytes.length) {
+      const room = this.#open(type, id, bytes.length - from);
+      const count = Math.min(room, bytes.length - from);
+      this.#buffer!.set(count === bytes.length ? bytes : bytes.subarray(from, from + count), this.#length);
+      this.#length += count;
+      from += count;
+    }
+  }
+
+  /** Some content of a stream, given as a byte string. */
+  text(type: StreamType, id: number, text: string): void {
+    let from = 0;
+    while (from < text.length) {
+      const room = this.#open(type, id, text.length - from);
+      const part = from === 0 && room >= text.length ? text : text.slice(from, from + room);
+      this.#buffer!.latin1Write(part, this.#length);
+      this.#length += part.length;
+      from += part.length;
+    }
+  }
+
+  /** The empty record that closes a stream. */
+  end(type: StreamType, id: number): void {
+    this.#fixed(type, id, 0);
+  }
+
+  /** END_REQUEST. @param appStatus as a program's exit status; @param protocolStatus see `record.ts` */
+  endRequest(id: number, appStatus: number, protocolStatus: number): void {
+    const body = this.#fixed(END_REQUEST, id, 8);
+    this.#buffer!.writeUInt32BE(appStatus >>> 0, body);
+    this.#buffer![body + 4] = protocolStatus;
+  }
+
+  /** ABORT_REQUEST. */
+  abort(id: number): void {
+    this.#fixed(ABORT_REQUEST, id, 0);
+  }
+
+  /** GET_VALUES, which asks for the names given. */
+  getValues(names: readonly string[]): void {
+    this.#values(GET_VALUES, Object.fromEntries(names.map((name) => [name, ''])));
+  }
+
+  /** GET_VALUES_RESULT. */
+  valuesResult(values: Environment): void {
+    this.#values(GET_VALUES_RESULT, values);
+  }
+
+  /** UNKNOWN_TYPE: the answer to a management record of a type that is not known here. */
+  unknownType(type: number): void {
+    this.#buffer![this.#fixed(UNKNOWN_TYPE, MANAGEMENT_ID, 8)] = type;
+  }
+
+  /** All that was gathered, for one write; the writer is empty afterwards and does not touch these bytes again. */
+  take(): Buffer {
+    this.#close();
+    const taken = this.#buffer === null ? Buffer.alloc(0) : this.#buffer.subarray(0, this.#length);
+    this.#buffer = null;
+    this.#length = 0;
+    return taken;
+  }
+
+  #values(type: number, values: Environment): void {
+    const bytes = nameValueBytes(values);
+    if (bytes > MAX_CONTENT_BYTES) {
+      throw new PosternError('PARAMS_TOO_LARGE', `values of ${bytes} bytes do not fit into one record of 65,535 bytes`);
+    }
+    let at = this.#fixed(type, MANAGEMENT_ID, bytes);
+    for (const name in values) at = writePair(this.#buffer!, at, name, values[name]!);
+  }
+
+  /** Adds a record whose content is zeros, to be filled in. @returns where its content begins */
+  #fixed(type: number, id: number, contentBytes: number): number {
+    this.#reserve(HEADER_BYTES + contentBytes + 2 * ALIGNMENT);
+    this.#close();
+    const contentAt = this.#length + HEADER_BYTES;
+    this.#buffer!.fill(0, contentAt, contentAt + contentBytes);
+    this.#length = finish(this.#buffer!, this.#length, contentAt + contentBytes, type, id);
+    return contentAt;
+  }
+
+  /** Makes room for content of a stream, in the record that is open or in a new one. @returns how many bytes fit into the record */
+  #open(type: StreamType, id: number, wanted: number): number {
+    this.#reserve(HEADER_BYTES + Math.min(wanted, MAX_CONTENT_BYTES) + 2 * ALIGNMENT);
+    const used = this.#length - this.#openAt - HEADER_BYTES;
+    if (this.#openAt >= 0 && this.#openType === type && this.#openId === id && used < MAX_CONTENT_BYTES) {
+      return MAX_CONTENT_BYTES - used;
+    }
+    this.#close();
+    this.#openAt = this.#length;
+    this.#openType = type;
+    this.#openId = id;
+    this.#length += HEADER_BYTES;
+    return MAX_CONTENT_BYTES;
+  }
+
+  /** Writes header and padding of the stream record that is open. */
+  #close(): void {
+    if (this.#openAt < 0) return;
+    this.#length = finish(this.#buffer!, this.#openAt, this.#length, this.#openType, this.#openId);
+    this.#openAt = -1;
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (this.#buffer === null) {
+      this.#buffer = Buffer.allocUnsafe(Math.max(FIRST_BUFFER_BYTES, needed));
+    } else if (needed > this.#buffer.length) {
+      const larger = Buffer.allocUnsafe(Math.max(2 * this.#buffer.length, needed));
+      this.#buffer.copy(larger, 0, 0, this.#length);
+      this.#buffer = larger;
+    }
+  }
+}
+
+/** Writes the header at `headerAt` for content that ends at `end`, and its padding. @returns where the next record begins */
+function finish(buffer: Buffer, headerAt: number, end: number, type: number, id: number): number {
+  const length = end - headerAt - HEADER_BYTES;
+  const padding = -length & (ALIGNMENT - 1);
+  buffer[headerAt] = VERSION;
+  buffer[headerAt + 1] = type;
+  buffer[headerAt + 2] = id >>> 8;
+  buffer[headerAt + 3] = id & 0xff;
+  buffer[headerAt + 4] = length >>> 8;
+  buffer[headerAt + 5] = length & 0xff;
+  buffer[headerAt + 6] = padding;
+  buffer[headerAt + 7] = 0;
+  // The buffer was not cleared when it was allocated: padding that is left as it is would send our memory to the peer.
+  for (let at = end; at < end + padding; at += 1) buffer[at] = 0;
+  return end + padding;
+}
+
+function checkPairs(environment: Environment): void {
+  for (const name in environment) {
+    const bytes = pairBytes(name, environment[name]!);
+    if (bytes <= MAX_PARAMS_BYTES) continue;
+    throw new PosternError(
+      'PARAMS_TOO_LARGE',
+      `variable ${name.slice(0, 100)} takes ${bytes} bytes, and a record of variables holds ${MAX_PARAMS_BYTES}`,
+    );
+  }
+}
