@@ -1,0 +1,48 @@
+// The addresses a site listens on, as the configuration writes them: "127.0.0.1:8000", "fastcgi://127.0.0.1:9000". Pure.
+
+import { type Address, formatAddress, parseAddress } from '../connection/address.ts';
+import { PosternError } from '../errors.ts';
+
+/** One address and what is spoken there. */
+export interface ListenAddress {
+  readonly protocol: 'http' | 'fastcgi';
+  readonly address: Address;
+}
+
+/**
+ * Reads "127.0.0.1:8000", ":8000", "http://127.0.0.1:8000", "unix:/run/site.sock", "fastcgi://127.0.0.1:9000" or "fastcgi+unix:/run/app.sock".
+ * @throws CONFIG_INVALID
+ */
+export function parseListenAddress(text: string): ListenAddress {
+  const scheme = /^([a-z][a-z0-9+]*):\/\//.exec(text)?.[1];
+  if (text.startsWith('fastcgi+unix:')) return { protocol: 'fastcgi', address: parseAddress(text.slice(8)) };
+  if (scheme === undefined) return { protocol: 'http', address: parseAddress(text) };
+  const rest = text.slice(scheme.length + 3).replace(/\/$/, '');
+  switch (scheme) {
+    case 'http':
+    case 'fastcgi':
+      return { protocol: scheme, address: parseAddress(rest) };
+    case 'https':
+      throw new PosternError(
+        'CONFIG_INVALID',
+        `"${text}": this version does not speak TLS yet: listen on plain HTTP behind a proxy that does`,
+      );
+    default:
+      throw new PosternError('CONFIG_INVALID', `"${text}": "${scheme}" is not http, https or fastcgi`);
+  }
+}
+
+/** The address as text that `parseListenAddress` reads; the same text for the same socket. */
+export function formatListenAddress({ protocol, address }: ListenAddress): string {
+  const text = formatAddress(address);
+  if (protocol === 'http') return text;
+  return address.kind === 'unix' ? `fastcgi+${text}` : `fastcgi://${text}`;
+}
+
+/** The URL to open in a browser; null where there is none. */
+export function urlOf({ protocol, address }: ListenAddress): string | null {
+  if (protocol !== 'http' || address.kind !== 'tcp') return null;
+  const host = address.host === '::' || address.host === '0.0.0.0' ? '127.0.0.1' : address.host;
+  const port = address.port === 80 ? '' : `:${address.port}`;
+  return `http://${host.includes(':') ? `[${host}]` : host}${port}/`;
+}
