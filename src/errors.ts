@@ -27,11 +27,13 @@ export const errorTable = {
   REQUEST_TIMEOUT: kind(408, true, 'The request took too long to arrive.'),
   BODY_TOO_LARGE: kind(413, false, 'The request body is larger than this server accepts.'),
   URI_TOO_LONG: kind(414, false, 'The address is too long.'),
+  EXPECTATION_FAILED: kind(417, false, 'The expectation in the request cannot be met.'),
   HEADERS_TOO_LARGE: kind(431, false, 'The request headers are larger than this server accepts.'),
   // us
   INTERNAL: kind(500, false, 'Something went wrong in the server.'),
   PROGRAM_NOT_STARTED: kind(500, false, 'The program for this address could not be started.'),
   METHOD_UNKNOWN: kind(501, false, 'This method is not implemented.'),
+  VERSION_UNSUPPORTED: kind(505, false, 'This version of HTTP is not supported.'),
   SPOOL_FULL: kind(507, true, 'The server has no room for the request body.'),
   LOCAL_REDIRECT_LOOP: kind(502, false, 'The program redirected inside the server too many times.'),
   // the pool
