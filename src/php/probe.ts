@@ -1,0 +1,90 @@
+// The probe of a preforked PHP worker: a script that answers the pid of the process it runs in, in a folder of its own.
+
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Clock, systemClock, type Timer } from '../clock.ts';
+import type { LaneProbe } from '../worker/program.ts';
+
+/** A probe script on disk; it is gone after `close()`, which is repeatable. */
+export interface ProbeFile extends LaneProbe {
+  /** Folder that PHP must be able to read, for open_basedir. */
+  readonly folder: string;
+  close(): void;
+}
+
+// Hosts like to disable functions: any of the three will do.
+const script = `<?php
+echo function_exists('getmypid') ? getmypid()
+  : (function_exists('posix_getpid') ? posix_getpid() : basename((string) @readlink('/proc/self')));
+`;
+
+// What a php.ini may say for the sites must not happen to the probe: other files run around it, a session begun at each
+// connection, its folder closed to it.
+const userIni = `auto_prepend_file = none
+auto_append_file = none
+session.auto_start = 0
+zlib.output_compression = 0
+output_handler =
+open_basedir =
+`;
+
+/** Systems sweep temporary folders of what nobody touched for ten days; a pool lives longer. */
+const touchPeriodMs = 3_600_000;
+
+/**
+ * Writes the probe script where every user may read it and nobody else write, and keeps it there until `close()`.
+ * @param parent folder that is made for it when missing, or the system's temporary folder
+ */
+export function writeProbe(parent: string = tmpdir(), clock: Clock = systemClock): ProbeFile {
+  mkdirSync(parent, { recursive: true });
+  const folder = mkdtempSync(join(parent, 'postern-probe-'));
+  const files = { 'probe.php': script, '.user.ini': userIni };
+  const write = (): void => {
+    mkdirSync(folder, { recursive: true });
+    for (const [name, content] of Object.entries(files)) {
+      writeFileSync(join(folder, name), content);
+      chmodSync(join(folder, name), 0o644);
+    }
+    // The workers may run as another user than the one who writes.
+    chmodSync(folder, 0o755);
+  };
+  write();
+  const timer: Timer = clock.every(touchPeriodMs, () =>
+    touch([folder, ...Object.keys(files).map((name) => join(folder, name))], write),
+  );
+  return {
+    folder,
+    environment: probeEnvironment(folder),
+    close() {
+      timer.cancel();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function probeEnvironment(folder: string): LaneProbe['environment'] {
+  const bytes = Buffer.from(folder).toString('latin1');
+  return {
+    GATEWAY_INTERFACE: 'CGI/1.1',
+    SERVER_SOFTWARE: 'postern',
+    SERVER_PROTOCOL: 'HTTP/1.1',
+    SERVER_NAME: 'localhost',
+    REQUEST_METHOD: 'GET',
+    REQUEST_URI: '/probe.php',
+    QUERY_STRING: '',
+    SCRIPT_NAME: '/probe.php',
+    SCRIPT_FILENAME: `${bytes}/probe.php`,
+    DOCUMENT_ROOT: bytes,
+    REDIRECT_STATUS: '200',
+  };
+}
+
+function touch(paths: readonly string[], writeAgain: () => void): void {
+  const now = new Date();
+  try {
+    for (const path of paths) utimesSync(path, now, now);
+  } catch {
+    writeAgain();
+  }
+}

@@ -1,0 +1,88 @@
+// PHP as a program that a pool can run: command, environment, lanes, probe, and when its connections may be reused.
+
+import type { Program } from '../worker/program.ts';
+import type { Php } from './find.ts';
+import { type IniValue, iniArguments } from './ini.ts';
+import { type ProbeFile, writeProbe } from './probe.ts';
+import { connectionReuse } from './versions.ts';
+
+/** What the configuration says of a PHP pool. */
+export interface PhpProgramOptions {
+  /** The pool's name. */
+  readonly name: string;
+  readonly php: Php;
+  /** Lanes of one worker process: children that one php-cgi preforks; embedded PHP always has one. */
+  readonly workers: number;
+  /** Working directory of the process; PHP itself changes to the folder of each script. */
+  readonly cwd: string;
+  /** The workers' environment, besides PATH. */
+  readonly env: Readonly<Record<string, string>>;
+  /** PATH of the workers. */
+  readonly path: string;
+  readonly ini: Readonly<Record<string, IniValue>>;
+  /** User to run as; null: as the manager. */
+  readonly user: string | null;
+  /** Folder for the probe script, readable by that user. @default the system's temporary folder */
+  readonly probeFolder?: string;
+}
+
+/** A Program of PHP, and what goes with it: `close()` when its last worker is gone. */
+export interface PhpProgram {
+  readonly program: Program;
+  /** "php-cgi 8.2.36 (/usr/bin/php-cgi)", for the scoreboard. */
+  readonly label: string;
+  /** Removes the probe script. Repeatable. */
+  close(): void;
+}
+
+/**
+ * Makes the Program of a PHP pool.
+ * @throws CONFIG_INVALID for an ini setting that PHP could not read
+ */
+export function phpProgram(options: PhpProgramOptions): PhpProgram {
+  return options.php.kind === 'embedded' ? embeddedProgram(options) : cgiProgram(options);
+}
+
+function cgiProgram({ name, php, workers, cwd, env, path, ini, user, probeFolder }: PhpProgramOptions): PhpProgram {
+  const probe = writeProbe(probeFolder);
+  const settings = iniArguments({ ...ini, 'cgi.fix_pathinfo': 0, ...openBasedir(ini, probe) });
+  const program: Program = {
+    name,
+    command: [php.path, ...settings],
+    cwd,
+    env: {
+      ...env,
+      PATH: path,
+      PHP_FCGI_CHILDREN: String(workers),
+      // The pool counts; a child that leaves by itself would take the next request with it.
+      PHP_FCGI_MAX_REQUESTS: '0',
+    },
+    user,
+    lanesPerWorker: workers,
+    preforks: true,
+    probe,
+    reuse: connectionReuse(php.version),
+  };
+  return { program, label: `php-cgi ${php.version.text} (${php.path})`, close: () => probe.close() };
+}
+
+function embeddedProgram({ name, php, cwd, env, path, ini, user }: PhpProgramOptions): PhpProgram {
+  const program: Program = {
+    name,
+    command: [process.execPath, php.path, ...iniArguments(ini)],
+    cwd,
+    env: { ...env, PATH: path },
+    user,
+    lanesPerWorker: 1,
+    preforks: false,
+    probe: null,
+    reuse: 'always',
+  };
+  return { program, label: `embedded PHP ${php.version.text}`, close: () => {} };
+}
+
+/** open_basedir with the probe's folder added: what -d sets, a .user.ini can only narrow. */
+function openBasedir(ini: PhpProgramOptions['ini'], probe: ProbeFile): Record<string, string> {
+  const configured = String(ini.open_basedir ?? '');
+  return configured === '' ? {} : { open_basedir: `${configured}:${probe.folder}/` };
+}
