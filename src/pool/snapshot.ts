@@ -27,8 +27,10 @@ export interface LaneSnapshot {
   readonly waitedMs: number;
   /** How long the current request has run, or the last one ran. */
   readonly runMs: number;
-  /** Resident memory when last looked at, in bytes; 0 while unknown. */
+  /** Resident memory that it shares with no file or shared segment, when last looked at, in bytes; 0 while unknown. */
   readonly memoryBytes: number;
+  /** CPU time that the process has used when last looked at; 0 while unknown. */
+  readonly cpuMs: number;
 }
 
 /** Counters of a pool since its start. accepted = waiting + running + finished + refused + aborted, at every moment. */

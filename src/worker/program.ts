@@ -22,6 +22,13 @@ export interface Program {
    * When a connection may serve another request: always; only after one that had no body (CVE-2026-129289, see facts of PHP); never.
    */
   readonly reuse: 'always' | 'bodiless' | 'never';
+  /**
+   * The signal on which a process finishes its request and then leaves; PHP and libfcgi take SIGUSR1 so. On SIGTERM most
+   * leave at once. Absent: the program knows none, and SIGTERM is sent.
+   */
+  readonly leaveSignal?: NodeJS.Signals;
+  /** What runs, in words, for the status page: "php-cgi 8.2.36 (/usr/bin/php-cgi)". Absent: its command. */
+  readonly title?: string;
 }
 
 /** A request whose answer's body is the pid of the process that answered, in decimal. */
