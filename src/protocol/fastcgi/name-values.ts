@@ -108,7 +108,7 @@ export class NameValueReader {
   /** Reads the pairs that are there in full. @returns where the first incomplete one begins */
   #read(bytes: Buffer, length: number): number {
     // One string for all of it: a call into the engine for each name and value costs more than cutting them from one.
-    const text = bytes.latin1Slice(0, length);
+    const text = bytes.toString('latin1', 0, length);
     let at = 0;
     while (at < length) {
       const valueLengthAt = at + (bytes[at]! > SHORT_MAX ? 4 : 1);
@@ -158,10 +158,10 @@ function readLength(bytes: Buffer, at: number): number {
   return first > SHORT_MAX ? bytes.readUInt32BE(at) & 0x7fffffff : first;
 }
 
-/** latin1Write costs a call into the engine, so what is short is written here. */
+/** write() is a call into the engine, so what is short is written here. */
 function writeText(target: Buffer, at: number, text: string): number {
   const length = text.length;
-  if (length > 24) return target.latin1Write(text, at);
+  if (length > 24) return target.write(text, at, 'latin1');
   for (let index = 0; index < length; index += 1) target[at + index] = text.charCodeAt(index);
   return length;
 }

@@ -12,8 +12,6 @@ import {
   MANAGEMENT_ID,
   PARAMS,
   STDERR,
-  STDIN,
-  STDOUT,
   type StreamType,
   UNKNOWN_TYPE,
   VERSION,

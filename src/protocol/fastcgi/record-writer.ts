@@ -96,7 +96,7 @@ export class RecordWriter {
     while (from < text.length) {
       const room = this.#open(type, id, text.length - from);
       const part = from === 0 && room >= text.length ? text : text.slice(from, from + room);
-      this.#buffer!.latin1Write(part, this.#length);
+      this.#buffer!.write(part, this.#length, 'latin1');
       this.#length += part.length;
       from += part.length;
     }

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { PosternError } from '../../../src/errors.ts';
+import type { CgiHead } from '../../../src/protocol/cgi/exchange.ts';
+import { CgiOutput, localRedirectOf } from '../../../src/protocol/cgi/output.ts';
+
+interface Seen {
+  readonly heads: CgiHead[];
+  body: string;
+}
+
+/** What an output of these pieces (byte strings) turns into; throws what the parser throws. */
+function read(pieces: readonly string[], isAnswered = true): Seen {
+  const seen: Seen = { heads: [], body: '' };
+  const output = new CgiOutput({
+    head: (head) => seen.heads.push(head),
+    write: (chunk) => {
+      seen.body += Buffer.from(chunk).toString('latin1');
+      return isAnswered;
+    },
+  });
+  for (const piece of pieces) output.push(Buffer.from(piece, 'latin1'));
+  output.end();
+  return seen;
+}
+
+const answers: [title: string, output: string, status: number, headers: string[], body: string][] = [
+  ['a document', 'Content-Type: text/plain\n\nhello', 200, ['Content-Type', 'text/plain'], 'hello'],
+  ['lines that end in CRLF', 'A: b\r\nC: d\r\n\r\nhello\r\n', 200, ['A', 'b', 'C', 'd'], 'hello\r\n'],
+  ['lines that end in either', 'A: b\nC: d\r\n\nhello', 200, ['A', 'b', 'C', 'd'], 'hello'],
+  ['no body', 'A: b\n\n', 200, ['A', 'b'], ''],
+  ['a Status with a reason', 'Status: 404 Not here\nA: b\n\nx', 404, ['A', 'b'], 'x'],
+  ['a Status alone', 'Status: 204\n\n', 204, [], ''],
+  ['a client redirect', 'Location: http://other/\n\n', 302, ['Location', 'http://other/'], ''],
+  ['a client redirect with document', 'Location: /a\nA: b\n\nx', 302, ['Location', '/a', 'A', 'b'], 'x'],
+  ['a Location with a Status', 'Status: 201\nLocation: /a\n\n', 201, ['Location', '/a'], ''],
+  ['a Location that begins with //', 'Location: //other/\n\n', 302, ['Location', '//other/'], ''],
+  ['blanks around a value', 'A: \t b c \t\n\n', 200, ['A', 'b c'], ''],
+  ['bytes above 127, also one that looks like a blank', 'A: \xc3\xa0\n\n', 200, ['A', '\xc3\xa0'], ''],
+  ['a status line of its own (NPH)', 'HTTP/1.0 301 Moved\r\nLocation: /b\r\n\r\n', 301, ['Location', '/b'], ''],
+  ['the same Content-Length twice', 'Content-Length: 1\ncontent-length: 1\n\nx', 200, ['Content-Length', '1'], 'x'],
+  [
+    'hop-by-hop fields, which are dropped',
+    'A: b\nTransfer-Encoding: chunked\nKeep-Alive: 1\nTE: x\nTrailer: x\nUpgrade: h2c\nProxy-Connection: x\n\n',
+    200,
+    ['A', 'b'],
+    '',
+  ],
+  ['what Connection names, which is dropped', 'A: b\nX-Hop: 1\nConnection: close, x-hop\n\n', 200, ['A', 'b'], ''],
+  ['a field named __proto__', '__proto__: x\n\n', 200, ['__proto__', 'x'], ''],
+];
+
+const refused: [title: string, output: string][] = [
+  ['nothing at all', ''],
+  ['text without a header', 'hello world'],
+  ['text of several lines without a header', 'hello\nworld\n\nmore'],
+  ['an empty line first', '\nA: b\n\n'],
+  ['a header that does not end', 'A: b\nC: d\n'],
+  ['a line without a colon', 'A: b\nnothing\n\n'],
+  ['an empty name', ': b\n\n'],
+  ['a blank in a name', 'A b: c\n\n'],
+  ['a blank before the colon', 'A : c\n\n'],
+  ['a folded line', 'A: b\n c\n\n'],
+  ['NUL in a value', 'A: b\0c\n\n'],
+  ['CR in a value', 'A: b\rc\n\n'],
+  ['another control byte', 'A: b\x1b[31m\n\n'],
+  ['DEL', 'A: b\x7f\n\n'],
+  ['Status 101', 'Status: 101\n\n'],
+  ['Status 100', 'Status: 100 Continue\n\n'],
+  ['Status 600', 'Status: 600\n\n'],
+  ['Status 99', 'Status: 99\n\n'],
+  ['Status that is no number', 'Status: OK\n\n'],
+  ['an empty Status', 'Status:\n\n'],
+  ['Status with letters after the number', 'Status: 200OK\n\n'],
+  ['two statuses', 'Status: 200\nStatus: 404\n\n'],
+  ['two Content-Lengths', 'Content-Length: 1\nContent-Length: 2\n\nx'],
+  ['a negative Content-Length', 'Content-Length: -1\n\nx'],
+  ['a listed Content-Length', 'Content-Length: 1, 1\n\nx'],
+  ['an empty Content-Length', 'Content-Length:\n\nx'],
+  ['a status line that is none', 'HTTP/1.1 abc\r\n\r\n'],
+  ['only a 103', 'Status: 103\nLink: </a>\n\n'],
+];
+
+describe('the output of a CGI program', () => {
+  for (const [title, output, status, headers, body] of answers) {
+    it(`may be ${title}`, () => {
+      const seen = read([output]);
+      assert.equal(seen.heads.length, 1);
+      assert.equal(seen.heads[0]!.status, status);
+      assert.deepEqual(seen.heads[0]!.headers, headers);
+      assert.equal(seen.body, body);
+    });
+    it(`may be ${title}, one byte at a time`, () => {
+      assert.deepEqual(read([...output]), read([output]));
+    });
+  }
+
+  for (const [title, output] of refused) {
+    it(`is refused for ${title}`, () => {
+      assert.throws(() => read([output]), isInvalid);
+      assert.throws(() => read([...output]), isInvalid);
+    });
+  }
+
+  it('may have a 103 before its answer', () => {
+    const seen = read(['Status: 103 Early Hints\nLink: </a>\n\nStatus: 200 OK\nA: b\n\nbody']);
+    assert.deepEqual(seen.heads, [
+      { status: 103, reason: 'Early Hints', headers: ['Link', '</a>'] },
+      { status: 200, reason: 'OK', headers: ['A', 'b'] },
+    ]);
+    assert.equal(seen.body, 'body');
+  });
+
+  it('is refused for a header above 64 KiB, whether it comes at once or in pieces', () => {
+    const output = `A: ${'x'.repeat(65_536)}\n\n`;
+    assert.throws(() => read([output]), isInvalid);
+    assert.throws(() => read(output.match(/.{1,1000}/gs)!), isInvalid);
+    assert.throws(() => read(Array(100).fill('x'.repeat(1_000))), isInvalid);
+  });
+
+  it('may have a body of any size behind a small header', () => {
+    assert.equal(read([`A: b\n\n${'x'.repeat(100_000)}`]).body.length, 100_000);
+  });
+
+  it('is refused for more than 200 fields', () => {
+    assert.equal(read([`${'A: b\n'.repeat(200)}\n`]).heads[0]!.headers.length, 400);
+    assert.throws(() => read([`${'A: b\n'.repeat(201)}\n`]), isInvalid);
+  });
+
+  it('tells when the sink wants no more', () => {
+    const output = new CgiOutput({ head: () => {}, write: () => false });
+    assert.equal(output.push(Buffer.from('A: b\n')), true);
+    assert.equal(output.push(Buffer.from('\nbody')), false);
+    assert.equal(output.push(Buffer.from('more')), false);
+  });
+
+  it('has a message that shows the line, with its control bytes escaped', () => {
+    assert.throws(() => read(['A: b\nfoo\x1b[31m\n\n']), /"foo\\u001b\[31m"/);
+  });
+});
+
+describe('localRedirectOf()', () => {
+  const heads: [output: string, target: string | null][] = [
+    ['Location: /a?b\n\n', '/a?b'],
+    ['location: /a\n\n', '/a'],
+    ['Location: /a\nA: b\n\n', null],
+    ['Status: 302\nLocation: /a\n\n', null],
+    ['Location: //other/\n\n', null],
+    ['Location: http://other/\n\n', null],
+    ['A: b\n\n', null],
+    ['Status: 200\n\n', null],
+  ];
+  for (const [output, target] of heads) {
+    it(`is ${target} for ${JSON.stringify(output)}`, () => {
+      assert.equal(localRedirectOf(read([output]).heads[0]!), target);
+    });
+  }
+});
+
+function isInvalid(error: unknown): boolean {
+  return error instanceof PosternError && error.code === 'ANSWER_INVALID';
+}
