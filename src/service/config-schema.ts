@@ -68,7 +68,7 @@ const sendfile = z.strictObject({
   folder: text.meta({ description: 'The folder, from the folder of this file.' }),
   prefix: z
     .string()
-    .regex(/^\/.*\/$/, 'begins and ends with "/"')
+    .regex(/^\/.*\/$/, 'write a path that begins and ends with "/"')
     .optional()
     .meta({ description: 'How X-Accel-Redirect calls it: "/protected/".' }),
 });
@@ -83,7 +83,7 @@ const site = z.strictObject({
     .meta({ description: 'Files that a folder is answered with; the first one that exists.' }),
   fallback: z
     .string()
-    .regex(/^\//, 'it begins with "/"')
+    .regex(/^\//, 'write a path that begins with "/"')
     .optional()
     .meta({ description: 'Front controller: the script for paths that are neither file nor script.' }),
   maxBody: size.prefault('128MB').meta({ description: 'A larger request body is answered 413.' }),
@@ -112,13 +112,10 @@ const site = z.strictObject({
     .array(text)
     .prefault(['~', '.bak', '.swp', '.orig'])
     .meta({ description: 'Ends of file names that are never served or run.' }),
-  trustedProxies: z
-    .array(text)
-    .prefault([])
-    .meta({
-      description:
-        'Addresses and networks of proxies whose X-Forwarded-* and Forwarded are believed; "unix" for sockets.',
-    }),
+  trustedProxies: z.array(text).prefault([]).meta({
+    description:
+      'Addresses and networks of proxies whose X-Forwarded-* and Forwarded are believed; "unix" for sockets.',
+  }),
   sendfile: z
     .array(sendfile)
     .prefault([])
@@ -174,7 +171,7 @@ const pool = z.strictObject({
     .meta({ description: 'Nothing is started at this score or above (FcgidSpawnScoreUpLimit).' }),
 });
 
-const name = z.string().regex(/^[A-Za-z0-9_-]{1,40}$/, { error: 'a name is 1 to 40 letters, digits, "-" and "_"' });
+const name = z.string().regex(/^[A-Za-z0-9_-]{1,40}$/, 'a name is 1 to 40 letters, digits, "-" and "_"');
 
 /** The whole file. */
 export const configSchema = z

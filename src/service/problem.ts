@@ -52,12 +52,11 @@ export function problemsOf(
         message: unknownKey(key, issue.path, keysOf(issue.path)),
       }));
     }
-    return [
-      {
-        path: issue.path,
-        message: `${keyName(issue.path)} ${wording(issue)}, not ${show(valueAt(input, issue.path))}`,
-      },
-    ];
+    const name = keyName(issue.path);
+    const value = show(valueAt(input, issue.path));
+    const hint = hintOf(issue);
+    const message = hint === null ? `${name} ${wording(issue)}, not ${value}` : `${name} is ${value}: ${hint}`;
+    return [{ path: issue.path, message }];
   });
 }
 
@@ -67,6 +66,13 @@ function unknownKey(key: string, section: readonly PropertyKey[], known: readonl
     section.length === 0 ? `unknown section or key "${key}"` : `unknown key "${key}" in ${sectionName(section)}`;
   if (near !== null) return `${where}: did you mean "${near}"?`;
   return `${where}: known are ${known.filter((name) => name !== '$schema').join(', ')}`;
+}
+
+/** What the schema itself says is to be done; null: it says nothing of its own. */
+function hintOf(issue: Issue): string | null {
+  if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? null;
+  const isOwn = issue.code === 'invalid_format' || issue.code === 'custom' || issue.code === 'invalid_union';
+  return isOwn && !issue.message.startsWith('Invalid ') ? issue.message : null;
 }
 
 /** What a value must be. */
@@ -81,13 +87,10 @@ function wording(issue: Issue): string {
       return `must be at most ${issue.maximum}`;
     case 'invalid_value':
       return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
-    case 'invalid_key':
-      return `is not a name: ${issue.issues[0]?.message ?? ''}`;
     case 'invalid_union':
-      if (issue.message !== 'Invalid input') return `is not right: ${issue.message}`;
       return `must be ${[...new Set(issue.errors.flat().map((inner) => wording(inner).replace(/^must be /, '')))].join(' or ')}`;
     default:
-      return `is not right: ${issue.message}`;
+      return `must be something else (${issue.message})`;
   }
 }
 

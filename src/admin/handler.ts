@@ -1,0 +1,103 @@
+// The admin pages as a handler for node:http: /status, /livez, /readyz and /metrics; on the control socket also /reload and /stop.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { refusal } from './guard.ts';
+import { Metrics } from './metrics.ts';
+import type { AdminControls, AdminSource, ServiceStatus } from './source.ts';
+import { formatStatus } from './status-text.ts';
+
+/** How the pages are served. */
+export interface AdminOptions {
+  /** Names that a Host may have besides localhost and IP addresses. @default [] */
+  readonly hosts?: readonly string[];
+  /** What POST may ask for; null: nothing changes state here. Only for a socket that its file's mode protects. @default null */
+  readonly controls?: AdminControls | null;
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** Makes the handler. */
+export function adminHandler(source: AdminSource, { hosts = [], controls = null }: AdminOptions = {}): Handler {
+  const metrics = new Metrics(source);
+
+  const get: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse, url: URL) => void>> = {
+    '/': (_request, response) => answer(response, 302, 'text/plain', 'see /status\n', { location: '/status' }),
+    '/status': (request, response, url) => answerStatus(response, source.status(), formatOf(request, url)),
+    '/livez': (_request, response) => answer(response, 200, 'text/plain', 'ok\n'),
+    '/readyz': (_request, response) => {
+      const { notReady } = source.status();
+      answer(response, notReady.length === 0 ? 200 : 503, 'text/plain', `${notReady.join('\n') || 'ok'}\n`);
+    },
+    '/metrics': (_request, response) => {
+      metrics.text().then(
+        (text) => answer(response, 200, metrics.contentType, text),
+        () => answer(response, 500, 'text/plain', 'the metrics could not be made\n'),
+      );
+    },
+  };
+
+  const post: Readonly<Record<string, (response: ServerResponse, url: URL, controls: AdminControls) => void>> = {
+    '/reload': (response, url, { reload }) => {
+      reload(url.searchParams.getAll('pool')).then(
+        (outcome) => answerJson(response, outcome.ok ? 200 : 422, outcome),
+        (error: unknown) => answerJson(response, 500, { at: Date.now(), ok: false, message: String(error) }),
+      );
+    },
+    '/stop': (response, _url, { stop }) => {
+      answerJson(response, 202, { stopping: true });
+      stop();
+    },
+  };
+
+  return (request, response) => {
+    request.resume();
+    const refused = refusal(request.headers.host, request.headers.origin, hosts);
+    if (refused !== null) return answer(response, 403, 'text/plain', `refused: ${refused}\n`);
+    const url = new URL(request.url?.startsWith('/') ? request.url : '/', 'http://admin');
+    const page = Object.hasOwn(get, url.pathname) ? get[url.pathname] : undefined;
+    const action = controls !== null && Object.hasOwn(post, url.pathname) ? post[url.pathname] : undefined;
+    if (page === undefined && action === undefined) {
+      return answer(response, 404, 'text/plain', 'there are /status, /livez, /readyz and /metrics\n');
+    }
+    if (action !== undefined && request.method === 'POST') return action(response, url, controls!);
+    if (page !== undefined && (request.method === 'GET' || request.method === 'HEAD'))
+      return page(request, response, url);
+    answer(response, 405, 'text/plain', 'this method is not for this page\n', { allow: action ? 'POST' : 'GET, HEAD' });
+  };
+}
+
+/** JSON for programs; text where the request prefers it (a browser, a terminal), or ?format says so. */
+function formatOf(request: IncomingMessage, url: URL): 'json' | 'text' {
+  const wanted = url.searchParams.get('format');
+  if (wanted === 'json' || wanted === 'text') return wanted;
+  const accept = request.headers.accept ?? '';
+  return /\btext\/(?:plain|html|\*)/.test(accept) && !/^application\/json/.test(accept) ? 'text' : 'json';
+}
+
+function answerStatus(response: ServerResponse, status: ServiceStatus, format: 'json' | 'text'): void {
+  if (format === 'json') answerJson(response, 200, status);
+  else answer(response, 200, 'text/plain', formatStatus(status));
+}
+
+function answerJson(response: ServerResponse, status: number, value: unknown): void {
+  answer(response, status, 'application/json', `${JSON.stringify(value, null, 2)}\n`);
+}
+
+function answer(
+  response: ServerResponse,
+  status: number,
+  type: string,
+  body: string,
+  more: Record<string, string> = {},
+): void {
+  response.writeHead(status, {
+    'content-type': type.includes('charset') ? type : `${type}; charset=utf-8`,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'content-security-policy': "default-src 'none'",
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    ...more,
+  });
+  response.end(body);
+}

@@ -1,0 +1,70 @@
+// The contract between the admin pages and the service they show: what it tells at one moment, and what it can be asked to do.
+
+import type { PoolSnapshot } from '../pool/snapshot.ts';
+
+/** A pool whose processes are not ours (servers elsewhere, plain CGI programs): it has no lanes. */
+export interface OtherPool {
+  readonly name: string;
+  /** What runs, in words. */
+  readonly program: string;
+  readonly running: number;
+  readonly finished: number;
+  readonly failed: number;
+}
+
+/** One address that is listened on. */
+export interface ListenerStatus {
+  /** As the configuration writes it, with the port that is really used. */
+  readonly address: string;
+  /** To open in a browser; null: not by one. */
+  readonly url: string | null;
+  readonly site: string;
+  /** Document root; null: only mounted applications. */
+  readonly root: string | null;
+}
+
+/** The outcome of the last reload. */
+export interface ReloadStatus {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly ok: boolean;
+  /** What was changed, or why nothing was. */
+  readonly message: string;
+}
+
+/** A service at one moment. */
+export interface ServiceStatus {
+  readonly version: string;
+  readonly pid: number;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly upMs: number;
+  readonly state: 'starting' | 'running' | 'stopping' | 'stopped';
+  /** Why it should get no traffic now, in words; empty: it is ready. */
+  readonly notReady: readonly string[];
+  /** The configuration file, absolute; null: there is none. */
+  readonly config: string | null;
+  readonly lastReload: ReloadStatus | null;
+  readonly admin: string | null;
+  readonly listeners: readonly ListenerStatus[];
+  /** Answers sent since the start, by status: "200" -> 12. */
+  readonly answers: Readonly<Record<string, number>>;
+  readonly pools: readonly PoolSnapshot[];
+  readonly otherPools: readonly OtherPool[];
+}
+
+/** What the admin pages show. */
+export interface AdminSource {
+  status(): ServiceStatus;
+}
+
+/** What the control socket can do besides. */
+export interface AdminControls {
+  /**
+   * Reads the configuration again.
+   * @param pools also restart these, changed or not; "*" is all
+   */
+  reload(pools: readonly string[]): Promise<ReloadStatus>;
+  /** Begins to stop; resolves when that has begun. */
+  stop(): void;
+}

@@ -1,0 +1,121 @@
+// The status of a service as text for people: what the terminal shows, and a browser gets. Pure.
+
+import type { LaneSnapshot, PoolSnapshot } from '../pool/snapshot.ts';
+import { type Paint, plainPaint, type Style } from './paint.ts';
+import type { ServiceStatus } from './source.ts';
+import { type Cell, type Column, formatTable } from './table.ts';
+import { formatCount, formatDuration, formatSize } from './units.ts';
+
+/** How the text is to look. */
+export interface StatusLook {
+  readonly paint?: Paint;
+  /** Columns of the terminal; 0: lines may be of any length. @default 0 */
+  readonly width?: number;
+}
+
+/** The whole page. */
+export function formatStatus(status: ServiceStatus, { paint = plainPaint, width = 0 }: StatusLook = {}): string {
+  return [
+    ...head(status, paint),
+    ...status.pools.flatMap((pool) => ['', ...poolLines(pool, paint, width)]),
+    ...status.otherPools.map((pool) =>
+      [
+        `\n${paint('bold', `pool ${pool.name}`)}  ${pool.program}`,
+        `  ${pool.running} running, ${formatCount(pool.finished)} finished, ${formatCount(pool.failed)} failed`,
+      ].join('\n'),
+    ),
+    '',
+  ].join('\n');
+}
+
+function head(status: ServiceStatus, paint: Paint): string[] {
+  const isReady = status.notReady.length === 0;
+  const state = isReady ? paint('green', 'ready') : paint('red', `not ready: ${status.notReady.join('; ')}`);
+  const label = (text: string): string => paint('dim', text.padEnd(8));
+  const lines = [
+    `${paint('bold', `Postern ${status.version}`)}  pid ${status.pid}, up ${formatDuration(status.upMs)}, ${state}`,
+    ...status.listeners.map(({ site, url, address, root }) =>
+      `  ${label(site)}  ${paint('cyan', url ?? address)}  ${root ?? ''}`.trimEnd(),
+    ),
+  ];
+  if (status.admin !== null) lines.push(`  ${label('admin')}  ${paint('cyan', status.admin)}`);
+  if (status.config !== null) lines.push(`  ${label('config')}  ${status.config}`);
+  if (status.lastReload !== null) {
+    const { at, ok, message } = status.lastReload;
+    lines.push(
+      `  ${label('reload')}  ${new Date(at).toLocaleTimeString('en-GB')} ${paint(ok ? 'green' : 'red', message)}`,
+    );
+  }
+  const answers = Object.entries(status.answers).map(([code, count]) => `${code}: ${formatCount(count)}`);
+  if (answers.length > 0) lines.push(`  ${label('answers')}  ${answers.join('  ')}`);
+  return lines;
+}
+
+function poolLines(pool: PoolSnapshot, paint: Paint, width: number): string[] {
+  const { counters } = pool;
+  const lanes = pool.lanes.filter((lane) => lane.state !== 'gone');
+  const inState = (state: LaneSnapshot['state']): number => lanes.filter((lane) => lane.state === state).length;
+  const ended = Object.entries(counters.ended).filter(([, count]) => count > 0);
+  const rate = `${inState('busy')} busy, ${inState('idle')} idle of ${pool.workers}; ${counters.waiting} waiting of ${pool.queue}`;
+  const governor = pool.governor === 'ready' ? 'ready' : paint('yellow', pool.governor);
+  return [
+    `${paint('bold', `pool ${pool.name}`)}  ${pool.program}`,
+    `  ${rate}`,
+    `  requests  ${counted(counters, ['accepted', 'finished', 'refused', 'aborted', 'retried'])}`,
+    `  peaks     ${counters.maxRunning} running, ${counters.maxWaiting} waiting, limit reached ${times(counters.maxWorkersReached)}`,
+    `  workers   generation ${pool.generation}, ${formatCount(counters.spawned)} started${ended.map(([why, count]) => `, ${formatCount(count)} ended: ${why}`).join('')}`,
+    `  governor  ${governor} ${paint('dim', `(score ${pool.spawnScore.toFixed(1)})`)}`,
+    ...(pool.lastReload === null ? [] : [`  reload    ${pool.lastReload}`]),
+    ...(lanes.length === 0
+      ? []
+      : ['', ...formatTable(columns, lanes.map(laneCells), paint, width - 2).map((line) => `  ${line}`)]),
+  ];
+}
+
+const columns: readonly Column[] = [
+  { title: 'lane', align: 'right' },
+  { title: 'pid', align: 'right' },
+  { title: 'gen', align: 'right' },
+  { title: 'state', align: 'left' },
+  { title: 'requests', align: 'right' },
+  { title: 'age', align: 'right' },
+  { title: 'memory', align: 'right' },
+  { title: 'waited', align: 'right' },
+  { title: 'ran', align: 'right' },
+  { title: 'reason', align: 'left' },
+  { title: 'request', align: 'left' },
+];
+
+const stateStyles: Readonly<Record<LaneSnapshot['state'], Style>> = {
+  starting: 'blue',
+  idle: 'green',
+  busy: 'yellow',
+  draining: 'magenta',
+  stopping: 'magenta',
+  gone: 'dim',
+};
+
+function laneCells(lane: LaneSnapshot): Cell[] {
+  const isBusy = lane.state === 'busy' || lane.state === 'draining';
+  const hasRequest = lane.method !== '';
+  const request = `${lane.method} ${lane.url}`.trimEnd();
+  return [
+    String(lane.lane),
+    lane.pid === 0 ? '-' : String(lane.pid),
+    String(lane.generation),
+    { text: lane.state, style: stateStyles[lane.state] },
+    formatCount(lane.requests),
+    formatDuration(lane.ageMs),
+    lane.memoryBytes === 0 ? '-' : formatSize(lane.memoryBytes),
+    hasRequest ? formatDuration(lane.waitedMs) : '-',
+    hasRequest ? formatDuration(lane.runMs) : '-',
+    lane.reason ?? '-',
+    isBusy ? request : { text: request, style: 'dim' },
+  ];
+}
+
+function counted<Name extends string>(counters: Readonly<Record<Name, number>>, names: readonly Name[]): string {
+  return names.map((name) => `${formatCount(counters[name])} ${name}`).join(', ');
+}
+
+const times = (count: number): string => (count === 1 ? 'once' : `${formatCount(count)} times`);
