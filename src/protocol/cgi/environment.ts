@@ -1,0 +1,84 @@
+// The environment of a CGI request (RFC 3875, section 4.1), in one literal. Pure.
+
+import type { Environment } from './exchange.ts';
+import type { HeaderNames } from './header-names.ts';
+
+/** What is known of a request when its environment is made. Byte strings. */
+export interface EnvironmentSource {
+  readonly method: string;
+  /** Request target as it came. */
+  readonly target: string;
+  /** "1.0", "1.1" or "2.0". */
+  readonly version: string;
+  /** Name, value, name, value. */
+  readonly headers: readonly string[];
+  readonly query: string;
+  /** URL path of the script or mount, decoded. */
+  readonly scriptName: string;
+  /** What follows it in the path, decoded. */
+  readonly pathInfo: string;
+  /** Path of the script's file; null for an application that is no file. */
+  readonly scriptFile: string | null;
+  /** null for a site without one. */
+  readonly documentRoot: string | null;
+  /** Exact length of the body; null where there is none or it is not known. */
+  readonly contentLength: number | null;
+  readonly serverName: string;
+  readonly serverPort: number;
+  readonly serverAddress: string;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly secure: boolean;
+  /** What the configuration adds. */
+  readonly configured: Readonly<Record<string, string>>;
+}
+
+/** Makes the environment: computed variables win over configured ones, and those over header fields. */
+export function makeEnvironment(from: EnvironmentSource, names: HeaderNames): Environment {
+  const environment: Environment = {};
+  const contentType = addHeaders(environment, from.headers, names);
+  for (const name in from.configured) environment[name] = from.configured[name]!;
+  return Object.assign(environment, {
+    GATEWAY_INTERFACE: 'CGI/1.1',
+    SERVER_SOFTWARE: 'postern',
+    SERVER_PROTOCOL: from.version === '2.0' ? 'HTTP/2.0' : `HTTP/${from.version}`,
+    SERVER_NAME: from.serverName,
+    SERVER_ADDR: from.serverAddress,
+    SERVER_PORT: String(from.serverPort),
+    REMOTE_ADDR: from.remoteAddress,
+    REMOTE_PORT: String(from.remotePort),
+    REQUEST_METHOD: from.method,
+    REQUEST_URI: from.target,
+    REQUEST_SCHEME: from.secure ? 'https' : 'http',
+    QUERY_STRING: from.query,
+    SCRIPT_NAME: from.scriptName,
+    DOCUMENT_URI: from.scriptName + from.pathInfo,
+    // php-cgi that was built with --enable-force-cgi-redirect runs nothing without it.
+    REDIRECT_STATUS: '200',
+    ...(from.secure && { HTTPS: 'on' }),
+    ...(from.documentRoot !== null && { DOCUMENT_ROOT: from.documentRoot }),
+    ...(from.scriptFile !== null && { SCRIPT_FILENAME: from.scriptFile }),
+    ...(from.pathInfo !== '' && { PATH_INFO: from.pathInfo }),
+    ...(from.pathInfo !== '' && from.documentRoot !== null && { PATH_TRANSLATED: from.documentRoot + from.pathInfo }),
+    ...(from.contentLength !== null && { CONTENT_LENGTH: String(from.contentLength) }),
+    ...(contentType !== null && { CONTENT_TYPE: contentType }),
+  });
+}
+
+/** Adds the header fields; repeated ones are joined. @returns Content-Type, or null */
+function addHeaders(environment: Environment, headers: readonly string[], names: HeaderNames): string | null {
+  let contentType: string | null = null;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!;
+    const value = headers[i + 1]!;
+    const variable = names.variable(name);
+    if (variable === null) {
+      if (contentType === null && name.length === 12 && name.toLowerCase() === 'content-type') contentType = value;
+      continue;
+    }
+    const before = environment[variable];
+    environment[variable] =
+      before === undefined ? value : `${before}${variable === 'HTTP_COOKIE' ? '; ' : ', '}${value}`;
+  }
+  return contentType;
+}

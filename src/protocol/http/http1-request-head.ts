@@ -1,0 +1,196 @@
+// The head of an HTTP/1.1 request (RFC 9112, sections 2 to 7): its request line, its fields, and how its body is framed. Pure.
+
+import { PosternError } from '../../errors.ts';
+import { isTarget, isToken } from './http1-characters.ts';
+import { parseFields } from './http1-fields.ts';
+
+/** Longest request target, in bytes. */
+export const maxTargetBytes = 16_384;
+
+/** Longest head, in bytes. */
+export const maxHeadBytes = 65_536;
+
+/** A request without its body. Byte strings. */
+export interface RequestHead {
+  readonly method: string;
+  /** "/a?b" or "*". */
+  readonly target: string;
+  readonly version: '1.0' | '1.1';
+  /** Name, value, name, value. Where the target came in absolute form, Host is the target's. */
+  readonly headers: string[];
+  /** From Content-Length; null where there is none. */
+  readonly contentLength: number | null;
+  /** Whether the body comes in chunks. */
+  readonly isChunked: boolean;
+  /** Whether the client means to send another request on this connection. */
+  readonly keepsAlive: boolean;
+  /** Whether the client waits for 100 before it sends the body. */
+  readonly expectsContinue: boolean;
+}
+
+/** The methods of IANA's registry that servers know; others are answered 501. CONNECT is not for an origin server. */
+const methods = new Set(
+  (
+    'GET HEAD POST PUT DELETE OPTIONS TRACE PATCH ACL BIND CHECKOUT COPY LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR ' +
+    'MKCOL MOVE NOTIFY PROPFIND PROPPATCH PURGE QUERY REBIND REPORT SEARCH SOURCE SUBSCRIBE UNBIND UNLINK UNLOCK UNSUBSCRIBE'
+  ).split(' '),
+);
+
+// Narrower than RFC 3986, whose reg-name allows quotes and brackets that end up in links which applications build from it.
+const hostForm = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/;
+
+const absoluteForm = /^https?:\/\/([^/?]*)/i;
+
+/**
+ * Reads a head.
+ * @param text byte string in which the head stands, from `from`, up to and with the empty line that ends it
+ * @param to where the last CR LF, that of the empty line, begins
+ * @throws BAD_REQUEST, URI_TOO_LONG, HEADERS_TOO_LARGE, EXPECTATION_FAILED, METHOD_UNKNOWN, VERSION_UNSUPPORTED
+ */
+export function parseRequestHead(text: string, from: number, to: number): RequestHead {
+  const lineEnd = text.indexOf('\r\n', from);
+  const methodEnd = text.indexOf(' ', from);
+  const targetEnd = text.indexOf(' ', methodEnd + 1);
+  if (methodEnd === -1 || methodEnd > lineEnd || !isToken(text, from, methodEnd)) throw malformed('no method');
+  if (targetEnd === -1 || targetEnd > lineEnd) throw malformed('the request line has no version');
+  const version = versionBetween(text, targetEnd + 1, lineEnd);
+  const method = text.slice(from, methodEnd);
+  if (!methods.has(method)) throw new PosternError('METHOD_UNKNOWN', `the method ${method} is not implemented`);
+  const headers = parseFields(text, lineEnd + 2, to);
+  const meaning = interpret(headers, version);
+  const target = targetBetween(text, methodEnd + 1, targetEnd, method, headers, meaning);
+  return {
+    method,
+    target,
+    version,
+    headers,
+    contentLength: meaning.contentLength,
+    isChunked: meaning.isChunked,
+    keepsAlive: meaning.keepsAlive ?? version === '1.1',
+    expectsContinue: meaning.expectsContinue,
+  };
+}
+
+function versionBetween(text: string, from: number, to: number): '1.0' | '1.1' {
+  if (to - from === 8) {
+    if (text.startsWith('HTTP/1.1', from)) return '1.1';
+    if (text.startsWith('HTTP/1.0', from)) return '1.0';
+    if (/^HTTP\/\d\.\d$/.test(text.slice(from, to))) {
+      throw new PosternError('VERSION_UNSUPPORTED', `${text.slice(from, to)} is not spoken here`);
+    }
+  }
+  throw malformed('the request line does not end in a version of HTTP');
+}
+
+/** What the fields say to the front itself. */
+interface Meaning {
+  /** Where the value of Host stands among the headers; -1: there is none. */
+  hostAt: number;
+  contentLength: number | null;
+  isChunked: boolean;
+  /** null: not said. */
+  keepsAlive: boolean | null;
+  expectsContinue: boolean;
+}
+
+function interpret(headers: readonly string[], version: '1.0' | '1.1'): Meaning {
+  const meaning: Meaning = {
+    hostAt: -1,
+    contentLength: null,
+    isChunked: false,
+    keepsAlive: null,
+    expectsContinue: false,
+  };
+  for (let at = 0; at < headers.length; at += 2) {
+    const name = headers[at]!;
+    // Only names of these lengths are looked at, so that the others need no copy in lower case.
+    switch (name.length) {
+      case 4:
+        if (name === 'Host' || name.toLowerCase() === 'host') readHost(meaning, headers[at + 1]!, at + 1);
+        break;
+      case 6:
+        if (name.toLowerCase() === 'expect') readExpect(meaning, headers[at + 1]!, version);
+        break;
+      case 10:
+        if (name.toLowerCase() === 'connection') readConnection(meaning, headers[at + 1]!);
+        break;
+      case 14:
+        if (name.toLowerCase() === 'content-length') readContentLength(meaning, headers[at + 1]!);
+        break;
+      case 17:
+        if (name.toLowerCase() === 'transfer-encoding') readTransferEncoding(meaning, headers[at + 1]!, version);
+        break;
+    }
+  }
+  if (meaning.hostAt === -1 && version === '1.1') throw malformed('there is no Host');
+  // Two framings are how a request is smuggled past a proxy that believes the other one (RFC 9112, 6.1).
+  if (meaning.isChunked && meaning.contentLength !== null) throw malformed('Content-Length beside Transfer-Encoding');
+  return meaning;
+}
+
+function readHost(meaning: Meaning, value: string, at: number): void {
+  if (meaning.hostAt !== -1) throw malformed('two Host headers');
+  if (!hostForm.test(value)) throw malformed('Host is not the name of a host');
+  meaning.hostAt = at;
+}
+
+function readExpect(meaning: Meaning, value: string, version: '1.0' | '1.1'): void {
+  if (value.toLowerCase() !== '100-continue') {
+    throw new PosternError('EXPECTATION_FAILED', 'Expect is not 100-continue');
+  }
+  // A client of HTTP/1.0 would take the 100 for the answer (RFC 9110, 10.1.1).
+  meaning.expectsContinue = version === '1.1';
+}
+
+function readConnection(meaning: Meaning, value: string): void {
+  for (const option of value.toLowerCase().split(',')) {
+    const word = option.trim();
+    if (word === 'close') meaning.keepsAlive = false;
+    else if (word === 'keep-alive') meaning.keepsAlive ??= true;
+  }
+}
+
+function readContentLength(meaning: Meaning, value: string): void {
+  // A second one, or a list, is refused even where the numbers are the same: nobody honest sends that.
+  if (meaning.contentLength !== null || !/^[0-9]{1,16}$/.test(value))
+    throw malformed('Content-Length is not one number');
+  meaning.contentLength = Number(value);
+  if (meaning.contentLength > Number.MAX_SAFE_INTEGER) throw malformed('Content-Length is too large');
+}
+
+function readTransferEncoding(meaning: Meaning, value: string, version: '1.0' | '1.1'): void {
+  if (meaning.isChunked || value.toLowerCase() !== 'chunked') throw malformed('Transfer-Encoding is not "chunked"');
+  if (version === '1.0') throw malformed('Transfer-Encoding in HTTP/1.0');
+  meaning.isChunked = true;
+}
+
+/** The target in origin form; Host among the headers is set to the authority of one in absolute form (RFC 9112, 3.2.2). */
+function targetBetween(
+  text: string,
+  from: number,
+  to: number,
+  method: string,
+  headers: string[],
+  meaning: Meaning,
+): string {
+  if (to - from > maxTargetBytes) {
+    throw new PosternError('URI_TOO_LONG', `the request target has ${to - from} bytes, more than ${maxTargetBytes}`);
+  }
+  if (!isTarget(text, from, to)) throw malformed('the request target holds a byte that may not stand there');
+  const target = text.slice(from, to);
+  if (target.charCodeAt(0) === 0x2f) return target;
+  if (target === '*' && method === 'OPTIONS') return target;
+  const absolute = absoluteForm.exec(target);
+  const authority = absolute?.[1];
+  if (!absolute || authority === undefined || !hostForm.test(authority))
+    throw malformed('the request target is not a path');
+  if (meaning.hostAt === -1) headers.push('Host', authority);
+  else headers[meaning.hostAt] = authority;
+  const rest = target.slice(absolute[0].length);
+  if (rest === '' && method === 'OPTIONS') return '*';
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+function malformed(what: string): PosternError {
+  return new PosternError('BAD_REQUEST', `the request head is malformed: ${what}`);
+}
