@@ -57,6 +57,7 @@ export const errorTable = {
   CONFIG_INVALID: kind(500, false, 'The configuration is not valid.'),
   ADDRESS_IN_USE: kind(500, false, 'The address is already in use.'),
   LAUNCH_FAILED: kind(503, true, 'The program for this address could not be started.'),
+  NOT_RUNNING: kind(500, false, 'The service that was asked for does not run.'),
 } as const satisfies Record<string, ErrorKind>;
 
 /** A public error code. */
