@@ -1,0 +1,16 @@
+// A FastCGI program that does nothing, in C: the gateway alone.
+
+import { loadCase } from '../load-case.ts';
+
+export const fastcgiNull = loadCase({
+  name: 'fastcgi-null',
+  title: 'a C responder on libfcgi that does nothing, 8 connections on 8 processes',
+  stack: { application: 'null' },
+  path: '/null',
+  targets: [
+    { metric: 'requestsPerSecond', of: 'caddy', atLeast: 2 },
+    { metric: 'requestsPerSecond', of: 'apache-fpm', atLeast: 2 },
+    { metric: 'requestsPerSecond', of: 'apache-fcgid', atLeast: 2 },
+    { metric: 'requestsPerSecond', of: 'nginx' },
+  ],
+});

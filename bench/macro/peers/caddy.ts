@@ -1,0 +1,49 @@
+// Caddy with PHP-FPM, in a Caddyfile as its documentation writes it.
+
+import { writeFileSync } from 'node:fs';
+import { account } from '../account.ts';
+import { responderSocket, startResponder } from '../null-responder.ts';
+import { logFileOf, type Peer } from '../peer.ts';
+import { fpmSocket, startFpm } from '../php-fpm.ts';
+import { programPath } from '../program.ts';
+import type { Stack } from '../stack.ts';
+
+export const caddy: Peer = {
+  name: 'caddy',
+  title: 'Caddy + php-fpm',
+  needs: ['caddy', 'php-fpm', ...(account === null ? [] : ['setpriv'])],
+  start(stack, processes) {
+    const file = `${stack.folder}/Caddyfile`;
+    writeFileSync(file, configuration(stack));
+    const programs = stack.responder === null ? [startFpm(stack, processes)] : startResponder(stack, processes);
+    // Unlike the others, Caddy does not change its account by itself.
+    const command = [...asAccount(), programPath('caddy'), 'run', '--adapter', 'caddyfile', '--config', file];
+    return [processes.start(command, { folder: stack.folder, logFile: logFileOf(stack) }), ...programs];
+  },
+};
+
+function asAccount(): string[] {
+  if (account === null) return [];
+  return [programPath('setpriv'), `--reuid=${account}`, `--regid=${account}`, '--init-groups'];
+}
+
+function configuration(stack: Stack): string {
+  return `{
+  admin off
+  auto_https off
+}
+http://127.0.0.1:${stack.port} {
+  bind 127.0.0.1
+  root * ${stack.root}
+  handle /null {
+    reverse_proxy unix/${responderSocket(stack)} {
+      transport fastcgi
+    }
+  }
+  handle {
+    php_fastcgi unix/${fpmSocket(stack)}
+    file_server
+  }
+}
+`;
+}

@@ -1,0 +1,67 @@
+// nginx with PHP-FPM, as Debian ships them; and the same with connections to PHP-FPM kept open.
+
+import { writeFileSync } from 'node:fs';
+import { account } from '../account.ts';
+import { responderSocket, startResponder } from '../null-responder.ts';
+import { logFileOf, type Peer } from '../peer.ts';
+import { fpmSocket, startFpm } from '../php-fpm.ts';
+import type { Processes } from '../processes.ts';
+import { programPath } from '../program.ts';
+import type { Stack } from '../stack.ts';
+
+const needs = ['nginx', 'php-fpm', '/etc/nginx/fastcgi.conf', '/etc/nginx/mime.types'];
+
+export const nginx: Peer = {
+  name: 'nginx',
+  title: 'nginx + php-fpm, as shipped',
+  needs,
+  start: (stack, processes) => start(stack, processes, false),
+};
+
+export const nginxKeepalive: Peer = {
+  name: 'nginx-keepalive',
+  title: 'nginx + php-fpm, keep-alive to FPM',
+  needs,
+  start: (stack, processes) => start(stack, processes, true),
+};
+
+function start(stack: Stack, processes: Processes, keepAlive: boolean): number[] {
+  const file = `${stack.folder}/nginx.conf`;
+  writeFileSync(file, configuration(stack, keepAlive));
+  const programs = stack.responder === null ? [startFpm(stack, processes)] : startResponder(stack, processes);
+  const command = [programPath('nginx'), '-p', stack.folder, '-e', `${stack.folder}/error.log`, '-c', file];
+  return [processes.start(command, { folder: stack.folder, logFile: logFileOf(stack) }), ...programs];
+}
+
+function configuration(stack: Stack, keepAlive: boolean): string {
+  const { folder } = stack;
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  return `${account === null ? '' : `user ${account};`}
+worker_processes auto;
+pid ${folder}/nginx.pid;
+daemon off;
+events { worker_connections ${Math.max(768, 2 * stack.connections + 100)}; }
+http {
+  sendfile on;
+  tcp_nopush on;
+  types_hash_max_size 2048;
+  include /etc/nginx/mime.types;
+  default_type application/octet-stream;
+  access_log ${folder}/access.log;
+  gzip on;
+  client_max_body_size 64m;
+${temporary.map((name) => `  ${name}_temp_path ${folder}/${name};`).join('\n')}
+  upstream php { server unix:${fpmSocket(stack)}; ${keepAlive ? `keepalive ${stack.workers};` : ''} }
+  upstream null { server unix:${responderSocket(stack)}; ${keepAlive ? `keepalive ${stack.workers};` : ''} }
+  ${keepAlive ? 'fastcgi_keep_conn on;' : ''}
+  server {
+    listen 127.0.0.1:${stack.port};
+    root ${stack.root};
+    index index.php index.html;
+    location / { try_files $uri $uri/ /index.php?$args; }
+    location ~ \\.php$ { try_files $uri =404; include /etc/nginx/fastcgi.conf; fastcgi_pass php; }
+    location = /null { include /etc/nginx/fastcgi.conf; fastcgi_pass null; }
+  }
+}
+`;
+}

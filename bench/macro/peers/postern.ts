@@ -1,0 +1,54 @@
+// Postern, from this checkout.
+
+import { writeFileSync } from 'node:fs';
+import { account } from '../account.ts';
+import { logFileOf, type Peer } from '../peer.ts';
+import { programPath } from '../program.ts';
+import type { Stack } from '../stack.ts';
+
+const main = new URL('../../../src/cli/main.ts', import.meta.url).pathname;
+
+export const postern: Peer = {
+  name: 'postern',
+  title: 'Postern',
+  needs: ['php-cgi', main],
+  start(stack, processes) {
+    const options = { folder: stack.folder, logFile: logFileOf(stack) };
+    if (stack.zeroConfiguration) {
+      const address = ['--listen', `127.0.0.1:${stack.port}`, '--workers', String(stack.workers)];
+      return [processes.start([process.execPath, main, 'serve', stack.root, ...address], options)];
+    }
+    const file = `${stack.folder}/postern.toml`;
+    writeFileSync(file, configuration(stack));
+    return [processes.start([process.execPath, main, 'run', '-c', file], options)];
+  },
+};
+
+function configuration(stack: Stack): string {
+  return `[site.main]
+listen = ["127.0.0.1:${stack.port}"]
+root = "${stack.root}"
+index = ["index.php", "index.html"]
+
+[[site.main.route]]
+match = "*.php"
+pool = "php"
+
+${stack.responder === null ? '' : `[[site.main.route]]\nmatch = "/null"\npool = "null"\n`}
+[pool.php]
+php = "${programPath('php-cgi')}"
+workers = ${stack.workers}
+minWorkers = ${stack.cold ? 0 : 1}
+${account === null ? '' : `user = "${account}"`}
+
+${stack.responder === null ? '' : responderPool(stack, stack.responder)}`;
+}
+
+function responderPool(stack: Stack, program: string): string {
+  return `[pool.null]
+command = ["${program}"]
+workers = ${stack.workers}
+minWorkers = ${stack.workers}
+${account === null ? '' : `user = "${account}"`}
+`;
+}
