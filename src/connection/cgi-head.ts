@@ -1,0 +1,35 @@
+// The head of a CGI answer as the text that a program writes (RFC 3875, section 6.2). Pure.
+
+import { STATUS_CODES } from 'node:http';
+import { PosternError } from '../errors.ts';
+import type { CgiHead } from '../protocol/cgi/exchange.ts';
+
+/** What would end a line or a header early, or is no byte. */
+const forbiddenInHead = /[^\t\x20-\x7e\x80-\xff]/;
+/** A token (RFC 9110, 5.6.2). */
+const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** The line of the commonest answer, made once. */
+const plainStatus = 'Status: 200 OK\r\n';
+
+/**
+ * The head as text, with the empty line that ends it.
+ * @throws ANSWER_INVALID for a name or value that would make another header of it
+ */
+export function formatHead({ status, reason, headers }: CgiHead): string {
+  let text =
+    status === 200 && reason === ''
+      ? plainStatus
+      : `Status: ${status} ${value('Status', reason || (STATUS_CODES[status] ?? 'Unknown'))}\r\n`;
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    const name = headers[index]!;
+    if (!headerName.test(name)) throw new PosternError('ANSWER_INVALID', `${JSON.stringify(name)} is no header name`);
+    text += `${name}: ${value(name, headers[index + 1]!)}\r\n`;
+  }
+  return `${text}\r\n`;
+}
+
+function value(name: string, text: string): string {
+  if (!forbiddenInHead.test(text)) return text;
+  throw new PosternError('ANSWER_INVALID', `the value of header ${name} has a control byte, or is not latin1`);
+}

@@ -1,0 +1,195 @@
+// A listening FastCGI socket and the connections that were accepted on it.
+
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { type Clock, systemClock, type Timer } from '../clock.ts';
+import { PosternError } from '../errors.ts';
+import { type Log, silentLog } from '../log.ts';
+import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
+import { type Address, formatAddress } from './address.ts';
+import { clientFilter } from './client-filter.ts';
+import { ServerConnection } from './server-connection.ts';
+import { defaultServerLimits, type ServerLimits } from './server-limits.ts';
+
+/** A descriptor that is a listening socket already. */
+export interface InheritedSocket {
+  readonly fd: number;
+}
+
+/** How a FastCGI server runs. */
+export interface FastcgiServerOptions {
+  /** Called once for each request; as `Backend.run`. */
+  readonly run: (request: CgiRequest, sink: CgiSink) => Exchange;
+  readonly limits?: Partial<ServerLimits> | undefined;
+  /** IP addresses and networks that may connect over TCP. @default everybody */
+  readonly allowedClients?: readonly string[] | undefined;
+  /** Connections that the kernel holds before they are accepted. @default 511 */
+  readonly backlog?: number | undefined;
+  readonly clock?: Clock;
+  readonly log?: Log;
+}
+
+const CHECK_PERIOD_MS = 1_000;
+const DEFAULT_BACKLOG = 511;
+
+/** Accepts FastCGI connections. */
+export class FastcgiServer {
+  readonly #options: FastcgiServerOptions;
+  readonly #limits: ServerLimits;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #connections = new Set<ServerConnection>();
+  #server: Server | null = null;
+  #timer: Timer | null = null;
+  #isClosing = false;
+  /** Resolves what `close()` gave out, when the last connection is gone. */
+  #whenEmpty: (() => void) | null = null;
+
+  constructor(options: FastcgiServerOptions) {
+    this.#options = options;
+    this.#limits = { ...defaultServerLimits, ...options.limits };
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log ?? silentLog;
+  }
+
+  /** Connections that are open. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Requests that are not over. */
+  get running(): number {
+    let running = 0;
+    for (const connection of this.#connections) running += connection.size;
+    return running;
+  }
+
+  /** Where it listens; null before `listen` and after `close`. The port is the real one where 0 was asked for. */
+  get address(): Address | null {
+    const address = this.#server?.address() as AddressInfo | string | null | undefined;
+    if (address === null || address === undefined) return null;
+    if (typeof address === 'string') return { kind: 'unix', path: address };
+    return { kind: 'tcp', host: address.address, port: address.port };
+  }
+
+  /** The listening socket's descriptor, for threads that accept on it too; null where the system has none. */
+  get descriptor(): number | null {
+    const handle = (this.#server as unknown as { readonly _handle?: { readonly fd?: number } } | null)?._handle;
+    return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : null;
+  }
+
+  /**
+   * Listens on an address, or on a listening socket that was inherited.
+   * @throws ADDRESS_IN_USE, CONFIG_INVALID
+   */
+  async listen(where: Address | InheritedSocket): Promise<void> {
+    const filter = clientFilter(this.#options.allowedClients);
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      if (filter.allows(socket.remoteAddress)) this.#accept(socket);
+      else this.#turnAway(socket, 'its address is not among allowedClients');
+    });
+    if ('kind' in where && where.kind === 'unix') await removeDeadSocket(where.path);
+    await listening(server, where, this.#options.backlog ?? DEFAULT_BACKLOG);
+    this.#server = server;
+    if ('kind' in where && where.kind === 'unix') chmodSync(where.path, 0o660);
+    this.#timer = this.#clock.every(CHECK_PERIOD_MS, () => this.#check());
+  }
+
+  /** Accepts no more, lets what runs finish, and resolves when the last connection is closed. Repeatable. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#server?.close();
+    this.#server = null;
+    for (const connection of this.#connections) connection.close();
+    if (this.#connections.size > 0) {
+      await new Promise<void>((resolve) => {
+        const before = this.#whenEmpty;
+        this.#whenEmpty = () => {
+          before?.();
+          resolve();
+        };
+      });
+    }
+    this.#timer?.cancel();
+  }
+
+  /**
+   * As `close()`, but the descriptor stays open and what still connects is served, one request a connection, until
+   * nothing runs: for a listening socket that other threads accept on too, each of which would close the same number.
+   */
+  async drain(): Promise<void> {
+    this.#isClosing = true;
+    for (const connection of this.#connections) connection.close();
+    while (this.#connections.size > 0) await new Promise<void>((resolve) => this.#clock.after(5, resolve));
+  }
+
+  /** Closes everything now; requests that run are aborted. Repeatable. */
+  destroy(error: PosternError | null = null): void {
+    this.#server?.close();
+    this.#server = null;
+    this.#timer?.cancel();
+    for (const connection of this.#connections) connection.destroy(error);
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#connections.size >= this.#limits.maxConnections) {
+      this.#turnAway(socket, `${this.#limits.maxConnections} connections are open: raise maxConnections`);
+      return;
+    }
+    const connection = new ServerConnection(socket, {
+      run: this.#options.run,
+      limits: this.#limits,
+      clock: this.#clock,
+      onClose: (closed, error) => this.#closed(closed, error),
+    });
+    this.#connections.add(connection);
+    connection.start();
+  }
+
+  #turnAway(socket: Socket, why: string): void {
+    this.#log.warn({ remoteAddress: socket.remoteAddress }, `closed a new FastCGI connection: ${why}`);
+    socket.destroy();
+  }
+
+  #closed(connection: ServerConnection, error: PosternError | null): void {
+    this.#connections.delete(connection);
+    if (error !== null) this.#log.warn({ code: error.code }, `closed a FastCGI connection: ${error.message}`);
+    if (this.#isClosing && this.#connections.size === 0) this.#whenEmpty?.();
+  }
+
+  #check(): void {
+    const now = this.#clock.now();
+    for (const connection of this.#connections) connection.check(now);
+  }
+}
+
+function listening(server: Server, where: Address | InheritedSocket, backlog: number): Promise<void> {
+  const target = 'fd' in where ? { fd: where.fd } : where.kind === 'unix' ? { path: where.path } : where;
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, where)));
+    server.listen({ ...target, backlog }, () => {
+      server.removeAllListeners('error');
+      resolve();
+    });
+  });
+}
+
+function listenError(error: NodeJS.ErrnoException, where: Address | InheritedSocket): PosternError {
+  const place = 'fd' in where ? `descriptor ${where.fd}` : formatAddress(where);
+  if (error.code === 'EADDRINUSE') {
+    return new PosternError('ADDRESS_IN_USE', `${place} is in use: stop what listens there, or choose another address`);
+  }
+  return new PosternError('CONFIG_INVALID', `cannot listen on ${place}: ${error.message}`, { cause: error });
+}
+
+/** Removes the socket file of a server that is gone; one that answers is left alone, and `listen` says that it is in use. */
+async function removeDeadSocket(path: string): Promise<void> {
+  if (!lstatSync(path, { throwIfNoEntry: false })?.isSocket()) return;
+  const isDead = await new Promise<boolean>((resolve) => {
+    const socket = connect({ path }, () => resolve(false));
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
+    socket.once('close', () => socket.destroy());
+    socket.once('connect', () => socket.destroy());
+  });
+  if (isDead) unlinkSync(path);
+}

@@ -1,0 +1,378 @@
+// The application side of one FastCGI connection: requests come in, multiplexed or one by one, and their answers go out in turns (FastCGI 1.0, sections 3 to 5).
+//
+//   BEGIN -> params -> ready -> running -> ending -> over
+//                        |         ^
+//                        +---------+  the handler is called when PARAMS is complete and what came with it was looked at
+
+import type { Socket } from 'node:net';
+import type { Clock } from '../clock.ts';
+import { PosternError, toPosternError } from '../errors.ts';
+import type { CgiRequest, CgiSink, Environment, Exchange } from '../protocol/cgi/exchange.ts';
+import { decodeBegin, decodeValueNames } from '../protocol/fastcgi/bodies.ts';
+import {
+  ABORT_REQUEST,
+  BEGIN_REQUEST,
+  DATA,
+  formatType,
+  GET_VALUES,
+  MANAGEMENT_ID,
+  OVERLOADED,
+  PARAMS,
+  REQUEST_COMPLETE,
+  STDERR,
+  STDIN,
+  STDOUT,
+  type StreamType,
+  typeNames,
+  UNKNOWN_ROLE,
+} from '../protocol/fastcgi/record.ts';
+import { RecordReader } from '../protocol/fastcgi/record-reader.ts';
+import { RecordWriter } from '../protocol/fastcgi/record-writer.ts';
+import { ServerExchange, TURN_BYTES } from './server-exchange.ts';
+import type { InputOwner, ServerInput } from './server-input.ts';
+import type { ServerLimits } from './server-limits.ts';
+
+/** What a connection needs of the one who accepted it. */
+export interface ServerConnectionOptions {
+  /** Called once for each request; as `Backend.run`. */
+  readonly run: (request: CgiRequest, sink: CgiSink) => Exchange;
+  readonly limits: ServerLimits;
+  readonly clock: Clock;
+  /** The connection is closed and forgotten; the error says why, where that is not the usual end. */
+  readonly onClose: (connection: ServerConnection, error: PosternError | null) => void;
+}
+
+/** Gathered output above this leaves without waiting for more. */
+const GATHER_BYTES = 32_768;
+/** Ids whose late records are ignored, at most; above it the connection is taken no more requests from. */
+const MAX_IGNORED_IDS = 256;
+
+/** One connection from a web server. */
+export class ServerConnection implements InputOwner {
+  readonly #socket: Socket;
+  readonly #options: ServerConnectionOptions;
+  readonly #reader: RecordReader;
+  readonly #writer = new RecordWriter();
+  readonly #exchanges = new Map<number, ServerExchange>();
+  /** Requests whose PARAMS ended in the bytes that are being read. */
+  readonly #ready: ServerExchange[] = [];
+  /** Exchanges with output that could not leave, in the order of their turns. */
+  readonly #waiting = new Set<ServerExchange>();
+  /** Inputs with more unread bytes than allowed: while there is one, the socket is not read. */
+  readonly #unread = new Set<ServerInput>();
+  /** Ids that are over though the peer may still send their streams: refused ones, and authorizers. */
+  readonly #ignored = new Set<number>();
+  #isReading = false;
+  #isFull = false;
+  #isPumpDue = false;
+  #keepsOpen = true;
+  #isClosed = false;
+  #activeAtMs: number;
+  #fullAtMs = 0;
+  /** When we closed our side; null while it is open. */
+  #lingerAtMs: number | null = null;
+
+  constructor(socket: Socket, options: ServerConnectionOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#reader = new RecordReader({
+      content: (type, id, chunk) => this.#content(type, id, chunk),
+      closed: (type, id) => this.#streamClosed(type, id),
+      control: (type, id, body) => this.#control(type, id, body),
+    });
+    this.#activeAtMs = options.clock.now();
+  }
+
+  get limits(): ServerLimits {
+    return this.#options.limits;
+  }
+
+  /** Requests that are not over. */
+  get size(): number {
+    return this.#exchanges.size;
+  }
+
+  /** Whether the peer does not read fast enough for more output now. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** Begins to read. */
+  start(): void {
+    const socket = this.#socket;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('drain', () => this.#drained());
+    socket.on('end', () => this.destroy(null));
+    socket.on('error', (error) => this.destroy(new PosternError('CONNECTION_LOST', error.message, { cause: error })));
+    socket.on('close', () => this.destroy(null));
+  }
+
+  /** Takes no more requests, and closes when those that run are over. Repeatable. */
+  close(): void {
+    this.#keepsOpen = false;
+    for (const exchange of this.#exchanges.values()) {
+      // Nobody has begun it: the web server may send it again elsewhere.
+      if (exchange.state === 'params') this.#forget(exchange);
+    }
+    this.#closeWhenEmpty();
+  }
+
+  /** Closes now; requests that run are aborted. Repeatable. */
+  destroy(error: PosternError | null): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#reader.stop();
+    this.#socket.destroy();
+    const gone = error ?? new PosternError('ABORTED', 'the web server closed the connection');
+    for (const exchange of [...this.#exchanges.values()]) exchange.lose(gone);
+    this.#exchanges.clear();
+    this.#waiting.clear();
+    this.#options.onClose(this, error);
+  }
+
+  /** Closes what has waited for too long. To be called now and then. */
+  check(now: number): void {
+    const { writeTimeoutMs, idleTimeoutMs, lingerTimeoutMs } = this.limits;
+    if (this.#lingerAtMs !== null) {
+      if (now - this.#lingerAtMs > lingerTimeoutMs) this.destroy(null);
+    } else if (this.#isFull && now - this.#fullAtMs > writeTimeoutMs) {
+      this.destroy(new PosternError('ABORTED', `the web server read nothing for ${writeTimeoutMs} ms`));
+    } else if (this.#exchanges.size > 0 || !this.#reader.isBetweenRecords) {
+      this.#checkInput(now - this.#activeAtMs);
+    } else if (idleTimeoutMs > 0 && now - this.#activeAtMs > idleTimeoutMs) {
+      this.close();
+    }
+  }
+
+  /** For an exchange: adds content to its stream. */
+  put(exchange: ServerExchange, type: typeof STDOUT | typeof STDERR, bytes: Uint8Array): void {
+    this.#writer.content(type, exchange.id, bytes);
+    if (this.#writer.length >= GATHER_BYTES) this.#send();
+  }
+
+  /** For an exchange: adds text to its STDOUT. */
+  putText(exchange: ServerExchange, text: string): void {
+    this.#writer.text(STDOUT, exchange.id, text);
+  }
+
+  /** For an exchange: whether so much output has to wait for its turn. */
+  isCrowdedBy(bytes: number): boolean {
+    return this.#isFull || (this.#exchanges.size > 1 && bytes > TURN_BYTES);
+  }
+
+  /** For an exchange: it has output, or a handler, that waits for its turn. */
+  waitForTurn(exchange: ServerExchange): void {
+    this.#waiting.add(exchange);
+    if (this.#isFull || this.#isPumpDue) return;
+    this.#isPumpDue = true;
+    setImmediate(() => this.#pump());
+  }
+
+  /** For an exchange: passes on what was gathered. */
+  flush(): void {
+    if (!this.#isReading) this.#send();
+  }
+
+  /** For an exchange: all of its output was put. */
+  finished(exchange: ServerExchange, appStatus: number, protocolStatus: number, hasStderr: boolean): void {
+    if (protocolStatus === REQUEST_COMPLETE) {
+      this.#writer.end(STDOUT, exchange.id);
+      if (hasStderr) this.#writer.end(STDERR, exchange.id);
+    }
+    this.#writer.endRequest(exchange.id, appStatus, protocolStatus);
+    this.#forget(exchange);
+    if (exchange.role === 'authorizer') this.#ignore(exchange.id);
+    else if (!exchange.isInputComplete) this.#keepsOpen = false;
+    this.#closeWhenEmpty();
+    this.flush();
+  }
+
+  /** For an exchange: its answer broke off. Without END_REQUEST and with the connection closed, nobody takes it for whole. */
+  broken(exchange: ServerExchange): void {
+    this.#keepsOpen = false;
+    this.#forget(exchange);
+    this.#closeWhenEmpty();
+  }
+
+  unreadChanged(input: ServerInput): void {
+    const { maxUnreadBytes, maxSharedUnreadBytes } = this.limits;
+    const limit = this.#exchanges.size > 1 ? maxSharedUnreadBytes : maxUnreadBytes;
+    if (input.unreadBytes > limit) {
+      if (this.#unread.size === 0) this.#socket.pause();
+      this.#unread.add(input);
+    } else if (this.#unread.delete(input) && this.#unread.size === 0) {
+      this.#activeAtMs = this.#options.clock.now();
+      this.#socket.resume();
+    }
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#isClosed || this.#lingerAtMs !== null) return;
+    this.#activeAtMs = this.#options.clock.now();
+    this.#isReading = true;
+    try {
+      this.#reader.push(chunk);
+    } catch (thrown) {
+      this.destroy(toPosternError(thrown));
+      return;
+    }
+    while (this.#ready.length > 0) this.#run(this.#ready.shift()!);
+    this.#isReading = false;
+    this.#send();
+    if (!this.#keepsOpen) this.#closeWhenEmpty();
+  }
+
+  #content(type: StreamType, id: number, chunk: Buffer): void {
+    const exchange = this.#exchangeOf(type, id);
+    if (exchange === null) return;
+    if (type === STDIN) exchange.stdin.push(chunk);
+    else if (type === DATA) exchange.dataInput!.push(chunk);
+    else this.#params(exchange, chunk);
+  }
+
+  #streamClosed(type: StreamType, id: number): void {
+    const exchange = this.#exchangeOf(type, id);
+    if (exchange === null) {
+      if (type === STDIN) this.#ignored.delete(id);
+    } else if (type === STDIN) {
+      exchange.stdin.end();
+    } else if (type === DATA) {
+      exchange.dataInput!.end();
+    } else {
+      this.#params(exchange, null);
+    }
+  }
+
+  #control(type: number, id: number, body: Buffer): void {
+    if (type === BEGIN_REQUEST) this.#begin(id, body);
+    else if (type === ABORT_REQUEST) this.#exchanges.get(id)?.abort();
+    else if (type === GET_VALUES) this.#answerValues(body);
+    else if (id === MANAGEMENT_ID && !typeNames[type]) this.#writer.unknownType(type);
+    else throw unexpected(formatType(type), id);
+  }
+
+  #begin(id: number, body: Buffer): void {
+    if (id === MANAGEMENT_ID || this.#exchanges.has(id)) throw unexpected('BEGIN_REQUEST', id);
+    if (!this.#keepsOpen) return;
+    const { role, keepConnection } = decodeBegin(body);
+    this.#ignored.delete(id);
+    if (!keepConnection) this.#keepsOpen = false;
+    if (role === undefined) this.#refuse(id, UNKNOWN_ROLE);
+    else if (this.#exchanges.size >= this.limits.maxExchanges) this.#refuse(id, OVERLOADED);
+    else this.#exchanges.set(id, new ServerExchange(this, id, role));
+  }
+
+  #refuse(id: number, protocolStatus: number): void {
+    this.#writer.endRequest(id, 0, protocolStatus);
+    this.#ignore(id);
+  }
+
+  #ignore(id: number): void {
+    this.#ignored.add(id);
+    if (this.#ignored.size > MAX_IGNORED_IDS) this.#keepsOpen = false;
+  }
+
+  /** The exchange that a stream record belongs to; null where its content is of no interest any more. */
+  #exchangeOf(type: StreamType, id: number): ServerExchange | null {
+    const exchange = this.#exchanges.get(id);
+    if (type !== PARAMS && type !== STDIN && type !== DATA) throw unexpected(formatType(type), id);
+    if (exchange === undefined) {
+      if (this.#ignored.has(id) || !this.#keepsOpen) return null;
+      throw unexpected(formatType(type), id);
+    }
+    if (!exchange.takes(type)) throw unexpected(formatType(type), id);
+    return exchange;
+  }
+
+  /** A piece of PARAMS, or null at its end. Too large ones are answered, and the connection closed for what may still come of them. */
+  #params(exchange: ServerExchange, chunk: Buffer | null): void {
+    try {
+      if (chunk !== null) {
+        exchange.pushParams(chunk);
+        return;
+      }
+      exchange.endParams();
+      this.#ready.push(exchange);
+    } catch (thrown) {
+      const error = toPosternError(thrown);
+      if (error.code !== 'PARAMS_TOO_LARGE') throw error;
+      this.#keepsOpen = false;
+      exchange.state = 'running';
+      exchange.fail(error);
+    }
+  }
+
+  #run(exchange: ServerExchange): void {
+    if (exchange.state !== 'ready') return;
+    exchange.state = 'running';
+    exchange.handle = this.#options.run(exchange, exchange);
+  }
+
+  /** FCGI_MAX_REQS is what all connections together may ask (FastCGI 1.0, section 4.1). */
+  #answerValues(body: Buffer): void {
+    const { maxConnections, maxExchanges } = this.limits;
+    const known: Environment = {
+      FCGI_MAX_CONNS: String(maxConnections),
+      FCGI_MAX_REQS: String(maxConnections * maxExchanges),
+      FCGI_MPXS_CONNS: maxExchanges > 1 ? '1' : '0',
+    };
+    const asked = decodeValueNames(body).filter((name) => Object.hasOwn(known, name));
+    this.#writer.valuesResult(Object.fromEntries(asked.map((name) => [name, known[name]!])));
+  }
+
+  #forget(exchange: ServerExchange): void {
+    this.#exchanges.delete(exchange.id);
+    this.#waiting.delete(exchange);
+    exchange.discardInput();
+  }
+
+  #send(): void {
+    if (this.#writer.length === 0 || this.#isClosed || this.#lingerAtMs !== null) return;
+    if (this.#socket.write(this.#writer.take()) || this.#isFull) return;
+    this.#isFull = true;
+    this.#fullAtMs = this.#options.clock.now();
+  }
+
+  #drained(): void {
+    this.#isFull = false;
+    this.#pump();
+  }
+
+  /** Gives those who wait to write a turn each, round and round, until the socket is full. A set is walked in the order of insertion. */
+  #pump(): void {
+    this.#isPumpDue = false;
+    for (const exchange of this.#waiting) {
+      if (this.#isFull || this.#isClosed) break;
+      this.#waiting.delete(exchange);
+      if (exchange.takeTurn()) this.#waiting.add(exchange);
+    }
+    this.#send();
+  }
+
+  /** Once the last request is over: our last bytes, the end of our side, and a while for the peer to take them in. */
+  #closeWhenEmpty(): void {
+    if (this.#keepsOpen || this.#exchanges.size > 0 || this.#isReading || this.#isClosed) return;
+    if (this.#lingerAtMs !== null) return;
+    this.#send();
+    this.#lingerAtMs = this.#options.clock.now();
+    this.#reader.stop();
+    this.#socket.end();
+    this.#socket.resume();
+  }
+
+  #checkInput(quietMs: number): void {
+    const { paramsTimeoutMs, inputTimeoutMs } = this.limits;
+    const exchanges = [...this.#exchanges.values()];
+    const waitsForParams = exchanges.length === 0 || exchanges.some((exchange) => exchange.state === 'params');
+    if (waitsForParams && quietMs > paramsTimeoutMs) {
+      this.destroy(new PosternError('REQUEST_TIMEOUT', `PARAMS did not come within ${paramsTimeoutMs} ms`));
+    } else if (quietMs > inputTimeoutMs && exchanges.some((exchange) => exchange.isInputWanted)) {
+      this.destroy(new PosternError('REQUEST_TIMEOUT', `no more input came within ${inputTimeoutMs} ms`));
+    }
+  }
+}
+
+function unexpected(what: string, id: number): PosternError {
+  return new PosternError('PROTOCOL_ERROR', `${what} came for request ${id} where it has no place`);
+}

@@ -1,0 +1,246 @@
+// One request on the application side of a FastCGI connection: what came of it, and the sink for its answer.
+
+import { errorTable, type PosternError } from '../errors.ts';
+import type { CgiHead, CgiRequest, CgiSink, Environment, Exchange, Role } from '../protocol/cgi/exchange.ts';
+import { NameValueReader } from '../protocol/fastcgi/name-values.ts';
+import {
+  type DATA,
+  OVERLOADED,
+  PARAMS,
+  REQUEST_COMPLETE,
+  STDERR,
+  STDIN,
+  STDOUT,
+  UNKNOWN_ROLE,
+} from '../protocol/fastcgi/record.ts';
+import { formatHead } from './cgi-head.ts';
+import type { ServerConnection } from './server-connection.ts';
+import { ServerInput } from './server-input.ts';
+
+/** Where a request stands. `params` and `ready` come before the handler was called, `over` after the last byte of output. */
+export type ServerExchangeState = 'params' | 'ready' | 'running' | 'ending' | 'over';
+
+/** Bytes of one exchange that go out before another one has its turn, where several wait. */
+export const TURN_BYTES = 32_768;
+
+const noEnvironment: Environment = Object.freeze(Object.create(null) as Environment);
+
+/** A request and its sink in one object, so that a request costs one. */
+export class ServerExchange implements CgiRequest, CgiSink {
+  readonly id: number;
+  readonly role: Role;
+  readonly #connection: ServerConnection;
+  readonly #params: NameValueReader;
+  readonly stdin: ServerInput;
+  readonly dataInput: ServerInput | null;
+  state: ServerExchangeState = 'params';
+  environment: Environment = noEnvironment;
+  /** What the handler gave back; null before it was called. */
+  handle: Exchange | null = null;
+  /** Output that waits for its turn. */
+  readonly #queue: { readonly type: typeof STDOUT | typeof STDERR; bytes: Uint8Array }[] = [];
+  /** Whether the handler was told to stop writing. */
+  #isHeld = false;
+  #hasHead = false;
+  #hasStderr = false;
+  #appStatus = 0;
+
+  constructor(connection: ServerConnection, id: number, role: Role) {
+    this.#connection = connection;
+    this.id = id;
+    this.role = role;
+    this.#params = new NameValueReader(connection.limits.params);
+    this.stdin = new ServerInput(connection);
+    this.dataInput = role === 'filter' ? new ServerInput(connection) : null;
+  }
+
+  get method(): string {
+    return this.environment['REQUEST_METHOD'] ?? 'GET';
+  }
+
+  get url(): string {
+    const { REQUEST_URI, SCRIPT_NAME, PATH_INFO, QUERY_STRING } = this.environment;
+    return REQUEST_URI ?? `${SCRIPT_NAME ?? ''}${PATH_INFO ?? ''}${QUERY_STRING ? `?${QUERY_STRING}` : ''}`;
+  }
+
+  get idempotent(): boolean {
+    return /^(?:GET|HEAD|OPTIONS|TRACE|PUT|DELETE)$/.test(this.method);
+  }
+
+  /** null where STDIN was closed before a byte of it came. */
+  get body(): ServerInput | null {
+    return this.stdin.isComplete && this.stdin.length === 0 ? null : this.stdin;
+  }
+
+  get data(): ServerInput | null {
+    return this.dataInput;
+  }
+
+  /** Whether all that belongs to the request has come. An authorizer has no input, though some web servers close it. */
+  get isInputComplete(): boolean {
+    if (this.role === 'authorizer') return this.state !== 'params';
+    return this.stdin.isComplete && (this.dataInput === null || this.dataInput.isComplete);
+  }
+
+  get isInputWanted(): boolean {
+    return this.stdin.isWanted || (this.dataInput?.isWanted ?? false);
+  }
+
+  /** Whether the handler or queued output waits for the peer to read. */
+  get isWaiting(): boolean {
+    return this.#isHeld || this.#queue.length > 0;
+  }
+
+  /** Whether a record of a stream has its place now: PARAMS first, then STDIN, then, for a filter, DATA. */
+  takes(type: typeof PARAMS | typeof STDIN | typeof DATA): boolean {
+    if (type === PARAMS) return this.state === 'params';
+    if (this.state === 'params') return false;
+    if (type === STDIN) return !this.stdin.isComplete;
+    return this.dataInput !== null && this.stdin.isComplete && !this.dataInput.isComplete;
+  }
+
+  /** Takes a piece of PARAMS. @throws PARAMS_TOO_LARGE, PROTOCOL_ERROR */
+  pushParams(chunk: Buffer): void {
+    this.#params.push(chunk);
+  }
+
+  /** PARAMS is complete. @throws PROTOCOL_ERROR */
+  endParams(): void {
+    this.environment = this.#params.end();
+    this.state = 'ready';
+    this.stdin.announce(lengthOf(this.environment['CONTENT_LENGTH']));
+    this.dataInput?.announce(lengthOf(this.environment['FCGI_DATA_LENGTH']));
+  }
+
+  head(head: CgiHead): void {
+    if (this.state !== 'running') return;
+    const text = formatHead(head);
+    this.#hasHead ||= head.status >= 200;
+    if (this.#queue.length === 0) this.#connection.putText(this, text);
+    else this.#queue.push({ type: STDOUT, bytes: Buffer.from(text, 'latin1') });
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.state !== 'running') return true;
+    return this.#put(STDOUT, chunk);
+  }
+
+  stderr(chunk: Uint8Array): void {
+    if (this.state !== 'running' || chunk.length === 0) return;
+    this.#hasStderr = true;
+    this.#put(STDERR, chunk);
+  }
+
+  flush(): void {
+    if (this.state === 'running' && this.#queue.length === 0) this.#connection.flush();
+  }
+
+  /** @param appStatus as a program's exit status; web servers show anything but 0 in their logs */
+  end(appStatus = 0): void {
+    if (this.state !== 'running') return;
+    this.state = 'ending';
+    this.#appStatus = appStatus;
+    if (this.#queue.length === 0) this.#finish();
+    else this.#connection.waitForTurn(this);
+  }
+
+  /** Before the head: an error answer, or FastCGI's own refusal. After it: the request never ends, so that nobody takes it for whole. */
+  fail(error: PosternError): void {
+    if (this.state !== 'running') return;
+    if (this.#hasHead) {
+      this.#stop();
+      this.#connection.broken(this);
+    } else if (error.code === 'OVERLOADED') {
+      this.#refuse(OVERLOADED);
+    } else if (error.code === 'UNKNOWN_ROLE') {
+      this.#refuse(UNKNOWN_ROLE);
+    } else {
+      this.#answerError(error);
+    }
+  }
+
+  /** The peer sent ABORT_REQUEST: the handler is told, and nothing more goes out but the end. */
+  abort(): void {
+    const wasRunning = this.state === 'running';
+    this.#stop();
+    this.#connection.finished(this, 0, REQUEST_COMPLETE, this.#hasStderr);
+    if (wasRunning) this.handle?.abort();
+  }
+
+  /** The peer is gone. */
+  lose(error: PosternError): void {
+    const wasRunning = this.state === 'running';
+    this.#stop();
+    this.stdin.fail(error);
+    this.dataInput?.fail(error);
+    if (wasRunning) this.handle?.abort();
+  }
+
+  /** Nobody reads STDIN and DATA any more. */
+  discardInput(): void {
+    this.stdin.discard();
+    this.dataInput?.discard();
+  }
+
+  /** Lets queued output out, a turn's worth; then tells the handler to go on. @returns whether more of it waits */
+  takeTurn(): boolean {
+    let left = TURN_BYTES;
+    while (left > 0 && this.#queue.length > 0) {
+      const next = this.#queue[0]!;
+      const part = next.bytes.length <= left ? next.bytes : next.bytes.subarray(0, left);
+      left -= part.length;
+      this.#connection.put(this, next.type, part);
+      if (part === next.bytes) this.#queue.shift();
+      else next.bytes = next.bytes.subarray(part.length);
+    }
+    if (this.#queue.length > 0) return true;
+    if (this.state === 'ending') {
+      this.#finish();
+    } else if (this.#isHeld && left > 0) {
+      this.#isHeld = false;
+      this.handle?.resume();
+    }
+    return this.isWaiting;
+  }
+
+  #put(type: typeof STDOUT | typeof STDERR, chunk: Uint8Array): boolean {
+    if (this.#queue.length === 0 && !this.#connection.isCrowdedBy(chunk.length)) {
+      this.#connection.put(this, type, chunk);
+      if (!this.#connection.isFull) return true;
+    } else {
+      this.#queue.push({ type, bytes: Buffer.from(chunk) });
+    }
+    this.#isHeld ||= type === STDOUT;
+    this.#connection.waitForTurn(this);
+    return false;
+  }
+
+  #finish(): void {
+    this.state = 'over';
+    this.#connection.finished(this, this.#appStatus, REQUEST_COMPLETE, this.#hasStderr);
+  }
+
+  #refuse(protocolStatus: number): void {
+    this.state = 'over';
+    this.#connection.finished(this, 0, protocolStatus, this.#hasStderr);
+  }
+
+  #answerError(error: PosternError): void {
+    const { status, public: sentence, retryable } = errorTable[error.code];
+    const headers = ['content-type', 'text/plain; charset=utf-8'];
+    if (retryable) headers.push('retry-after', '1');
+    this.head({ status: status === 499 ? 500 : status, reason: '', headers });
+    this.write(Buffer.from(`${sentence}\n`));
+    this.end(1);
+  }
+
+  #stop(): void {
+    this.state = 'over';
+    this.#queue.length = 0;
+  }
+}
+
+/** A length from the environment; null where it is missing or no number. */
+function lengthOf(text: string | undefined): number | null {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
