@@ -1,5 +1,7 @@
 // Formats the head of an HTTP/1.1 answer (RFC 9112, section 4) as one byte string. Pure.
 
+import { isNamed } from './headers.ts';
+
 /** The head of an answer but for the lines that its framing adds and the empty line at its end. */
 export interface AnswerHead {
   readonly text: string;
@@ -89,10 +91,10 @@ export function formatAnswerHead(status: number, headers: readonly string[], has
   for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at]!;
     const value = headers[at + 1]!;
-    if (name.length === 14 && name.toLowerCase() === 'content-length') {
+    if (isNamed(name, 'content-length')) {
       if (!hasLength || declaredLength !== -1 || !/^[0-9]{1,15}$/.test(value)) continue;
       declaredLength = Number(value);
-    } else if (name.length === 4 && name.toLowerCase() === 'date') {
+    } else if (isNamed(name, 'date')) {
       hasDate = true;
     }
     text += `${name}: ${value}\r\n`;

@@ -1,6 +1,8 @@
 // The head of an HTTP/1.1 request (RFC 9112, sections 2 to 7): its request line, its fields, and how its body is framed. Pure.
 
 import { PosternError } from '../../errors.ts';
+import { isNamed } from './headers.ts';
+import { parseHost } from './host.ts';
 import { isTarget, isToken } from './http1-characters.ts';
 import { parseFields } from './http1-fields.ts';
 
@@ -35,9 +37,6 @@ const methods = new Set(
     'MKCOL MOVE NOTIFY PROPFIND PROPPATCH PURGE QUERY REBIND REPORT SEARCH SOURCE SUBSCRIBE UNBIND UNLINK UNLOCK UNSUBSCRIBE'
   ).split(' '),
 );
-
-// Narrower than RFC 3986, whose reg-name allows quotes and brackets that end up in links which applications build from it.
-const hostForm = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/;
 
 const absoluteForm = /^https?:\/\/([^/?]*)/i;
 
@@ -106,19 +105,19 @@ function interpret(headers: readonly string[], version: '1.0' | '1.1'): Meaning 
     // Only names of these lengths are looked at, so that the others need no copy in lower case.
     switch (name.length) {
       case 4:
-        if (name === 'Host' || name.toLowerCase() === 'host') readHost(meaning, headers[at + 1]!, at + 1);
+        if (isNamed(name, 'host')) readHost(meaning, headers[at + 1]!, at + 1);
         break;
       case 6:
-        if (name.toLowerCase() === 'expect') readExpect(meaning, headers[at + 1]!, version);
+        if (isNamed(name, 'expect')) readExpect(meaning, headers[at + 1]!, version);
         break;
       case 10:
-        if (name.toLowerCase() === 'connection') readConnection(meaning, headers[at + 1]!);
+        if (isNamed(name, 'connection')) readConnection(meaning, headers[at + 1]!);
         break;
       case 14:
-        if (name.toLowerCase() === 'content-length') readContentLength(meaning, headers[at + 1]!);
+        if (isNamed(name, 'content-length')) readContentLength(meaning, headers[at + 1]!);
         break;
       case 17:
-        if (name.toLowerCase() === 'transfer-encoding') readTransferEncoding(meaning, headers[at + 1]!, version);
+        if (isNamed(name, 'transfer-encoding')) readTransferEncoding(meaning, headers[at + 1]!, version);
         break;
     }
   }
@@ -130,7 +129,7 @@ function interpret(headers: readonly string[], version: '1.0' | '1.1'): Meaning 
 
 function readHost(meaning: Meaning, value: string, at: number): void {
   if (meaning.hostAt !== -1) throw malformed('two Host headers');
-  if (!hostForm.test(value)) throw malformed('Host is not the name of a host');
+  if (parseHost(value) === null) throw malformed('Host is not the name of a host');
   meaning.hostAt = at;
 }
 
@@ -182,7 +181,7 @@ function targetBetween(
   if (target === '*' && method === 'OPTIONS') return target;
   const absolute = absoluteForm.exec(target);
   const authority = absolute?.[1];
-  if (!absolute || authority === undefined || !hostForm.test(authority))
+  if (!absolute || authority === undefined || parseHost(authority) === null)
     throw malformed('the request target is not a path');
   if (meaning.hostAt === -1) headers.push('Host', authority);
   else headers[meaning.hostAt] = authority;
