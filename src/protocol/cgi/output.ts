@@ -14,6 +14,7 @@ export interface CgiOutputLimits {
 /** The limits where nothing is said. */
 export const defaultOutputLimits: CgiOutputLimits = { maxHeadBytes: 65_536, maxHeadFields: 200 };
 
+const NO_BYTES = Buffer.alloc(0);
 const LF = 10;
 const CR = 13;
 
@@ -23,14 +24,14 @@ export class CgiOutput {
   readonly #limits: CgiOutputLimits;
   #isInBody = false;
   /** A head that has not come in full; grows with what came. */
-  #held: Buffer = Buffer.alloc(0);
+  #held: Buffer = NO_BYTES;
   #heldLength = 0;
   /** How far what is held was searched for the end of the head. */
   #searched = 0;
 
-  constructor(sink: Pick<CgiSink, 'head' | 'write'>, limits: Partial<CgiOutputLimits> = {}) {
+  constructor(sink: Pick<CgiSink, 'head' | 'write'>, limits: CgiOutputLimits = defaultOutputLimits) {
     this.#sink = sink;
-    this.#limits = { ...defaultOutputLimits, ...limits };
+    this.#limits = limits;
   }
 
   /** Whether the final head was read and handed on. */

@@ -1,0 +1,112 @@
+// The records that come from an application -> the exchanges that they belong to; what is out of order is a protocol error.
+
+import { PosternError } from '../errors.ts';
+import { type ApplicationValues, decodeUnknownType, decodeValues } from '../protocol/fastcgi/bodies.ts';
+import {
+  END_REQUEST,
+  formatType,
+  GET_VALUES,
+  GET_VALUES_RESULT,
+  STDERR,
+  STDOUT,
+  type StreamType,
+  UNKNOWN_TYPE,
+} from '../protocol/fastcgi/record.ts';
+import { type RecordHandler, RecordReader } from '../protocol/fastcgi/record-reader.ts';
+import type { RecordExchange } from './exchange.ts';
+
+/** Nothing is known of an application that does not know GET_VALUES. */
+const noValues: ApplicationValues = { maxConnections: undefined, maxRequests: undefined, multiplexes: undefined };
+
+/** Reads answers. */
+export class AnswerReader implements RecordHandler {
+  /** Called with the answer to GET_VALUES; null while nothing was asked. */
+  onValues: ((values: ApplicationValues) => void) | null = null;
+  readonly #running: ReadonlyMap<number, RecordExchange>;
+  readonly #reader: RecordReader;
+  /** Exchanges whose END_REQUEST was in the last chunk. */
+  #ended: RecordExchange[] = [];
+  /** The exchange that was given bytes of the chunk and not yet told that there are no more. */
+  #touched: RecordExchange | null = null;
+
+  /** @param running the exchanges of the connection by their ids */
+  constructor(running: ReadonlyMap<number, RecordExchange>) {
+    this.#running = running;
+    this.#reader = new RecordReader(this);
+  }
+
+  /** Whether what was read ends between two records. */
+  get isBetweenRecords(): boolean {
+    return this.#reader.isBetweenRecords;
+  }
+
+  /**
+   * Hands what is in the chunk to the sinks, then flushes them.
+   * @returns the exchanges that ended in it. They are finished by the caller, after all of the chunk was read: what follows
+   * an END_REQUEST must not become part of the request that comes next.
+   * @throws PROTOCOL_ERROR
+   */
+  push(chunk: Buffer): readonly RecordExchange[] {
+    this.#reader.push(chunk);
+    this.#touch(null);
+    if (this.#ended.length === 0) return this.#ended;
+    const ended = this.#ended;
+    this.#ended = [];
+    return ended;
+  }
+
+  /** Ignores the rest. */
+  stop(): void {
+    this.#reader.stop();
+  }
+
+  content(type: StreamType, id: number, chunk: Buffer): void {
+    const exchange = this.#exchangeOf(type, id);
+    this.#touch(exchange);
+    if (type === STDOUT ? exchange.stdout(chunk) : exchange.stderr(chunk)) return;
+    throw outOfOrder(`${formatType(type)} of request ${id} goes on after its end`);
+  }
+
+  closed(type: StreamType, id: number): void {
+    const exchange = this.#exchangeOf(type, id);
+    if (type === STDOUT ? exchange.stdoutClosed() : exchange.stderrClosed()) return;
+    throw outOfOrder(`${formatType(type)} of request ${id} was closed twice`);
+  }
+
+  control(type: number, id: number, body: Buffer): void {
+    if (type === END_REQUEST) {
+      const exchange = this.#exchangeOf(type, id);
+      exchange.ended(body);
+      this.#ended.push(exchange);
+      if (this.#touched === exchange) this.#touched = null;
+      return;
+    }
+    const onValues = this.onValues;
+    this.onValues = null;
+    if (onValues !== null && type === GET_VALUES_RESULT) onValues(decodeValues(body));
+    else if (onValues !== null && type === UNKNOWN_TYPE && decodeUnknownType(body) === GET_VALUES) onValues(noValues);
+    else throw outOfOrder(`${formatType(type)} came, which nobody asked for`);
+  }
+
+  #exchangeOf(type: number, id: number): RecordExchange {
+    if (type !== STDOUT && type !== STDERR && type !== END_REQUEST) {
+      throw outOfOrder(`${formatType(type)} came from an application`);
+    }
+    const exchange = this.#running.get(id);
+    if (exchange === undefined) throw outOfOrder(`${formatType(type)} came for request ${id}, which is not running`);
+    if (exchange.hasEnded) throw outOfOrder(`${formatType(type)} of request ${id} came after its END_REQUEST`);
+    return exchange;
+  }
+
+  /** Flushes the exchange that had bytes before another one has. */
+  #touch(exchange: RecordExchange | null): void {
+    const touched = this.#touched;
+    if (touched === exchange) return;
+    this.#touched = exchange;
+    touched?.flush();
+  }
+}
+
+function outOfOrder(what: string): PosternError {
+  return new PosternError('PROTOCOL_ERROR', `${what}: the application does not keep to FastCGI 1.0`);
+}

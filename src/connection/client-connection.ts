@@ -1,0 +1,308 @@
+// A connection to a FastCGI application: one socket that carries one request at a time, or several where the application can.
+
+import type { Socket } from 'node:net';
+import type { Timer } from '../clock.ts';
+import { PosternError, toPosternError } from '../errors.ts';
+import type { CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
+import { type ApplicationValues, valueNames } from '../protocol/fastcgi/bodies.ts';
+import { RecordWriter } from '../protocol/fastcgi/record-writer.ts';
+import { type Address, formatAddress } from './address.ts';
+import { AnswerReader } from './answer-reader.ts';
+import { BodySender, type BodyTarget } from './body-sender.ts';
+import { type ConnectionOptions, defaultConnectionOptions } from './connection-options.ts';
+import { dial } from './dial.ts';
+import { type Carrier, type ClientExchange, RecordExchange } from './exchange.ts';
+import { WriteDeadline } from './write-deadline.ts';
+
+/** Who opened a connection, and is told what becomes of it. Called synchronously: also from within `abort()`, `close()` and `destroy()`, never from within `open()` or `run()`. */
+export interface ConnectionOwner {
+  /** The program is done with a request (see `exchange.error` and `hasEnded`); the sink was told before. `isReusable` says whether another may follow. */
+  released(connection: ClientConnection, exchange: ClientExchange): void;
+  /** The connection is gone; nothing is called after this. @param error null: it was idle, or closed by us */
+  closed(connection: ClientConnection, error: PosternError | null): void;
+}
+
+/**
+ * Request ids go round, so that a record which an application sends after the end of its request is seen as
+ * one of a request that is not running, instead of becoming part of the next one.
+ */
+const LAST_ID = 255;
+
+/** See the file's first line. Made by `open()`; requests may be run at once, before the connection stands. */
+export class ClientConnection {
+  readonly address: Address;
+  readonly #owner: ConnectionOwner;
+  readonly #options: ConnectionOptions;
+  readonly #socket: Socket;
+  readonly #writer = new RecordWriter();
+  readonly #reader: AnswerReader;
+  readonly #carrier: Carrier;
+  readonly #writeDeadline: WriteDeadline;
+  readonly #exchanges = new Map<number, RecordExchange>();
+  /** Who waits for the answer to GET_VALUES. */
+  #rejectValues: ((error: PosternError) => void) | null = null;
+  #lastId = 0;
+  #isConnected = false;
+  /** No new request: some rule of reuse was not met, or `close()` was called. */
+  #isClosing = false;
+  #isClosed = false;
+  /** A sink is being told its end: what it does next must wait until the owner knows of it. */
+  #isFinishing = false;
+  #isReading = true;
+  #connectTimer: Timer | null = null;
+  #connectedAtMs: number | null = null;
+
+  private constructor(address: Address, owner: ConnectionOwner, options: ConnectionOptions) {
+    this.address = address;
+    this.#owner = owner;
+    this.#options = options;
+    this.#reader = new AnswerReader(this.#exchanges);
+    this.#carrier = {
+      unblocked: () => this.#updateReading(),
+      abandoned: (exchange) => this.#abandon(exchange),
+    };
+    this.#writeDeadline = new WriteDeadline(
+      options.clock,
+      options.writeTimeoutMs,
+      // An application that waits for us to read its answer cannot read: that is our reader's doing.
+      () => this.#isReading,
+      () => this.#stalled(),
+    );
+    this.#socket = dial(address, (chunk) => this.#read(chunk));
+  }
+
+  /** Begins to connect. A failure comes as `owner.closed` with CONNECT_FAILED. */
+  static open(address: Address, owner: ConnectionOwner, options: Partial<ConnectionOptions> = {}): ClientConnection {
+    const connection = new ClientConnection(address, owner, { ...defaultConnectionOptions, ...options });
+    connection.#watch();
+    return connection;
+  }
+
+  /** Requests that are running. */
+  get running(): number {
+    return this.#exchanges.size;
+  }
+
+  /** Whether `run()` may be called now. */
+  get isReusable(): boolean {
+    return (
+      !this.#isClosing && !this.#isClosed && !this.#isFinishing && this.#exchanges.size < this.#options.maxExchanges
+    );
+  }
+
+  /** Whether the connection is gone. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** When the connection stood, by the clock of the options; null before. */
+  get connectedAtMs(): number | null {
+    return this.#connectedAtMs;
+  }
+
+  /**
+   * Starts a request: BEGIN_REQUEST, PARAMS and a body in memory of up to 64 KiB leave in one write. The sink is not called before this returns.
+   * @param keep whether the application is asked to keep the connection; if not, it is closed after this request
+   * @throws PARAMS_TOO_LARGE (nothing was sent, and the connection is as it was); INTERNAL when it is not reusable
+   */
+  run(request: CgiRequest, sink: CgiSink, keep: boolean): ClientExchange {
+    if (!this.isReusable)
+      throw new PosternError('INTERNAL', 'this connection takes no request now: look at isReusable first');
+    const id = this.#nextId();
+    try {
+      this.#writer.begin(id, request.role, keep);
+      this.#writer.params(id, request.environment);
+    } catch (thrown) {
+      this.#writer.take();
+      throw thrown;
+    }
+    if (!keep) this.#isClosing = true;
+    const exchange = new RecordExchange(id, request, sink, keep, this.#carrier, this.#options.output);
+    this.#exchanges.set(id, exchange);
+    exchange.sender = new BodySender(this.#bodyTarget(exchange), id, request);
+    exchange.sender.pump();
+    if (this.#isConnected && this.#socket.errored === null) exchange.progress = 'sent';
+    return exchange;
+  }
+
+  /**
+   * Asks the application what it can do. Many close the connection after their answer (PHP does), and some never answer: use a connection of its own.
+   * @throws CONNECT_FAILED, CONNECTION_LOST
+   */
+  getValues(): Promise<ApplicationValues> {
+    if (this.#isClosed || this.#rejectValues !== null) {
+      return Promise.reject(new PosternError('INTERNAL', 'the connection is closed, or was asked before'));
+    }
+    this.#writer.getValues(valueNames);
+    this.#send();
+    return new Promise((resolve, reject) => {
+      this.#rejectValues = reject;
+      this.#reader.onValues = (values) => {
+        this.#rejectValues = null;
+        resolve(values);
+      };
+    });
+  }
+
+  /** Takes no more requests, and closes when those that run have ended. Repeatable. */
+  close(): void {
+    this.#isClosing = true;
+    if (this.#exchanges.size === 0 && !this.#isFinishing) this.destroy();
+  }
+
+  /** Closes at once. What runs fails with `error`. Repeatable. */
+  destroy(error: PosternError | null = null): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#reader.stop();
+    this.#connectTimer?.cancel();
+    this.#writeDeadline.stop();
+    this.#socket.destroy();
+    const failure = error ?? new PosternError('CONNECTION_LOST', `the connection to ${this.#name} was closed`);
+    this.#rejectValues?.(failure);
+    const exchanges = [...this.#exchanges.values()];
+    this.#exchanges.clear();
+    for (const exchange of exchanges) {
+      exchange.sender?.stop();
+      if (exchange.hasEnded) exchange.finish();
+      else exchange.fail(failure);
+      this.#owner.released(this, exchange);
+    }
+    this.#owner.closed(this, error);
+  }
+
+  /** Whether the process stays alive for this connection. */
+  setRef(isRef: boolean): void {
+    if (isRef) this.#socket.ref();
+    else this.#socket.unref();
+  }
+
+  #watch(): void {
+    const { clock, connectTimeoutMs } = this.#options;
+    this.#connectTimer = clock.after(connectTimeoutMs, () => {
+      this.destroy(new PosternError('CONNECT_FAILED', `${this.#name} did not answer within ${connectTimeoutMs} ms`));
+    });
+    this.#socket
+      .once('connect', () => {
+        this.#connectTimer?.cancel();
+        this.#isConnected = true;
+        this.#connectedAtMs = clock.now();
+        for (const exchange of this.#exchanges.values()) exchange.progress = 'sent';
+      })
+      .on('drain', () => this.#drained())
+      .on('end', () => this.#lost(null))
+      .on('error', (cause) => this.#lost(cause))
+      .on('close', () => this.#lost(null));
+  }
+
+  get #name(): string {
+    return formatAddress(this.address);
+  }
+
+  #nextId(): number {
+    do this.#lastId = (this.#lastId % LAST_ID) + 1;
+    while (this.#exchanges.has(this.#lastId));
+    return this.#lastId;
+  }
+
+  #bodyTarget(exchange: RecordExchange): BodyTarget {
+    return {
+      writer: this.#writer,
+      send: () => this.#send(),
+      bodyFailed: (error) => {
+        exchange.fail(error);
+        this.#abandon(exchange);
+      },
+    };
+  }
+
+  #send(): boolean {
+    const isTaken = this.#socket.write(this.#writer.take());
+    if (!isTaken && !this.#isClosed) this.#writeDeadline.start();
+    return isTaken;
+  }
+
+  #stalled(): void {
+    const { writeTimeoutMs } = this.#options;
+    this.destroy(
+      new PosternError('ANSWER_TIMEOUT', `${this.#name} has read nothing of the request for ${writeTimeoutMs} ms`),
+    );
+  }
+
+  #drained(): void {
+    this.#writeDeadline.stop();
+    for (const exchange of this.#exchanges.values()) {
+      exchange.sender?.pump();
+      if (this.#socket.writableNeedDrain) return;
+    }
+  }
+
+  /** The socket ended, for whatever reason. */
+  #lost(cause: Error | null): void {
+    if (this.#isClosed) return;
+    if (!this.#isConnected) {
+      const why = cause?.message ?? 'it was closed';
+      this.destroy(new PosternError('CONNECT_FAILED', `cannot connect to ${this.#name}: ${why}`, { cause }));
+    } else if (this.#exchanges.size === 0 && this.#rejectValues === null) {
+      this.destroy();
+    } else {
+      const where = this.#reader.isBetweenRecords ? 'before END_REQUEST' : 'within a record';
+      const why = cause === null ? 'was closed by the program' : `broke (${cause.message})`;
+      this.destroy(new PosternError('CONNECTION_LOST', `the connection to ${this.#name} ${why} ${where}`, { cause }));
+    }
+  }
+
+  /** @returns false when reading is to stop for now */
+  #read(chunk: Buffer): boolean {
+    if (this.#isClosed) return false;
+    try {
+      for (const exchange of this.#reader.push(chunk)) this.#finish(exchange);
+    } catch (thrown) {
+      this.destroy(toPosternError(thrown));
+    }
+    this.#isReading = !this.#isClosed && !this.#isBlocked();
+    return this.#isReading;
+  }
+
+  /** After END_REQUEST: the sink is told, then the owner. */
+  #finish(exchange: RecordExchange): void {
+    if (this.#isClosed) return;
+    const isSent = exchange.sender!.isDone && this.#socket.writableLength === 0;
+    exchange.sender!.stop();
+    // What is unread or unsent now would be taken for a part of the next request.
+    if (!isSent || exchange.isAborted || !this.#reader.isBetweenRecords) this.#isClosing = true;
+    this.#isFinishing = true;
+    exchange.finish();
+    this.#isFinishing = false;
+    if (this.#isClosed) return;
+    this.#exchanges.delete(exchange.id);
+    this.#owner.released(this, exchange);
+    if (this.#isClosing && this.#exchanges.size === 0) this.destroy();
+  }
+
+  /** Nobody waits for an exchange any more: the application is told, or the connection closed where that would end a body that was cut. */
+  #abandon(exchange: RecordExchange): void {
+    if (this.#isClosed || exchange.hasEnded) return;
+    const isAlone = this.#options.maxExchanges === 1;
+    if (isAlone) this.#isClosing = true;
+    if (isAlone && !exchange.sender!.isDone) {
+      this.destroy();
+      return;
+    }
+    exchange.sender!.stop();
+    this.#writer.abort(exchange.id);
+    this.#send();
+    this.#updateReading();
+  }
+
+  #isBlocked(): boolean {
+    for (const exchange of this.#exchanges.values()) if (exchange.isBlocked) return true;
+    return false;
+  }
+
+  #updateReading(): void {
+    if (this.#isReading || this.#isClosed || this.#isBlocked()) return;
+    this.#isReading = true;
+    this.#socket.resume();
+  }
+}

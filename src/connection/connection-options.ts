@@ -1,0 +1,30 @@
+// How a connection to an application is to behave, with finite defaults.
+
+import { type Clock, systemClock } from '../clock.ts';
+import { type CgiOutputLimits, defaultOutputLimits } from '../protocol/cgi/output.ts';
+
+/** Options of one connection. Every duration is in milliseconds. */
+export interface ConnectionOptions {
+  /** @default 5000 */
+  readonly connectTimeoutMs: number;
+  /**
+   * How long the application may leave unread what we have to send; the time is not counted while our own reader holds it
+   * up. @default 30000
+   */
+  readonly writeTimeoutMs: number;
+  /** Requests at a time. Above 1 only where the application's GET_VALUES says so: PHP loses requests. @default 1 */
+  readonly maxExchanges: number;
+  /** Limits on the head of an answer. @default 65536 bytes, 200 fields */
+  readonly output: CgiOutputLimits;
+  /** @default systemClock */
+  readonly clock: Clock;
+}
+
+/** The options where nothing is said. */
+export const defaultConnectionOptions: ConnectionOptions = {
+  connectTimeoutMs: 5_000,
+  writeTimeoutMs: 30_000,
+  maxExchanges: 1,
+  output: defaultOutputLimits,
+  clock: systemClock,
+};
