@@ -25,6 +25,8 @@ export interface ClientExchange extends Exchange {
   readonly appStatus: number;
   /** Whether END_REQUEST came, complete or not. */
   readonly hasEnded: boolean;
+  /** Bytes of the answer that came when nobody waited for it any more: the program goes on writing after an abort. */
+  readonly discardedBytes: number;
   /**
    * Why it failed; null while it has not. Decides the fate of the worker: with ANSWER_INVALID, OVERLOADED, CANT_MULTIPLEX and
    * UNKNOWN_ROLE the application is alive and kept its protocol; after PROTOCOL_ERROR and CONNECTION_LOST it cannot be used
@@ -50,6 +52,7 @@ export class RecordExchange implements ClientExchange {
   progress: Progress = 'unsent';
   appStatus = 0;
   hasEnded = false;
+  discardedBytes = 0;
   error: PosternError | null = null;
   isAborted = false;
   /** Whether the sink wants no more for now. */
@@ -99,7 +102,10 @@ export class RecordExchange implements ClientExchange {
   stdout(chunk: Buffer): boolean {
     this.progress = 'answered';
     if (this.#isStdoutClosed) return false;
-    if (this.#sink === null) return true;
+    if (this.#sink === null) {
+      this.discardedBytes += chunk.length;
+      return true;
+    }
     try {
       const wantsMore = this.#output.push(chunk);
       this.isBlocked = !wantsMore && this.#sink !== null;

@@ -16,6 +16,7 @@ export type StopReason =
   | 'timeout'
   | 'crash'
   | 'protocol-error'
+  | 'abandoned'
   | 'reload'
   | 'shutdown';
 

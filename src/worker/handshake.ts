@@ -1,0 +1,42 @@
+// Asks a program that was just started whether it is ready: the first thing on its socket, before any request is given to it.
+
+import { connect } from 'node:net';
+import type { Clock } from '../clock.ts';
+import { RecordWriter } from '../protocol/fastcgi/record-writer.ts';
+
+/** A program that is alive after so long without an answer is taken for ready: not every one answers GET_VALUES. */
+const silenceMs = 1_000;
+
+/** A handshake that is running; `cancel()` is repeatable. */
+export interface Handshake {
+  cancel(): void;
+}
+
+/**
+ * Sends GET_VALUES (FastCGI 1.0, section 4.1), which a program answers as soon as it accepts connections, and which begins
+ * no request. `onReady` is called once, at the first byte of an answer, when the program closes the connection, or after a while of
+ * silence: whether it is alive is seen by its parent, not here.
+ */
+export function shakeHands(socketPath: string, clock: Clock, onReady: () => void): Handshake {
+  const writer = new RecordWriter();
+  writer.getValues(['FCGI_MPXS_CONNS']);
+  const socket = connect(socketPath);
+  let isOver = false;
+  const cancel = (): void => {
+    isOver = true;
+    timer.cancel();
+    socket.destroy();
+  };
+  const settle = (): void => {
+    if (isOver) return;
+    cancel();
+    onReady();
+  };
+  const timer = clock.after(silenceMs, settle);
+  // A refused or broken connection is no answer: the program may be about to end, and the silence will tell.
+  socket.on('error', () => {});
+  socket.once('data', settle);
+  socket.once('end', settle);
+  socket.write(writer.take());
+  return { cancel };
+}

@@ -1,0 +1,152 @@
+// Starts a program with a listening socket as its fd 0, as FastCGI 1.0, section 2.2 has it, and with nothing else of ours.
+
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import { accessSync, closeSync, constants, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { PosternError } from '../errors.ts';
+import { inheritableDescriptors } from './descriptors.ts';
+import type { Program } from './program.ts';
+
+/** Where setpriv(1) of util-linux is, on the systems that have it. */
+const setprivPaths = ['/usr/bin/setpriv', '/bin/setpriv', '/usr/local/bin/setpriv'];
+
+/** What starting processes needs to know of this system: looked up once, by `openLauncher`. */
+export class Launcher {
+  readonly #setpriv: string | null;
+  readonly #inheritable: readonly number[];
+  readonly #nullDescriptor: number;
+  readonly #groups = new Map<string, string>();
+  #closed = false;
+
+  constructor(setpriv: string | null, inheritable: readonly number[], nullDescriptor: number) {
+    this.#setpriv = setpriv;
+    this.#inheritable = inheritable;
+    this.#nullDescriptor = nullDescriptor;
+  }
+
+  /**
+   * Starts the program with a socket that listens on `socketPath`. It leads a process group of its own, so that all it
+   * starts can be ended with it, and it gets SIGTERM when this process dies.
+   * The result may still emit 'error', when the system could not start it.
+   * @throws LAUNCH_FAILED
+   */
+  launch(program: Program, socketPath: string): ChildProcess {
+    checkProgram(program);
+    const command = this.#command(program);
+    const server = createServer();
+    try {
+      const descriptor = listenOn(server, socketPath);
+      return spawn(command[0]!, command.slice(1), {
+        cwd: program.cwd,
+        env: { ...program.env },
+        detached: true,
+        stdio: this.#stdio(descriptor),
+      });
+    } catch (cause) {
+      if (cause instanceof PosternError) throw cause;
+      throw new PosternError('LAUNCH_FAILED', `${program.command[0]} could not be started: ${cause}`, { cause });
+    } finally {
+      // At once: a connection that we accept here would never reach the program.
+      server.close();
+    }
+  }
+
+  /** Repeatable. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    closeSync(this.#nullDescriptor);
+  }
+
+  #command(program: Program): string[] {
+    if (this.#setpriv === null) {
+      if (program.user === null) return [...program.command];
+      throw new PosternError('LAUNCH_FAILED', `user = "${program.user}" needs setpriv(1): install util-linux`);
+    }
+    const user = program.user === null ? [] : this.#identity(program.user);
+    // TERM and not KILL: the parent of preforked children ends them on SIGTERM, while SIGKILL would leave them behind.
+    return [this.#setpriv, '--pdeathsig', 'TERM', '--no-new-privs', ...user, '--', ...program.command];
+  }
+
+  #identity(user: string): string[] {
+    let group = this.#groups.get(user);
+    if (group === undefined) {
+      const { stdout, status } = spawnSync('id', ['-g', '--', user], { encoding: 'utf8' });
+      if (status !== 0) {
+        throw new PosternError('LAUNCH_FAILED', `there is no user "${user}" on this system: create it, or change user`);
+      }
+      group = stdout.trim();
+      this.#groups.set(user, group);
+    }
+    return ['--reuid', user, '--regid', group, '--init-groups'];
+  }
+
+  /** stdin is the socket; what a child would inherit of ours besides is covered, since it may be anything. */
+  #stdio(descriptor: number): SpawnOptions['stdio'] {
+    const highest = Math.max(2, ...this.#inheritable);
+    const covered = new Set(this.#inheritable);
+    const rest = Array.from({ length: highest - 2 }, (_, index) =>
+      covered.has(index + 3) ? this.#nullDescriptor : ('ignore' as const),
+    );
+    return [descriptor, 'pipe', 'pipe', ...rest];
+  }
+}
+
+/** Looks this system over. Close the launcher when no more is to be started. */
+export function openLauncher(): Launcher {
+  return new Launcher(
+    setprivPaths.find(knowsDeathSignal) ?? null,
+    inheritableDescriptors(),
+    openSync('/dev/null', 'r+'),
+  );
+}
+
+/** Whether there is a setpriv there that can do what is asked of it; busybox brings one that cannot. */
+function knowsDeathSignal(path: string): boolean {
+  if (!existsSync(path)) return false;
+  const sample = ['--pdeathsig', 'TERM', '--no-new-privs', '--', path, '--version'];
+  return spawnSync(path, sample, { stdio: 'ignore' }).status === 0;
+}
+
+// The shell's words for these come from setpriv, or not at all: looked at first, they can name what is wrong.
+function checkProgram({ command, cwd }: Program): void {
+  const path = command[0] ?? '';
+  const problem = executableProblem(path);
+  if (problem !== null) throw new PosternError('LAUNCH_FAILED', `${path} ${problem}`);
+  if (!existsSync(cwd)) {
+    throw new PosternError('LAUNCH_FAILED', `the working directory ${cwd} of ${path} does not exist: create it`);
+  }
+}
+
+function executableProblem(path: string): string | null {
+  if (!path.startsWith('/')) return 'is not an absolute path';
+  try {
+    if (!statSync(path).isFile()) return 'is not a file';
+    accessSync(path, constants.X_OK);
+    return null;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') return 'is not executable: chmod +x it';
+    return 'does not exist: correct the path, or install it';
+  }
+}
+
+/**
+ * Makes the server listen, under a name that `close()` of it will not find any more, and gives the descriptor of its socket.
+ * Listening on a path is done when the call returns; its event would come too late, since the server must never accept.
+ */
+function listenOn(server: Server, socketPath: string): number {
+  const temporary = `${socketPath}.tmp`;
+  rmSync(temporary, { force: true });
+  let failure: unknown;
+  server.on('error', (error) => {
+    failure = error;
+  });
+  server.listen(temporary);
+  const { _handle } = server as unknown as { readonly _handle: { readonly fd?: number } | null };
+  const descriptor = _handle?.fd ?? -1;
+  if (descriptor < 0) {
+    throw new PosternError('LAUNCH_FAILED', `no socket could be made at ${socketPath}`, { cause: failure });
+  }
+  renameSync(temporary, socketPath);
+  return descriptor;
+}

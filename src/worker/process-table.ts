@@ -1,0 +1,94 @@
+// What the system says of processes: whether they live, how they are ending, what they use. Linux has it in /proc.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { type Exit, parseWaitStatus, unseenExit } from './exit.ts';
+
+/** Fields of /proc/PID/stat (proc(5)), counted from the state, which comes after the name in parentheses. */
+const stateField = 0;
+const groupField = 2;
+const userTicksField = 11;
+const systemTicksField = 12;
+const startTicksField = 19;
+const waitStatusField = 49;
+
+/** One process at one moment. */
+export interface ProcessStat {
+  readonly isZombie: boolean;
+  readonly group: number;
+  /** Since the system started: tells two processes with the same id apart. */
+  readonly startTicks: number;
+  /** CPU time in USER_HZ, of which every Linux has 100 a second. */
+  readonly cpuTicks: number;
+  /** How it is ending, as wait(2) tells; 0 while it runs, or where we may not know. */
+  readonly waitStatus: number;
+}
+
+/** @returns null where there is no such process, or no /proc */
+export function readProcessStat(pid: number): ProcessStat | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const number = (index: number): number => Number(fields[index] ?? 0);
+    return {
+      isZombie: fields[stateField] === 'Z' || fields[stateField] === 'X',
+      group: number(groupField),
+      startTicks: number(startTicksField),
+      cpuTicks: number(userTicksField) + number(systemTicksField),
+      waitStatus: number(waitStatusField),
+    };
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * How a process that is not our child is ending, seen while its parent has not reaped it yet: so it must be asked at once
+ * when its connection breaks, and may still come too late.
+ */
+export function glimpseExit(pid: number): Exit {
+  const waitStatus = readProcessStat(pid)?.waitStatus ?? 0;
+  return waitStatus === 0 ? unseenExit : parseWaitStatus(waitStatus, constants.signals);
+}
+
+/**
+ * Sends a signal. @param target a process, or a process group as a negative number
+ * @returns false when there is none, or it is not ours
+ */
+export function sendSignal(target: number, signal: NodeJS.Signals | 0): boolean {
+  // 0 and -1 would mean our own group and every process there is.
+  if (!Number.isInteger(target) || Math.abs(target) <= 1) return false;
+  try {
+    process.kill(target, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a process has ended; one that its parent has not reaped yet has. */
+export function isGone(pid: number): boolean {
+  return !sendSignal(pid, 0) || (readProcessStat(pid)?.isZombie ?? false);
+}
+
+/** Whether anything of a process group still runs; the dead that nobody has reaped do not count. */
+export function isGroupAlive(group: number): boolean {
+  if (!sendSignal(-group, 0)) return false;
+  const members = groupMembers(group);
+  return members === null || members.length > 0;
+}
+
+/** The living processes of a group; null where there is no /proc. */
+function groupMembers(group: number): number[] | null {
+  try {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+      .filter((pid) => {
+        const stat = readProcessStat(pid);
+        return stat !== null && stat.group === group && !stat.isZombie;
+      });
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,48 @@
+// The private directory of one running manager, for its sockets; opening one clears away those of managers that died.
+
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { PosternError } from '../errors.ts';
+import { type Log, silentLog } from '../log.ts';
+import { clearLeftovers, isMarkAlive, writeMark } from './orphans.ts';
+
+const prefix = 'manager-';
+const markName = 'manager';
+
+/** A directory that nobody else can enter; gone after `close()`, which is repeatable. */
+export interface RuntimeDirectory {
+  readonly path: string;
+  close(): void;
+}
+
+/**
+ * Makes a directory for this process under `parent`, which is made when missing, and ends what dead managers left there.
+ * @throws CONFIG_INVALID when others can write to `parent`
+ */
+export async function openRuntimeDirectory(parent: string, log: Log = silentLog): Promise<RuntimeDirectory> {
+  mkdirSync(parent, { recursive: true, mode: 0o700 });
+  checkPrivate(parent);
+  for (const name of readdirSync(parent).filter((entry) => entry.startsWith(prefix))) {
+    const directory = join(parent, name);
+    if (name !== `${prefix}${process.pid}` && isMarkAlive(join(directory, markName))) continue;
+    const groups = await clearLeftovers(directory);
+    log.info({ directory, groups }, `cleared what a manager that died left behind (${groups.length} process groups)`);
+  }
+  const path = join(parent, `${prefix}${process.pid}`);
+  // Complete before it has its name, or another manager that starts now would take it for a dead one's.
+  const made = mkdtempSync(join(parent, 'new-'));
+  writeMark(join(made, markName), process.pid);
+  renameSync(made, path);
+  return { path, close: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+// Whoever can write there could put a socket of his own in the place of a worker's.
+function checkPrivate(directory: string): void {
+  const stat = lstatSync(directory);
+  const uid = process.getuid?.() ?? stat.uid;
+  if (stat.isDirectory() && stat.uid === uid && (stat.mode & 0o022) === 0) return;
+  throw new PosternError(
+    'CONFIG_INVALID',
+    `${directory} is not a directory that only user ${uid} can write to: remove it, or choose another`,
+  );
+}

@@ -1,0 +1,264 @@
+// One process that the manager started: its socket, its lanes, its output, and its end.
+
+import type { ChildProcess } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import type { Clock, Timer } from '../clock.ts';
+import { ClientConnection, type ConnectionOwner } from '../connection/client-connection.ts';
+import { PosternError, toPosternError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { type Exit, formatExit } from './exit.ts';
+import { type Handshake, shakeHands } from './handshake.ts';
+import { Lane, type LaneEvents, type LaneWorker } from './lane.ts';
+import { type LaneProcess, LaneProcesses } from './lane-process.ts';
+import type { Launcher } from './launcher.ts';
+import { writeMark } from './orphans.ts';
+import { OutputLines } from './output.ts';
+import { isGroupAlive, readProcessStat, sendSignal } from './process-table.ts';
+import type { Program } from './program.ts';
+import { stopProcess } from './stop.ts';
+
+/** What a worker tells the one who started it; never before `start()` has returned. */
+export interface WorkerEvents extends LaneEvents {
+  /** It has answered its probe: its lanes can be used. */
+  workerReady(worker: Worker): void;
+  /** The process that was started is gone, or never came to be; preforked children of it may still be at work. */
+  workerExited(worker: Worker): void;
+  /** No process of its group is left. The last event. */
+  workerGone(worker: Worker): void;
+}
+
+/** What a worker is made from. */
+export interface WorkerOptions {
+  readonly program: Program;
+  readonly launcher: Launcher;
+  /** Path of its files, without their extensions. */
+  readonly path: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly events: WorkerEvents;
+}
+
+/** How often a group is looked at whose leader has gone. */
+const groupPeriodMs = 20;
+/** Between two probes of a program that has not answered the first. */
+const probeAgainMs = 50;
+/** After SIGKILL: what is still there then hangs in the kernel, and nothing can be done about it. */
+const giveUpMs = 2_000;
+
+export class Worker implements LaneWorker {
+  readonly program: Program;
+  readonly socketPath: string;
+  readonly #options: WorkerOptions;
+  #child: ChildProcess | null = null;
+  #startedAtMs = 0;
+  #exit: Exit | null = null;
+  #failure: PosternError | null = null;
+  #hasExited = false;
+  #isReady = false;
+  #isGone = false;
+  #handshake: Handshake | null = null;
+  #stopping: Timer | null = null;
+  #watch: Timer | null = null;
+  readonly #output: OutputLines[] = [];
+  #firstLane: Lane | null = null;
+  readonly #processes = new LaneProcesses();
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.program = options.program;
+    this.socketPath = `${options.path}.sock`;
+  }
+
+  /** Process id; 0 while there is no process. Also the id of its process group. */
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  get startedAtMs(): number {
+    return this.#startedAtMs;
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Whether the process that was started has ended, or never came to be. */
+  get hasExited(): boolean {
+    return this.#hasExited;
+  }
+
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  /** How it ended: null while it runs, and where it could not be started. */
+  get exit(): Exit | null {
+    return this.#exit;
+  }
+
+  /** What became of it, in words: "exit 255: cannot open config", or why it could not be started. */
+  get ending(): string {
+    if (this.#failure) return this.#failure.message;
+    const said = this.#output.map((lines) => lines.last).find((line) => line !== '');
+    const how = this.#exit ? formatExit(this.#exit) : 'running';
+    return said === undefined ? how : `${how}: ${said}`;
+  }
+
+  /** Starts the process. Failing to is an event, as every other end is. */
+  start(): void {
+    const { launcher, program, clock, path } = this.#options;
+    this.#startedAtMs = clock.now();
+    try {
+      this.#child = launcher.launch(program, this.socketPath);
+    } catch (error) {
+      this.#failure = toPosternError(error);
+      setImmediate(() => this.#ended());
+      return;
+    }
+    this.#listen(this.#child);
+    if (this.#child.pid === undefined) return;
+    writeMark(`${path}.pid`, this.#child.pid);
+    this.#askReadiness();
+  }
+
+  /** Another lane to this worker, not connected yet. */
+  addLane(): Lane {
+    const lane = new Lane(this, this.#options.events);
+    this.#firstLane ??= lane;
+    return lane;
+  }
+
+  /** See LaneWorker. */
+  connect(owner: ConnectionOwner): ClientConnection {
+    const { clock } = this.#options;
+    return ClientConnection.open({ kind: 'unix', path: this.socketPath }, owner, { clock });
+  }
+
+  /** See LaneWorker. */
+  meet(pid: number): LaneProcess {
+    this.#processes.prune(2 * this.program.lanesPerWorker);
+    return this.#processes.meet(pid, this.#options.clock.now());
+  }
+
+  /** A process of a lane has ended. */
+  forget(process: LaneProcess): void {
+    this.#processes.forget(process);
+  }
+
+  /** Asks it to leave: SIGTERM, and SIGKILL to the whole group after the grace. Repeatable; only the first counts. */
+  stop(graceMs: number): void {
+    if (this.#isGone || this.#stopping) return;
+    if (this.hasExited) {
+      this.#endGroup(graceMs);
+      return;
+    }
+    const { clock } = this.#options;
+    sendSignal(this.pid, 'SIGTERM');
+    this.#stopping = clock.after(graceMs, () => sendSignal(-this.pid, 'SIGKILL'));
+  }
+
+  /** SIGKILL to the whole group. */
+  kill(): void {
+    sendSignal(-this.pid, 'SIGKILL');
+    if (this.hasExited) this.#endGroup(0);
+  }
+
+  /** Sends a signal to the process of a lane. @returns false when it has ended */
+  signal(process: LaneProcess, signal: NodeJS.Signals): boolean {
+    // Its parent reaps it without telling us, and its id may be given to another process.
+    const group = readProcessStat(process.pid)?.group ?? this.pid;
+    return group === this.pid && sendSignal(process.pid, signal);
+  }
+
+  #listen(child: ChildProcess): void {
+    child.once('error', (cause) => {
+      // Also emitted when a signal could not be sent, which is no failure to start.
+      if (child.pid !== undefined || this.hasExited) return;
+      const message = `${this.program.command[0]} could not be started: ${cause.message}`;
+      this.#failure = new PosternError('LAUNCH_FAILED', message, { cause });
+      this.#ended();
+    });
+    child.once('exit', (code, signal) => {
+      this.#exit = { code, signal };
+      this.#ended();
+    });
+    this.#log(child, 'stderr');
+    this.#log(child, 'stdout');
+  }
+
+  #log(child: ChildProcess, stream: 'stderr' | 'stdout'): void {
+    const { log, clock, program } = this.#options;
+    const lines = new OutputLines((line) => log.warn({ pool: program.name, pid: child.pid, stream }, line), clock);
+    this.#output.push(lines);
+    child[stream]?.on('data', (chunk: Buffer) => lines.write(chunk));
+    child[stream]?.once('end', () => lines.end());
+    child[stream]?.on('error', () => {});
+  }
+
+  #askReadiness(): void {
+    const { clock } = this.#options;
+    if (this.program.probe === null) this.#handshake = shakeHands(this.socketPath, clock, () => this.#ready());
+    else this.#firstLane?.probe((error) => this.#probed(error));
+  }
+
+  /** The connection that was probed is the first lane's, and stays so. */
+  #probed(error: PosternError | null): void {
+    const { clock } = this.#options;
+    if (error === null) this.#ready();
+    else if (this.hasExited) return;
+    else if (error.code === 'PROTOCOL_ERROR' || error.code === 'ANSWER_INVALID') {
+      this.#failure = error;
+      sendSignal(-this.pid, 'SIGKILL');
+    } else {
+      // The child that took it has died, or the process is about to: its end would be told before the next try.
+      clock.after(probeAgainMs, () => {
+        if (!this.hasExited) this.#askReadiness();
+      });
+    }
+  }
+
+  #ready(): void {
+    if (this.#isReady || this.hasExited) return;
+    this.#isReady = true;
+    this.#options.events.workerReady(this);
+  }
+
+  /** The process has ended, or never began. What it started may still run: the owner says when that is to end. */
+  #ended(): void {
+    this.#hasExited = true;
+    this.#handshake?.cancel();
+    this.#stopping?.cancel();
+    const wasStopping = this.#stopping !== null;
+    this.#stopping = null;
+    this.#options.events.workerExited(this);
+    if (this.pid === 0 || !isGroupAlive(this.pid)) this.#gone();
+    else if (wasStopping) this.#endGroup(0);
+  }
+
+  /** Ends what the process left in its group, and watches until it is gone. */
+  #endGroup(graceMs: number): void {
+    if (this.#isGone || this.#watch) return;
+    const { clock, log, program } = this.#options;
+    this.#stopping = stopProcess(-this.pid, { graceMs, clock });
+    const untilMs = clock.now() + graceMs + giveUpMs;
+    this.#watch = clock.every(groupPeriodMs, () => {
+      if (isGroupAlive(this.pid)) {
+        if (clock.now() < untilMs) return;
+        log.error(
+          { pool: program.name, pid: this.pid },
+          `process group ${this.pid} does not end after SIGKILL: look at it with ps`,
+        );
+      }
+      this.#gone();
+    });
+  }
+
+  #gone(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#stopping?.cancel();
+    this.#watch?.cancel();
+    for (const extension of ['.sock', '.pid']) rmSync(`${this.#options.path}${extension}`, { force: true });
+    this.#options.events.workerGone(this);
+  }
+}
