@@ -1,0 +1,81 @@
+// A program's answer on its way to the client: passed on as it is, but for redirects inside the server and files sent in its place.
+
+import type { PosternError } from '../errors.ts';
+import type { CgiHead, CgiSink } from '../protocol/cgi/exchange.ts';
+import { localRedirectOf } from '../protocol/cgi/output.ts';
+import type { Reply } from './reply.ts';
+import { takeSendfile } from './sendfile.ts';
+import type { StderrLog } from './stderr-log.ts';
+
+/** What an answer may turn into. */
+export interface AnswerOwner {
+  /** The program has ended, and wants this path run in its place. */
+  onLocalRedirect(target: string): void;
+  /** The program has ended, and wants this file sent with these fields. */
+  onSendfile(name: { readonly by: 'path' | 'url'; readonly value: string }, headers: readonly string[]): void;
+  /** The program has ended, well or not. Called once, before anything else that its end leads to. */
+  onProgramEnd(): void;
+}
+
+/** Takes one program's answer. */
+export class ProgramAnswer implements CgiSink {
+  readonly #reply: Reply;
+  readonly #owner: AnswerOwner;
+  readonly #stderr: StderrLog;
+  readonly #sendsFiles: boolean;
+  /** What is done at the end in place of this answer; its body is not wanted then. */
+  #instead: (() => void) | null = null;
+  #hasEnded = false;
+
+  /** @param sendsFiles whether X-Sendfile and X-Accel-Redirect mean something here */
+  constructor(reply: Reply, owner: AnswerOwner, stderr: StderrLog, sendsFiles: boolean) {
+    this.#reply = reply;
+    this.#owner = owner;
+    this.#stderr = stderr;
+    this.#sendsFiles = sendsFiles;
+  }
+
+  /** Whether `end` or `fail` was called. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  head(head: CgiHead): void {
+    const { headers, name } = takeSendfile(head.headers);
+    if (head.status < 200) {
+      this.#reply.inform(head.status, headers);
+      return;
+    }
+    const redirect = localRedirectOf(head);
+    if (redirect !== null) this.#instead = () => this.#owner.onLocalRedirect(redirect);
+    else if (name !== null && this.#sendsFiles) this.#instead = () => this.#owner.onSendfile(name, headers);
+    else this.#reply.head(head.status, headers);
+  }
+
+  write(chunk: Uint8Array): boolean {
+    return this.#instead === null ? this.#reply.write(chunk) : true;
+  }
+
+  flush(): void {
+    if (this.#instead === null) this.#reply.flush();
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    this.#stderr.end();
+    this.#owner.onProgramEnd();
+    if (this.#instead === null) this.#reply.end();
+    else this.#instead();
+  }
+
+  fail(error: PosternError): void {
+    this.#hasEnded = true;
+    this.#stderr.end();
+    this.#owner.onProgramEnd();
+    this.#reply.fail(error);
+  }
+
+  stderr(chunk: Uint8Array): void {
+    this.#stderr.write(chunk);
+  }
+}

@@ -1,0 +1,39 @@
+// Between text, as the configuration and the file system have it, and byte strings, as the wire has them. Pure.
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** A byte string (one character per byte) of a text in UTF-8. */
+export function textToBytes(text: string): string {
+  return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
+}
+
+/** The text of a byte string, or null where it is not UTF-8. */
+export function bytesToText(bytes: string): string | null {
+  if (isAscii(bytes)) return bytes;
+  try {
+    return strictUtf8.decode(Buffer.from(bytes, 'latin1'));
+  } catch {
+    return null;
+  }
+}
+
+/** A byte string as text for a log: what is not UTF-8 is replaced, control characters are escaped, and it is cut. */
+export function bytesToLog(bytes: string, maxLength: number): string {
+  const cut = bytes.length > maxLength ? `${bytes.slice(0, maxLength)}...` : bytes;
+  const text = isAscii(cut) ? cut : Buffer.from(cut, 'latin1').toString('utf8');
+  return escapeControls(text);
+}
+
+/** Escapes what a terminal or a log file would take for more than text. */
+export function escapeControls(text: string): string {
+  return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, (char) => {
+    return `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) > 0x7f) return false;
+  }
+  return true;
+}

@@ -1,0 +1,124 @@
+// What a client is told when a request cannot be answered: a plain page, JSON or text, by what it accepts. Pure.
+
+import { type ErrorCode, errorTable, type PosternError } from '../errors.ts';
+import { fieldValues } from '../protocol/http/headers.ts';
+
+/** An error as an HTTP answer. */
+export interface ErrorAnswer {
+  readonly status: number;
+  /** Name, value, name, value. */
+  readonly headers: readonly string[];
+  readonly body: Uint8Array;
+}
+
+type Format = 'html' | 'json' | 'text';
+
+const types: Readonly<Record<Format, string>> = {
+  html: 'text/html; charset=utf-8',
+  json: 'application/json',
+  text: 'text/plain; charset=utf-8',
+};
+
+/** Seconds of Retry-After where the error brings none (`fields.retryAfterS`). */
+const DEFAULT_RETRY_AFTER_S = 1;
+
+/**
+ * Makes the answer. It says the code's public sentence and nothing of the error's own message, which may hold paths.
+ * @param requestHeaders for Accept
+ */
+export function errorAnswer(error: PosternError, requestHeaders: readonly string[]): ErrorAnswer {
+  const { status, retryable } = errorTable[error.code];
+  const format = formatFor(fieldValues(requestHeaders, 'accept').join(','));
+  const body = Buffer.from(bodies[format](error.code));
+  const headers = ['Content-Type', types[format], 'Content-Length', String(body.length), 'Cache-Control', 'no-store'];
+  headers.push('X-Content-Type-Options', 'nosniff');
+  if (format === 'html') headers.push('Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'");
+  if (retryable) headers.push('Retry-After', String(retryAfterS(error)));
+  if (error.code === 'METHOD_NOT_ALLOWED') headers.push('Allow', String(error.fields.allow ?? 'GET, HEAD'));
+  return { status, headers, body };
+}
+
+function retryAfterS(error: PosternError): number {
+  const given = error.fields.retryAfterS;
+  return typeof given === 'number' && given > 0 ? Math.ceil(given) : DEFAULT_RETRY_AFTER_S;
+}
+
+/** Browsers name text/html, programs that want JSON say so, and for the rest (curl's "*\/*") a line of text is best. */
+function formatFor(accept: string): Format {
+  const lower = accept.toLowerCase();
+  const html = lower.search(/text\/html|application\/xhtml\+xml/);
+  const json = lower.search(/application\/(?:[a-z0-9.-]+\+)?json/);
+  if (html !== -1 && (json === -1 || html < json)) return 'html';
+  return json !== -1 ? 'json' : 'text';
+}
+
+const bodies: Readonly<Record<Format, (code: ErrorCode) => string>> = {
+  json: (code) => {
+    const { status, public: message, retryable } = errorTable[code];
+    return `${JSON.stringify({ error: { status, code, message, retryable } })}\n`;
+  },
+  text: (code) => `${errorTable[code].status} ${titleOf(errorTable[code].status)}\n${errorTable[code].public}\n`,
+  html: (code) => {
+    const { status, public: sentence, retryable } = errorTable[code];
+    const title = titleOf(status);
+    return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="robots" content="noindex">
+<meta name="color-scheme" content="light dark">
+<title>${status} ${title}</title>
+<style>
+  :root { color-scheme: light dark; --ink: #1c2024; --soft: #5b6470; --paper: #fbfaf8; --line: #c8553d }
+  @media (prefers-color-scheme: dark) { :root { --ink: #eceae6; --soft: #a3a9b1; --paper: #16181b; --line: #f08a6e } }
+  * { box-sizing: border-box; margin: 0 }
+  body { min-height: 100vh; display: grid; place-content: center; padding: 2rem; background: var(--paper); color: var(--ink);
+    font: 1.0625rem/1.6 system-ui, sans-serif }
+  main { max-width: 32rem; padding-left: 1.5rem; border-left: 3px solid var(--line) }
+  .status { color: var(--line); font: 600 .9375rem/1 ui-monospace, monospace; letter-spacing: .08em }
+  h1 { margin: .5rem 0 .75rem; font-size: 1.75rem; line-height: 1.2; font-weight: 650; text-wrap: balance }
+  p + p { margin-top: .5rem; color: var(--soft) }
+  code { font-size: .875em }
+</style>
+<main>
+  <p class="status">${status}</p>
+  <h1>${title}</h1>
+  <p>${sentence}</p>
+  <p>${retryable ? 'It is worth trying again in a moment.' : adviceOf(status)} <code>${code}</code></p>
+</main>
+</html>
+`;
+  },
+};
+
+function adviceOf(status: number): string {
+  if (status === 404) return 'The address may be mistyped, or the page may have moved.';
+  return status >= 500
+    ? 'The people who run this site can find the cause in its log.'
+    : 'Changing the request may help.';
+}
+
+const titles: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  412: 'Precondition Failed',
+  413: 'Content Too Large',
+  414: 'URI Too Long',
+  416: 'Range Not Satisfiable',
+  417: 'Expectation Failed',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+  505: 'HTTP Version Not Supported',
+  507: 'Insufficient Storage',
+};
+
+function titleOf(status: number): string {
+  return titles[status] ?? 'Error';
+}

@@ -1,0 +1,134 @@
+// From a path to what answers it: a script, a mounted application, a file, a redirect, or nothing. Looks at the disk, changes nothing.
+//
+// 1. The first route that matches the path decides who answers it. A path that a script route took is never sent as a file.
+// 2. A script route looks for a regular file; what follows it in the path is PATH_INFO.
+// 3. Where no route matches, a file is sent. A folder's own address is that of the first of its index files that is there;
+//    without its slash it is redirected.
+// 4. What is neither goes to the fallback, with PATH_INFO empty: the front controller reads REQUEST_URI.
+// 5. Hidden names and denied paths are not there, not even for the fallback.
+
+import type { ErrorCode } from '../errors.ts';
+import { encodePath, type RequestPath } from '../protocol/http/path.ts';
+import { textToBytes } from './bytes.ts';
+import type { DocumentRoot, Entry } from './document-root.ts';
+import { type CompiledRoute, componentEnd, matchRoute, suffixEnd } from './route.ts';
+import type { BackendRoute } from './site.ts';
+
+/** What answers a request. */
+export type Decision =
+  | Run
+  | { readonly kind: 'file'; readonly entry: Entry }
+  | { readonly kind: 'redirect'; readonly location: string }
+  | { readonly kind: 'refuse'; readonly code: ErrorCode; readonly why: string };
+
+/** A backend runs it. Byte strings. */
+export interface Run {
+  readonly kind: 'run';
+  readonly route: BackendRoute;
+  readonly scriptName: string;
+  readonly pathInfo: string;
+  /** Path of the script's file; null for a mounted application. */
+  readonly scriptFile: string | null;
+}
+
+/** What decisions are made from. */
+export interface Routing {
+  readonly routes: readonly CompiledRoute[];
+  /** null: the site has no files. */
+  readonly root: DocumentRoot | null;
+  /** Texts, as in the configuration. */
+  readonly index: readonly string[];
+  readonly fallback: string | null;
+}
+
+/** Decides what answers a request for a path. */
+export function decide(routing: Routing, target: RequestPath): Decision {
+  const found = at(routing, target.path, target);
+  if (found !== null) return found;
+  // A fallback that is not there itself must not lead to itself.
+  const { fallback } = routing;
+  const controller = fallback === null ? null : textToBytes(fallback);
+  const decision =
+    controller === null ? null : at(routing, controller, { path: controller, query: target.query, mappable: true });
+  return (
+    decision ?? refuse(fallback === null ? 'nothing is there' : `nothing is there, nor at the fallback ${fallback}`)
+  );
+}
+
+/** The decision for one path; null where nothing is there. */
+function at(routing: Routing, path: string, target: RequestPath): Decision | null {
+  const matched = matchRoute(routing.routes, path);
+  if (matched !== null) {
+    const { route, pattern } = matched;
+    if (route.kind === 'deny') return refuse(`the route "${route.match}" denies it`);
+    if (route.kind === 'mount') return mounted(route, pattern.text, path);
+    if (route.kind === 'script') return scriptAt(routing, route, matched, path, target);
+  }
+  return fileAt(routing, path, target);
+}
+
+function mounted(route: BackendRoute, text: string, path: string): Run {
+  const scriptName = text.endsWith('/') ? text.slice(0, -1) : text;
+  return { kind: 'run', route, scriptName, pathInfo: path.slice(scriptName.length), scriptFile: null };
+}
+
+function scriptAt(
+  routing: Routing,
+  route: BackendRoute,
+  { pattern }: CompiledRoute,
+  path: string,
+  target: RequestPath,
+): Decision | null {
+  const { root } = routing;
+  if (root === null || !target.mappable) return null;
+  // The first component that may be the script, and each one after it while there are only folders.
+  const next = (from: number): number => {
+    if (pattern.kind === 'suffix') return suffixEnd(path, pattern.text, from);
+    return pattern.kind === 'exact' ? (from === 1 ? path.length : -1) : componentEnd(path, from);
+  };
+  for (let end = next(pattern.kind === 'prefix' ? pattern.text.length : 1); end !== -1; end = next(end + 1)) {
+    const scriptName = path.slice(0, end);
+    if (root.isHidden(scriptName)) return refuse('its name is hidden');
+    const entry = root.look(scriptName);
+    if (entry === null) return null;
+    if (entry.kind === 'folder') continue;
+    return { kind: 'run', route, scriptName, pathInfo: path.slice(end), scriptFile: root.path + scriptName };
+  }
+  return null;
+}
+
+function fileAt(routing: Routing, path: string, target: RequestPath): Decision | null {
+  const { root } = routing;
+  if (root === null || !target.mappable) return null;
+  if (root.isHidden(path)) return refuse('its name is hidden');
+  const entry = root.look(path);
+  if (entry === null) return null;
+  if (entry.kind === 'folder') return folderAt(routing, root, path, target);
+  // A link to a script, from a name that no route takes, would show its source.
+  if (entry.realUrlPath !== null && entry.realUrlPath !== path && isScript(routing, entry.realUrlPath)) {
+    return refuse('it is a link to a script');
+  }
+  return { kind: 'file', entry };
+}
+
+function folderAt(routing: Routing, root: DocumentRoot, path: string, target: RequestPath): Decision | null {
+  const folder = path.endsWith('/') ? path : `${path}/`;
+  for (const name of routing.index) {
+    const indexPath = folder + textToBytes(name);
+    if (root.look(indexPath)?.kind !== 'file') continue;
+    // `folder` begins with exactly one slash, so this cannot become "//host".
+    if (folder !== path) {
+      return { kind: 'redirect', location: encodePath(folder) + (target.query === '' ? '' : `?${target.query}`) };
+    }
+    return at(routing, indexPath, target);
+  }
+  return null;
+}
+
+function isScript(routing: Routing, path: string): boolean {
+  return matchRoute(routing.routes, path)?.route.kind === 'script';
+}
+
+function refuse(why: string): Decision {
+  return { kind: 'refuse', code: 'NOT_FOUND', why };
+}

@@ -1,0 +1,88 @@
+// X-Sendfile and X-Accel-Redirect: a program's answer that names a file to send in its place, from configured folders only.
+
+import { realpathSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { PosternError } from '../errors.ts';
+import { parseTarget } from '../protocol/http/path.ts';
+import { bytesToText } from './bytes.ts';
+import type { Entry } from './document-root.ts';
+import type { SendfileFolder } from './site.ts';
+
+/** What a program's header fields say about it. */
+export interface SendfileFields {
+  /** The fields without those that are meant for us alone; the same list where there are none. */
+  readonly headers: readonly string[];
+  /** The file's name as the program gave it, a byte string, and by which field; null: none. */
+  readonly name: { readonly by: 'path' | 'url'; readonly value: string } | null;
+}
+
+/** Takes the fields that are meant for a server (X-Sendfile*, X-Accel-*) out of a program's header. */
+export function takeSendfile(headers: readonly string[]): SendfileFields {
+  let name: SendfileFields['name'] = null;
+  let kept: string[] | null = null;
+  for (let i = 0; i < headers.length; i += 2) {
+    const lower = lowerServerField(headers[i]!);
+    if (lower === null) {
+      kept?.push(headers[i]!, headers[i + 1]!);
+      continue;
+    }
+    kept ??= headers.slice(0, i);
+    if (lower === 'x-sendfile') name = { by: 'path', value: headers[i + 1]! };
+    else if (lower === 'x-accel-redirect') name = { by: 'url', value: headers[i + 1]! };
+  }
+  return { headers: kept ?? headers, name };
+}
+
+/**
+ * Finds the file, by its real path, under one of the folders.
+ * @throws ANSWER_INVALID for a file outside of them, NOT_FOUND where there is none
+ */
+export function findSendfile(name: NonNullable<SendfileFields['name']>, folders: readonly SendfileFolder[]): Entry {
+  const text = bytesToText(name.value);
+  const path = text === null ? null : name.by === 'path' ? text : pathOfUrl(text, folders);
+  if (path === null) throw outside(name);
+  let real: string;
+  try {
+    real = realpathSync.native(path);
+  } catch (error) {
+    throw new PosternError('NOT_FOUND', `a program named a file that is not there: ${JSON.stringify(path)}`, {
+      cause: error,
+    });
+  }
+  if (!folders.some(({ folder }) => isUnder(real, folder))) throw outside(name);
+  if (!statSync(real).isFile())
+    throw new PosternError('NOT_FOUND', `a program named what is no file: ${JSON.stringify(path)}`);
+  return { kind: 'file', realPath: real, realUrlPath: null };
+}
+
+/** The name in lower case when the field is one for the server, else null. */
+function lowerServerField(name: string): string | null {
+  const first = name.charCodeAt(0);
+  if ((first !== 0x58 && first !== 0x78) || name.charCodeAt(1) !== 0x2d) return null;
+  const lower = name.toLowerCase();
+  return lower.startsWith('x-sendfile') || lower.startsWith('x-accel-') ? lower : null;
+}
+
+function pathOfUrl(url: string, folders: readonly SendfileFolder[]): string | null {
+  const path = bytesToText(parseTarget(Buffer.from(url).toString('latin1')).path);
+  if (path === null) return null;
+  for (const { folder, prefix } of folders) {
+    if (prefix !== null && path.startsWith(prefix)) return join(folder, path.slice(prefix.length));
+  }
+  return null;
+}
+
+function isUnder(real: string, folder: string): boolean {
+  try {
+    return real.startsWith(join(realpathSync.native(folder), '/'));
+  } catch {
+    return false;
+  }
+}
+
+function outside({ value }: { readonly value: string }): PosternError {
+  return new PosternError(
+    'ANSWER_INVALID',
+    `a program named a file outside the configured folders: ${JSON.stringify(value.slice(0, 200))}: see sendfile`,
+  );
+}

@@ -1,0 +1,173 @@
+// Sends files: types, validators and ranges (RFC 9110, sections 8.8, 13 and 14) by @fastify/send, the bytes by ourselves.
+//
+// send is asked as for HEAD, so it opens nothing. The file is then opened here by its real path, and not if that has become a
+// link since it was looked up. A small file is read at once and leaves in one write.
+
+import { closeSync, constants, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import send from '@fastify/send';
+import { PosternError, toPosternError } from '../errors.ts';
+import { isNamed } from '../protocol/http/headers.ts';
+import type { Entry } from './document-root.ts';
+import type { Reply } from './reply.ts';
+
+/** Files up to this size are read at once. */
+const SMALL_FILE_BYTES = 65_536;
+
+/** What is asked of a file. */
+export interface FileRequest {
+  readonly method: string;
+  /** Name, value, name, value. */
+  readonly headers: readonly string[];
+}
+
+/**
+ * Sends a file, or answers why not. Never throws.
+ * @param moreHeaders fields that win over those of the file (name, value, ...), as a program gave them with X-Sendfile
+ */
+export async function sendFile(
+  reply: Reply,
+  request: FileRequest,
+  entry: Entry,
+  moreHeaders: readonly string[] = [],
+): Promise<void> {
+  try {
+    await answerFile(reply, request, entry, moreHeaders);
+  } catch (error) {
+    reply.fail(toPosternError(error));
+  }
+}
+
+async function answerFile(
+  reply: Reply,
+  request: FileRequest,
+  entry: Entry,
+  moreHeaders: readonly string[],
+): Promise<void> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    const message = `a file takes no ${request.method}`;
+    throw new PosternError('METHOD_NOT_ALLOWED', message, { fields: { allow: 'GET, HEAD' } });
+  }
+  const question = { method: 'HEAD', headers: conditions(request.headers) };
+  const result = await send(question as unknown as Parameters<typeof send>[0], encodeURIComponent(entry.realPath), {
+    dotfiles: 'allow',
+    index: false,
+    cacheControl: false,
+  });
+  result.stream.destroy();
+  if (reply.isOver) return;
+  const headers = mergeHeaders(result.headers, moreHeaders);
+  const isFile = result.type === 'file';
+  if (result.statusCode === 404 || result.type === 'directory') throw gone(entry);
+  if (!isFile || result.statusCode === 304 || request.method === 'HEAD') {
+    // 412 and 416 leave without the page that send makes for them.
+    reply.answer(result.statusCode, isFile ? headers : bodiless(headers));
+    return;
+  }
+  const length = Number(result.headers['Content-Length']);
+  writeFile(reply, entry, result.statusCode, headers, rangeStart(result.headers['Content-Range']), length);
+}
+
+function writeFile(
+  reply: Reply,
+  entry: Entry,
+  status: number,
+  headers: readonly string[],
+  start: number,
+  length: number,
+): void {
+  const fd = openEntry(entry);
+  if (length > SMALL_FILE_BYTES) {
+    reply.head(status, headers);
+    const end = start + length - 1;
+    pump(createReadStream(entry.realPath, { fd, start, end, highWaterMark: SMALL_FILE_BYTES }), reply);
+    return;
+  }
+  try {
+    const bytes = Buffer.allocUnsafe(length);
+    const read = length === 0 ? 0 : readSync(fd, bytes, 0, length, start);
+    reply.head(status, headers);
+    if (read > 0) reply.write(bytes.subarray(0, read));
+    // A file that has become shorter since: the front sees that Content-Length is not reached, and aborts.
+    reply.end();
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Opens the file that was looked up, and no other. */
+function openEntry(entry: Entry): number {
+  let fd: number;
+  try {
+    // NONBLOCK: should it have become a pipe since, opening must not wait for a writer.
+    fd = openSync(entry.realPath, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0));
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'EACCES' || code === 'EPERM') {
+      throw new PosternError('FORBIDDEN', `${entry.realPath} may not be read (${code})`, { cause: error });
+    }
+    if (code === 'ENOENT' || code === 'ELOOP') throw gone(entry);
+    throw error;
+  }
+  const stats = fstatSync(fd);
+  if (stats.isFile()) return fd;
+  closeSync(fd);
+  throw gone(entry);
+}
+
+function pump(stream: Readable, reply: Reply): void {
+  reply.onResume = () => void stream.resume();
+  reply.onStop = () => void stream.destroy();
+  stream.on('data', (chunk: Buffer) => {
+    if (!reply.write(chunk)) stream.pause();
+  });
+  stream.once('end', () => reply.end());
+  stream.once('error', (error) => reply.fail(toPosternError(error)));
+}
+
+/** The fields that send looks at, as it looks at them. */
+function conditions(headers: readonly string[]): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!.toLowerCase();
+    if (name === 'range' || name.startsWith('if-') || name === 'cache-control') found[name] ??= headers[i + 1]!;
+  }
+  return found;
+}
+
+function mergeHeaders(fromFile: Readonly<Record<string, unknown>>, more: readonly string[]): string[] {
+  const merged: string[] = [];
+  for (const name in fromFile) {
+    const lower = name.toLowerCase();
+    const isReplaced = more.some((other, i) => i % 2 === 0 && isNamed(other, lower));
+    if (!isReplaced || isOurs(lower)) merged.push(name, String(fromFile[name]));
+  }
+  for (let i = 0; i < more.length; i += 2) {
+    if (!isOurs(more[i]!.toLowerCase())) merged.push(more[i]!, more[i + 1]!);
+  }
+  return merged;
+}
+
+/** What only the one who has the bytes can know. */
+function isOurs(lowerName: string): boolean {
+  return lowerName === 'content-length' || lowerName === 'content-range' || lowerName === 'accept-ranges';
+}
+
+function bodiless(headers: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!;
+    if (isNamed(name, 'content-length')) kept.push(name, '0');
+    else if (!isNamed(name, 'content-type') && !isNamed(name, 'content-security-policy'))
+      kept.push(name, headers[i + 1]!);
+  }
+  return kept;
+}
+
+function rangeStart(contentRange: unknown): number {
+  return typeof contentRange === 'string' ? Number(/^bytes (\d+)-/.exec(contentRange)?.[1] ?? 0) : 0;
+}
+
+function gone(entry: Entry): PosternError {
+  return new PosternError('NOT_FOUND', `${entry.realPath} is not there any more`);
+}
