@@ -277,6 +277,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
     this.#dropRequest();
     this.#requestKeepsAlive = false;
     if (this.#answer === null) this.#refuse(error);
+    else this.#setRunningDeadline();
     body?.destroy(error);
   }
 

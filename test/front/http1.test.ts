@@ -1,0 +1,421 @@
+import assert from 'node:assert/strict';
+import { readdirSync, statSync } from 'node:fs';
+import { describe, it, type TestContext } from 'node:test';
+import { PosternError } from '../../src/errors.ts';
+import { Http1Front, type Http1Options } from '../../src/front/http1.ts';
+import type { HttpAnswer, HttpHandler, HttpRequest } from '../../src/gateway/message.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { RawClient } from '../support/raw-client.ts';
+
+const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+
+/** Answers 200 with the request line. */
+const echo: HttpHandler = (request, answer) => {
+  answer.head(200, ['Content-Type', 'text/plain']);
+  answer.write(Buffer.from(`${request.method} ${request.target}`));
+  answer.end();
+};
+
+/** A front on a free port, closed with the test. */
+async function start(
+  t: TestContext,
+  options: Partial<Http1Options> = {},
+): Promise<{ front: Http1Front; port: number }> {
+  const front = new Http1Front({ handler: echo, ...options });
+  t.after(() => front.destroy());
+  const address = await front.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
+  return { front, port: address.kind === 'tcp' ? address.port : 0 };
+}
+
+/** A handler that keeps its requests for the test to answer. */
+function collect(): { handler: HttpHandler; asked: { request: HttpRequest; answer: HttpAnswer }[] } {
+  const asked: { request: HttpRequest; answer: HttpAnswer }[] = [];
+  return { handler: (request, answer) => asked.push({ request, answer }), asked };
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (let tries = 0; !isSo(); tries += 1) {
+    if (tries > 1000) throw new Error(`it never became so: ${isSo}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function answerText(answer: HttpAnswer, text: string): void {
+  answer.head(200, []);
+  answer.write(Buffer.from(text));
+  answer.end();
+}
+
+describe('requests', () => {
+  it('gives the handler a request as it came, and where it came from', async (t) => {
+    const { handler, asked } = collect();
+    const { port } = await start(t, { handler });
+    const client = await RawClient.connect(t, port);
+    client.send('PUT /\xe9?a HTTP/1.1\r\nhOST: a\r\nX: \xe9\r\nContent-Length: 0\r\n\r\n');
+    await until(() => asked.length === 1);
+    const { peer, ...request } = asked[0]!.request;
+    assert.deepEqual(request, {
+      method: 'PUT',
+      target: '/\xe9?a',
+      version: '1.1',
+      headers: ['hOST', 'a', 'X', '\xe9', 'Content-Length', '0'],
+      body: null,
+      contentLength: 0,
+    });
+    assert.deepEqual(peer, {
+      remoteAddress: '127.0.0.1',
+      remotePort: client.socket.localPort,
+      localAddress: '127.0.0.1',
+      localPort: port,
+      secure: false,
+    });
+  });
+
+  it('tells an IPv4 client of an IPv6 listener by its IPv4 address', async (t) => {
+    const { handler, asked } = collect();
+    const front = new Http1Front({ handler });
+    t.after(() => front.destroy());
+    const address = await front.listen({ kind: 'tcp', host: '::', port: 0 });
+    const client = await RawClient.connect(t, address.kind === 'tcp' ? address.port : 0);
+    client.send(get);
+    await until(() => asked.length === 1);
+    assert.equal(asked[0]!.request.peer.remoteAddress, '127.0.0.1');
+  });
+
+  it('answers pipelined requests in their order, one at a time', async (t) => {
+    const { handler, asked } = collect();
+    const { port } = await start(t, { handler });
+    const client = await RawClient.connect(t, port);
+    client.send(['/1', '/2', '/3'].map((path) => get.replace('/', path)).join(''));
+    for (const number of [1, 2, 3]) {
+      await until(() => asked.length === number);
+      assert.equal(asked[number - 1]!.request.target, `/${number}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      assert.equal(asked.length, number);
+      answerText(asked[number - 1]!.answer, `answer ${number}`);
+    }
+    await client.untilHas('answer 3');
+    assert.deepEqual(client.received.match(/answer \d/g), ['answer 1', 'answer 2', 'answer 3']);
+  });
+
+  it('answers ten thousand pipelined requests that are answered at once', async (t) => {
+    const { port } = await start(t);
+    const client = await RawClient.connect(t, port);
+    client.send(get.repeat(10_000));
+    await client.untilHas('GET /', 10_000);
+  });
+
+  it('reads no more than 64 KiB of later requests while one runs', async (t) => {
+    const { handler, asked } = collect();
+    const { port } = await start(t, { handler });
+    const client = await RawClient.connect(t, port);
+    client.socket.write(get.repeat(1_000_000));
+    await until(() => asked.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.ok(client.socket.writableLength > 0, 'the client could send it all');
+  });
+
+  it('refuses a malformed request and ends the connection, after the answers to those before it', async (t) => {
+    const { port } = await start(t);
+    const client = await RawClient.connect(t, port);
+    client.send(`${get}GET / HTTP/1.1\r\nHost: a\r\nA : b\r\n\r\n${get}`);
+    const text = await client.untilEnd();
+    assert.deepEqual(text.match(/HTTP\/1.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 400']);
+    assert.match(text, /Connection: close\r\n\r\nThe request could not be understood.\n$/);
+  });
+
+  for (const [status, request] of [
+    ['414 URI Too Long', `GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: a\r\n\r\n`],
+    [
+      '431 Request Header Fields Too Large',
+      `GET / HTTP/1.1\r\nHost: a\r\n${`A: ${'b'.repeat(1000)}\r\n`.repeat(70)}\r\n`,
+    ],
+    ['431 Request Header Fields Too Large', `GET / HTTP/1.1\r\nHost: a\r\n${'A: b\r\n'.repeat(201)}\r\n`],
+    ['505 HTTP Version Not Supported', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+    ['501 Not Implemented', 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n'],
+    ['417 Expectation Failed', 'GET / HTTP/1.1\r\nHost: a\r\nExpect: b\r\n\r\n'],
+    ['400 Bad Request', 'GET / HTTP/1.1\n'],
+    ['400 Bad Request', '\x16\x03\x01\x02\0'],
+  ] as const) {
+    it(`answers ${status} to ${JSON.stringify(request.slice(0, 40))}`, async (t) => {
+      const { port } = await start(t);
+      const client = await RawClient.connect(t, port);
+      client.send(request);
+      assert.ok((await client.untilEnd()).startsWith(`HTTP/1.1 ${status}\r\n`), client.received);
+      assert.equal(client.end, 'ended');
+    });
+  }
+
+  it('answers 500 when the handler throws, and goes on', async (t) => {
+    const { port } = await start(t, {
+      handler() {
+        throw new Error('secret');
+      },
+    });
+    const client = await RawClient.connect(t, port);
+    client.send(get);
+    const text = await client.untilEnd();
+    assert.match(text, /^HTTP\/1.1 500 /);
+    assert.doesNotMatch(text, /secret/);
+    const second = await RawClient.connect(t, port);
+    second.send(get);
+    assert.match(await second.untilEnd(), /^HTTP\/1.1 500 /);
+  });
+});
+
+describe('keep-alive', () => {
+  it('serves one request after another', async (t) => {
+    const { port } = await start(t);
+    const client = await RawClient.connect(t, port);
+    for (const number of [1, 2, 3]) {
+      client.send(get.replace('/', `/${number}`));
+      await client.untilHas(`GET /${number}`);
+    }
+    assert.doesNotMatch(client.received, /Connection:/);
+  });
+
+  it('ends after "Connection: close", and says so', async (t) => {
+    const { port } = await start(t);
+    const client = await RawClient.connect(t, port);
+    client.send(`${get.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')}${get}`);
+    const text = await client.untilEnd();
+    assert.equal(text.split('HTTP/1.1 200').length, 2);
+    assert.match(text, /\r\nConnection: close\r\n/);
+  });
+
+  it('ends after a request of HTTP/1.0', async (t) => {
+    const { port } = await start(t);
+    const client = await RawClient.connect(t, port);
+    client.send('GET / HTTP/1.0\r\n\r\n');
+    assert.match(await client.untilEnd(), /\r\nConnection: close\r\n[\s\S]*GET \/$/);
+  });
+
+  it('goes on after one of HTTP/1.0 with keep-alive', async (t) => {
+    const { port } = await start(t);
+    const client = await RawClient.connect(t, port);
+    const request = 'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n';
+    client.send(request);
+    await client.untilHas('GET /');
+    client.send(request);
+    await client.untilHas('GET /', 2);
+    assert.match(client.received, /\r\nConnection: keep-alive\r\n/);
+  });
+
+  it('answers a client that has closed its side after its requests', async (t) => {
+    const { handler, asked } = collect();
+    const { port } = await start(t, { handler });
+    const client = await RawClient.connect(t, port);
+    client.socket.end(get + get);
+    await until(() => asked.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    answerText(asked[0]!.answer, 'first');
+    await until(() => asked.length === 2);
+    answerText(asked[1]!.answer, 'second');
+    assert.match(await client.untilEnd(), /first[\s\S]*Connection: close[\s\S]*second$/);
+  });
+});
+
+describe('limits in time', () => {
+  it('answers 408 to a head that does not come to its end, however often a byte comes', async (t) => {
+    const clock = new FakeClock();
+    const { port } = await start(t, { clock, limits: { headTimeoutMs: 10_000 } });
+    const client = await RawClient.connect(t, port);
+    for (const byte of 'GET / HTT') {
+      client.send(byte);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    clock.advance(9_000);
+    client.send('P');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(client.received, '');
+    clock.advance(3_000);
+    assert.match(await client.untilEnd(), /^HTTP\/1.1 408 Request Timeout\r\n/);
+  });
+
+  it('closes a connection on which nothing comes', async (t) => {
+    const clock = new FakeClock();
+    const { port, front } = await start(t, { clock, limits: { headTimeoutMs: 10_000 } });
+    const client = await RawClient.connect(t, port);
+    await until(() => front.connections === 1);
+    clock.advance(12_000);
+    assert.equal(await client.untilEnd(), '');
+  });
+
+  it('closes an idle connection, not one on which a request runs', async (t) => {
+    const clock = new FakeClock();
+    const { handler, asked } = collect();
+    const { port } = await start(t, { clock, handler, limits: { keepAliveTimeoutMs: 10_000 } });
+    const [idle, busy] = [await RawClient.connect(t, port), await RawClient.connect(t, port)];
+    idle.send(get);
+    await until(() => asked.length === 1);
+    busy.send(get);
+    await until(() => asked.length === 2);
+    answerText(asked[0]!.answer, 'idle');
+    await idle.untilHas('idle');
+    clock.advance(9_000);
+    assert.equal(idle.end, 'open');
+    clock.advance(3_000_000);
+    await idle.untilEnd();
+    answerText(asked[1]!.answer, 'busy');
+    await busy.untilHas('busy');
+  });
+
+  it('ends a body that does not come on with REQUEST_TIMEOUT, and lets the handler answer', async (t) => {
+    const clock = new FakeClock();
+    const { handler, asked } = collect();
+    const { port } = await start(t, { clock, handler, limits: { bodyTimeoutMs: 10_000 } });
+    const client = await RawClient.connect(t, port);
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello');
+    await until(() => asked.length === 1);
+    const { request, answer } = asked[0]!;
+    const failed = new Promise<unknown>((resolve) => request.body!.on('error', resolve));
+    request.body!.resume();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    clock.advance(12_000);
+    const error = await failed;
+    assert.ok(error instanceof PosternError && error.code === 'REQUEST_TIMEOUT');
+    answer.head(408, []);
+    answer.end();
+    assert.match(await client.untilEnd(), /^HTTP\/1.1 408 /);
+  });
+
+  it('closes the connection of a client that does not read its answer', async (t) => {
+    const clock = new FakeClock();
+    const { handler, asked } = collect();
+    const { port, front } = await start(t, { clock, handler, limits: { writeTimeoutMs: 10_000 } });
+    const client = await RawClient.connect(t, port);
+    client.socket.pause();
+    client.send(get);
+    await until(() => asked.length === 1);
+    const { answer } = asked[0]!;
+    let gone = 0;
+    answer.onGone = () => (gone += 1);
+    answer.head(200, []);
+    const chunk = Buffer.alloc(65_536);
+    let writes = 0;
+    while (answer.write(chunk) && writes < 1000) {
+      writes += 1;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.ok(writes < 1000, 'the socket took 64 MB');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    clock.advance(10_000);
+    assert.equal(front.connections, 1);
+    clock.advance(100_000);
+    await until(() => front.connections === 0);
+    assert.equal(gone, 1);
+  });
+
+  it('takes a client for gone that closed its side and whose request makes no progress', async (t) => {
+    const clock = new FakeClock();
+    const { handler, asked } = collect();
+    const { port, front } = await start(t, { clock, handler });
+    const client = await RawClient.connect(t, port);
+    client.socket.end(get);
+    await until(() => asked.length === 1);
+    let gone = 0;
+    asked[0]!.answer.onGone = () => (gone += 1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(gone, 0);
+    clock.advance(3_000);
+    await until(() => front.connections === 0);
+    assert.equal(gone, 1);
+    answerText(asked[0]!.answer, 'too late');
+  });
+});
+
+describe('Http1Front', () => {
+  it('listens on a Unix socket with mode 0660, and its clients have no address', async (t) => {
+    const path = `${temporaryFolder(t)}/front.sock`;
+    const { handler, asked } = collect();
+    const front = new Http1Front({ handler });
+    t.after(() => front.destroy());
+    await front.listen({ kind: 'unix', path });
+    assert.equal(statSync(path).mode & 0o777, 0o660);
+    const client = await RawClient.connect(t, path);
+    client.send(get);
+    await until(() => asked.length === 1);
+    const { remoteAddress, remotePort, localAddress, localPort } = asked[0]!.request.peer;
+    assert.deepEqual([remoteAddress, remotePort, localAddress, localPort], ['', 0, '', 0]);
+  });
+
+  it('refuses an address that is in use with ADDRESS_IN_USE', async (t) => {
+    const { port } = await start(t);
+    const second = new Http1Front({ handler: echo });
+    await assert.rejects(
+      second.listen({ kind: 'tcp', host: '127.0.0.1', port }),
+      (error) => error instanceof PosternError && error.code === 'ADDRESS_IN_USE',
+    );
+  });
+
+  it('close() lets what runs come to its end with "Connection: close", and closes what is idle', async (t) => {
+    const { handler, asked } = collect();
+    const { port, front } = await start(t, { handler });
+    const [idle, busy] = [await RawClient.connect(t, port), await RawClient.connect(t, port)];
+    idle.send(get);
+    await until(() => asked.length === 1);
+    answerText(asked[0]!.answer, 'idle');
+    await idle.untilHas('idle');
+    busy.send(get);
+    await until(() => asked.length === 2);
+    const closed = front.close(10_000);
+    await idle.untilEnd();
+    await assert.rejects(RawClient.connect(t, port));
+    assert.equal(busy.end, 'open');
+    answerText(asked[1]!.answer, 'busy');
+    assert.match(await busy.untilEnd(), /Connection: close[\s\S]*busy$/);
+    busy.socket.end();
+    idle.socket.end();
+    await closed;
+    await front.close(10_000);
+  });
+
+  it('close() serves the first request of a connection that was there already', async (t) => {
+    const { port, front } = await start(t);
+    const client = await RawClient.connect(t, port);
+    await until(() => front.connections === 1);
+    const closed = front.close(10_000);
+    client.send(get);
+    assert.match(await client.untilEnd(), /Connection: close[\s\S]*GET \/$/);
+    client.socket.end();
+    await closed;
+  });
+
+  it('close() destroys after its time what has not ended', async (t) => {
+    const clock = new FakeClock();
+    const { handler, asked } = collect();
+    const { port, front } = await start(t, { handler, clock });
+    const client = await RawClient.connect(t, port);
+    client.send(get);
+    await until(() => asked.length === 1);
+    let gone = 0;
+    asked[0]!.answer.onGone = () => (gone += 1);
+    const closed = front.close(5_000);
+    clock.advance(5_000);
+    await closed;
+    await client.untilEnd();
+    assert.equal(gone, 1);
+  });
+
+  it('closes a connection above maxConnections as it comes', async (t) => {
+    const { port, front } = await start(t, { limits: { maxConnections: 2 } });
+    const clients = [await RawClient.connect(t, port), await RawClient.connect(t, port)];
+    await until(() => front.connections === 2);
+    const third = await RawClient.connect(t, port);
+    await third.untilEnd();
+    clients[0]!.send(get);
+    await clients[0]!.untilHas('GET /');
+  });
+
+  it('leaves no descriptor behind', async (t) => {
+    const { port, front } = await start(t);
+    const before = readdirSync('/proc/self/fd').length;
+    const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.connect(t, port)));
+    for (const client of clients) client.send(get.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
+    await Promise.all(clients.map((client) => client.untilEnd()));
+    for (const client of clients) client.socket.end();
+    await until(() => front.connections === 0);
+    await until(() => readdirSync('/proc/self/fd').length <= before);
+  });
+});
