@@ -116,6 +116,7 @@ export class ClientConnection {
       this.#writer.take();
       throw thrown;
     }
+    this.#lastId = id;
     if (!keep) this.#isClosing = true;
     const exchange = new RecordExchange(id, request, sink, keep, this.#carrier, this.#options.output);
     this.#exchanges.set(id, exchange);
@@ -200,9 +201,10 @@ export class ClientConnection {
   }
 
   #nextId(): number {
-    do this.#lastId = (this.#lastId % LAST_ID) + 1;
-    while (this.#exchanges.has(this.#lastId));
-    return this.#lastId;
+    let id = this.#lastId;
+    do id = (id % LAST_ID) + 1;
+    while (this.#exchanges.has(id));
+    return id;
   }
 
   #bodyTarget(exchange: RecordExchange): BodyTarget {

@@ -107,8 +107,7 @@ export class RecordExchange implements ClientExchange {
       return true;
     }
     try {
-      const wantsMore = this.#output.push(chunk);
-      this.isBlocked = !wantsMore && this.#sink !== null;
+      if (!this.#output.push(chunk) && this.#sink !== null) this.isBlocked = true;
     } catch (thrown) {
       this.fail(toPosternError(thrown));
     }
