@@ -131,7 +131,8 @@ export class RecordWriter {
 
   /** UNKNOWN_TYPE: the answer to a management record of a type that is not known here. */
   unknownType(type: number): void {
-    this.#buffer![this.#fixed(UNKNOWN_TYPE, MANAGEMENT_ID, 8)] = type;
+    const body = this.#fixed(UNKNOWN_TYPE, MANAGEMENT_ID, 8);
+    this.#buffer![body] = type;
   }
 
   /** All that was gathered, for one write; the writer is empty afterwards and does not touch these bytes again. */
