@@ -1,0 +1,35 @@
+// The log of `serve` on a terminal: one short line for each message that a person should see.
+
+import type { Style } from '../admin/paint.ts';
+import type { Log, LogFields } from '../log.ts';
+import type { Output } from './terminal.ts';
+
+type Level = keyof Log;
+
+const looks: Readonly<Record<Level, { readonly rank: number; readonly style: Style }>> = {
+  debug: { rank: 0, style: 'dim' },
+  info: { rank: 1, style: 'dim' },
+  warn: { rank: 2, style: 'yellow' },
+  error: { rank: 3, style: 'red' },
+};
+
+/** A log that writes lines such as "18:20:11  warn   pool php: ...", from a level up. */
+export function humanLog(output: Output, least: Level): Log {
+  const write = (level: Level, fields: LogFields, message: string): void => {
+    if (looks[level].rank < looks[least].rank) return;
+    const pool = typeof fields.pool === 'string' && !message.includes(fields.pool) ? `pool ${fields.pool}: ` : '';
+    const word = output.paint(looks[level].style, level.padEnd(5));
+    output.write(`${output.paint('dim', clockTime())}  ${word}  ${pool}${message}\n`);
+  };
+  return {
+    debug: (fields, message) => write('debug', fields, message),
+    info: (fields, message) => write('info', fields, message),
+    warn: (fields, message) => write('warn', fields, message),
+    error: (fields, message) => write('error', fields, message),
+  };
+}
+
+/** "18:20:11" */
+export function clockTime(at: Date = new Date()): string {
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
+}

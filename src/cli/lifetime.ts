@@ -1,0 +1,94 @@
+// The life of a service in the foreground: it runs until a signal or the control socket ends it, and says how the end goes.
+
+import type { Service } from '../service/service.ts';
+import { handleSignals } from '../service/signals.ts';
+import type { Output } from './terminal.ts';
+
+/** What the foreground needs to know. */
+export interface Lifetime {
+  readonly service: Service;
+  /** For lines about stopping; null: nobody looks, the log tells it. */
+  readonly output: Output | null;
+  readonly reopenLogs: () => void;
+}
+
+/** How often the count of running requests is looked at while stopping. */
+const countPeriodMs = 100;
+
+/**
+ * Runs a service that was made with `whenStopAsked.ask` as its `onStopAsked`.
+ * @returns whether it ended in peace; false: a second signal ended it
+ */
+export async function live({ service, output, reopenLogs }: Lifetime, whenStopAsked: StopAsked): Promise<boolean> {
+  let end: (isPeaceful: boolean) => void = () => {};
+  const ended = new Promise<boolean>((resolve) => {
+    end = resolve;
+  });
+  let isStopping = false;
+  const stop = (): void => {
+    if (isStopping) return;
+    isStopping = true;
+    const stopCounting = countDown(service, output);
+    service.close().then(
+      () => {
+        stopCounting();
+        end(true);
+      },
+      () => end(false),
+    );
+  };
+  whenStopAsked.listen(stop);
+  const forget = handleSignals({
+    stop,
+    stopNow: () => {
+      void service.destroy().finally(() => end(false));
+    },
+    reload: async () => {
+      await service.reload();
+    },
+    reopenLogs,
+  });
+  const isPeaceful = await ended;
+  forget();
+  return isPeaceful;
+}
+
+/** Connects the control socket's wish to stop with the foreground, which is made after the service. */
+export class StopAsked {
+  #listener: (() => void) | null = null;
+  #wasAsked = false;
+
+  readonly ask = (): void => {
+    this.#wasAsked = true;
+    this.#listener?.();
+  };
+
+  listen(listener: () => void): void {
+    this.#listener = listener;
+    if (this.#wasAsked) listener();
+  }
+}
+
+/** Shows how many requests still run, in one line that is written over on a terminal. @returns what ends it */
+function countDown(service: Service, output: Output | null): () => void {
+  if (output === null) return () => {};
+  let shown = '';
+  const show = (): void => {
+    const { running } = service;
+    const text =
+      running === 0
+        ? 'stopping'
+        : `stopping: ${running} ${running === 1 ? 'request runs' : 'requests run'} (Ctrl-C again ends ${running === 1 ? 'it' : 'them'} at once)`;
+    if (text === shown) return;
+    if (output.isTerminal) output.write(`\r\x1b[K${output.paint('yellow', text)}`);
+    else if (shown === '') output.write(`${text}\n`);
+    shown = text;
+  };
+  if (output.isTerminal) output.write('\n');
+  show();
+  const timer = setInterval(show, countPeriodMs);
+  return () => {
+    clearInterval(timer);
+    output.write(output.isTerminal ? `\r\x1b[K${output.paint('green', 'stopped')}\n` : 'stopped\n');
+  };
+}

@@ -1,0 +1,49 @@
+// The configuration that `postern serve DIR` means: one site with what was recognised in the folder, one pool, the admin pages.
+
+import type { ConfigInput } from '../service/config-schema.ts';
+import type { Recognised } from '../service/recognise.ts';
+
+/** What the command line said; undefined where it said nothing. */
+export interface ServeChoices {
+  readonly listen: string;
+  readonly admin: string;
+  readonly php?: string | undefined;
+  readonly workers?: number | undefined;
+}
+
+/** Embedded PHP takes a process and some 100 MB for each worker; php-cgi's workers share theirs. */
+const embeddedWorkers = 2;
+const defaultWorkers = 8;
+
+/** A folder of files and PHP. */
+export function folderConfig(
+  { root, fallback, deny }: Recognised,
+  choices: ServeChoices,
+  isEmbedded: boolean,
+): ConfigInput {
+  const workers = choices.workers ?? (isEmbedded ? embeddedWorkers : defaultWorkers);
+  return {
+    admin: { listen: choices.admin },
+    site: {
+      main: {
+        listen: choices.listen,
+        root,
+        ...(fallback === null ? {} : { fallback }),
+        route: [
+          ...(deny.length === 0 ? [] : [{ match: [...deny], deny: true as const }]),
+          { match: '*.php', pool: 'php' },
+        ],
+      },
+    },
+    pool: { php: { php: choices.php ?? 'auto', workers } },
+  };
+}
+
+/** A TypeScript application, mounted at the top. */
+export function appConfig(app: string, folder: string, choices: ServeChoices): ConfigInput {
+  return {
+    admin: { listen: choices.admin },
+    site: { main: { listen: choices.listen, root: folder, index: [], route: [{ match: '/*', pool: 'app' }] } },
+    pool: { app: { app, ...(choices.workers === undefined ? {} : { workers: choices.workers }) } },
+  };
+}

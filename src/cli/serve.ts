@@ -1,0 +1,102 @@
+// `postern serve [DIR]`: files and PHP of a folder on the web, without a configuration.
+
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { type Config, defineConfig, readConfig } from '../service/config.ts';
+import { freePort } from '../service/free-port.ts';
+import { recognise } from '../service/recognise.ts';
+import { Service } from '../service/service.ts';
+import { accessLine } from './access-line.ts';
+import { formatBanner } from './banner.ts';
+import { exit, UsageError } from './exit.ts';
+import { humanLog } from './human-log.ts';
+import { live, StopAsked } from './lifetime.ts';
+import { listenAddress, port, positiveNumber } from './option-values.ts';
+import { appConfig, folderConfig } from './serve-config.ts';
+import type { Terminal } from './terminal.ts';
+
+interface ServeOptions {
+  readonly config?: string;
+  readonly listen?: string;
+  readonly port?: number;
+  readonly php?: string;
+  readonly workers?: number;
+  readonly admin?: string;
+}
+
+/** A configuration to serve, and what is to be said of it. */
+interface Prepared {
+  readonly config: Config;
+  readonly what: string | null;
+  readonly notes: readonly string[];
+}
+
+const firstPort = 8000;
+const firstAdminPort = 2020;
+
+/** Adds the command. */
+export function addServe(program: Command, { out, err }: Terminal): void {
+  program
+    .command('serve')
+    .description('serve the files and PHP of a folder, or a TypeScript application; no configuration needed')
+    .argument('[dir]', 'the folder, or an application such as app.ts (default: the folder you are in)')
+    .option('--listen <address>', 'where to listen: "127.0.0.1:8000", ":8000", "unix:/run/site.sock"', listenAddress)
+    .addOption(new Option('--port <number>', 'listen on this port of 127.0.0.1').argParser(port).conflicts('listen'))
+    .option('--php <which>', '"auto", "wasm" (embedded), or the path of a php-cgi')
+    .option('--workers <number>', 'requests that run at a time', positiveNumber)
+    .option('--admin <address>', 'where the admin pages are', listenAddress)
+    .option('-c, --config <file>', 'serve what this configuration says')
+    .action(async (dir: string | undefined, options: ServeOptions) => {
+      const { config, what, notes } = await prepare(dir, options);
+      const stopAsked = new StopAsked();
+      const service = new Service(config, {
+        log: humanLog(err, 'warn'),
+        asRoot: 'warn',
+        onAccess: (access) => out.write(`${accessLine(access, out.paint)}\n`),
+        onStopAsked: stopAsked.ask,
+      });
+      await service.start();
+      out.write(formatBanner({ status: service.status(), plans: service.plans, what, notes }, out.paint));
+      const isPeaceful = await live({ service, output: out, reopenLogs: () => {} }, stopAsked);
+      process.exitCode = isPeaceful ? exit.fine : exit.failed;
+    });
+}
+
+async function prepare(dir: string | undefined, options: ServeOptions): Promise<Prepared> {
+  if (options.config !== undefined) {
+    const other = ['listen', 'port', 'php', 'workers', 'admin'].find((name) => Object.hasOwn(options, name));
+    if (dir !== undefined || other !== undefined) {
+      throw new UsageError(
+        `${dir === undefined ? `--${other}` : `"${dir}"`} and -c do not go together: write it into the configuration`,
+      );
+    }
+    return { config: await readConfig(options.config), what: null, notes: [] };
+  }
+  const path = resolve(dir ?? '.');
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) throw new UsageError(`there is no folder ${path}`);
+  const { listen, notes } = await listenOf(options);
+  const admin = options.admin ?? `127.0.0.1:${await freePort('127.0.0.1', firstAdminPort)}`;
+  const choices = { listen, admin, php: options.php, workers: options.workers };
+  if (stat.isFile()) {
+    if (!/\.[cm]?[jt]s$/.test(path)) throw new UsageError(`${path} is not a folder, nor an application (.ts, .js)`);
+    return { config: defineConfig(appConfig(path, dirname(path), choices), dirname(path)), what: 'application', notes };
+  }
+  const recognised = recognise(path);
+  const hint = existsSync(join(path, 'postern.toml')) ? ['there is a postern.toml here: postern run uses it'] : [];
+  return {
+    config: defineConfig(folderConfig(recognised, choices, options.php === 'wasm'), path),
+    what: recognised.what,
+    notes: [...notes, ...hint],
+  };
+}
+
+/** The address that was asked for, or else the first free port. */
+async function listenOf({ listen, port }: ServeOptions): Promise<{ listen: string; notes: string[] }> {
+  if (listen !== undefined) return { listen, notes: [] };
+  if (port !== undefined) return { listen: `127.0.0.1:${port}`, notes: [] };
+  const free = await freePort('127.0.0.1', firstPort);
+  const notes = free === firstPort ? [] : [`port ${firstPort} is in use, so ${free} was taken: choose one with --port`];
+  return { listen: `127.0.0.1:${free}`, notes };
+}

@@ -1,0 +1,51 @@
+// The admin pages on an address of their own, through node:http.
+
+import { createServer, type RequestListener } from 'node:http';
+import { type Address, formatAddress } from '../connection/address.ts';
+import { PosternError } from '../errors.ts';
+
+/** The admin pages while they are served. */
+export interface AdminListener {
+  /** As it was asked for. */
+  readonly key: string;
+  /** "http://127.0.0.1:2020/", or the path of a socket. */
+  readonly url: string;
+  /** Repeatable. */
+  close(): void;
+}
+
+/**
+ * Begins to listen.
+ * @throws ADDRESS_IN_USE, CONFIG_INVALID
+ */
+export async function openAdmin(address: Address, handler: RequestListener): Promise<AdminListener> {
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, handler);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(
+      address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port },
+      resolve,
+    );
+  }).catch((error: NodeJS.ErrnoException) => {
+    throw listenError(address, error);
+  });
+  const bound = server.address();
+  const real =
+    address.kind === 'tcp' && typeof bound === 'object' && bound !== null ? { ...address, port: bound.port } : address;
+  return {
+    key: formatAddress(address),
+    url: real.kind === 'tcp' ? `http://${formatAddress(real)}/` : formatAddress(real),
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+function listenError(address: Address, cause: NodeJS.ErrnoException): PosternError {
+  const text = formatAddress(address);
+  if (cause.code === 'EADDRINUSE') {
+    return new PosternError('ADDRESS_IN_USE', `${text} is in use: choose another listen in [admin]`, { cause });
+  }
+  return new PosternError('CONFIG_INVALID', `the admin pages cannot listen on ${text}: ${cause.message}`, { cause });
+}

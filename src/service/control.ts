@@ -1,0 +1,73 @@
+// The control socket of a service, and how a command asks it: HTTP over a Unix socket that only its owner can open.
+
+import { chmodSync } from 'node:fs';
+import { createServer, type RequestListener, request, type Server } from 'node:http';
+import { join } from 'node:path';
+import type { ReloadStatus, ServiceStatus } from '../admin/source.ts';
+import { PosternError } from '../errors.ts';
+
+const socketName = 'control.sock';
+
+/** Where the control socket of an instance is. */
+export const controlPath = (directory: string): string => join(directory, socketName);
+
+/** A control socket that is listened on. */
+export interface Control {
+  /** Stops listening and removes the socket. Repeatable. */
+  close(): void;
+}
+
+/** Listens in an instance's directory, which must be private already. */
+export async function startControl(directory: string, handler: RequestListener): Promise<Control> {
+  const path = controlPath(directory);
+  const server = createServer({ requestTimeout: 10_000 }, handler);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+  chmodSync(path, 0o600);
+  return { close: () => stop(server) };
+}
+
+/** Asks a service for its status. */
+export function askStatus(path: string, timeoutMs = 5_000): Promise<ServiceStatus> {
+  return ask<ServiceStatus>(path, 'GET', '/status?format=json', timeoutMs);
+}
+
+/** Asks a service to reload; `pools` are restarted though nothing changed, "*" is all. */
+export function askReload(path: string, pools: readonly string[]): Promise<ReloadStatus> {
+  const query = pools.map((pool) => `pool=${encodeURIComponent(pool)}`).join('&');
+  return ask<ReloadStatus>(path, 'POST', `/reload?${query}`, 120_000);
+}
+
+/** Asks a service to stop; it has begun when this resolves. */
+export async function askStop(path: string): Promise<void> {
+  await ask(path, 'POST', '/stop', 5_000);
+}
+
+function ask<Answer>(socketPath: string, method: string, path: string, timeoutMs: number): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error): void =>
+      reject(new PosternError('CONNECT_FAILED', `${socketPath}: ${error.message}`, { cause: error }));
+    const asked = request({ socketPath, method, path, headers: { host: 'localhost' }, agent: false }, (response) => {
+      const pieces: Buffer[] = [];
+      response.on('error', fail);
+      response.on('data', (piece: Buffer) => pieces.push(piece));
+      response.on('end', () => {
+        try {
+          resolve(JSON.parse(Buffer.concat(pieces).toString()) as Answer);
+        } catch (error) {
+          fail(error as Error);
+        }
+      });
+    });
+    asked.setTimeout(timeoutMs, () => asked.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+    asked.on('error', fail);
+    asked.end();
+  });
+}
+
+function stop(server: Server): void {
+  server.close();
+  server.closeAllConnections();
+}

@@ -1,0 +1,26 @@
+// The gateways of a configuration's sites, each before the pools that its routes name.
+
+import type { AccessLog, AccessRecord } from '../gateway/access-log.ts';
+import { createGateway, type Gateway } from '../gateway/handle.ts';
+import type { Log } from '../log.ts';
+import type { Config } from './config.ts';
+import { kindOf } from './config-rules.ts';
+import { siteOf } from './site.ts';
+import type { Unit } from './unit.ts';
+
+export type { AccessLog, AccessRecord };
+
+/** Makes one gateway a site. @throws CONFIG_INVALID for a proxy that cannot be read */
+export function makeGateways(
+  { values, folder }: Config,
+  units: ReadonlyMap<string, Pick<Unit, 'backend'>>,
+  log: Log,
+  accessLog: AccessLog | null,
+): ReadonlyMap<string, Gateway> {
+  return new Map(
+    Object.entries(values.site).map(([name, site]) => {
+      const targetOf = (pool: string) => ({ kind: kindOf(values.pool[pool]!), backend: units.get(pool)!.backend });
+      return [name, createGateway({ site: siteOf(name, site, folder, targetOf), log, accessLog })];
+    }),
+  );
+}

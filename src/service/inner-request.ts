@@ -1,0 +1,101 @@
+// A request made inside this process, past the front: for `check` and `explain`, which must not depend on a socket.
+
+import type { PosternError } from '../errors.ts';
+import type { HttpAnswer, HttpHandler } from '../gateway/message.ts';
+
+/** What came back. */
+export interface InnerAnswer {
+  /** 0: it was cut off before a status. */
+  readonly status: number;
+  /** Name, value, name, value. */
+  readonly headers: readonly string[];
+  /** The first 64 KiB of the body. */
+  readonly body: Buffer;
+  readonly bytes: number;
+  /** Why it was cut off; null: it is complete. */
+  readonly error: PosternError | null;
+}
+
+const maxKeptBytes = 65_536;
+
+/**
+ * Sends one GET and waits for its answer; the handler's own limits end it.
+ * @param url absolute: its host is sent as Host
+ */
+export function innerGet(handler: HttpHandler, url: URL): Promise<InnerAnswer> {
+  return new Promise((resolve) => {
+    const request = {
+      method: 'GET',
+      target: `${url.pathname}${url.search}`,
+      version: '1.1',
+      headers: ['Host', url.host, 'User-Agent', 'postern', 'Accept', '*/*'],
+      peer: {
+        remoteAddress: '127.0.0.1',
+        remotePort: 0,
+        localAddress: '127.0.0.1',
+        localPort: Number(url.port) || 80,
+        secure: false,
+      },
+      body: null,
+      contentLength: null,
+    };
+    handler(request, new CollectedAnswer(resolve));
+  });
+}
+
+/** Keeps what is answered. */
+class CollectedAnswer implements HttpAnswer {
+  onDrain: (() => void) | null = null;
+  onGone: (() => void) | null = null;
+  readonly #done: (answer: InnerAnswer) => void;
+  #status = 0;
+  #headers: readonly string[] = [];
+  readonly #pieces: Buffer[] = [];
+  #keptBytes = 0;
+  #bytes = 0;
+
+  constructor(done: (answer: InnerAnswer) => void) {
+    this.#done = done;
+  }
+
+  get headSent(): boolean {
+    return this.#status !== 0;
+  }
+
+  head(status: number, headers: readonly string[]): void {
+    if (status < 200) return;
+    this.#status = status;
+    this.#headers = [...headers];
+  }
+
+  write(chunk: Uint8Array): boolean {
+    this.#bytes += chunk.length;
+    const room = maxKeptBytes - this.#keptBytes;
+    if (room > 0) {
+      const piece = Buffer.from(chunk.subarray(0, room));
+      this.#pieces.push(piece);
+      this.#keptBytes += piece.length;
+    }
+    return true;
+  }
+
+  flush(): void {}
+
+  end(): void {
+    this.#finish(null);
+  }
+
+  abort(error: PosternError): void {
+    this.#finish(error);
+  }
+
+  #finish(error: PosternError | null): void {
+    this.#done({
+      status: this.#status,
+      headers: this.#headers,
+      body: Buffer.concat(this.#pieces),
+      bytes: this.#bytes,
+      error,
+    });
+  }
+}

@@ -1,0 +1,82 @@
+// The services that run on this machine under this user, found by their control sockets; and which of them a command means.
+
+import { readdirSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ServiceStatus } from '../admin/source.ts';
+import { PosternError } from '../errors.ts';
+import { askStatus, controlPath } from './control.ts';
+import { runtimeBases } from './runtime-base.ts';
+
+/** A service that answers on its control socket. */
+export interface Instance {
+  /** Its control socket. */
+  readonly socket: string;
+  readonly status: ServiceStatus;
+}
+
+/** Which service is meant. Both undefined: the only one there is. */
+export interface InstanceChoice {
+  /** The configuration file it was started with. */
+  readonly config?: string | undefined;
+  readonly pid?: number | undefined;
+}
+
+/** All services that answer, oldest first. */
+export async function findInstances(bases: readonly string[] = runtimeBases()): Promise<Instance[]> {
+  const sockets = bases.flatMap((base) => foldersIn(base).map((folder) => controlPath(join(base, folder))));
+  const asked = await Promise.allSettled(
+    sockets.map(async (socket) => ({ socket, status: await askStatus(socket, 2_000) })),
+  );
+  return asked
+    .flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+    .sort((a, b) => a.status.startedAt - b.status.startedAt);
+}
+
+/**
+ * The one service that is meant.
+ * @throws NOT_RUNNING when there is none, or more than one
+ */
+export function chooseInstance(instances: readonly Instance[], { config, pid }: InstanceChoice): Instance {
+  const file = config === undefined ? undefined : realPath(config);
+  const meant = instances.filter(
+    ({ status }) =>
+      (pid === undefined || status.pid === pid) &&
+      (file === undefined || (status.config !== null && realPath(status.config) === file)),
+  );
+  if (meant.length === 1) return meant[0]!;
+  if (meant.length > 1) {
+    throw new PosternError(
+      'NOT_RUNNING',
+      `${meant.length} services run here: choose one with --pid or -c:\n${list(meant)}`,
+    );
+  }
+  const named =
+    pid !== undefined ? ` with pid ${pid}` : config !== undefined ? ` with the configuration ${config}` : '';
+  const others = instances.length > 0 && named !== '' ? `; these do:\n${list(instances)}` : '';
+  throw new PosternError('NOT_RUNNING', `no service${named} runs under this user${others}`);
+}
+
+function list(instances: readonly Instance[]): string {
+  return instances
+    .map(({ status }) => {
+      const listeners = status.listeners.map(({ url, address }) => url ?? address).join(' ');
+      return `  pid ${status.pid}  ${status.config ?? status.listeners[0]?.root ?? ''}  ${listeners}`;
+    })
+    .join('\n');
+}
+
+function foldersIn(base: string): string[] {
+  try {
+    return readdirSync(base);
+  } catch {
+    return []; // no service ran under this user since the machine's start
+  }
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path; // it was removed since the start; compare as written
+  }
+}

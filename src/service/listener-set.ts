@@ -1,0 +1,104 @@
+// The listeners of a service, each with its site; and how they go from one configuration to the next.
+
+import type { HttpHandler } from '../gateway/message.ts';
+import type { Log } from '../log.ts';
+import type { ConfigValues } from './config-schema.ts';
+import { formatListenAddress, type ListenAddress, parseListenAddress } from './listen-address.ts';
+import { type Listener, openListener } from './listener.ts';
+
+/** A listener and the site behind it. */
+export interface SiteListener {
+  /** Changed in place by a reload that gives its address to another site. */
+  site: string;
+  readonly listener: Listener;
+}
+
+/** Listeners that were opened but not put in force: exactly one of the two is called. */
+export interface ListenerChange {
+  readonly words: readonly string[];
+  /** Puts them in force, and closes those that are not there any more once their requests are done. */
+  settle(deadlineMs: number): Promise<void>;
+  /** Closes what was opened. */
+  undo(): void;
+}
+
+/** All listeners of one service. */
+export class ListenerSet {
+  readonly #handlerOf: (site: string) => HttpHandler;
+  readonly #log: Log;
+  #listeners: readonly SiteListener[] = [];
+
+  /** @param handlerOf what answers a site's requests now; asked for each request */
+  constructor(handlerOf: (site: string) => HttpHandler, log: Log) {
+    this.#handlerOf = handlerOf;
+    this.#log = log;
+  }
+
+  get listeners(): readonly SiteListener[] {
+    return this.#listeners;
+  }
+
+  /**
+   * Opens the addresses that are new; those of before go on unharmed.
+   * @throws ADDRESS_IN_USE, CONFIG_INVALID; then nothing is left open
+   */
+  async change(sites: ConfigValues['site']): Promise<ListenerChange> {
+    const wanted = Object.entries(sites).flatMap(([site, { listen }]) =>
+      listen.map((text) => ({ site, address: parseListenAddress(text) })),
+    );
+    const after: { readonly entry: SiteListener; readonly site: string }[] = [];
+    const opened: Listener[] = [];
+    const undo = (): void => {
+      for (const listener of opened) listener.destroy();
+    };
+    try {
+      for (const { site, address } of wanted) {
+        const key = formatListenAddress(address);
+        const kept = this.#listeners.find(
+          (one) => one.listener.key === key && !after.some(({ entry }) => entry === one),
+        );
+        const entry = kept ?? (await this.#open(site, address));
+        if (kept === undefined) opened.push(entry.listener);
+        after.push({ entry, site });
+      }
+    } catch (error) {
+      undo();
+      throw error;
+    }
+    const gone = this.#listeners
+      .filter((one) => !after.some(({ entry }) => entry === one))
+      .map(({ listener }) => listener);
+    return {
+      words: [
+        ...opened.map(({ address }) => `listening on ${formatListenAddress(address)}`),
+        ...gone.map(({ address }) => `no longer on ${formatListenAddress(address)}`),
+      ],
+      undo,
+      settle: async (deadlineMs) => {
+        for (const { entry, site } of after) entry.site = site;
+        this.#listeners = after.map(({ entry }) => entry);
+        await Promise.all(gone.map((listener) => listener.close(deadlineMs)));
+      },
+    };
+  }
+
+  /** Stops listening at once; resolves when the requests are done, or ended after the deadline. Repeatable. */
+  async close(deadlineMs: number): Promise<void> {
+    await Promise.all(this.#listeners.map(({ listener }) => listener.close(deadlineMs)));
+  }
+
+  /** Ends everything at once. Repeatable. */
+  destroy(): void {
+    for (const { listener } of this.#listeners) listener.destroy();
+  }
+
+  async #open(site: string, address: ListenAddress): Promise<SiteListener> {
+    const entry: { site: string; listener: Listener | null } = { site, listener: null };
+    entry.listener = await openListener(
+      address,
+      (request, answer) => this.#handlerOf(entry.site)(request, answer),
+      this.#log,
+    );
+    return entry as SiteListener;
+  }
+}

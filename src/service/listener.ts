@@ -1,0 +1,53 @@
+// One address that a service listens on, whatever is spoken there; and a clear refusal when it cannot be had.
+
+import { lstatSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { PosternError } from '../errors.ts';
+import { Http1Front } from '../front/http1.ts';
+import type { HttpHandler } from '../gateway/message.ts';
+import type { Log } from '../log.ts';
+import { formatListenAddress, type ListenAddress } from './listen-address.ts';
+
+/** An address that is listened on. */
+export interface Listener {
+  /** As it was asked for: the same text for the same address. */
+  readonly key: string;
+  /** With the port that was found for port 0. */
+  readonly address: ListenAddress;
+  /** Stops listening at once; resolves when the requests are done, or ended after the deadline. Repeatable. */
+  close(deadlineMs: number): Promise<void>;
+  /** Ends everything at once. Repeatable. */
+  destroy(): void;
+}
+
+/**
+ * Begins to listen.
+ * @throws ADDRESS_IN_USE, CONFIG_INVALID
+ */
+export async function openListener(listen: ListenAddress, handler: HttpHandler, log: Log): Promise<Listener> {
+  const key = formatListenAddress(listen);
+  if (listen.protocol === 'fastcgi') {
+    throw new PosternError('CONFIG_INVALID', `"${key}": this version does not listen for FastCGI yet: listen on HTTP`);
+  }
+  if (listen.address.kind === 'unix') await removeStaleSocket(listen.address.path);
+  const front = new Http1Front({ handler, log });
+  const address = await front.listen(listen.address);
+  return {
+    key,
+    address: { ...listen, address },
+    close: (deadlineMs) => front.close(deadlineMs),
+    destroy: () => front.destroy(),
+  };
+}
+
+/** Removes a socket file that nobody listens on: what a manager that was killed left there. */
+async function removeStaleSocket(path: string): Promise<void> {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return;
+  const isAlive = await new Promise<boolean>((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+  if (!isAlive) rmSync(path, { force: true });
+}

@@ -1,0 +1,174 @@
+// What a pool of the configuration is made from: the program found, its limits, and a fingerprint that tells whether a reload changes it.
+
+import { existsSync, statSync } from 'node:fs';
+import { delimiter, isAbsolute, join, resolve } from 'node:path';
+import { type Address, parseAddress } from '../connection/address.ts';
+import { PosternError } from '../errors.ts';
+import { findPhp, type Php } from '../php/find.ts';
+import { phpProgram } from '../php/program.ts';
+import type { PoolLimits } from '../pool/limits.ts';
+import type { Program } from '../worker/program.ts';
+import { kindOf } from './config-rules.ts';
+import type { PoolValues } from './config-schema.ts';
+
+/** A program that is ready to be run, and what to do when its last process is gone. */
+export interface PreparedProgram {
+  readonly program: Program;
+  /** Repeatable. */
+  release(): void;
+}
+
+interface AnyPlan {
+  readonly name: string;
+  readonly limits: PoolLimits;
+  /** Equal for two plans when a reload from one to the other has nothing to do. */
+  readonly fingerprint: string;
+  /** What an operator should know, as sentences. */
+  readonly warnings: readonly string[];
+}
+
+/** A pool of processes that are kept. */
+export interface WorkersPlan extends AnyPlan {
+  readonly kind: 'workers';
+  /** null for a program that is not PHP. */
+  readonly php: Php | null;
+  /** Makes the program; may write a file, which `release()` removes. */
+  prepare(): PreparedProgram;
+}
+
+/** A pool of FastCGI servers elsewhere. */
+export interface ConnectPlan extends AnyPlan {
+  readonly kind: 'connect';
+  readonly addresses: readonly Address[];
+}
+
+/** Plain CGI programs: the matched file is run. */
+export interface CgiPlan extends AnyPlan {
+  readonly kind: 'cgi';
+  readonly env: Readonly<Record<string, string>>;
+  readonly user: string | null;
+}
+
+/** A pool to be made. */
+export type PoolPlan = WorkersPlan | ConnectPlan | CgiPlan;
+
+/** What a plan depends on besides the configuration. */
+export interface PlanContext {
+  /** Folder that relative paths start from. */
+  readonly folder: string;
+  /** PATH, for finding programs and for workers whose env has none. */
+  readonly path: string;
+  /** The user's home; null: version managers there are not looked into. */
+  readonly home: string | null;
+  /** What to do with a pool that would run as root without leave. */
+  readonly asRoot: 'refuse' | 'warn' | 'allow';
+}
+
+/**
+ * Plans one pool.
+ * @throws CONFIG_INVALID when its PHP cannot be used, or it would run as root without leave
+ */
+export async function planPool(name: string, pool: PoolValues, context: PlanContext): Promise<PoolPlan> {
+  const limits = limitsOf(pool);
+  const kind = kindOf(pool);
+  if (kind === 'connect') {
+    const addresses = (pool.connect ?? []).map(parseAddress);
+    return { kind, name, limits, addresses, fingerprint: JSON.stringify([kind, pool]), warnings: [] };
+  }
+  const warnings = rootWarnings(name, pool, context);
+  const env = stringsOf(pool.env);
+  const user = pool.user ?? null;
+  if (kind === 'cgi') {
+    const withPath = { PATH: context.path, ...env };
+    return { kind, name, limits, env: withPath, user, fingerprint: JSON.stringify([kind, pool, withPath]), warnings };
+  }
+  const cwd = resolve(context.folder, pool.cwd ?? '.');
+  const path = env.PATH ?? context.path;
+  const workers = { kind: 'workers', name, limits } as const;
+  if (kind === 'php') {
+    const wanted = pool.php!;
+    const php = await findPhp({ wanted, path: context.path, home: context.home, folder: context.folder });
+    const options = { name, php, workers: pool.workers, cwd, env, path, ini: pool.ini, user };
+    return {
+      ...workers,
+      php,
+      fingerprint: JSON.stringify([kind, pool, cwd, path, php.path, php.version.text, changeTime(php.path)]),
+      warnings: [...warnings, ...php.warnings],
+      prepare() {
+        const made = phpProgram(options);
+        return { program: { ...made.program, title: made.label }, release: () => made.close() };
+      },
+    };
+  }
+  const command = kind === 'app' ? appCommand(pool.app!, context) : commandOf(pool.command!, context.folder, path);
+  const program: Program = {
+    name,
+    command,
+    cwd,
+    env: { ...env, PATH: path },
+    user,
+    lanesPerWorker: pool.lanes,
+    preforks: false,
+    probe: null,
+    reuse: 'always',
+    title: kind === 'app' ? `application ${pool.app}` : command.join(' '),
+  };
+  return {
+    ...workers,
+    php: null,
+    fingerprint: JSON.stringify([kind, pool, command, path, changeTime(command[kind === 'app' ? 1 : 0]!)]),
+    warnings,
+    prepare: () => ({ program, release: () => {} }),
+  };
+}
+
+function rootWarnings(name: string, pool: PoolValues, { asRoot }: PlanContext): string[] {
+  const isRoot = process.getuid?.() === 0 && (pool.user === undefined || pool.user === 'root');
+  if (!isRoot || pool.allowRoot || asRoot === 'allow') return [];
+  if (asRoot === 'warn') return [`pool ${name} runs as root: good for trying, not for a machine that others reach`];
+  throw new PosternError(
+    'CONFIG_INVALID',
+    `pool ${name} would run as root: set user = "www-data" in [pool.${name}], or allowRoot = true, or start with --allow-root`,
+  );
+}
+
+function limitsOf(pool: PoolValues): PoolLimits {
+  return {
+    workers: pool.workers,
+    minWorkers: pool.minWorkers,
+    queue: pool.queue,
+    queueTimeoutMs: pool.queueTimeout,
+    requestTimeoutMs: pool.requestTimeout,
+    idleTimeoutMs: pool.idleTimeout,
+    maxRequests: pool.maxRequests,
+    maxAgeMs: pool.maxAge,
+    maxMemoryBytes: pool.maxMemory,
+    stopTimeoutMs: pool.stopTimeout,
+    spawnScore: pool.spawnScore,
+    terminationScore: pool.terminationScore,
+    timeScore: pool.timeScore,
+    spawnScoreUpLimit: pool.spawnScoreUpLimit,
+  };
+}
+
+/** A program by its name on PATH, or by its path from the folder of the configuration. */
+function commandOf(command: readonly string[], folder: string, path: string): string[] {
+  const [program, ...args] = command as [string, ...string[]];
+  if (program.includes('/')) return [resolve(folder, program), ...args];
+  const found = path.split(delimiter).find((one) => isAbsolute(one) && existsSync(join(one, program)));
+  // Not found: the path it would have, so that the pool's own message says that it is missing.
+  return [found === undefined ? resolve(folder, program) : join(found, program), ...args];
+}
+
+function appCommand(app: string, { folder }: PlanContext): string[] {
+  return [process.execPath, resolve(folder, app)];
+}
+
+function stringsOf(values: Readonly<Record<string, string | number | boolean>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
+}
+
+/** When a file was last changed; 0: it is not there. */
+function changeTime(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}

@@ -1,0 +1,101 @@
+// The pools of a service by name, and how they go from one configuration to the next: all of it or nothing.
+
+import type { PoolPlan } from './plan.ts';
+import { makeUnit, type Unit, type UnitContext } from './unit.ts';
+
+/** A change that was made but not settled: exactly one of the two is called. */
+export interface PoolChange {
+  /** What was done, in words; empty: nothing. */
+  readonly words: readonly string[];
+  /** Ends the pools that are not there any more. */
+  settle(): Promise<void>;
+  /** Goes back to what was before. */
+  undo(): Promise<void>;
+}
+
+/** The pools of one service. */
+export class PoolSet {
+  readonly #context: UnitContext;
+  #units: ReadonlyMap<string, Unit>;
+
+  constructor(context: UnitContext, plans: readonly PoolPlan[]) {
+    this.#context = context;
+    this.#units = new Map(plans.map((plan) => [plan.name, makeUnit(plan, context)]));
+  }
+
+  get units(): ReadonlyMap<string, Unit> {
+    return this.#units;
+  }
+
+  /**
+   * Starts the pools that are new, reloads those whose plan changed, and leaves the others alone.
+   * @param forced names of pools to reload though nothing changed; "*" is all
+   * Rejects, with everything as before, when one does not start.
+   */
+  async change(plans: readonly PoolPlan[], forced: readonly string[]): Promise<PoolChange> {
+    const before = this.#units;
+    const after = new Map<string, Unit>();
+    const words: string[] = [];
+    const undos: (() => Promise<void>)[] = [];
+    const undo = async (): Promise<void> => {
+      this.#units = before;
+      for (const step of undos.toReversed()) await step();
+    };
+    try {
+      for (const plan of plans) {
+        const old = before.get(plan.name);
+        if (old === undefined || old.plan.kind !== plan.kind) {
+          const unit = makeUnit(plan, this.#context);
+          undos.push(() => unit.destroy());
+          await unit.start();
+          words.push(`pool ${plan.name} started`);
+          after.set(plan.name, unit);
+          continue;
+        }
+        after.set(plan.name, old);
+        if (old.plan.fingerprint === plan.fingerprint && !isForced(plan.name, forced)) continue;
+        const oldPlan = old.plan;
+        await old.reload(plan);
+        undos.push(() => old.reload(oldPlan));
+        words.push(`pool ${plan.name} reloaded`);
+      }
+    } catch (error) {
+      await undo();
+      throw error;
+    }
+    const gone = [...before.values()].filter((unit) => after.get(unit.name) !== unit);
+    words.push(...gone.filter(({ name }) => !after.has(name)).map(({ name }) => `pool ${name} ended`));
+    this.#units = after;
+    return {
+      words,
+      undo,
+      settle: async () => {
+        await Promise.all(gone.map((unit) => unit.close()));
+      },
+    };
+  }
+
+  /**
+   * Starts all pools, for the first time.
+   * @returns what did not start, by name; such a pool goes on trying
+   */
+  async start(): Promise<ReadonlyMap<string, Error>> {
+    const failed = new Map<string, Error>();
+    await Promise.all(
+      [...this.#units.values()].map((unit) => unit.start().catch((error: Error) => failed.set(unit.name, error))),
+    );
+    return failed;
+  }
+
+  /** Ends all; each finishes its requests first. Repeatable. */
+  async close(deadlineMs?: number): Promise<void> {
+    await Promise.all([...this.#units.values()].map((unit) => unit.close(deadlineMs)));
+  }
+
+  /** Ends all at once. Repeatable. */
+  async destroy(): Promise<void> {
+    await Promise.all([...this.#units.values()].map((unit) => unit.destroy()));
+  }
+}
+
+const isForced = (name: string, forced: readonly string[]): boolean => forced.includes('*') || forced.includes(name);

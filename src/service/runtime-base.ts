@@ -1,0 +1,20 @@
+// Where the private folders of running services are: one base for each user of this machine.
+
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/**
+ * Folders that may hold instances of this user, the one for new instances first. More than one, because a shell may have
+ * XDG_RUNTIME_DIR where the service's own start (cron, ssh) had it not.
+ */
+export function runtimeBases(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  uid: number = process.getuid?.() ?? 0,
+): string[] {
+  const bases = [join(tmpdir(), `postern-${uid}`)];
+  const own = env.XDG_RUNTIME_DIR;
+  if (own !== undefined && own.startsWith('/')) bases.unshift(join(own, 'postern'));
+  if (uid === 0 && process.platform === 'linux') bases.unshift('/run/postern');
+  if (env.POSTERN_RUNTIME_DIR !== undefined) bases.unshift(env.POSTERN_RUNTIME_DIR);
+  return bases;
+}

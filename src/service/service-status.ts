@@ -1,0 +1,47 @@
+// Puts together what a service tells of itself at one moment. Pure but for the clock.
+
+import { resolve } from 'node:path';
+import type { ReloadStatus, ServiceStatus } from '../admin/source.ts';
+import type { Config } from './config.ts';
+import { formatListenAddress, urlOf } from './listen-address.ts';
+import type { SiteListener } from './listener-set.ts';
+import type { Unit } from './unit.ts';
+
+/** The parts of a service that tell something. */
+export interface StatusParts {
+  readonly version: string;
+  readonly startedAt: number;
+  readonly state: ServiceStatus['state'];
+  readonly config: Config;
+  readonly lastReload: ReloadStatus | null;
+  readonly admin: string | null;
+  readonly listeners: readonly SiteListener[];
+  readonly answers: Readonly<Record<string, number>>;
+  readonly units: readonly Unit[];
+}
+
+/** The status now. */
+export function serviceStatus(parts: StatusParts): ServiceStatus {
+  const { version, startedAt, state, config, lastReload, admin, listeners, answers, units } = parts;
+  const told = units.map((unit) => unit.describe());
+  return {
+    version,
+    pid: process.pid,
+    startedAt,
+    upMs: Date.now() - startedAt,
+    state,
+    notReady: state === 'running' ? units.flatMap((unit) => unit.notReady() ?? []) : [state],
+    config: config.file,
+    lastReload,
+    admin,
+    listeners: listeners.map(({ site, listener: { address } }) => ({
+      site,
+      address: formatListenAddress(address),
+      url: urlOf(address),
+      root: resolve(config.folder, config.values.site[site]?.root ?? '.'),
+    })),
+    answers,
+    pools: told.flatMap((one) => ('workers' in one ? [one.workers] : [])),
+    otherPools: told.flatMap((one) => ('other' in one ? [one.other] : [])),
+  };
+}

@@ -1,0 +1,248 @@
+// A service: the pools, sites, listeners, admin pages and control socket of one configuration, started, reloaded and ended together.
+
+import { adminHandler } from '../admin/handler.ts';
+import type { ReloadStatus, ServiceStatus } from '../admin/source.ts';
+import { parseAddress } from '../connection/address.ts';
+import { toPosternError } from '../errors.ts';
+import type { Gateway } from '../gateway/handle.ts';
+import { type Log, silentLog } from '../log.ts';
+import { version } from '../version.ts';
+import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
+import { type AdminListener, openAdmin } from './admin-listener.ts';
+import { AnswerCounts } from './answer-counts.ts';
+import { type Config, readConfig } from './config.ts';
+import { type Control, startControl } from './control.ts';
+import { type AccessLog, makeGateways } from './gateways.ts';
+import { ListenerSet } from './listener-set.ts';
+import { type PlanContext, type PoolPlan, planPool } from './plan.ts';
+import { PoolSet } from './pool-set.ts';
+import { runtimeBases } from './runtime-base.ts';
+import { serviceStatus } from './service-status.ts';
+
+/** What a service is started with besides its configuration. */
+export interface ServiceOptions {
+  /** @default silentLog */
+  readonly log?: Log;
+  /** What to do with a pool that would run as root without leave. @default "refuse" */
+  readonly asRoot?: PlanContext['asRoot'];
+  /** Folder that holds the private folders of services. @default see `runtimeBases` */
+  readonly runtimeBase?: string;
+  /** Told of each answer. @default nobody is */
+  readonly onAccess?: AccessLog;
+  /** Called when the control socket was asked to stop. @default the service closes itself */
+  readonly onStopAsked?: () => void;
+}
+
+/** How long requests may go on when nothing else says so. */
+const defaultCloseMs = 10_000;
+
+/** A service. Nothing happens before `start()`. */
+export class Service {
+  readonly #options: ServiceOptions;
+  readonly #log: Log;
+  readonly #startedAt = Date.now();
+  readonly #answers = new AnswerCounts();
+  readonly #listeners: ListenerSet;
+  #config: Config;
+  #state: ServiceStatus['state'] = 'starting';
+  #pools: PoolSet | null = null;
+  #gateways: ReadonlyMap<string, Gateway> = new Map();
+  /** Gateways that a reload replaced, while requests are still on their way through them. */
+  #oldGateways: Gateway[] = [];
+  #directory: RuntimeDirectory | null = null;
+  #control: Control | null = null;
+  #admin: AdminListener | null = null;
+  #lastReload: ReloadStatus | null = null;
+  #reloading: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | null = null;
+
+  constructor(config: Config, options: ServiceOptions = {}) {
+    this.#config = config;
+    this.#options = options;
+    this.#log = options.log ?? silentLog;
+    this.#listeners = new ListenerSet((site) => this.#gateways.get(site)!.handle, this.#log);
+  }
+
+  /** The configuration in force. */
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** Requests that are on their way. */
+  get running(): number {
+    return [...this.#gateways.values(), ...this.#oldGateways].reduce((sum, { active }) => sum + active, 0);
+  }
+
+  /** The plans in force: which PHP each pool has, and what is to be known of it. */
+  get plans(): readonly PoolPlan[] {
+    return [...(this.#pools?.units.values() ?? [])].map(({ plan }) => plan);
+  }
+
+  /**
+   * Listens and starts the pools. A pool that does not start is logged, shown by `status()`, and goes on trying.
+   * @throws ADDRESS_IN_USE, CONFIG_INVALID; then nothing is left running
+   */
+  async start(): Promise<void> {
+    try {
+      const plans = await this.#plan(this.#config);
+      this.#directory = await openRuntimeDirectory(this.#options.runtimeBase ?? runtimeBases()[0]!, this.#log);
+      this.#pools = new PoolSet({ directory: this.#directory.path, log: this.#log }, plans);
+      this.#gateways = this.#makeGateways(this.#config);
+      const change = await this.#listeners.change(this.#config.values.site);
+      await change.settle(0);
+      this.#admin = await this.#openAdmin(this.#config);
+      this.#control = await startControl(this.#directory.path, adminHandler(this, { controls: this.#controls() }));
+      const failed = await this.#pools.start();
+      for (const [name, error] of failed)
+        this.#log.error({ pool: name, code: toPosternError(error).code }, error.message);
+    } catch (error) {
+      await this.destroy();
+      throw error;
+    }
+    if (this.#state === 'starting') this.#state = 'running';
+  }
+
+  /**
+   * Reads the configuration again (or takes the one given), and moves to it without losing a request. One after another.
+   * @param forced pools whose workers are replaced though nothing changed; "*" is all
+   * @returns what was changed, or why nothing was; never rejects
+   */
+  reload(forced: readonly string[] = [], config?: Config): Promise<ReloadStatus> {
+    const run = this.#reloading.then(() => this.#reload(forced, config));
+    this.#reloading = run;
+    return run;
+  }
+
+  /**
+   * Stops listening, finishes the requests, ends every process. Repeatable.
+   * @param deadlineMs after so long the rest is ended. @default the longest stopTimeout of the pools
+   */
+  close(deadlineMs: number = this.#closeMs()): Promise<void> {
+    this.#closing ??= this.#close(deadlineMs);
+    return this.#closing;
+  }
+
+  /** Ends everything at once. Repeatable. */
+  async destroy(): Promise<void> {
+    this.#state = 'stopping';
+    this.#listeners.destroy();
+    await this.#pools?.destroy();
+    this.#end();
+  }
+
+  /** What the admin pages and `postern status` show. */
+  status(): ServiceStatus {
+    return serviceStatus({
+      version,
+      startedAt: this.#startedAt,
+      state: this.#state,
+      config: this.#config,
+      lastReload: this.#lastReload,
+      admin: this.#admin?.url ?? null,
+      listeners: this.#listeners.listeners,
+      answers: this.#answers.byStatus(),
+      units: [...(this.#pools?.units.values() ?? [])],
+    });
+  }
+
+  async #reload(forced: readonly string[], given: Config | undefined): Promise<ReloadStatus> {
+    if (this.#state !== 'running') return this.#reloaded(false, `not reloaded: the service is ${this.#state}`);
+    try {
+      const config = given ?? (this.#config.file === null ? this.#config : await readConfig(this.#config.file));
+      const words = await this.#moveTo(config, forced);
+      return this.#reloaded(
+        true,
+        words.length === 0 ? 'reloaded: nothing had changed' : `reloaded: ${words.join(', ')}`,
+      );
+    } catch (error) {
+      return this.#reloaded(false, `not reloaded, the service goes on as it was: ${(error as Error).message}`);
+    }
+  }
+
+  /** Opens and starts what is new, then swaps, then ends what is old; a failure before the swap undoes all of it. */
+  async #moveTo(config: Config, forced: readonly string[]): Promise<string[]> {
+    const pools = this.#pools!;
+    const plans = await this.#plan(config);
+    const listening = await this.#listeners.change(config.values.site);
+    const isAdminNew = JSON.stringify(config.values.admin) !== JSON.stringify(this.#config.values.admin);
+    let admin = this.#admin;
+    try {
+      if (isAdminNew && config.values.admin?.listen !== this.#config.values.admin?.listen)
+        admin = await this.#openAdmin(config);
+      const pooling = await pools.change(plans, forced);
+      const areSitesNew = JSON.stringify(config.values.site) !== JSON.stringify(this.#config.values.site);
+      this.#config = config;
+      this.#oldGateways = [...this.#oldGateways, ...this.#gateways.values()].filter(({ active }) => active > 0);
+      this.#gateways = this.#makeGateways(config);
+      if (admin !== this.#admin) this.#admin?.close();
+      this.#admin = admin;
+      const settled = Promise.all([listening.settle(this.#closeMs()), pooling.settle()]);
+      settled.catch((error: Error) =>
+        this.#log.error({}, `what the reload replaced did not end well: ${error.message}`),
+      );
+      return [...pooling.words, ...listening.words, ...(areSitesNew ? ['sites replaced'] : [])];
+    } catch (error) {
+      listening.undo();
+      if (admin !== this.#admin) admin?.close();
+      throw error;
+    }
+  }
+
+  #reloaded(ok: boolean, message: string): ReloadStatus {
+    this.#lastReload = { at: Date.now(), ok, message };
+    if (ok) this.#log.info({}, message);
+    else this.#log.error({}, message);
+    return this.#lastReload;
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    this.#state = 'stopping';
+    await this.#reloading;
+    await this.#listeners.close(deadlineMs);
+    await this.#pools?.close(deadlineMs);
+    this.#end();
+  }
+
+  #end(): void {
+    this.#admin?.close();
+    this.#control?.close();
+    this.#directory?.close();
+    this.#state = 'stopped';
+  }
+
+  #closeMs(): number {
+    return Math.max(defaultCloseMs, ...this.plans.map(({ limits }) => limits.stopTimeoutMs));
+  }
+
+  #plan({ values, folder }: Config): Promise<PoolPlan[]> {
+    const context: PlanContext = {
+      folder,
+      path: process.env.PATH ?? '',
+      home: process.env.HOME ?? null,
+      asRoot: this.#options.asRoot ?? 'refuse',
+    };
+    return Promise.all(Object.entries(values.pool).map(([name, pool]) => planPool(name, pool, context)));
+  }
+
+  #makeGateways(config: Config): ReadonlyMap<string, Gateway> {
+    return makeGateways(config, this.#pools!.units, this.#log, (record) => {
+      this.#answers.count(record.status);
+      this.#options.onAccess?.(record);
+    });
+  }
+
+  async #openAdmin({ values: { admin } }: Config): Promise<AdminListener | null> {
+    if (admin === undefined) return null;
+    return openAdmin(parseAddress(admin.listen), adminHandler(this, { hosts: admin.hosts }));
+  }
+
+  #controls(): { reload: (pools: readonly string[]) => Promise<ReloadStatus>; stop: () => void } {
+    return {
+      reload: (pools) => this.reload(pools),
+      stop: () => {
+        if (this.#options.onStopAsked !== undefined) this.#options.onStopAsked();
+        else void this.close();
+      },
+    };
+  }
+}

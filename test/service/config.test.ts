@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { PosternError } from '../../src/errors.ts';
+import { defineConfig, parseConfig, readConfig } from '../../src/service/config.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'postern-config-'));
+mkdirSync(join(folder, 'public'));
+const file = join(folder, 'postern.toml');
+after(() => rmSync(folder, { recursive: true }));
+
+const good = `
+[site.main]
+root = "public"
+[[site.main.route]]
+match = "*.php"
+pool = "php"
+[pool.php]
+php = "auto"
+queueTimeout = "2s"
+maxMemory = "256MB"
+`;
+
+describe('parseConfig()', () => {
+  it('reads durations as milliseconds, sizes as bytes, and fills in the defaults', () => {
+    const { values, folder: from } = parseConfig(good, file);
+    assert.equal(from, folder);
+    assert.equal(values.pool.php?.queueTimeout, 2_000);
+    assert.equal(values.pool.php?.maxMemory, 268_435_456);
+    assert.equal(values.pool.php?.requestTimeout, 60_000);
+    assert.equal(values.pool.php?.workers, 8);
+    assert.deepEqual(values.site.main?.listen, ['127.0.0.1:8000']);
+    assert.deepEqual(values.site.main?.route[0]?.match, ['*.php']);
+    assert.equal(values.admin, undefined);
+  });
+
+  it('takes one value where a list is possible', () => {
+    const { values } = parseConfig('[site.a]\nroot = "public"\nlisten = ":8001"\nindex = "a.html"\n', file);
+    assert.deepEqual(values.site.a?.listen, [':8001']);
+    assert.deepEqual(values.site.a?.index, ['a.html']);
+  });
+
+  const site = '[site.main]\nroot = "public"\n';
+  const php = '[pool.php]\nphp = "auto"\n';
+  const refused: readonly [what: string, text: string, problem: string][] = [
+    ['text that is not TOML', 'a = = 1', ':1: this is not TOML: invalid value'],
+    [
+      'a key of another spelling',
+      `${site}${php}worker = 3`,
+      ':5: unknown key "worker" in [pool.php]: did you mean "workers"?',
+    ],
+    [
+      'a key in snake case',
+      `${site}${php}queue_timeout = "3s"`,
+      ':5: unknown key "queue_timeout" in [pool.php]: did you mean "queueTimeout"?',
+    ],
+    [
+      'a section of another spelling',
+      `${site}[poool.php]\nphp = "auto"`,
+      ':3: unknown section or key "poool": did you mean "pool"?',
+    ],
+    [
+      'a key that is near to nothing',
+      `${site}[log]\nxyzzy = 1`,
+      ':4: unknown key "xyzzy" in [log]: known are level, file, access',
+    ],
+    ['a number that is too small', `${site}${php}workers = 0`, ':5: workers in [pool.php] must be at least 1, not 0'],
+    [
+      'a number with a fraction',
+      `${site}${php}workers = 1.5`,
+      ':5: workers in [pool.php] must be a whole number, not 1.5',
+    ],
+    [
+      'a duration without a unit',
+      `${site}${php}idleTimeout = "5"`,
+      ':5: idleTimeout in [pool.php] is "5": write a duration such as "250ms", "30s", "5m" or "1h"',
+    ],
+    [
+      'a number for a duration',
+      `${site}${php}idleTimeout = 5`,
+      ':5: idleTimeout in [pool.php] is 5: write a duration such as "250ms", "30s", "5m" or "1h"',
+    ],
+    [
+      'a size in words',
+      `${site}${php}maxMemory = "big"`,
+      ':5: maxMemory in [pool.php] is "big": write a size such as "64KB", "128MB" or "1GB"',
+    ],
+    [
+      'a word that is not one of the choices',
+      `${site}[log]\nlevel = "loud"`,
+      ':4: level in [log] must be "debug" or "info" or "warn" or "error", not "loud"',
+    ],
+    [
+      'a name with a space',
+      `${site}[pool."a b"]\nphp = "auto"`,
+      ':3: a b in [pool] is {"php":"auto"}: a name is 1 to 40 letters, digits, "-" and "_"',
+    ],
+    ['no site', php, ': there is no site: add a section [site.main] with its root and routes'],
+    [
+      'a folder that is not there',
+      '[site.main]\nroot = "gone"',
+      `:2: root in [site.main]: there is no folder ${folder}/gone`,
+    ],
+    [
+      'a pool that is not there',
+      `${site}[[site.main.route]]\nmatch = "*.php"\npool = "ph"\n${php}`,
+      ':5: there is no pool "ph": did you mean "php"?',
+    ],
+    [
+      'a route to nowhere',
+      `${site}[[site.main.route]]\nmatch = "*.php"`,
+      ':3: [[site.main.route]] needs one of pool = "NAME", files = true and deny = true',
+    ],
+    [
+      'a match with a star in the middle',
+      `${site}[[site.main.route]]\nmatch = "/a*b"\ndeny = true`,
+      ':4: match "/a*b": write "*.php", "/cgi-bin/*" or "/exact/path"',
+    ],
+    [
+      'a pool that runs nothing',
+      `${site}[pool.x]\nworkers = 2`,
+      ':3: [pool.x] does not say what it runs: give one of php, command, connect, cgi, app',
+    ],
+    [
+      'a pool that runs two things',
+      `${site}[pool.x]\nphp = "auto"\ncgi = true`,
+      ':5: [pool.x] says php and cgi: give one of php, command, connect, cgi, app',
+    ],
+    [
+      'ini for a program that is not PHP',
+      `${site}[pool.x]\ncommand = ["/bin/true"]\nini = { a = 1 }`,
+      ':5: ini in [pool.x] is for PHP: this pool runs command',
+    ],
+    [
+      'more kept than allowed',
+      `${site}${php}workers = 2\nminWorkers = 3`,
+      ':6: minWorkers in [pool.php] is 3, above workers (2): lower it, or raise workers',
+    ],
+    [
+      'an application that is not there',
+      `${site}[pool.x]\napp = "app.ts"`,
+      `:4: app in [pool.x]: there is no file ${folder}/app.ts`,
+    ],
+    [
+      'an address that is none',
+      `${site}listen = "localhost"`,
+      ':3: listen in [site.main]: "localhost" is not an address: write HOST:PORT, [IPV6]:PORT or unix:/PATH',
+    ],
+    [
+      'a server elsewhere whose address is none',
+      `${site}[pool.x]\nconnect = ["10.0.0.1"]`,
+      ':4: connect in [pool.x]: "10.0.0.1" is not an address: write HOST:PORT, [IPV6]:PORT or unix:/PATH',
+    ],
+    [
+      'TLS, which is not there yet',
+      `${site}listen = "https://:443"`,
+      ':3: listen in [site.main]: "https://:443": this version does not speak TLS yet: listen on plain HTTP behind a proxy that does',
+    ],
+    [
+      'a scheme that is none',
+      `${site}listen = "gopher://:70"`,
+      ':3: listen in [site.main]: "gopher://:70": "gopher" is not http, https or fastcgi',
+    ],
+    [
+      'an address used twice',
+      `${site}[site.b]\nroot = "public"`,
+      ':3: listen in [site.b]: "127.0.0.1:8000" is also that of [site.main]',
+    ],
+    [
+      'the address of a site for the admin pages',
+      `[admin]\nlisten = "127.0.0.1:8000"\n${site}`,
+      ':2: listen in [admin]: "127.0.0.1:8000" is also that of [site.main]',
+    ],
+  ];
+  for (const [what, text, problem] of refused) {
+    it(`refuses ${what} with its line and what to do`, () => {
+      assert.throws(
+        () => parseConfig(text, file),
+        (error) =>
+          error instanceof PosternError &&
+          error.code === 'CONFIG_INVALID' &&
+          error.message.includes(`${file}${problem}`),
+        problemIn(() => parseConfig(text, file)),
+      );
+    });
+  }
+
+  it('names every problem, in the order of their lines', () => {
+    const message = problemIn(() => parseConfig(`${site}${php}workers = 0\nwoker = 1\nqueue = -1`, file));
+    assert.deepEqual(
+      message.split('\n').map((line) => line.slice(file.length).split(':')[1]),
+      ['5', '6', '7'],
+    );
+  });
+});
+
+describe('readConfig()', () => {
+  it('says that there is no such file', async () => {
+    await assert.rejects(readConfig(join(folder, 'none.toml')), {
+      code: 'CONFIG_INVALID',
+      message: /there is no such file/,
+    });
+  });
+
+  it('keeps the file it read, for a reload', async () => {
+    writeFileSync(file, good);
+    assert.equal((await readConfig(file)).file, file);
+  });
+});
+
+describe('defineConfig()', () => {
+  it('checks a configuration made in the program as it does a file', () => {
+    assert.throws(() => defineConfig({ site: { main: { root: 'gone' } } }, folder), {
+      message: /configuration: root in \[site.main\]/,
+    });
+  });
+});
+
+function problemIn(run: () => unknown): string {
+  try {
+    run();
+    return 'nothing was thrown';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
