@@ -1,56 +1,19 @@
 import assert from 'node:assert/strict';
 import { readdirSync, statSync } from 'node:fs';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import { PosternError } from '../../src/errors.ts';
-import { Http1Front, type Http1Options } from '../../src/front/http1.ts';
-import type { HttpAnswer, HttpHandler, HttpRequest } from '../../src/gateway/message.ts';
+import { Http1Front } from '../../src/front/http1.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { answerText, collectRequests, echoTarget, startFront, until } from '../support/http1-front.ts';
 import { RawClient } from '../support/raw-client.ts';
 
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
-/** Answers 200 with the request line. */
-const echo: HttpHandler = (request, answer) => {
-  answer.head(200, ['Content-Type', 'text/plain']);
-  answer.write(Buffer.from(`${request.method} ${request.target}`));
-  answer.end();
-};
-
-/** A front on a free port, closed with the test. */
-async function start(
-  t: TestContext,
-  options: Partial<Http1Options> = {},
-): Promise<{ front: Http1Front; port: number }> {
-  const front = new Http1Front({ handler: echo, ...options });
-  t.after(() => front.destroy());
-  const address = await front.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
-  return { front, port: address.kind === 'tcp' ? address.port : 0 };
-}
-
-/** A handler that keeps its requests for the test to answer. */
-function collect(): { handler: HttpHandler; asked: { request: HttpRequest; answer: HttpAnswer }[] } {
-  const asked: { request: HttpRequest; answer: HttpAnswer }[] = [];
-  return { handler: (request, answer) => asked.push({ request, answer }), asked };
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (let tries = 0; !isSo(); tries += 1) {
-    if (tries > 1000) throw new Error(`it never became so: ${isSo}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-function answerText(answer: HttpAnswer, text: string): void {
-  answer.head(200, []);
-  answer.write(Buffer.from(text));
-  answer.end();
-}
-
 describe('requests', () => {
   it('gives the handler a request as it came, and where it came from', async (t) => {
-    const { handler, asked } = collect();
-    const { port } = await start(t, { handler });
+    const { handler, asked } = collectRequests();
+    const { port } = await startFront(t, { handler });
     const client = await RawClient.connect(t, port);
     client.send('PUT /\xe9?a HTTP/1.1\r\nhOST: a\r\nX: \xe9\r\nContent-Length: 0\r\n\r\n');
     await until(() => asked.length === 1);
@@ -73,7 +36,7 @@ describe('requests', () => {
   });
 
   it('tells an IPv4 client of an IPv6 listener by its IPv4 address', async (t) => {
-    const { handler, asked } = collect();
+    const { handler, asked } = collectRequests();
     const front = new Http1Front({ handler });
     t.after(() => front.destroy());
     const address = await front.listen({ kind: 'tcp', host: '::', port: 0 });
@@ -84,8 +47,8 @@ describe('requests', () => {
   });
 
   it('answers pipelined requests in their order, one at a time', async (t) => {
-    const { handler, asked } = collect();
-    const { port } = await start(t, { handler });
+    const { handler, asked } = collectRequests();
+    const { port } = await startFront(t, { handler });
     const client = await RawClient.connect(t, port);
     client.send(['/1', '/2', '/3'].map((path) => get.replace('/', path)).join(''));
     for (const number of [1, 2, 3]) {
@@ -100,15 +63,15 @@ describe('requests', () => {
   });
 
   it('answers ten thousand pipelined requests that are answered at once', async (t) => {
-    const { port } = await start(t);
+    const { port } = await startFront(t);
     const client = await RawClient.connect(t, port);
     client.send(get.repeat(10_000));
     await client.untilHas('GET /', 10_000);
   });
 
   it('reads no more than 64 KiB of later requests while one runs', async (t) => {
-    const { handler, asked } = collect();
-    const { port } = await start(t, { handler });
+    const { handler, asked } = collectRequests();
+    const { port } = await startFront(t, { handler });
     const client = await RawClient.connect(t, port);
     client.socket.write(get.repeat(1_000_000));
     await until(() => asked.length === 1);
@@ -117,7 +80,7 @@ describe('requests', () => {
   });
 
   it('refuses a malformed request and ends the connection, after the answers to those before it', async (t) => {
-    const { port } = await start(t);
+    const { port } = await startFront(t);
     const client = await RawClient.connect(t, port);
     client.send(`${get}GET / HTTP/1.1\r\nHost: a\r\nA : b\r\n\r\n${get}`);
     const text = await client.untilEnd();
@@ -139,7 +102,7 @@ describe('requests', () => {
     ['400 Bad Request', '\x16\x03\x01\x02\0'],
   ] as const) {
     it(`answers ${status} to ${JSON.stringify(request.slice(0, 40))}`, async (t) => {
-      const { port } = await start(t);
+      const { port } = await startFront(t);
       const client = await RawClient.connect(t, port);
       client.send(request);
       assert.ok((await client.untilEnd()).startsWith(`HTTP/1.1 ${status}\r\n`), client.received);
@@ -148,7 +111,7 @@ describe('requests', () => {
   }
 
   it('answers 500 when the handler throws, and goes on', async (t) => {
-    const { port } = await start(t, {
+    const { port } = await startFront(t, {
       handler() {
         throw new Error('secret');
       },
@@ -166,7 +129,7 @@ describe('requests', () => {
 
 describe('keep-alive', () => {
   it('serves one request after another', async (t) => {
-    const { port } = await start(t);
+    const { port } = await startFront(t);
     const client = await RawClient.connect(t, port);
     for (const number of [1, 2, 3]) {
       client.send(get.replace('/', `/${number}`));
@@ -176,7 +139,7 @@ describe('keep-alive', () => {
   });
 
   it('ends after "Connection: close", and says so', async (t) => {
-    const { port } = await start(t);
+    const { port } = await startFront(t);
     const client = await RawClient.connect(t, port);
     client.send(`${get.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')}${get}`);
     const text = await client.untilEnd();
@@ -185,14 +148,14 @@ describe('keep-alive', () => {
   });
 
   it('ends after a request of HTTP/1.0', async (t) => {
-    const { port } = await start(t);
+    const { port } = await startFront(t);
     const client = await RawClient.connect(t, port);
     client.send('GET / HTTP/1.0\r\n\r\n');
     assert.match(await client.untilEnd(), /\r\nConnection: close\r\n[\s\S]*GET \/$/);
   });
 
   it('goes on after one of HTTP/1.0 with keep-alive', async (t) => {
-    const { port } = await start(t);
+    const { port } = await startFront(t);
     const client = await RawClient.connect(t, port);
     const request = 'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n';
     client.send(request);
@@ -203,8 +166,8 @@ describe('keep-alive', () => {
   });
 
   it('answers a client that has closed its side after its requests', async (t) => {
-    const { handler, asked } = collect();
-    const { port } = await start(t, { handler });
+    const { handler, asked } = collectRequests();
+    const { port } = await startFront(t, { handler });
     const client = await RawClient.connect(t, port);
     client.socket.end(get + get);
     await until(() => asked.length === 1);
@@ -219,7 +182,7 @@ describe('keep-alive', () => {
 describe('limits in time', () => {
   it('answers 408 to a head that does not come to its end, however often a byte comes', async (t) => {
     const clock = new FakeClock();
-    const { port } = await start(t, { clock, limits: { headTimeoutMs: 10_000 } });
+    const { port } = await startFront(t, { clock, limits: { headTimeoutMs: 10_000 } });
     const client = await RawClient.connect(t, port);
     for (const byte of 'GET / HTT') {
       client.send(byte);
@@ -235,7 +198,7 @@ describe('limits in time', () => {
 
   it('closes a connection on which nothing comes', async (t) => {
     const clock = new FakeClock();
-    const { port, front } = await start(t, { clock, limits: { headTimeoutMs: 10_000 } });
+    const { port, front } = await startFront(t, { clock, limits: { headTimeoutMs: 10_000 } });
     const client = await RawClient.connect(t, port);
     await until(() => front.connections === 1);
     clock.advance(12_000);
@@ -244,8 +207,8 @@ describe('limits in time', () => {
 
   it('closes an idle connection, not one on which a request runs', async (t) => {
     const clock = new FakeClock();
-    const { handler, asked } = collect();
-    const { port } = await start(t, { clock, handler, limits: { keepAliveTimeoutMs: 10_000 } });
+    const { handler, asked } = collectRequests();
+    const { port } = await startFront(t, { clock, handler, limits: { keepAliveTimeoutMs: 10_000 } });
     const [idle, busy] = [await RawClient.connect(t, port), await RawClient.connect(t, port)];
     idle.send(get);
     await until(() => asked.length === 1);
@@ -263,8 +226,8 @@ describe('limits in time', () => {
 
   it('ends a body that does not come on with REQUEST_TIMEOUT, and lets the handler answer', async (t) => {
     const clock = new FakeClock();
-    const { handler, asked } = collect();
-    const { port } = await start(t, { clock, handler, limits: { bodyTimeoutMs: 10_000 } });
+    const { handler, asked } = collectRequests();
+    const { port } = await startFront(t, { clock, handler, limits: { bodyTimeoutMs: 10_000 } });
     const client = await RawClient.connect(t, port);
     client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello');
     await until(() => asked.length === 1);
@@ -282,8 +245,8 @@ describe('limits in time', () => {
 
   it('closes the connection of a client that does not read its answer', async (t) => {
     const clock = new FakeClock();
-    const { handler, asked } = collect();
-    const { port, front } = await start(t, { clock, handler, limits: { writeTimeoutMs: 10_000 } });
+    const { handler, asked } = collectRequests();
+    const { port, front } = await startFront(t, { clock, handler, limits: { writeTimeoutMs: 10_000 } });
     const client = await RawClient.connect(t, port);
     client.socket.pause();
     client.send(get);
@@ -309,8 +272,8 @@ describe('limits in time', () => {
 
   it('takes a client for gone that closed its side and whose request makes no progress', async (t) => {
     const clock = new FakeClock();
-    const { handler, asked } = collect();
-    const { port, front } = await start(t, { clock, handler });
+    const { handler, asked } = collectRequests();
+    const { port, front } = await startFront(t, { clock, handler });
     const client = await RawClient.connect(t, port);
     client.socket.end(get);
     await until(() => asked.length === 1);
@@ -328,7 +291,7 @@ describe('limits in time', () => {
 describe('Http1Front', () => {
   it('listens on a Unix socket with mode 0660, and its clients have no address', async (t) => {
     const path = `${temporaryFolder(t)}/front.sock`;
-    const { handler, asked } = collect();
+    const { handler, asked } = collectRequests();
     const front = new Http1Front({ handler });
     t.after(() => front.destroy());
     await front.listen({ kind: 'unix', path });
@@ -341,8 +304,8 @@ describe('Http1Front', () => {
   });
 
   it('refuses an address that is in use with ADDRESS_IN_USE', async (t) => {
-    const { port } = await start(t);
-    const second = new Http1Front({ handler: echo });
+    const { port } = await startFront(t);
+    const second = new Http1Front({ handler: echoTarget });
     await assert.rejects(
       second.listen({ kind: 'tcp', host: '127.0.0.1', port }),
       (error) => error instanceof PosternError && error.code === 'ADDRESS_IN_USE',
@@ -350,8 +313,8 @@ describe('Http1Front', () => {
   });
 
   it('close() lets what runs come to its end with "Connection: close", and closes what is idle', async (t) => {
-    const { handler, asked } = collect();
-    const { port, front } = await start(t, { handler });
+    const { handler, asked } = collectRequests();
+    const { port, front } = await startFront(t, { handler });
     const [idle, busy] = [await RawClient.connect(t, port), await RawClient.connect(t, port)];
     idle.send(get);
     await until(() => asked.length === 1);
@@ -372,7 +335,7 @@ describe('Http1Front', () => {
   });
 
   it('close() serves the first request of a connection that was there already', async (t) => {
-    const { port, front } = await start(t);
+    const { port, front } = await startFront(t);
     const client = await RawClient.connect(t, port);
     await until(() => front.connections === 1);
     const closed = front.close(10_000);
@@ -384,8 +347,8 @@ describe('Http1Front', () => {
 
   it('close() destroys after its time what has not ended', async (t) => {
     const clock = new FakeClock();
-    const { handler, asked } = collect();
-    const { port, front } = await start(t, { handler, clock });
+    const { handler, asked } = collectRequests();
+    const { port, front } = await startFront(t, { handler, clock });
     const client = await RawClient.connect(t, port);
     client.send(get);
     await until(() => asked.length === 1);
@@ -399,7 +362,7 @@ describe('Http1Front', () => {
   });
 
   it('closes a connection above maxConnections as it comes', async (t) => {
-    const { port, front } = await start(t, { limits: { maxConnections: 2 } });
+    const { port, front } = await startFront(t, { limits: { maxConnections: 2 } });
     const clients = [await RawClient.connect(t, port), await RawClient.connect(t, port)];
     await until(() => front.connections === 2);
     const third = await RawClient.connect(t, port);
@@ -409,7 +372,7 @@ describe('Http1Front', () => {
   });
 
   it('leaves no descriptor behind', async (t) => {
-    const { port, front } = await start(t);
+    const { port, front } = await startFront(t);
     const before = readdirSync('/proc/self/fd').length;
     const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.connect(t, port)));
     for (const client of clients) client.send(get.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
