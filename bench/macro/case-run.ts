@@ -22,7 +22,7 @@ export interface CaseResult {
 }
 
 const defaultReadyPath = '/hello.php';
-const warmUpSeconds = 1;
+const warmUpSeconds = 2;
 
 /** The state of one case while it runs. */
 export class CaseRun {
@@ -56,7 +56,7 @@ export class CaseRun {
       await this.#attempt(peer, async () => {
         showStep(`${this.#case.name}: starting ${peer.name}`);
         running.set(peer, await this.#start(peer));
-        if (this.#warmsUp) await this.#case.measure(running.get(peer)!, this.#plan(peer, warmUpSeconds));
+        await this.#case.warmUp?.(running.get(peer)!, this.#plan(peer, warmUpSeconds));
       });
     }
     for (let round = 1; round <= this.#settings.rounds; round += 1) {
@@ -115,10 +115,5 @@ export class CaseRun {
       signal: this.#signal,
       note: (text) => showStep(`${this.#case.name}: ${peer.name}: ${text}`),
     };
-  }
-
-  // Cases of fixed length say by their columns that they are not plain loads: their first round is warm enough.
-  get #warmsUp(): boolean {
-    return this.#case.columns.includes('serverMicros');
   }
 }

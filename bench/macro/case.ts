@@ -32,6 +32,8 @@ export interface Case {
   readonly headline: MetricName;
   readonly columns: readonly MetricName[];
   readonly targets: readonly Target[];
+  /** What a peer that runs for the whole case is to have been through before it is measured. @default nothing */
+  warmUp?(running: RunningPeer, plan: Plan): Promise<unknown>;
   /** Measures one round on one peer. */
   measure(running: RunningPeer, plan: Plan): Promise<Sample>;
 }

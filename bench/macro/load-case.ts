@@ -44,6 +44,7 @@ export function loadCase(settings: LoadCase): Case {
     headline: settings.headline ?? 'requestsPerSecond',
     columns: [...(settings.columns ?? []), ...usualColumns],
     targets: settings.targets,
+    warmUp: (running, plan) => measureLoad(running, plan, settings),
     measure: (running, plan) => measureLoad(running, plan, settings),
   };
 }

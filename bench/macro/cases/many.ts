@@ -8,6 +8,7 @@ const idleWanted = 30_000;
 // What a server needs besides: active connections, workers, files, and some air.
 const descriptorsKept = 1000;
 // A server of one process cannot hold more than its limit allows.
+const load = { path: '/hello.php', connections: 200 };
 const idle = Math.min(idleWanted, descriptorLimit() - descriptorsKept);
 
 export const many: Case = {
@@ -34,8 +35,8 @@ export const many: Case = {
     { metric: 'totalMegabytes', atMost: 800 },
     { metric: 'p99Ratio', atMost: 1.5 },
   ],
+  warmUp: (running, plan) => measureLoad(running, plan, load),
   async measure(running, plan) {
-    const load = { path: '/hello.php', connections: 200 };
     const alone = await measureLoad(running, plan, load);
     plan.note(`opening ${idle} connections`);
     const connections = await IdleConnections.open(running.stack.port, '/1k.txt', idle);

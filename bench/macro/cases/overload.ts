@@ -1,7 +1,8 @@
 // Four times more clients than a pool with its queue has room for: good answers must go on, and refusals must come soon.
 
-import type { Case } from '../case.ts';
-import { failedCount, percentile, sendCrowd } from '../crowd.ts';
+import type { Case, Plan } from '../case.ts';
+import { type CrowdResult, failedCount, percentile, sendCrowd } from '../crowd.ts';
+import type { RunningPeer } from '../peer.ts';
 
 const workers = 8;
 // Postern's queue and PHP-FPM's backlog both hold about so many by default.
@@ -19,10 +20,11 @@ export const overload: Case = {
     { metric: 'goodputRatio', atLeast: 0.9 },
     { metric: 'failed', atMost: 0 },
   ],
+  // A server that starts its workers one by one needs some seconds until all of them are there.
+  warmUp: (running, plan) => visitSlow(running, plan, 2 * workers, 5),
   async measure(running, plan) {
-    const url = `${running.origin}/slow.php`;
-    const best = await sendCrowd({ url, clients: workers, seconds: plan.seconds, signal: plan.signal });
-    const over = await sendCrowd({ url, clients, seconds: overloadSeconds, signal: plan.signal });
+    const best = await visitSlow(running, plan, workers, plan.seconds);
+    const over = await visitSlow(running, plan, clients, overloadSeconds);
     const bestPerSecond = best.answeredMs.length / (best.lastMs / 1000);
     const goodPerSecond = over.answeredMs.length / (over.lastMs / 1000);
     return {
@@ -36,3 +38,7 @@ export const overload: Case = {
     };
   },
 };
+
+function visitSlow(running: RunningPeer, plan: Plan, count: number, seconds: number): Promise<CrowdResult> {
+  return sendCrowd({ url: `${running.origin}/slow.php`, clients: count, seconds, signal: plan.signal });
+}

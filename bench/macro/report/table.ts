@@ -5,15 +5,15 @@ import { type CaseReport, ratioOf, referencePeer } from './case-report.ts';
 
 /** Head and rows, as text. */
 function cellsOf(report: CaseReport): string[][] {
-  const head = ['', ...report.columns.map((column) => metrics[column].label)];
-  head.splice(2, 0, `ratio to ${referencePeer}`);
+  const { headline } = report;
+  const others = report.columns.filter((column) => column !== headline);
+  const labels = others.map((column) => metrics[column].label);
   const rows = report.peers.map((peer) => {
-    const cells = [peer.title, ...report.columns.map((column) => formatMetric(column, peer.median[column]))];
-    // The ratio stands beside the first column, but is always the headline's.
-    cells.splice(2, 0, ratioOf(report, peer)?.toFixed(2) ?? '-');
-    return cells;
+    const ratio = ratioOf(report, peer)?.toFixed(2) ?? '-';
+    const figures = others.map((column) => formatMetric(column, peer.median[column]));
+    return [peer.title, formatMetric(headline, peer.median[headline]), ratio, ...figures];
   });
-  return [head, ...rows];
+  return [['', metrics[headline].label, `ratio to ${referencePeer}`, ...labels], ...rows];
 }
 
 /** The table with aligned columns. */
