@@ -206,9 +206,6 @@ class Visit implements ReplyOwner, AnswerOwner {
     }
     const { site, clock } = this.#gateway;
     checkBodyLength(request, site);
-    if (request.version !== '1.0' && fieldValue(request.headers, 'expect')?.toLowerCase() === '100-continue') {
-      this.#reply.inform(100, []);
-    }
     if (run.route.streamUploads) {
       this.#run(request, client, target, run, streamBody(request.body, request.contentLength, site, clock));
       return;

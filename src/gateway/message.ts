@@ -23,7 +23,10 @@ export interface HttpRequest {
   /** Name, value, name, value, in their order, names as they came. On HTTP/2 `:authority` is given as Host. */
   readonly headers: readonly string[];
   readonly peer: Peer;
-  /** null: no body by its framing. Errors (a cut upload, a bad chunk) come as the stream's error. */
+  /**
+   * null: no body by its framing. Errors (a cut upload, a bad chunk) come as the stream's error. A client that waits for
+   * "100 Continue" gets it from the front when the body is first read.
+   */
   readonly body: Readable | null;
   /** From Content-Length; null for none or chunked. */
   readonly contentLength: number | null;

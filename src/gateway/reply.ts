@@ -38,6 +38,8 @@ export class Reply {
   #waiting: Timer | null = null;
   /** Bytes written since the front last asked to stop. */
   #unread = 0;
+  /** Whether the producer was told to wait. */
+  #isHeld = false;
   #isOver = false;
 
   constructor(
@@ -81,7 +83,8 @@ export class Reply {
     if (this.#answer.write(chunk)) return true;
     this.#unread += chunk.length;
     this.#waiting ??= this.#startWaiting();
-    return this.#unread < this.#limits.answerBufferBytes;
+    this.#isHeld = this.#unread >= this.#limits.answerBufferBytes;
+    return !this.#isHeld;
   }
 
   flush(): void {
@@ -131,7 +134,9 @@ export class Reply {
     this.#waiting?.cancel();
     this.#waiting = null;
     this.#unread = 0;
-    if (!this.#isOver) this.onResume?.();
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.onResume?.();
   }
 
   #finish(outcome: Outcome, error: PosternError | null): void {

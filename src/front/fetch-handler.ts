@@ -1,0 +1,137 @@
+// The gateway as a fetch handler: `(request: Request) => Promise<Response>`, for servers and frameworks that speak Fetch.
+
+import { Readable } from 'node:stream';
+import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
+import { PosternError } from '../errors.ts';
+import type { HttpAnswer, HttpHandler, HttpRequest, Peer } from '../gateway/message.ts';
+
+/** Where a request came from, as far as the server around it can tell. */
+export type FetchHandler = (request: Request, peer?: Partial<Peer>) => Promise<Response>;
+
+/** Bytes that may wait for a reader of the response before its program has to. */
+const HIGH_WATER_BYTES = 65_536;
+
+/** Makes a fetch handler of a handler. The promise is rejected only where the answer was cut before its head. */
+export function fetchHandler(handle: HttpHandler): FetchHandler {
+  return (request, peer = {}) =>
+    new Promise((resolve, reject) => {
+      const answer = new FetchAnswer(request.method, resolve, reject);
+      request.signal.addEventListener('abort', () => answer.gone(), { once: true });
+      handle(requestOf(request, peer), answer);
+    });
+}
+
+function requestOf(request: Request, peer: Partial<Peer>): HttpRequest {
+  const url = new URL(request.url);
+  const headers = ['Host', url.host];
+  for (const [name, value] of request.headers) if (name !== 'host') headers.push(name, value);
+  const length = request.headers.get('content-length');
+  return {
+    method: request.method,
+    target: url.pathname + url.search,
+    version: '1.1',
+    headers,
+    peer: {
+      remoteAddress: peer.remoteAddress ?? '127.0.0.1',
+      remotePort: peer.remotePort ?? 0,
+      localAddress: peer.localAddress ?? url.hostname,
+      localPort: peer.localPort ?? (Number(url.port) || (url.protocol === 'https:' ? 443 : 80)),
+      secure: peer.secure ?? url.protocol === 'https:',
+    },
+    body: request.body === null ? null : Readable.fromWeb(request.body as NodeReadableStream),
+    contentLength: length !== null && /^\d+$/.test(length) ? Number(length) : null,
+  };
+}
+
+/** Makes a Response of an answer, and streams its body as it is read. */
+class FetchAnswer implements HttpAnswer {
+  onDrain: (() => void) | null = null;
+  onGone: (() => void) | null = null;
+  readonly #method: string;
+  readonly #resolve: (response: Response) => void;
+  readonly #reject: (error: unknown) => void;
+  #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
+  #hasBody = true;
+  #declaredLength = -1;
+  #length = 0;
+  #isDone = false;
+  headSent = false;
+
+  constructor(method: string, resolve: (response: Response) => void, reject: (error: unknown) => void) {
+    this.#method = method;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  head(status: number, headers: readonly string[]): void {
+    // A Response has no 1xx before it.
+    if (status < 200 || this.headSent || this.#isDone) return;
+    this.headSent = true;
+    this.#hasBody = this.#method !== 'HEAD' && ![204, 205, 304].includes(status);
+    const fields = new Headers();
+    for (let i = 0; i < headers.length; i += 2) fields.append(headers[i]!, headers[i + 1]!);
+    const declared = fields.get('content-length');
+    if (declared !== null && this.#hasBody) this.#declaredLength = Number(declared);
+    this.#resolve(new Response(this.#hasBody ? this.#stream() : null, { status, headers: fields }));
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#isDone || !this.#hasBody || this.#controller === null) return true;
+    const room = this.#declaredLength === -1 ? chunk.length : this.#declaredLength - this.#length;
+    // A copy: the chunk is only lent.
+    const taken = new Uint8Array(chunk.subarray(0, room));
+    this.#length += taken.length;
+    if (taken.length > 0) this.#controller.enqueue(taken);
+    return (this.#controller.desiredSize ?? 0) > 0;
+  }
+
+  flush(): void {}
+
+  end(): void {
+    if (this.#isDone || !this.headSent) return;
+    if (this.#length < this.#declaredLength) {
+      this.abort(
+        new PosternError('ANSWER_TRUNCATED', `the answer ended after ${this.#length} of ${this.#declaredLength} bytes`),
+      );
+      return;
+    }
+    this.#isDone = true;
+    this.#controller?.close();
+  }
+
+  abort(error: PosternError): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    if (this.headSent) this.#controller?.error(new Error('the answer was cut'));
+    else this.#reject(error);
+  }
+
+  /** The reader has cancelled, or the request's signal fired. */
+  gone(): void {
+    if (this.#isDone) return;
+    const error = new DOMException('the request was aborted', 'AbortError');
+    this.#isDone = true;
+    if (this.headSent) this.#controller?.error(error);
+    else this.#reject(error);
+    this.onGone?.();
+  }
+
+  #stream(): ReadableStream<Uint8Array> {
+    return new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        pull: () => {
+          if (!this.#isDone) this.onDrain?.();
+        },
+        cancel: () => {
+          if (this.#isDone) return;
+          this.#isDone = true;
+          this.onGone?.();
+        },
+      },
+      { highWaterMark: HIGH_WATER_BYTES, size: (chunk) => chunk?.byteLength ?? 0 },
+    );
+  }
+}

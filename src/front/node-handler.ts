@@ -1,0 +1,110 @@
+// The gateway as a handler of node:http, for a server of one's own: `createServer(nodeHandler(gateway.handle))`.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import { PosternError, toPosternError } from '../errors.ts';
+import { errorAnswer } from '../gateway/error-page.ts';
+import type { HttpHandler, HttpRequest, Peer } from '../gateway/message.ts';
+import { fieldValues, isNamed } from '../protocol/http/headers.ts';
+import { NodeAnswer } from './node-answer.ts';
+import { peerOf } from './peer.ts';
+
+/** A request listener of node:http and node:https. */
+export type NodeHandler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** So many bytes of a body that nobody wanted are read on, that the client gets to see the answer and may go on. */
+const UNWANTED_BYTES = 1_048_576;
+/** And for so long. */
+const UNWANTED_MS = 2_000;
+
+/** Makes a request listener of a handler. */
+export function nodeHandler(handle: HttpHandler): NodeHandler {
+  const peers = new WeakMap<Socket, Peer>();
+  return (incoming, response) => {
+    try {
+      const answer = new NodeAnswer(response);
+      const request = requestOf(incoming, response, peerFor(peers, incoming.socket));
+      if (request.body !== null) response.once('finish', () => discardRest(incoming));
+      handle(request, answer);
+    } catch (thrown) {
+      refuse(incoming, response, toPosternError(thrown));
+    }
+  };
+}
+
+/** Checks what node:http lets pass, and makes the gateway's request. @throws BAD_REQUEST, METHOD_UNKNOWN */
+function requestOf(incoming: IncomingMessage, response: ServerResponse, peer: Peer): HttpRequest {
+  const { httpVersion: version, rawHeaders } = incoming;
+  const codings = fieldValues(rawHeaders, 'transfer-encoding');
+  if (codings.length > 0 && version === '1.0') {
+    throw new PosternError('BAD_REQUEST', 'Transfer-Encoding does not exist in HTTP/1.0');
+  }
+  if (codings.length > 0 && codings.join(',').trim().toLowerCase() !== 'chunked') {
+    throw new PosternError('METHOD_UNKNOWN', 'a transfer coding other than "chunked" is not known');
+  }
+  const length = fieldValues(rawHeaders, 'content-length')[0];
+  const contentLength = length === undefined ? null : Number(length);
+  const hasBody = codings.length > 0 || (contentLength !== null && contentLength > 0);
+  const { target, headers } = originForm(incoming.url ?? '/', rawHeaders);
+  const body = hasBody ? bodyOf(incoming, response) : null;
+  return { method: incoming.method ?? 'GET', target, version, headers, peer, body, contentLength };
+}
+
+/** The absolute form ("http://host/path") as Host and origin form; its host is what counts (RFC 9112, section 3.2.2). */
+function originForm(url: string, rawHeaders: readonly string[]): { target: string; headers: readonly string[] } {
+  if (url.startsWith('/') || url === '*') return { target: url, headers: rawHeaders };
+  const match = /^https?:\/\/([^/?#@]+)([/?].*)?$/i.exec(url);
+  if (match === null) throw new PosternError('BAD_REQUEST', 'the request target is neither a path nor a URL');
+  const headers = ['Host', match[1]!];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (!isNamed(rawHeaders[i]!, 'host')) headers.push(rawHeaders[i]!, rawHeaders[i + 1]!);
+  }
+  const rest = match[2] ?? '/';
+  return { target: rest.startsWith('/') ? rest : `/${rest}`, headers };
+}
+
+/** The body; a client that waits for "100 Continue" gets it when the body is first read. */
+function bodyOf(incoming: IncomingMessage, response: ServerResponse): Readable {
+  // A handler that does not care for the body listens to no error of it; without a listener one would end the process.
+  incoming.on('error', () => {});
+  if (incoming.httpVersion === '1.0' || incoming.headers.expect?.toLowerCase() !== '100-continue') return incoming;
+  const continued = async function* () {
+    response.writeContinue();
+    yield* incoming.iterator({ destroyOnReturn: false });
+  };
+  return Readable.from(continued(), { objectMode: false }).on('error', () => {});
+}
+
+function peerFor(peers: WeakMap<Socket, Peer>, socket: Socket): Peer {
+  let peer = peers.get(socket);
+  if (peer === undefined) {
+    peer = peerOf(socket, 'encrypted' in socket);
+    peers.set(socket, peer);
+  }
+  return peer;
+}
+
+/** Reads on what a refused client still sends: a socket that is closed with bytes unread resets, and the answer is lost. */
+function discardRest(incoming: IncomingMessage): void {
+  if (incoming.complete || incoming.destroyed) return;
+  let bytes = 0;
+  const timer = setTimeout(() => incoming.destroy(), UNWANTED_MS);
+  incoming.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > UNWANTED_BYTES) incoming.destroy();
+  });
+  incoming.once('close', () => clearTimeout(timer));
+  incoming.resume();
+}
+
+function refuse(incoming: IncomingMessage, response: ServerResponse, error: PosternError): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const { status, headers, body } = errorAnswer(error, incoming.rawHeaders);
+  response.shouldKeepAlive = false;
+  response.writeHead(status, [...headers]);
+  response.end(body);
+}
