@@ -4,7 +4,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRunning, processTree } from './process-tree.ts';
+import { isRunning, type ProcessEntry, processTree } from './process-tree.ts';
 import { searchPath } from './program.ts';
 
 /** How one is started. */
@@ -56,10 +56,10 @@ export class Processes {
     const exited = once(child, 'exit');
     child.kill('SIGTERM');
     await Promise.race([exited, sleep(graceMs, undefined, { ref: false })]);
-    const deadline = performance.now() + 1000;
-    while (tree.some(isRunning) && performance.now() < deadline) await sleep(20);
+    await allEnded(tree);
     for (const entry of tree.filter(isRunning)) process.kill(entry.pid, 'SIGKILL');
     if (this.#find(pid) !== undefined) await exited;
+    await allEnded(tree);
   }
 
   /** Stops everything, the last started first. */
@@ -70,6 +70,12 @@ export class Processes {
   #find(pid: number): ChildProcess | undefined {
     return [...this.#running].find((child) => child.pid === pid);
   }
+}
+
+/** Waits until none of them runs, for a second at most. */
+async function allEnded(tree: readonly ProcessEntry[]): Promise<void> {
+  const deadline = performance.now() + 1000;
+  while (tree.some(isRunning) && performance.now() < deadline) await sleep(20);
 }
 
 /** Runs a program to its end and returns what it printed; throws with what it printed on a failure. */

@@ -20,8 +20,8 @@ interface Panel {
   readonly rows: readonly Row[];
 }
 
-const width = 860;
-const labelWidth = 250;
+const width = 900;
+const labelWidth = 290;
 const textWidth = 190;
 const barHeight = 20;
 const rowHeight = 28;
