@@ -1,0 +1,26 @@
+// The head of an answer, from what embedded PHP says of it. Pure.
+
+import { PosternError } from '../../../src/errors.ts';
+import type { CgiHead } from '../../../src/protocol/cgi/exchange.ts';
+
+/**
+ * Reads the build's JSON: `{"status": 200, "headers": ["Name: value", ..., "__terminator__"]}`.
+ * @param bytes empty when the script ended before PHP made its headers
+ * @throws ANSWER_INVALID
+ */
+export function parseAnswerHead(bytes: Buffer): CgiHead {
+  if (bytes.length === 0) throw new PosternError('ANSWER_INVALID', 'embedded PHP gave no header');
+  // As latin1, so that each character of a value is one byte.
+  const { status, headers: lines } = JSON.parse(bytes.toString('latin1')) as { status: number; headers: string[] };
+  const headers: string[] = [];
+  let ownStatus: string | null = null;
+  for (const line of lines) {
+    const colon = line.indexOf(':');
+    if (colon < 0) continue;
+    const name = line.slice(0, colon);
+    const value = line.slice(colon + 1).trim();
+    if (name.toLowerCase() === 'status') ownStatus = value;
+    else headers.push(name, value);
+  }
+  return { status: Number.parseInt(ownStatus ?? '', 10) || status, reason: '', headers };
+}

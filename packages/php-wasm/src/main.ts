@@ -1,0 +1,44 @@
+// Embedded PHP's program: FastCGI on the listening socket at fd 0, one request at a time, until SIGTERM.
+
+import { readFileSync } from 'node:fs';
+import { FastcgiServer } from '../../../src/connection/fastcgi-server.ts';
+import { parseCommandLine } from './command-line.ts';
+import { Interpreter } from './interpreter.ts';
+import { PhpBackend } from './php-backend.ts';
+import { phpIni } from './php-ini.ts';
+import { privateFolders } from './private-folders.ts';
+
+const commandLine = parseCommandLine(process.argv.slice(2));
+if (typeof commandLine === 'string') {
+  process.stderr.write(`postern-php-wasm: ${commandLine}\n`);
+  process.exitCode = 2;
+} else if (commandLine.isVersionWanted) {
+  process.stdout.write(`PHP ${phpVersion()} (postern-wasm)\n`);
+} else {
+  await serve(commandLine.settings);
+}
+
+async function serve(settings: readonly string[]): Promise<void> {
+  const { PHP_FCGI_MAX_REQUESTS: maxRequests, ...env } = process.env as Record<string, string>;
+  const interpreter = new Interpreter({ ini: phpIni(settings, privateFolders()), env });
+  let left = Number(maxRequests ?? 0) || Number.POSITIVE_INFINITY;
+  const backend = new PhpBackend(interpreter, () => {
+    left -= 1;
+    if (left === 0) void server.close();
+  });
+  const server = new FastcgiServer({ run: (request, sink) => backend.run(request, sink) });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void server.close());
+  // Connections wait in the backlog while PHP loads.
+  await interpreter.load();
+  await server.listen({ fd: 0 });
+}
+
+function phpVersion(): string {
+  // Two folders up from the sources; four more from the build.
+  for (const place of ['../package.json', '../../../../package.json']) {
+    try {
+      return String(JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8')).phpVersion);
+    } catch {}
+  }
+  return 'unknown';
+}
