@@ -6,7 +6,6 @@ import { addCheck } from './check.ts';
 import { describeError, exitStatusOf } from './exit.ts';
 import { addExplain } from './explain.ts';
 import { addReload } from './reload.ts';
-import { addRequest } from './request.ts';
 import { addRun } from './run.ts';
 import { addSchema } from './schema.ts';
 import { addServe } from './serve.ts';
@@ -26,7 +25,7 @@ async function main(args: readonly string[], terminal: Terminal): Promise<number
     .configureHelp({ styleTitle: (title) => terminal.out.paint('bold', title), showGlobalOptions: false })
     .configureOutput({ writeOut: terminal.out.write, outputError: () => {} })
     .addHelpText('after', '\nTry: postern serve            the folder you are in, on http://127.0.0.1:8000/');
-  for (const add of [addServe, addRun, addCheck, addStatus, addReload, addStop, addRequest, addExplain, addSchema]) {
+  for (const add of [addServe, addRun, addCheck, addStatus, addReload, addStop, addExplain, addSchema]) {
     add(program, terminal);
   }
   try {

@@ -138,14 +138,9 @@ const pool = z.strictObject({
   cgi: z.literal(true).optional().meta({ description: 'Plain CGI: the matched file is run, one process a request.' }),
   app: text.optional().meta({ description: 'A TypeScript application, from the folder of this file.' }),
   workers: z.int().min(1).max(4096).prefault(8).meta({ description: 'Requests that run at a time, at most.' }),
-  lanes: z
-    .int()
-    .min(1)
-    .max(1024)
-    .prefault(1)
-    .meta({
-      description: 'For command and app: requests that one process serves at a time, each on a connection of its own.',
-    }),
+  lanes: z.int().min(1).max(1024).prefault(1).meta({
+    description: 'For command and app: requests that one process serves at a time, each on a connection of its own.',
+  }),
   minWorkers: count.prefault(1).meta({ description: 'Workers kept ready without traffic.' }),
   queue: count.prefault(512).meta({ description: 'Requests that may wait for a worker. 0: none waits.' }),
   queueTimeout: duration.prefault('5s').meta({ description: 'How long one may wait before it is answered 503.' }),

@@ -1,7 +1,7 @@
 // A request made inside this process, past the front: for `check` and `explain`, which must not depend on a socket.
 
 import type { PosternError } from '../errors.ts';
-import type { HttpAnswer, HttpHandler } from '../gateway/message.ts';
+import type { HttpAnswer, HttpHandler, HttpRequest } from '../gateway/message.ts';
 
 /** What came back. */
 export interface InnerAnswer {
@@ -24,23 +24,27 @@ const maxKeptBytes = 65_536;
  */
 export function innerGet(handler: HttpHandler, url: URL): Promise<InnerAnswer> {
   return new Promise((resolve) => {
-    const request = {
-      method: 'GET',
-      target: `${url.pathname}${url.search}`,
-      version: '1.1',
-      headers: ['Host', url.host, 'User-Agent', 'postern', 'Accept', '*/*'],
-      peer: {
-        remoteAddress: '127.0.0.1',
-        remotePort: 0,
-        localAddress: '127.0.0.1',
-        localPort: Number(url.port) || 80,
-        secure: false,
-      },
-      body: null,
-      contentLength: null,
-    };
-    handler(request, new CollectedAnswer(resolve));
+    handler(innerRequest(url), new CollectedAnswer(resolve));
   });
+}
+
+/** A GET as a front would give it. */
+export function innerRequest(url: URL): HttpRequest {
+  return {
+    method: 'GET',
+    target: `${url.pathname}${url.search}`,
+    version: '1.1',
+    headers: ['Host', url.host, 'User-Agent', 'postern', 'Accept', '*/*'],
+    peer: {
+      remoteAddress: '127.0.0.1',
+      remotePort: 0,
+      localAddress: '127.0.0.1',
+      localPort: Number(url.port) || 80,
+      secure: false,
+    },
+    body: null,
+    contentLength: null,
+  };
 }
 
 /** Keeps what is answered. */

@@ -13,7 +13,7 @@ export function runtimeBases(
 ): string[] {
   const bases = [join(tmpdir(), `postern-${uid}`)];
   const own = env.XDG_RUNTIME_DIR;
-  if (own !== undefined && own.startsWith('/')) bases.unshift(join(own, 'postern'));
+  if (own?.startsWith('/')) bases.unshift(join(own, 'postern'));
   if (uid === 0 && process.platform === 'linux') bases.unshift('/run/postern');
   if (env.POSTERN_RUNTIME_DIR !== undefined) bases.unshift(env.POSTERN_RUNTIME_DIR);
   return bases;

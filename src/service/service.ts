@@ -170,10 +170,17 @@ export class Service {
       if (isAdminNew && config.values.admin?.listen !== this.#config.values.admin?.listen)
         admin = await this.#openAdmin(config);
       const pooling = await pools.change(plans, forced);
+      let gateways: ReadonlyMap<string, Gateway>;
+      try {
+        gateways = this.#makeGateways(config);
+      } catch (error) {
+        await pooling.undo();
+        throw error;
+      }
       const areSitesNew = JSON.stringify(config.values.site) !== JSON.stringify(this.#config.values.site);
       this.#config = config;
       this.#oldGateways = [...this.#oldGateways, ...this.#gateways.values()].filter(({ active }) => active > 0);
-      this.#gateways = this.#makeGateways(config);
+      this.#gateways = gateways;
       if (admin !== this.#admin) this.#admin?.close();
       this.#admin = admin;
       const settled = Promise.all([listening.settle(this.#closeMs()), pooling.settle()]);

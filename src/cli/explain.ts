@@ -1,0 +1,57 @@
+// `postern explain URL`: which route, script, variables and pool a URL gets, and why.
+
+import { existsSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { Paint, Style } from '../admin/paint.ts';
+import { type Config, defineConfig, readConfig } from '../service/config.ts';
+import { type Explanation, explain } from '../service/explain.ts';
+import { recognise } from '../service/recognise.ts';
+import { defaultConfigFile } from './run.ts';
+import { folderConfig } from './serve-config.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Adds the command. */
+export function addExplain(program: Command, { out }: Terminal): void {
+  program
+    .command('explain')
+    .description('tell which route, script, variables and pool a URL gets, and why; nothing is run')
+    .argument('<url>', 'a URL of the site, or its path')
+    .option('-c, --config <file>', 'the configuration (default: postern.toml, or else the folder as serve takes it)')
+    .option('--json', 'as JSON')
+    .action(async (url: string, options: { config?: string; json?: boolean }) => {
+      const explanation = explain(await configOf(options.config), url);
+      out.write(options.json ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation, out.paint));
+    });
+}
+
+async function configOf(file: string | undefined): Promise<Config> {
+  if (file !== undefined || existsSync(defaultConfigFile)) return readConfig(file ?? defaultConfigFile);
+  return defineConfig(folderConfig(recognise('.'), { listen: '127.0.0.1:8000', admin: '127.0.0.1:2020' }, false));
+}
+
+const outcomeStyles: Readonly<Record<Explanation['outcome'], Style>> = {
+  script: 'green',
+  application: 'green',
+  file: 'green',
+  redirect: 'cyan',
+  refused: 'red',
+};
+
+function formatExplanation(explanation: Explanation, paint: Paint): string {
+  const { url, site, outcome, route, pool, file, location, error, why, environment } = explanation;
+  const rows: [string, string | null][] = [
+    ['url', url],
+    ['site', site],
+    ['outcome', paint(outcomeStyles[outcome], error === null ? outcome : `${outcome}: ${error}`)],
+    ['why', why],
+    ['route', route],
+    ['pool', pool],
+    ['file', file],
+    ['location', location],
+  ];
+  const lines = rows.flatMap(([name, value]) => (value === null ? [] : [`  ${paint('dim', name.padEnd(9))}${value}`]));
+  const names = Object.keys(environment ?? {}).sort();
+  const width = Math.max(0, ...names.map((name) => name.length));
+  const variables = names.map((name) => `  ${paint('dim', name.padEnd(width))}  ${environment?.[name] ?? ''}`);
+  return `${[...lines, ...(variables.length === 0 ? [] : ['', ...variables])].join('\n')}\n`;
+}

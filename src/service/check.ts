@@ -1,0 +1,169 @@
+// Tries a configuration out: one worker of each pool is started, one real request made to each site; the addresses are only looked at.
+
+import { connect } from 'node:net';
+import { toPosternError } from '../errors.ts';
+import type { AccessRecord } from '../gateway/access-log.ts';
+import type { Log } from '../log.ts';
+import { openRuntimeDirectory } from '../worker/runtime-directory.ts';
+import type { Config } from './config.ts';
+import { makeGateways } from './gateways.ts';
+import { innerGet } from './inner-request.ts';
+import { findInstances } from './instances.ts';
+import { formatListenAddress, type ListenAddress, parseListenAddress, urlOf } from './listen-address.ts';
+import { type PlanContext, type PoolPlan, planPool } from './plan.ts';
+import { PoolSet } from './pool-set.ts';
+import { runtimeBases } from './runtime-base.ts';
+
+/** One thing that was looked at. */
+export interface Finding {
+  readonly state: 'ok' | 'note' | 'failed';
+  /** "pool php", "site main", "127.0.0.1:8000" */
+  readonly subject: string;
+  /** What was found, and for a failure what to do. */
+  readonly message: string;
+}
+
+/**
+ * Tries it out; whatever was started has ended when this resolves.
+ * @param log gets what programs say on STDERR
+ * @throws CONFIG_INVALID
+ */
+export async function checkService(config: Config, asRoot: PlanContext['asRoot'], log: Log): Promise<Finding[]> {
+  const context = { folder: config.folder, path: process.env.PATH ?? '', home: process.env.HOME ?? null, asRoot };
+  const plans = await Promise.all(
+    Object.entries(config.values.pool).map(([name, pool]) => planPool(name, pool, context)),
+  );
+  const directory = await openRuntimeDirectory(`${runtimeBases()[0]!}-check`, log);
+  const pools = new PoolSet({ directory: directory.path, log }, plans.map(smallest));
+  try {
+    const began = performance.now();
+    const failed = await pools.start();
+    const tookMs = Math.round(performance.now() - began);
+    return [
+      ...plans.flatMap((plan) => poolFindings(plan, failed.get(plan.name), tookMs)),
+      ...(await siteFindings(config, pools, failed, log)),
+      ...(await listenFindings(config)),
+    ];
+  } finally {
+    await pools.close(2_000);
+    await pools.destroy();
+    directory.close();
+  }
+}
+
+/** One worker is enough to see whether it works. */
+function smallest(plan: PoolPlan): PoolPlan {
+  return { ...plan, limits: { ...plan.limits, minWorkers: 1 } };
+}
+
+function poolFindings(plan: PoolPlan, error: Error | undefined, tookMs: number): Finding[] {
+  const subject = `pool ${plan.name}`;
+  const notes = plan.warnings.map((message): Finding => ({ state: 'note', subject, message }));
+  if (error !== undefined) return [{ state: 'failed', subject, message: error.message }, ...notes];
+  return [{ state: 'ok', subject, message: `${whatOf(plan)}: ready after ${tookMs} ms` }, ...notes];
+}
+
+function whatOf(plan: PoolPlan): string {
+  if (plan.kind === 'connect') return 'FastCGI servers elsewhere';
+  if (plan.kind === 'cgi') return 'plain CGI';
+  if (plan.php === null) return 'a FastCGI program';
+  return `PHP ${plan.php.version.text}, ${plan.php.path}, ${plan.php.reason}`;
+}
+
+async function siteFindings(
+  config: Config,
+  pools: PoolSet,
+  failed: ReadonlyMap<string, Error>,
+  log: Log,
+): Promise<Finding[]> {
+  const records: AccessRecord[] = [];
+  const gateways = makeGateways(config, pools.units, log, (record) => records.push(record));
+  const findings: Finding[] = [];
+  for (const [name, gateway] of gateways) {
+    for (const path of samplePaths(config, name)) {
+      const url = new URL(path, `http://localhost`);
+      const { status, bytes, error } = await innerGet(gateway.handle, url);
+      const record = records.at(-1);
+      // Its pool was reported already.
+      if (record?.pool !== undefined && record.pool !== null && failed.has(record.pool)) continue;
+      findings.push(siteFinding(name, path, status, bytes, error?.message ?? null, record));
+    }
+  }
+  return findings;
+}
+
+/** The front page, and the address of each application that is mounted elsewhere. */
+function samplePaths({ values }: Config, site: string): string[] {
+  const mounts = (values.site[site]?.route ?? [])
+    .filter(
+      ({ pool }) => pool !== undefined && values.pool[pool]?.cgi === undefined && values.pool[pool]?.php === undefined,
+    )
+    .flatMap(({ match }) => match)
+    .filter((match) => match.startsWith('/'))
+    .map((match) => match.replace(/\*$/, ''));
+  return [...new Set(['/', ...mounts])];
+}
+
+function siteFinding(
+  site: string,
+  path: string,
+  status: number,
+  bytes: number,
+  error: string | null,
+  record: AccessRecord | undefined,
+): Finding {
+  const subject = `site ${site}`;
+  const by = record?.pool == null ? '' : ` by pool ${record.pool}`;
+  const took = record === undefined ? '' : `, ${Math.round(record.durationMs)} ms`;
+  const what = `GET ${path}: ${status}, ${bytes} bytes${took}${by}`;
+  if (error !== null) return { state: 'failed', subject, message: `GET ${path}: cut off: ${error}` };
+  if (status >= 500)
+    return {
+      state: 'failed',
+      subject,
+      message: `${what}: ${record?.error ?? 'the program says so itself'}; see the lines above`,
+    };
+  if (status >= 400)
+    return {
+      state: 'note',
+      subject,
+      message: `${what}: ${status === 404 ? 'nothing is there' : (record?.error ?? 'refused')}`,
+    };
+  return { state: 'ok', subject, message: what };
+}
+
+async function listenFindings({ values }: Config): Promise<Finding[]> {
+  const texts = [
+    ...Object.values(values.site).flatMap(({ listen }) => listen),
+    ...(values.admin ? [values.admin.listen] : []),
+  ];
+  const instances = await findInstances();
+  return Promise.all(
+    texts.map(parseListenAddress).map(async (listen): Promise<Finding> => {
+      const subject = formatListenAddress(listen);
+      if (!(await isTaken(listen))) return { state: 'ok', subject, message: 'free' };
+      const owner = instances.find(({ status }) =>
+        [...status.listeners.map(({ url, address }) => url ?? address), status.admin].includes(
+          urlOf(listen) ?? subject,
+        ),
+      );
+      if (owner !== undefined)
+        return { state: 'note', subject, message: `in use by the service that runs with pid ${owner.status.pid}` };
+      return { state: 'failed', subject, message: 'in use by another program: stop that, or choose another address' };
+    }),
+  );
+}
+
+/** Whether somebody answers there. */
+function isTaken({ address }: ListenAddress): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = address.kind === 'unix' ? connect(address.path) : connect(address.port, address.host);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', (error) => {
+      resolve(toPosternError(error).message.includes('ETIMEDOUT'));
+    });
+  });
+}

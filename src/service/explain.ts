@@ -1,0 +1,119 @@
+// What a URL gets from a configuration and why: route, script, CGI variables and pool; nothing is run.
+
+import { PosternError } from '../errors.ts';
+import type { Gateway } from '../gateway/handle.ts';
+import { silentLog } from '../log.ts';
+import type { Backend, Environment } from '../protocol/cgi/exchange.ts';
+import type { Config } from './config.ts';
+import { makeGateways } from './gateways.ts';
+import { innerRequest } from './inner-request.ts';
+import { parseListenAddress } from './listen-address.ts';
+
+/** What a URL gets. Byte strings where they come from the URL or the disk. */
+export interface Explanation {
+  readonly url: string;
+  readonly site: string;
+  readonly outcome: 'script' | 'application' | 'file' | 'redirect' | 'refused';
+  /** The match of the route that took it; null: no route did. */
+  readonly route: string | null;
+  readonly pool: string | null;
+  /** The script or file on disk. */
+  readonly file: string | null;
+  /** Where it is redirected to. */
+  readonly location: string | null;
+  /** Code of the refusal. */
+  readonly error: string | null;
+  /** In words. */
+  readonly why: string;
+  /** The CGI variables that the program would get; null: no program is run. */
+  readonly environment: Environment | null;
+}
+
+/**
+ * Explains a URL.
+ * @param text "http://127.0.0.1:8000/a?b", or "/a?b" for the first site
+ * @throws CONFIG_INVALID when no site listens there
+ */
+export function explain(config: Config, text: string): Explanation {
+  const names = Object.keys(config.values.pool);
+  const units = new Map(names.map((name) => [name, { backend: idleBackend(name) }]));
+  const gateways = makeGateways(config, units, silentLog, null);
+  const url = new URL(text, `http://${firstHost(config)}`);
+  const site = text.startsWith('/') ? [...gateways.keys()][0]! : siteOf(config, url);
+  const about = {
+    url: url.href,
+    site,
+    route: null,
+    pool: null,
+    file: null,
+    location: null,
+    error: null,
+    environment: null,
+  };
+  try {
+    return { ...about, ...decided(gateways.get(site)!, url) };
+  } catch (error) {
+    if (!(error instanceof PosternError)) throw error;
+    return { ...about, outcome: 'refused', error: error.code, why: error.message };
+  }
+}
+
+type Decided = Partial<Explanation> & Pick<Explanation, 'outcome' | 'why'>;
+
+function decided(gateway: Gateway, url: URL): Decided {
+  const { decision, environment } = gateway.explain(innerRequest(url));
+  switch (decision.kind) {
+    case 'file':
+      return { outcome: 'file', file: decision.entry.realPath, why: 'no route took it, and there is such a file' };
+    case 'redirect':
+      return { outcome: 'redirect', location: decision.location, why: 'it is a folder, whose address ends in a slash' };
+    case 'refuse':
+      return { outcome: 'refused', error: decision.code, why: decision.why };
+    case 'run': {
+      const { route, scriptName, pathInfo, scriptFile } = decision;
+      const taken = { route: route.match, pool: route.backend.name, environment };
+      if (scriptFile === null) {
+        return {
+          ...taken,
+          outcome: 'application',
+          why: `the route "${route.match}" mounts an application at ${scriptName || '/'}`,
+        };
+      }
+      const isOther = scriptName + pathInfo !== url.pathname;
+      const why = isOther
+        ? `there is no such file: the index or the fallback ${scriptName} takes it, by the route "${route.match}"`
+        : `the route "${route.match}" takes it, and there is such a script`;
+      return { ...taken, outcome: 'script', file: scriptFile, why };
+    }
+  }
+}
+
+/** Stands where a pool would: it is only asked for its name. */
+function idleBackend(name: string): Backend {
+  return {
+    name,
+    run() {
+      throw new PosternError('INTERNAL', `pool ${name} was asked to run something while only explaining`);
+    },
+  };
+}
+
+function firstHost({ values }: Config): string {
+  const listen = Object.values(values.site)[0]?.listen[0];
+  const address = listen === undefined ? null : parseListenAddress(listen).address;
+  if (address === null || address.kind === 'unix') return 'localhost';
+  return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
+}
+
+/** The site that listens on the port of a URL. */
+function siteOf({ values }: Config, url: URL): string {
+  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
+  for (const [name, { listen }] of Object.entries(values.site)) {
+    const addresses = listen.map((text) => parseListenAddress(text).address);
+    if (addresses.some((address) => address.kind === 'tcp' && address.port === port)) return name;
+  }
+  throw new PosternError(
+    'CONFIG_INVALID',
+    `no site listens on port ${port}: see listen in [site.NAME], or give only the path`,
+  );
+}
