@@ -1,6 +1,7 @@
 // What an exchange's outcome means for the process behind its lane, and whether the request may be sent again. Pure.
 
 import type { ErrorCode } from '../errors.ts';
+import type { LaneOutcome } from '../worker/lane.ts';
 
 /**
  * What becomes of a lane's process:
@@ -13,16 +14,10 @@ import type { ErrorCode } from '../errors.ts';
  */
 export type Fate = 'keep' | 'leave' | 'stop' | 'kill' | 'lost' | 'unreachable';
 
-/** How an exchange ended, seen from its lane. */
-export interface Outcome {
-  /** null: with a complete answer. */
-  readonly code: ErrorCode | null;
-  /** Whether the program has said that it is done with the request (END_REQUEST). */
-  readonly isDone: boolean;
-}
-
 /** The one switch from the kind of a failure to the fate of a process. */
-export function fateOf({ code, isDone }: Outcome): Fate {
+export function fateOf({ code, isDone, isAborted }: LaneOutcome): Fate {
+  // The client left: nothing that was cut short for that says anything about the process.
+  if (isAborted) return isDone ? 'keep' : 'leave';
   switch (code) {
     case null:
     case 'OVERLOADED':

@@ -135,13 +135,19 @@ export class Scoreboard {
   }
 
   /** A lane takes a request. */
-  begin(slot: number, method: string, url: string, waitedMs: number, nowMs: number, deadlineMs: number): void {
+  begin(
+    slot: number,
+    request: { readonly method: string; readonly url: string },
+    waitedMs: number,
+    nowMs: number,
+    deadlineMs: number,
+  ): void {
     const { columns } = this;
     columns.waitedMs[slot] = waitedMs;
     columns.beganAtMs[slot] = nowMs;
     columns.deadlineMs[slot] = deadlineMs;
-    this.#methods[slot] = method;
-    this.#urls[slot] = url;
+    this.#methods[slot] = request.method;
+    this.#urls[slot] = request.url;
   }
 
   method(slot: number): string {

@@ -17,14 +17,17 @@ import { isGroupAlive, readProcessStat, sendSignal } from './process-table.ts';
 import type { Program } from './program.ts';
 import { stopProcess } from './stop.ts';
 
+/** A worker as its owner sees it; a test may bring its own. */
+export type WorkerHandle = Pick<Worker, keyof Worker>;
+
 /** What a worker tells the one who started it; never before `start()` has returned. */
 export interface WorkerEvents extends LaneEvents {
   /** It has answered its probe: its lanes can be used. */
-  workerReady(worker: Worker): void;
+  workerReady(worker: WorkerHandle): void;
   /** The process that was started is gone, or never came to be; preforked children of it may still be at work. */
-  workerExited(worker: Worker): void;
+  workerExited(worker: WorkerHandle): void;
   /** No process of its group is left. The last event. */
-  workerGone(worker: Worker): void;
+  workerGone(worker: WorkerHandle): void;
 }
 
 /** What a worker is made from. */
@@ -145,15 +148,15 @@ export class Worker implements LaneWorker {
     this.#processes.forget(process);
   }
 
-  /** Asks it to leave: SIGTERM, and SIGKILL to the whole group after the grace. Repeatable; only the first counts. */
-  stop(graceMs: number): void {
+  /** Asks it to leave, and sends SIGKILL to the whole group after the grace. Repeatable; only the first counts. */
+  stop(graceMs: number, signal: NodeJS.Signals = 'SIGTERM'): void {
     if (this.#isGone || this.#stopping) return;
     if (this.hasExited) {
       this.#endGroup(graceMs);
       return;
     }
     const { clock } = this.#options;
-    sendSignal(this.pid, 'SIGTERM');
+    sendSignal(this.pid, signal);
     this.#stopping = clock.after(graceMs, () => sendSignal(-this.pid, 'SIGKILL'));
   }
 

@@ -1,0 +1,69 @@
+// The workers that were started from one configuration, and the spawn score of its program.
+
+import type { Lane } from '../worker/lane.ts';
+import type { Program } from '../worker/program.ts';
+import type { StopReason } from '../worker/state.ts';
+import type { WorkerHandle } from '../worker/worker.ts';
+import type { PoolLimits } from './limits.ts';
+import { SpawnScore } from './spawn-score.ts';
+
+/** See the file's first line. A reload starts the next one. */
+export class Generation {
+  readonly number: number;
+  readonly program: Program;
+  readonly limits: PoolLimits;
+  readonly score: SpawnScore;
+  /** Those that are not gone. */
+  readonly crews = new Set<Crew>();
+  /** Lanes that can take a request, now or later: starting, idle or busy. */
+  lanes = 0;
+  /** Those of them that are starting. */
+  startingLanes = 0;
+
+  constructor(number: number, program: Program, limits: PoolLimits) {
+    this.number = number;
+    this.program = program;
+    this.limits = limits;
+    this.score = new SpawnScore(limits);
+  }
+}
+
+/** How a crew is to end. */
+export interface Retirement {
+  readonly reason: StopReason;
+  /** Until when its running requests may go on. */
+  readonly drainUntilMs: number;
+  /** How long its process has after the signal. */
+  readonly graceMs: number;
+  readonly signal: NodeJS.Signals;
+}
+
+/** A worker with its lanes. */
+export class Crew {
+  readonly generation: Generation;
+  readonly worker: WorkerHandle;
+  /** Those that are not gone. */
+  readonly lanes = new Set<Lane>();
+  /** When it has to be ready. */
+  readonly startByMs: number;
+  /** null while it takes requests. */
+  retirement: Retirement | null = null;
+  /** Whether it has finished a request, or lived long enough. */
+  hasWorked = false;
+  /** The request that it took with it, told when its exit is known. */
+  lostRequest: LostRequest | null = null;
+
+  constructor(generation: Generation, worker: WorkerHandle, startByMs: number) {
+    this.generation = generation;
+    this.worker = worker;
+    this.startByMs = startByMs;
+  }
+}
+
+/** A request that was running in a process when it ended. */
+export interface LostRequest {
+  readonly pid: number;
+  readonly method: string;
+  readonly url: string;
+  readonly ranMs: number;
+}

@@ -1,0 +1,57 @@
+// Makes the workers of a pool: names their files, in a folder of the pool's own.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import { type Launcher, openLauncher } from '../worker/launcher.ts';
+import type { Program } from '../worker/program.ts';
+import { Worker, type WorkerEvents, type WorkerHandle } from '../worker/worker.ts';
+
+/** What workers are made with. */
+export interface HiringOptions {
+  /** Where the pool's folder is made. */
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class Hiring {
+  readonly #options: HiringOptions;
+  #folder: string | null = null;
+  #launcher: Launcher | null = null;
+  #count = 0;
+
+  constructor(options: HiringOptions) {
+    this.#options = options;
+  }
+
+  open(): void {
+    // Short: a socket's path holds 107 bytes at most.
+    this.#folder = mkdtempSync(join(this.#options.directory, 'p'));
+    this.#launcher = openLauncher();
+  }
+
+  /** A worker that is not started yet. */
+  hire(program: Program, events: WorkerEvents): WorkerHandle {
+    if (this.#folder === null || this.#launcher === null) throw new Error('the pool has not been started');
+    const { clock, log } = this.#options;
+    this.#count += 1;
+    return new Worker({
+      program,
+      launcher: this.#launcher,
+      path: join(this.#folder, String(this.#count)),
+      clock,
+      log,
+      events,
+    });
+  }
+
+  /** Removes the folder. Repeatable. */
+  close(): void {
+    this.#launcher?.close();
+    if (this.#folder !== null) rmSync(this.#folder, { recursive: true, force: true });
+    this.#folder = null;
+    this.#launcher = null;
+  }
+}

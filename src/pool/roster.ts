@@ -1,0 +1,576 @@
+// The processes of a pool: crews of all generations, their lanes, which of these are free, and how each process comes to its end.
+
+import type { Clock, Timer } from '../clock.ts';
+import type { Log } from '../log.ts';
+import { formatExit } from '../worker/exit.ts';
+import type { Lane } from '../worker/lane.ts';
+import type { LaneProcess } from '../worker/lane-process.ts';
+import { glimpseExit, isGone } from '../worker/process-table.ts';
+import type { LaneState, StopReason } from '../worker/state.ts';
+import { readUsage } from '../worker/usage.ts';
+import type { WorkerEvents, WorkerHandle } from '../worker/worker.ts';
+import type { Fate } from './fate.ts';
+import { Crew, type Generation, type Retirement } from './generation.ts';
+import { recycleReason } from './governor.ts';
+import type { Scoreboard } from './scoreboard.ts';
+import { minServerLifeMs } from './spawn-score.ts';
+
+/** What the roster tells the pool. */
+export interface RosterOwner {
+  /** A lane became free. */
+  laneFreed(): void;
+  /** Its worker has answered its probe. */
+  crewReady(crew: Crew): void;
+  /** Its process has ended, or never began. */
+  crewExited(crew: Crew): void;
+  /** Nothing is left of it. */
+  crewGone(crew: Crew): void;
+}
+
+/** What a roster is made from. */
+export interface RosterOptions {
+  readonly board: Scoreboard;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly owner: RosterOwner;
+  /** Makes a worker, which is not started yet. */
+  readonly hire: (generation: Generation, events: WorkerEvents) => WorkerHandle;
+}
+
+/** A preforked child that is to end; its parent sees it end, we have to look. */
+interface Ending {
+  readonly lane: Lane;
+  readonly crew: Crew;
+  readonly process: LaneProcess;
+  killAtMs: number;
+}
+
+/** How often a child that is to end is looked at. */
+const endingPeriodMs = 10;
+/** How long a process may take whose connection broke before it is killed: usually it is dead already. */
+const lostGraceMs = 1_000;
+
+const assignable: Readonly<Record<LaneState, boolean>> = {
+  starting: true,
+  idle: true,
+  busy: true,
+  draining: false,
+  stopping: false,
+  gone: false,
+};
+
+export class Roster implements WorkerEvents {
+  readonly board: Scoreboard;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #owner: RosterOwner;
+  readonly #hire: RosterOptions['hire'];
+  /** Free lanes; the last one is taken first, so that a lane which traffic never needs keeps sharing its parent's pages. */
+  readonly #idle: Lane[] = [];
+  readonly #lanes: (Lane | null)[] = [];
+  readonly #crewOf: (Crew | null)[] = [];
+  readonly #crews = new Map<WorkerHandle, Crew>();
+  readonly #endings = new Set<Ending>();
+  #endingTimer: Timer | null = null;
+
+  constructor({ board, clock, log, owner, hire }: RosterOptions) {
+    this.board = board;
+    this.#clock = clock;
+    this.#log = log;
+    this.#owner = owner;
+    this.#hire = hire;
+  }
+
+  /** Crews that are not gone, of every generation. */
+  get crews(): Iterable<Crew> {
+    return this.#crews.values();
+  }
+
+  get size(): number {
+    return this.#crews.size;
+  }
+
+  /** Free lanes, the next to be taken last. */
+  get idle(): readonly Lane[] {
+    return this.#idle;
+  }
+
+  /** The lane on a slot; null: none. */
+  lane(slot: number): Lane | null {
+    return this.#lanes[slot] ?? null;
+  }
+
+  /** The crew of the lane on a slot. */
+  crew(slot: number): Crew | null {
+    return this.#crewOf[slot] ?? null;
+  }
+
+  /** Starts a worker with so many lanes. */
+  start(generation: Generation, laneCount: number, startTimeoutMs: number): void {
+    const nowMs = this.#clock.now();
+    const crew = new Crew(generation, this.#hire(generation, this), nowMs + startTimeoutMs);
+    this.#crews.set(crew.worker, crew);
+    generation.crews.add(crew);
+    for (let count = 0; count < laneCount; count += 1) this.#open(crew);
+    this.board.add('spawned', 1);
+    generation.score.started(nowMs);
+    crew.worker.start();
+    for (const lane of crew.lanes) this.#describe(lane, crew);
+  }
+
+  /** Takes a free lane for a request; undefined: there is none. */
+  take(): Lane | undefined {
+    const lane = this.#idle.pop();
+    if (lane !== undefined) this.#move(lane, 'busy');
+    return lane;
+  }
+
+  /** The lanes of crews that are ready become free: its generation is the one that takes requests from now on. */
+  admit(crew: Crew): void {
+    if (crew.retirement !== null) return;
+    for (const lane of [...crew.lanes].reverse()) {
+      if (this.board.state(lane.slot) !== 'starting') continue;
+      this.#move(lane, 'idle');
+      this.#idle.push(lane);
+    }
+    this.#owner.laneFreed();
+  }
+
+  /**
+   * A lane has no request any more; what becomes of its process.
+   * @param graceMs for the fate `leave`: how long the process may go on with the request
+   */
+  free(lane: Lane, fate: Fate, graceMs: number): void {
+    const { slot } = lane;
+    const crew = this.#crewOf[slot];
+    if (!crew) return;
+    if (fate === 'keep') this.#finished(lane, crew);
+    if (fate === 'lost') this.#tellLost(lane, crew);
+    if (this.board.state(slot) === 'draining') {
+      if (fate !== 'keep' && crew.worker.program.preforks && lane.process) crew.worker.signal(lane.process, 'SIGKILL');
+      if (fate === 'kill' && !crew.worker.program.preforks) crew.worker.kill();
+      lane.close();
+      this.#move(lane, 'stopping');
+      this.#settle(crew);
+      return;
+    }
+    this.#decideFate(lane, crew, fate, graceMs);
+  }
+
+  /** Takes no more requests on this crew; its process ends when the running ones have. A later call can only shorten the drain. */
+  retire(crew: Crew, retirement: Retirement): void {
+    const earlier = crew.retirement;
+    crew.retirement =
+      earlier === null || retirement.reason === 'shutdown'
+        ? {
+            ...retirement,
+            drainUntilMs: Math.min(retirement.drainUntilMs, earlier?.drainUntilMs ?? Number.POSITIVE_INFINITY),
+          }
+        : earlier;
+    for (const lane of crew.lanes) {
+      const state = this.board.state(lane.slot);
+      if (state === 'gone' || state === 'draining') continue;
+      this.board.setReason(lane.slot, crew.retirement.reason);
+      if (state === 'stopping') continue;
+      if (state === 'idle') this.#takeFromIdle(lane);
+      this.#move(lane, state === 'busy' ? 'draining' : 'stopping');
+      if (state !== 'busy') lane.close();
+    }
+    this.#settle(crew);
+  }
+
+  /** Once a second: looks at what processes use, and ends those whose time has come. */
+  sweep(nowMs: number): void {
+    for (const crew of this.#crews.values()) {
+      if (!crew.hasWorked && crew.worker.isReady && nowMs - crew.worker.startedAtMs >= minServerLifeMs)
+        this.#worked(crew);
+      for (const lane of crew.lanes) this.#look(lane);
+    }
+    this.#recycleIdle(nowMs);
+  }
+
+  /** See WorkerEvents. */
+  workerReady(worker: WorkerHandle): void {
+    const crew = this.#crews.get(worker);
+    if (crew && crew.retirement === null) this.#owner.crewReady(crew);
+  }
+
+  /** See WorkerEvents. */
+  workerExited(worker: WorkerHandle): void {
+    const crew = this.#crews.get(worker);
+    if (!crew) return;
+    const { generation, retirement } = crew;
+    const isPlanned =
+      retirement !== null &&
+      retirement.reason !== 'crash' &&
+      retirement.reason !== 'protocol-error' &&
+      retirement.reason !== 'timeout';
+    const kind =
+      isPlanned || (crew.hasWorked && worker.exit?.code === 0) ? 'planned' : crew.hasWorked ? 'killed' : 'failed';
+    generation.score.ended(kind, worker.ending, this.#clock.now());
+    this.board.countEnd(retirement?.reason ?? 'crash');
+    if (retirement === null) this.#tellExit(crew);
+    this.#tellLostRequest(crew);
+    // Preforked children outlive their parent: they may finish what they run, each within its own time.
+    this.retire(crew, {
+      reason: 'crash',
+      drainUntilMs: Number.POSITIVE_INFINITY,
+      graceMs: lostGraceMs,
+      signal: 'SIGTERM',
+    });
+    this.#owner.crewExited(crew);
+  }
+
+  /** See WorkerEvents. */
+  workerGone(worker: WorkerHandle): void {
+    const crew = this.#crews.get(worker);
+    if (crew) this.#settle(crew);
+  }
+
+  /** See LaneEvents. */
+  laneKnown(lane: Lane): void {
+    const crew = this.#crewOf[lane.slot];
+    if (crew) this.#describe(lane, crew);
+  }
+
+  /** See LaneEvents. */
+  laneLost(lane: Lane, process: LaneProcess): void {
+    const crew = this.#crewOf[lane.slot];
+    if (!crew || !crew.worker.program.preforks) return;
+    if (this.board.state(lane.slot) !== 'idle') {
+      this.#watchEndings();
+      return;
+    }
+    const exit = glimpseExit(process.pid);
+    this.#takeFromIdle(lane);
+    if (exit.code === null && exit.signal === null && !isGone(process.pid)) {
+      // It closed the connection and lives: the next request makes another.
+      this.board.columns.pid[lane.slot] = 0;
+      this.#idle.unshift(lane);
+      return;
+    }
+    const fields = { pool: crew.generation.program.name, pid: process.pid, generation: crew.generation.number };
+    this.#log.warn(fields, `idle process ${process.pid} ended: ${formatExit(exit)}`);
+    this.board.setReason(lane.slot, 'crash');
+    this.#childGone(lane, crew, process);
+  }
+
+  #decideFate(lane: Lane, crew: Crew, fate: Fate, graceMs: number): void {
+    const { stopTimeoutMs } = crew.generation.limits;
+    const { leaveSignal } = crew.generation.program;
+    switch (fate) {
+      case 'keep':
+        this.#keep(lane, crew);
+        break;
+      case 'leave':
+        this.#end(lane, crew, {
+          reason: 'abandoned',
+          signal: leaveSignal ?? 'SIGTERM',
+          graceMs: Math.max(graceMs, lostGraceMs),
+        });
+        break;
+      case 'stop':
+        this.#end(lane, crew, { reason: 'protocol-error', signal: 'SIGTERM', graceMs: stopTimeoutMs });
+        break;
+      case 'kill':
+        this.#end(lane, crew, { reason: 'timeout', signal: 'SIGKILL', graceMs: 0 });
+        break;
+      case 'lost':
+        this.#end(lane, crew, { reason: 'crash', signal: 'SIGKILL', graceMs: lostGraceMs });
+        break;
+      case 'unreachable':
+        this.#log.warn(
+          { pool: crew.generation.program.name, pid: crew.worker.pid },
+          `worker ${crew.worker.pid} takes no connections any more: it is replaced`,
+        );
+        this.#endWorker(lane, crew, { reason: 'crash', signal: 'SIGTERM', graceMs: stopTimeoutMs });
+        break;
+    }
+  }
+
+  #keep(lane: Lane, crew: Crew): void {
+    const { slot } = lane;
+    const { columns } = this.board;
+    const { limits } = crew.generation;
+    const reason =
+      limits.maxRequests === 0 && limits.maxAgeMs === 0
+        ? null
+        : recycleReason(
+            {
+              requests: columns.requests[slot]!,
+              ageMs: this.#clock.now() - columns.startedAtMs[slot]!,
+              idleMs: 0,
+              memoryBytes: 0,
+              isAboveMinimum: false,
+            },
+            limits,
+          );
+    if (reason !== null) {
+      this.#recycle(lane, crew, reason);
+      return;
+    }
+    this.#move(lane, 'idle');
+    this.#idle.push(lane);
+    this.#owner.laneFreed();
+  }
+
+  /** Ends the process behind a lane: the child alone where it is one and known, else the worker. */
+  #end(lane: Lane, crew: Crew, how: Omit<Retirement, 'drainUntilMs'>): void {
+    const { process } = lane;
+    if (!crew.worker.program.preforks) {
+      this.#endWorker(lane, crew, how);
+    } else if (process !== null) {
+      lane.close();
+      this.#endChild(lane, crew, process, how);
+    } else if (how.reason === 'crash' || how.reason === 'abandoned') {
+      // Nobody had taken the connection, or the one who had is dead: there is nothing to end.
+      lane.close();
+      this.board.setReason(lane.slot, how.reason);
+      this.#replace(lane, crew);
+    } else {
+      this.#endWorker(lane, crew, how);
+    }
+  }
+
+  #endWorker(lane: Lane, crew: Crew, how: Omit<Retirement, 'drainUntilMs'>): void {
+    const isOnly = crew.lanes.size === 1;
+    lane.close();
+    this.#move(lane, 'stopping');
+    if (isOnly && how.signal === 'SIGKILL') crew.worker.kill();
+    this.retire(crew, { ...how, drainUntilMs: Number.POSITIVE_INFINITY });
+  }
+
+  #endChild(lane: Lane, crew: Crew, process: LaneProcess, how: Omit<Retirement, 'drainUntilMs'>): void {
+    this.board.setReason(lane.slot, how.reason);
+    this.#move(lane, 'stopping');
+    crew.worker.signal(process, how.signal);
+    this.#endings.add({ lane, crew, process, killAtMs: this.#clock.now() + how.graceMs });
+    this.#watchEndings();
+  }
+
+  /** Ends the process of a free lane for a reason of ours. */
+  #recycle(lane: Lane, crew: Crew, reason: StopReason): void {
+    const { stopTimeoutMs } = crew.generation.limits;
+    const how = { reason, signal: 'SIGTERM', graceMs: stopTimeoutMs } as const;
+    // The connection of a child stays open: that it closes is the first sign of its end.
+    if (crew.worker.program.preforks && lane.process) this.#endChild(lane, crew, lane.process, how);
+    else this.#endWorker(lane, crew, how);
+  }
+
+  #recycleIdle(nowMs: number): void {
+    const { columns } = this.board;
+    let used = this.#idle.filter((lane) => columns.requests[lane.slot]! > 0).length;
+    for (const lane of [...this.#idle]) {
+      const crew = this.#crewOf[lane.slot]!;
+      const { preforks } = crew.worker.program;
+      const { limits, lanes } = crew.generation;
+      // A child that has not been used, or is not known, still shares all it has with its parent.
+      if (preforks && (lane.process === null || columns.requests[lane.slot] === 0)) continue;
+      const reason = recycleReason(
+        {
+          requests: columns.requests[lane.slot]!,
+          ageMs: nowMs - columns.startedAtMs[lane.slot]!,
+          idleMs: nowMs - columns.sinceMs[lane.slot]!,
+          memoryBytes: columns.memoryBytes[lane.slot]!,
+          isAboveMinimum: (preforks ? used : lanes) > limits.minWorkers,
+        },
+        limits,
+      );
+      if (reason === null) continue;
+      used -= 1;
+      this.#takeFromIdle(lane);
+      this.#recycle(lane, crew, reason);
+    }
+    for (const crew of this.#crews.values()) if (this.#isIdleWorker(crew, nowMs)) this.#retireIdle(crew);
+  }
+
+  /** Whether a preforking worker that nobody asked to keep has had nothing to do. */
+  #isIdleWorker(crew: Crew, nowMs: number): boolean {
+    const { limits, program } = crew.generation;
+    if (!program.preforks || crew.retirement || limits.minWorkers > 0 || limits.idleTimeoutMs === 0) return false;
+    return [...crew.lanes].every(
+      ({ slot }) =>
+        this.board.state(slot) === 'idle' && nowMs - this.board.columns.sinceMs[slot]! >= limits.idleTimeoutMs,
+    );
+  }
+
+  #retireIdle(crew: Crew): void {
+    const { stopTimeoutMs } = crew.generation.limits;
+    this.retire(crew, {
+      reason: 'idle',
+      drainUntilMs: Number.POSITIVE_INFINITY,
+      graceMs: stopTimeoutMs,
+      signal: 'SIGTERM',
+    });
+  }
+
+  /** Takes a retiring crew a step further, when it is time for one. */
+  #settle(crew: Crew): void {
+    const { retirement, worker } = crew;
+    if (retirement === null) return;
+    for (const lane of crew.lanes) if (this.board.state(lane.slot) === 'draining') return;
+    if (!worker.isGone) {
+      worker.stop(retirement.graceMs, retirement.signal);
+      return;
+    }
+    for (const lane of crew.lanes) this.#move(lane, 'gone');
+    this.#crews.delete(worker);
+    crew.generation.crews.delete(crew);
+    this.#owner.crewGone(crew);
+  }
+
+  #watchEndings(): void {
+    this.#lookAtEndings();
+    if (this.#endings.size > 0) {
+      this.#endingTimer ??= this.#clock.every(endingPeriodMs, () => this.#lookAtEndings());
+    }
+  }
+
+  #lookAtEndings(): void {
+    const nowMs = this.#clock.now();
+    for (const ending of this.#endings) {
+      const { lane, crew, process } = ending;
+      if (crew.retirement !== null) {
+        this.#endings.delete(ending);
+      } else if (isGone(process.pid)) {
+        this.#endings.delete(ending);
+        this.#childGone(lane, crew, process);
+      } else if (nowMs >= ending.killAtMs) {
+        crew.worker.signal(process, 'SIGKILL');
+        ending.killAtMs = Number.POSITIVE_INFINITY;
+      }
+    }
+    if (this.#endings.size > 0) return;
+    this.#endingTimer?.cancel();
+    this.#endingTimer = null;
+  }
+
+  /** A preforked child has ended; its parent has forked another by now, or is about to. */
+  #childGone(lane: Lane, crew: Crew, process: LaneProcess): void {
+    lane.close();
+    crew.worker.forget(process);
+    this.board.countEnd(this.board.reason(lane.slot) ?? 'crash');
+    this.board.add('spawned', 1);
+    this.#replace(lane, crew);
+  }
+
+  /** A new lane to the same worker in the place of one that is over. */
+  #replace(lane: Lane, crew: Crew): void {
+    this.#move(lane, 'gone');
+    if (crew.retirement !== null) {
+      this.#settle(crew);
+      return;
+    }
+    const next = this.#open(crew);
+    this.#describe(next, crew);
+    this.#move(next, 'idle');
+    // It has no connection yet: those that have one are taken before it.
+    this.#idle.unshift(next);
+    this.#owner.laneFreed();
+  }
+
+  #open(crew: Crew): Lane {
+    const lane = crew.worker.addLane();
+    lane.slot = this.board.open(this.#clock.now());
+    this.board.columns.generation[lane.slot] = crew.generation.number;
+    this.#lanes[lane.slot] = lane;
+    this.#crewOf[lane.slot] = crew;
+    crew.lanes.add(lane);
+    crew.generation.lanes += 1;
+    crew.generation.startingLanes += 1;
+    return lane;
+  }
+
+  /** Moves a lane; the only caller of the scoreboard's `move`. */
+  #move(lane: Lane, to: LaneState): void {
+    const { slot } = lane;
+    const crew = this.#crewOf[slot]!;
+    const from = this.board.state(slot);
+    this.board.move(slot, to, this.#clock.now());
+    if (from === 'starting') crew.generation.startingLanes -= 1;
+    if (assignable[from] && !assignable[to]) crew.generation.lanes -= 1;
+    if (to !== 'gone') return;
+    crew.lanes.delete(lane);
+    this.#lanes[slot] = null;
+    this.#crewOf[slot] = null;
+  }
+
+  #takeFromIdle(lane: Lane): void {
+    const at = this.#idle.lastIndexOf(lane);
+    if (at >= 0) this.#idle.splice(at, 1);
+  }
+
+  #finished(lane: Lane, crew: Crew): void {
+    if (!crew.hasWorked) this.#worked(crew);
+    const { process, slot } = lane;
+    const { columns } = this.board;
+    if (process !== null) process.requests += 1;
+    columns.requests[slot] = process?.requests ?? columns.requests[slot]! + 1;
+  }
+
+  #worked(crew: Crew): void {
+    crew.hasWorked = true;
+    crew.generation.score.worked();
+  }
+
+  /** Writes down whose lane it is. */
+  #describe(lane: Lane, crew: Crew): void {
+    const { columns } = this.board;
+    const { slot, process } = lane;
+    const { preforks } = crew.worker.program;
+    columns.workerPid[slot] = crew.worker.pid;
+    columns.pid[slot] = process?.pid ?? (preforks ? 0 : crew.worker.pid);
+    columns.startedAtMs[slot] = process?.sinceMs ?? crew.worker.startedAtMs;
+    columns.requests[slot] = process?.requests ?? 0;
+  }
+
+  #look(lane: Lane): void {
+    const { columns } = this.board;
+    const pid = columns.pid[lane.slot]!;
+    const usage = pid === 0 ? null : readUsage(pid);
+    columns.memoryBytes[lane.slot] = usage?.memoryBytes ?? 0;
+    columns.cpuMs[lane.slot] = usage?.cpuMs ?? 0;
+  }
+
+  /** The connection of a lane broke under a request: its process has died, and took the request with it. */
+  #tellLost(lane: Lane, crew: Crew): void {
+    const { slot } = lane;
+    const { columns } = this.board;
+    const { preforks } = crew.worker.program;
+    const pid = preforks ? (lane.process?.pid ?? 0) : crew.worker.pid;
+    // Before the probe was answered no process had the request.
+    if (pid === 0) return;
+    crew.lostRequest = { pid, method: this.board.method(slot), url: this.board.url(slot), ranMs: columns.ranMs[slot]! };
+    if (preforks || crew.worker.hasExited) this.#tellLostRequest(crew);
+  }
+
+  #tellLostRequest(crew: Crew): void {
+    const lost = crew.lostRequest;
+    if (lost === null) return;
+    crew.lostRequest = null;
+    const { program, number: generation } = crew.generation;
+    const exit = program.preforks ? glimpseExit(lost.pid) : crew.worker.exit;
+    const how = exit ? formatExit(exit) : crew.worker.ending;
+    this.#log.warn(
+      {
+        pool: program.name,
+        pid: lost.pid,
+        signal: exit?.signal,
+        status: exit?.code,
+        method: lost.method,
+        url: lost.url,
+        durationMs: Math.round(lost.ranMs),
+        generation,
+      },
+      `process ${lost.pid} ended (${how}) while it ran ${lost.method} ${lost.url}, after ${Math.round(lost.ranMs)} ms`,
+    );
+  }
+
+  #tellExit(crew: Crew): void {
+    const { program, number: generation } = crew.generation;
+    const { pid, ending } = crew.worker;
+    const fields = { pool: program.name, pid, generation };
+    if (crew.hasWorked) this.#log.warn(fields, `worker ${pid} ended by itself: ${ending}`);
+    else this.#log.debug(fields, `worker ${pid} ended before it had worked: ${ending}`);
+  }
+}
