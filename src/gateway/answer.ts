@@ -5,7 +5,6 @@ import type { CgiHead, CgiSink } from '../protocol/cgi/exchange.ts';
 import { localRedirectOf } from '../protocol/cgi/output.ts';
 import type { Reply } from './reply.ts';
 import { takeSendfile } from './sendfile.ts';
-import type { StderrLog } from './stderr-log.ts';
 
 /** What an answer may turn into. */
 export interface AnswerOwner {
@@ -13,6 +12,8 @@ export interface AnswerOwner {
   onLocalRedirect(target: string): void;
   /** The program has ended, and wants this file sent with these fields. */
   onSendfile(name: { readonly by: 'path' | 'url'; readonly value: string }, headers: readonly string[]): void;
+  /** Bytes of STDERR; lent. */
+  onStderr(chunk: Uint8Array): void;
   /** The program has ended, well or not. Called once, before anything else that its end leads to. */
   onProgramEnd(): void;
 }
@@ -21,17 +22,15 @@ export interface AnswerOwner {
 export class ProgramAnswer implements CgiSink {
   readonly #reply: Reply;
   readonly #owner: AnswerOwner;
-  readonly #stderr: StderrLog;
   readonly #sendsFiles: boolean;
   /** What is done at the end in place of this answer; its body is not wanted then. */
   #instead: (() => void) | null = null;
   #hasEnded = false;
 
   /** @param sendsFiles whether X-Sendfile and X-Accel-Redirect mean something here */
-  constructor(reply: Reply, owner: AnswerOwner, stderr: StderrLog, sendsFiles: boolean) {
+  constructor(reply: Reply, owner: AnswerOwner, sendsFiles: boolean) {
     this.#reply = reply;
     this.#owner = owner;
-    this.#stderr = stderr;
     this.#sendsFiles = sendsFiles;
   }
 
@@ -62,7 +61,6 @@ export class ProgramAnswer implements CgiSink {
 
   end(): void {
     this.#hasEnded = true;
-    this.#stderr.end();
     this.#owner.onProgramEnd();
     if (this.#instead === null) this.#reply.end();
     else this.#instead();
@@ -70,12 +68,11 @@ export class ProgramAnswer implements CgiSink {
 
   fail(error: PosternError): void {
     this.#hasEnded = true;
-    this.#stderr.end();
     this.#owner.onProgramEnd();
     this.#reply.fail(error);
   }
 
   stderr(chunk: Uint8Array): void {
-    this.#stderr.write(chunk);
+    this.#owner.onStderr(chunk);
   }
 }

@@ -1,5 +1,6 @@
 // The environment of a CGI request (RFC 3875, section 4.1), in one literal. Pure.
 
+import { fieldValue } from '../http/headers.ts';
 import type { Environment } from './exchange.ts';
 import type { HeaderNames } from './header-names.ts';
 
@@ -35,10 +36,7 @@ export interface EnvironmentSource {
 
 /** Makes the environment: computed variables win over configured ones, and those over header fields. */
 export function makeEnvironment(from: EnvironmentSource, names: HeaderNames): Environment {
-  const environment: Environment = {};
-  const contentType = addHeaders(environment, from.headers, names);
-  for (const name in from.configured) environment[name] = from.configured[name]!;
-  return Object.assign(environment, {
+  const environment: Environment = {
     GATEWAY_INTERFACE: 'CGI/1.1',
     SERVER_SOFTWARE: 'postern',
     SERVER_PROTOCOL: from.version === '2.0' ? 'HTTP/2.0' : `HTTP/${from.version}`,
@@ -55,30 +53,33 @@ export function makeEnvironment(from: EnvironmentSource, names: HeaderNames): En
     DOCUMENT_URI: from.scriptName + from.pathInfo,
     // php-cgi that was built with --enable-force-cgi-redirect runs nothing without it.
     REDIRECT_STATUS: '200',
-    ...(from.secure && { HTTPS: 'on' }),
-    ...(from.documentRoot !== null && { DOCUMENT_ROOT: from.documentRoot }),
-    ...(from.scriptFile !== null && { SCRIPT_FILENAME: from.scriptFile }),
-    ...(from.pathInfo !== '' && { PATH_INFO: from.pathInfo }),
-    ...(from.pathInfo !== '' && from.documentRoot !== null && { PATH_TRANSLATED: from.documentRoot + from.pathInfo }),
-    ...(from.contentLength !== null && { CONTENT_LENGTH: String(from.contentLength) }),
-    ...(contentType !== null && { CONTENT_TYPE: contentType }),
-  });
+  };
+  // A variable that does not apply is left out: programs ask whether it is set.
+  if (from.secure) environment.HTTPS = 'on';
+  if (from.documentRoot !== null) environment.DOCUMENT_ROOT = from.documentRoot;
+  if (from.scriptFile !== null) environment.SCRIPT_FILENAME = from.scriptFile;
+  if (from.contentLength !== null) environment.CONTENT_LENGTH = String(from.contentLength);
+  if (from.pathInfo !== '') {
+    environment.PATH_INFO = from.pathInfo;
+    if (from.documentRoot !== null) environment.PATH_TRANSLATED = from.documentRoot + from.pathInfo;
+  }
+  const contentType = fieldValue(from.headers, 'content-type');
+  if (contentType !== undefined) environment.CONTENT_TYPE = contentType;
+  for (const name of Object.keys(from.configured)) {
+    if (!Object.hasOwn(environment, name)) environment[name] = from.configured[name]!;
+  }
+  addHeaders(environment, from, names);
+  return environment;
 }
 
-/** Adds the header fields; repeated ones are joined. @returns Content-Type, or null */
-function addHeaders(environment: Environment, headers: readonly string[], names: HeaderNames): string | null {
-  let contentType: string | null = null;
+/** Adds the header fields; repeated ones are joined. No computed variable begins with HTTP_, so only configured ones can be in the way. */
+function addHeaders(environment: Environment, { headers, configured }: EnvironmentSource, names: HeaderNames): void {
   for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i]!;
+    const variable = names.variable(headers[i]!);
+    if (variable === null || configured[variable] !== undefined) continue;
     const value = headers[i + 1]!;
-    const variable = names.variable(name);
-    if (variable === null) {
-      if (contentType === null && name.length === 12 && name.toLowerCase() === 'content-type') contentType = value;
-      continue;
-    }
     const before = environment[variable];
     environment[variable] =
       before === undefined ? value : `${before}${variable === 'HTTP_COOKIE' ? '; ' : ', '}${value}`;
   }
-  return contentType;
 }

@@ -1,0 +1,244 @@
+// One request's way through the gateway: what answers it, its body, the program that runs, and how all of it ended.
+
+import type { Clock } from '../clock.ts';
+import { PosternError, toPosternError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Environment, Exchange } from '../protocol/cgi/exchange.ts';
+import { isIdempotent } from '../protocol/cgi/request.ts';
+import { fieldValue } from '../protocol/http/headers.ts';
+import type { RequestPath } from '../protocol/http/path.ts';
+import { type AccessLog, urlForLog } from './access-log.ts';
+import { type AnswerOwner, ProgramAnswer } from './answer.ts';
+import { checkBodyLength, collectBody, type HeldBody, streamBody } from './body.ts';
+import { bytesToLog } from './bytes.ts';
+import { type Client, identifyClient, type TrustedProxies } from './client.ts';
+import type { HttpAnswer, HttpRequest } from './message.ts';
+import type { RecordRate } from './record-rate.ts';
+import { type Outcome, Reply, type ReplyOwner } from './reply.ts';
+import { checkRequest } from './request-check.ts';
+import { decide, type Routing, type Run } from './script.ts';
+import { findSendfile } from './sendfile.ts';
+import type { Site } from './site.ts';
+import { sendFile } from './static-file.ts';
+import { StderrLog } from './stderr-log.ts';
+
+/** What the visits of a gateway share. */
+export interface VisitOwner {
+  readonly site: Site;
+  readonly routing: Routing;
+  readonly proxies: TrustedProxies;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly accessLog: AccessLog | null;
+  readonly stderrRate: RecordRate;
+  readonly errorRate: RecordRate;
+  /** @param contentLength exact length of the body; null where there is none or it is not known */
+  environmentFor(
+    request: HttpRequest,
+    client: Client,
+    target: RequestPath,
+    run: Run,
+    contentLength: number | null,
+  ): Environment;
+  /** A visit is over. */
+  onOver(): void;
+}
+
+const MAX_LOCAL_REDIRECTS = 10;
+
+/** One request on its way. */
+export class Visit implements ReplyOwner, AnswerOwner {
+  readonly #gateway: VisitOwner;
+  readonly #first: HttpRequest;
+  readonly #reply: Reply;
+  readonly #startedAt: number;
+  #client: Client | null = null;
+  #redirects = 0;
+  #body: HeldBody | null = null;
+  #exchange: Exchange | null = null;
+  #pool: string | null = null;
+  #runFrom = 0;
+  #waitedMs: number | null = null;
+  #runMs: number | null = null;
+  #stderr: StderrLog | null = null;
+
+  constructor(gateway: VisitOwner, request: HttpRequest, answer: HttpAnswer) {
+    this.#gateway = gateway;
+    this.#first = request;
+    this.#startedAt = gateway.clock.now();
+    this.#reply = new Reply(answer, request.headers, gateway.site, gateway.clock, this);
+  }
+
+  start(): void {
+    try {
+      this.#client = identifyClient(this.#first, this.#gateway.proxies);
+      this.#take(this.#first, this.#client);
+    } catch (error) {
+      this.#reply.fail(toPosternError(error));
+    }
+  }
+
+  /** Takes a request: the client's own, or the one that a local redirect made. */
+  #take(request: HttpRequest, client: Client): void {
+    if (request.target === '*' && request.method === 'OPTIONS') {
+      this.#reply.answer(204, []);
+      return;
+    }
+    const target = checkRequest(request);
+    const decision = decide(this.#gateway.routing, target);
+    switch (decision.kind) {
+      case 'run':
+        this.#prepare(request, client, target, decision);
+        break;
+      case 'file':
+        void sendFile(this.#reply, request, decision.entry);
+        break;
+      case 'redirect':
+        this.#redirect(request, decision.location);
+        break;
+      case 'refuse':
+        this.#reply.fail(new PosternError(decision.code, `${urlForLog(request.target)}: ${decision.why}`));
+    }
+  }
+
+  #redirect({ method }: HttpRequest, location: string): void {
+    // 308 keeps the method and the body; 301 is what every client knows.
+    const status = method === 'GET' || method === 'HEAD' ? 301 : 308;
+    this.#reply.answer(status, ['Location', location, 'Content-Length', '0']);
+  }
+
+  /** Gets the body ready, then runs. */
+  #prepare(request: HttpRequest, client: Client, target: RequestPath, run: Run): void {
+    if (request.body === null) {
+      this.#run(request, client, target, run, null);
+      return;
+    }
+    const { site, clock } = this.#gateway;
+    checkBodyLength(request, site);
+    if (run.route.streamUploads) {
+      this.#run(request, client, target, run, streamBody(request.body, request.contentLength, site, clock));
+      return;
+    }
+    collectBody(request.body, request.contentLength, site, clock).then(
+      (body) => this.#run(request, client, target, run, body),
+      (error: unknown) => this.#reply.fail(toPosternError(error)),
+    );
+  }
+
+  #run(request: HttpRequest, client: Client, target: RequestPath, run: Run, body: HeldBody | null): void {
+    if (this.#reply.isOver) {
+      body?.close();
+      return;
+    }
+    const gateway = this.#gateway;
+    const { backend } = run.route;
+    const contentLength = body === null ? request.contentLength : body.length;
+    const environment = gateway.environmentFor(request, client, target, run, contentLength);
+    const { method, target: url } = request;
+    const answer = new ProgramAnswer(this.#reply, this, gateway.site.sendfile.length > 0);
+    this.#body = body;
+    this.#pool = backend.name;
+    this.#runFrom = gateway.clock.now();
+    const exchange = backend.run(
+      { role: 'responder', environment, body, data: null, method, url, idempotent: isIdempotent(method) },
+      answer,
+    );
+    // A refusal, or a very quick program, has ended it before run() returned; another may run already.
+    if (answer.hasEnded) return;
+    this.#exchange = exchange;
+    this.#reply.onResume = () => exchange.resume();
+    this.#reply.onStop = () => exchange.abort();
+  }
+
+  onStderr(chunk: Uint8Array): void {
+    const { log, stderrRate } = this.#gateway;
+    const { method, target } = this.#first;
+    this.#stderr ??= new StderrLog(log, { pool: this.#pool, method, url: urlForLog(target) }, stderrRate);
+    this.#stderr.write(chunk);
+  }
+
+  onProgramEnd(): void {
+    this.#stderr?.end();
+    const { clock } = this.#gateway;
+    this.#waitedMs = this.#exchange?.waitedMs ?? this.#waitedMs;
+    this.#runMs = clock.now() - this.#runFrom - (this.#waitedMs ?? 0);
+    this.#release();
+  }
+
+  onLocalRedirect(location: string): void {
+    this.#redirects += 1;
+    try {
+      if (this.#redirects > MAX_LOCAL_REDIRECTS) {
+        throw new PosternError('LOCAL_REDIRECT_LOOP', `more than ${MAX_LOCAL_REDIRECTS} redirects inside the server`);
+      }
+      this.#take(redirected(this.#first, location), this.#client!);
+    } catch (error) {
+      this.#reply.fail(toPosternError(error));
+    }
+  }
+
+  onSendfile(name: Parameters<typeof findSendfile>[0], headers: readonly string[]): void {
+    try {
+      void sendFile(this.#reply, this.#first, findSendfile(name, this.#gateway.site.sendfile), headers);
+    } catch (error) {
+      this.#reply.fail(toPosternError(error));
+    }
+  }
+
+  onOver(outcome: Outcome, error: PosternError | null): void {
+    this.#release();
+    this.#gateway.onOver();
+    if (error !== null && (error.status >= 500 || outcome === 'aborted')) this.#logError(error);
+    if (this.#gateway.accessLog !== null) this.#logAccess(this.#gateway.accessLog, outcome, error);
+  }
+
+  #release(): void {
+    this.#body?.close();
+    this.#body = null;
+    this.#exchange = null;
+    this.#reply.onResume = null;
+    this.#reply.onStop = null;
+  }
+
+  #logError(error: PosternError): void {
+    const { log, errorRate } = this.#gateway;
+    if (!errorRate.take()) return;
+    const dropped = errorRate.takeDropped();
+    const { method, target } = this.#first;
+    const fields = { ...error.fields, code: error.code, method, url: urlForLog(target), pool: this.#pool };
+    log.error(dropped === 0 ? fields : { ...fields, droppedRecords: dropped }, error.message);
+  }
+
+  #logAccess(accessLog: AccessLog, outcome: Outcome, error: PosternError | null): void {
+    const { method, target, version, headers, peer } = this.#first;
+    const { status, bytes } = this.#reply;
+    accessLog({
+      site: this.#gateway.site.name,
+      method: bytesToLog(method, 32),
+      url: urlForLog(target),
+      version,
+      host: bytesToLog(fieldValue(headers, 'host') ?? '', 255),
+      remoteAddress: this.#client?.remoteAddress ?? peer.remoteAddress,
+      status: status === 0 ? 499 : status,
+      bytes,
+      durationMs: this.#gateway.clock.now() - this.#startedAt,
+      waitedMs: this.#waitedMs,
+      runMs: this.#runMs,
+      pool: this.#pool,
+      outcome,
+      error: error?.code ?? null,
+    });
+  }
+}
+
+/** Fields that belong to the body, or to the resource, of the request that was redirected. */
+const NOT_REDIRECTED = /^(?:content-|transfer-encoding$|expect$|range$|if-)/i;
+
+/** The request that a local redirect makes of the client's: a GET, without its body and what goes with that. */
+function redirected(request: HttpRequest, target: string): HttpRequest {
+  const headers: string[] = [];
+  for (let i = 0; i < request.headers.length; i += 2) {
+    if (!NOT_REDIRECTED.test(request.headers[i]!)) headers.push(request.headers[i]!, request.headers[i + 1]!);
+  }
+  return { ...request, method: 'GET', target, headers, body: null, contentLength: null };
+}
