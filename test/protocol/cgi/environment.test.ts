@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type EnvironmentSource, makeEnvironment } from '../../../src/protocol/cgi/environment.ts';
+import { HeaderNames } from '../../../src/protocol/cgi/header-names.ts';
+
+const source: EnvironmentSource = {
+  method: 'GET',
+  target: '/a.php/b?c=d',
+  version: '1.1',
+  headers: ['Host', 'example.org'],
+  query: 'c=d',
+  scriptName: '/a.php',
+  pathInfo: '/b',
+  scriptFile: '/srv/a.php',
+  documentRoot: '/srv',
+  contentLength: null,
+  serverName: 'example.org',
+  serverPort: 80,
+  serverAddress: '127.0.0.1',
+  remoteAddress: '192.0.2.1',
+  remotePort: 4711,
+  secure: false,
+  configured: {},
+};
+
+const make = (given: Partial<EnvironmentSource>) => makeEnvironment({ ...source, ...given }, new HeaderNames());
+
+describe('makeEnvironment()', () => {
+  it('says everything of a request', () => {
+    assert.deepEqual(
+      make({ secure: true, contentLength: 3, headers: ['Host', 'example.org', 'Content-Type', 'a/b'] }),
+      {
+        GATEWAY_INTERFACE: 'CGI/1.1',
+        SERVER_SOFTWARE: 'postern',
+        SERVER_PROTOCOL: 'HTTP/1.1',
+        SERVER_NAME: 'example.org',
+        SERVER_ADDR: '127.0.0.1',
+        SERVER_PORT: '80',
+        REMOTE_ADDR: '192.0.2.1',
+        REMOTE_PORT: '4711',
+        REQUEST_METHOD: 'GET',
+        REQUEST_URI: '/a.php/b?c=d',
+        REQUEST_SCHEME: 'https',
+        HTTPS: 'on',
+        QUERY_STRING: 'c=d',
+        SCRIPT_NAME: '/a.php',
+        SCRIPT_FILENAME: '/srv/a.php',
+        DOCUMENT_ROOT: '/srv',
+        DOCUMENT_URI: '/a.php/b',
+        PATH_INFO: '/b',
+        PATH_TRANSLATED: '/srv/b',
+        REDIRECT_STATUS: '200',
+        CONTENT_LENGTH: '3',
+        CONTENT_TYPE: 'a/b',
+        HTTP_HOST: 'example.org',
+      },
+    );
+  });
+
+  it('leaves out what does not apply', () => {
+    const environment = make({ pathInfo: '', scriptFile: null, documentRoot: null });
+    const absent = ['HTTPS', 'PATH_INFO', 'PATH_TRANSLATED', 'SCRIPT_FILENAME', 'DOCUMENT_ROOT', 'CONTENT_LENGTH'];
+    for (const name of [...absent, 'CONTENT_TYPE', 'REMOTE_USER', 'AUTH_TYPE']) {
+      assert.ok(!(name in environment), name);
+    }
+  });
+
+  it('lets computed variables win over configured ones, and those over header fields (rule 10)', () => {
+    const configured = { REQUEST_METHOD: 'PUT', HTTP_ACCEPT: 'configured', APP_ENV: 'prod', HTTPS: 'on' };
+    const environment = make({ configured, headers: ['Accept', 'sent', 'App-Env', 'sent'] });
+    assert.equal(environment.REQUEST_METHOD, 'GET');
+    assert.equal(environment.HTTP_ACCEPT, 'configured');
+    assert.equal(environment.APP_ENV, 'prod');
+    assert.equal(environment.HTTP_APP_ENV, 'sent');
+  });
+
+  it('takes REMOTE_USER and its kind never from the client (rule 10)', () => {
+    const names = ['Remote-User', 'Auth-Type', 'Remote-Ident', 'Remote_User', 'REMOTE_USER'];
+    const environment = make({ headers: names.flatMap((name) => [name, 'root']) });
+    assert.deepEqual(
+      Object.keys(environment).filter((name) => /^(?:REMOTE_(?:USER|IDENT)|AUTH_TYPE)$/.test(name)),
+      [],
+    );
+  });
+
+  it('joins repeated headers with ", " and Cookie with "; " (rule 12)', () => {
+    const environment = make({ headers: ['A', '1', 'cookie', 'x=1', 'a', '2', 'Cookie', 'y=2'] });
+    assert.equal(environment.HTTP_A, '1, 2');
+    assert.equal(environment.HTTP_COOKIE, 'x=1; y=2');
+  });
+
+  it('has no HTTP_CONTENT_LENGTH and no HTTP_CONTENT_TYPE (rule 9)', () => {
+    const environment = make({ headers: ['Content-Length', '3', 'Content-Type', 'a/b', 'CONTENT_TYPE', 'c/d'] });
+    assert.ok(!Object.keys(environment).some((name) => name.startsWith('HTTP_CONTENT')));
+    assert.equal(environment.CONTENT_TYPE, 'a/b');
+  });
+});
