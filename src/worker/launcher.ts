@@ -10,6 +10,9 @@ import type { Program } from './program.ts';
 /** Where setpriv(1) of util-linux is, on the systems that have it. */
 const setprivPaths = ['/usr/bin/setpriv', '/bin/setpriv', '/usr/local/bin/setpriv'];
 
+/** What of a program matters for starting it. */
+export type Startable = Pick<Program, 'command' | 'cwd' | 'env' | 'user'>;
+
 /** What starting processes needs to know of this system: looked up once, by `openLauncher`. */
 export class Launcher {
   readonly #setpriv: string | null;
@@ -32,22 +35,27 @@ export class Launcher {
    */
   launch(program: Program, socketPath: string): ChildProcess {
     checkProgram(program);
-    const command = this.#command(program);
     const server = createServer();
     try {
-      const descriptor = listenOn(server, socketPath);
-      return spawn(command[0]!, command.slice(1), {
-        cwd: program.cwd,
-        env: { ...program.env },
-        detached: true,
-        stdio: this.#stdio(descriptor),
-      });
+      return this.#spawn(program, listenOn(server, socketPath));
     } catch (cause) {
-      if (cause instanceof PosternError) throw cause;
-      throw new PosternError('LAUNCH_FAILED', `${program.command[0]} could not be started: ${cause}`, { cause });
+      throw launchError(program, cause);
     } finally {
       // At once: a connection that we accept here would never reach the program.
       server.close();
+    }
+  }
+
+  /**
+   * Starts a program whose stdin is a pipe: plain CGI. Otherwise as `launch`.
+   * @throws LAUNCH_FAILED
+   */
+  launchPiped(program: Startable): ChildProcess {
+    checkProgram(program);
+    try {
+      return this.#spawn(program, 'pipe');
+    } catch (cause) {
+      throw launchError(program, cause);
     }
   }
 
@@ -58,7 +66,17 @@ export class Launcher {
     closeSync(this.#nullDescriptor);
   }
 
-  #command(program: Program): string[] {
+  #spawn(program: Startable, stdin: number | 'pipe'): ChildProcess {
+    const command = this.#command(program);
+    return spawn(command[0]!, command.slice(1), {
+      cwd: program.cwd,
+      env: { ...program.env },
+      detached: true,
+      stdio: this.#stdio(stdin),
+    });
+  }
+
+  #command(program: Startable): string[] {
     if (this.#setpriv === null) {
       if (program.user === null) return [...program.command];
       throw new PosternError('LAUNCH_FAILED', `user = "${program.user}" needs setpriv(1): install util-linux`);
@@ -82,13 +100,13 @@ export class Launcher {
   }
 
   /** stdin is the socket; what a child would inherit of ours besides is covered, since it may be anything. */
-  #stdio(descriptor: number): SpawnOptions['stdio'] {
+  #stdio(stdin: number | 'pipe'): SpawnOptions['stdio'] {
     const highest = Math.max(2, ...this.#inheritable);
     const covered = new Set(this.#inheritable);
     const rest = Array.from({ length: highest - 2 }, (_, index) =>
       covered.has(index + 3) ? this.#nullDescriptor : ('ignore' as const),
     );
-    return [descriptor, 'pipe', 'pipe', ...rest];
+    return [stdin, 'pipe', 'pipe', ...rest];
   }
 }
 
@@ -108,8 +126,13 @@ function knowsDeathSignal(path: string): boolean {
   return spawnSync(path, sample, { stdio: 'ignore' }).status === 0;
 }
 
+function launchError({ command }: Startable, cause: unknown): PosternError {
+  if (cause instanceof PosternError) return cause;
+  return new PosternError('LAUNCH_FAILED', `${command[0]} could not be started: ${cause}`, { cause });
+}
+
 // The shell's words for these come from setpriv, or not at all: looked at first, they can name what is wrong.
-function checkProgram({ command, cwd }: Program): void {
+function checkProgram({ command, cwd }: Startable): void {
   const path = command[0] ?? '';
   const problem = executableProblem(path);
   if (problem !== null) throw new PosternError('LAUNCH_FAILED', `${path} ${problem}`);
