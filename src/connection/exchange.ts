@@ -27,6 +27,8 @@ export interface ClientExchange extends Exchange {
   readonly hasEnded: boolean;
   /** Bytes of the answer that came when nobody waited for it any more: the program goes on writing after an abort. */
   readonly discardedBytes: number;
+  /** Whether `abort()` was called before its end. */
+  readonly isAborted: boolean;
   /**
    * Why it failed; null while it has not. Decides the fate of the worker: with ANSWER_INVALID, OVERLOADED, CANT_MULTIPLEX and
    * UNKNOWN_ROLE the application is alive and kept its protocol; after PROTOCOL_ERROR and CONNECTION_LOST it cannot be used

@@ -1,0 +1,115 @@
+// Which of several upstreams takes the next request: smooth weighted round robin, and a rest for those that fail.
+
+import type { Clock } from '../clock.ts';
+import type { Chooser } from '../connection/dispatcher.ts';
+import type { ClientExchange } from '../connection/exchange.ts';
+import type { Upstream } from '../connection/upstream.ts';
+import type { ErrorCode } from '../errors.ts';
+
+/** When an upstream is given a rest. */
+export interface BalanceLimits {
+  /** Failures within `failTimeoutMs` after which it rests. 0: it never does. @default 1 */
+  readonly maxFails: number;
+  /** How far back failures count, and how long the rest is, in milliseconds. @default 10000 */
+  readonly failTimeoutMs: number;
+}
+
+/** The limits where nothing is said; they are nginx's. */
+export const defaultBalanceLimits: BalanceLimits = { maxFails: 1, failTimeoutMs: 10_000 };
+
+/** An upstream and its share of the requests. */
+export interface WeightedUpstream {
+  readonly upstream: Upstream;
+  /** 1 or more. */
+  readonly weight: number;
+}
+
+interface Member extends WeightedUpstream {
+  /** What the smooth round robin has saved up for it. */
+  credit: number;
+  fails: number;
+  failedAtMs: number;
+  restsUntilMs: number;
+}
+
+/** Failures that are the upstream's own. */
+const failures: ReadonlySet<ErrorCode> = new Set([
+  'CONNECT_FAILED',
+  'CONNECTION_LOST',
+  'PROTOCOL_ERROR',
+  'ANSWER_TIMEOUT',
+  'OVERLOADED',
+]);
+
+/**
+ * 1. Each choice adds every candidate's weight to its credit; the one with most credit is chosen and pays the sum of the weights. So
+ *    weights 5, 1, 1 give a a b a c a a and not a a a a a b c (nginx, smooth weighted round robin).
+ * 2. Candidates have room, were not tried for this request, and do not rest.
+ * 3. Where all that were not tried rest, the one that wakes first is chosen all the same: a refusal would help nobody.
+ * 4. An upstream rests for `failTimeoutMs` after `maxFails` failures within that time; a success clears them.
+ */
+export class Balance implements Chooser {
+  readonly upstreams: readonly Upstream[];
+  readonly #members: readonly Member[];
+  readonly #limits: BalanceLimits;
+  readonly #clock: Clock;
+
+  constructor(upstreams: readonly WeightedUpstream[], limits: BalanceLimits, clock: Clock) {
+    this.upstreams = upstreams.map(({ upstream }) => upstream);
+    this.#members = upstreams.map((given) => ({ ...given, credit: 0, fails: 0, failedAtMs: 0, restsUntilMs: 0 }));
+    this.#limits = limits;
+    this.#clock = clock;
+  }
+
+  choose(tried: ReadonlySet<Upstream>): Upstream | null {
+    if (this.#members.length === 1) {
+      const { upstream } = this.#members[0]!;
+      return upstream.hasRoom && !tried.has(upstream) ? upstream : null;
+    }
+    const now = this.#clock.now();
+    const untried = this.#members.filter(({ upstream }) => !tried.has(upstream));
+    const awake = untried.filter(({ restsUntilMs }) => restsUntilMs <= now);
+    if (awake.length === 0) return firstAwake(untried)?.upstream ?? null;
+    return this.#turn(awake.filter(({ upstream }) => upstream.hasRoom))?.upstream ?? null;
+  }
+
+  report(upstream: Upstream, exchange: ClientExchange): void {
+    const member = this.#members.find((one) => one.upstream === upstream);
+    if (member === undefined || exchange.isAborted) return;
+    const now = this.#clock.now();
+    const { maxFails, failTimeoutMs } = this.#limits;
+    if (exchange.error === null || !failures.has(exchange.error.code)) {
+      member.fails = 0;
+      return;
+    }
+    member.fails = now - member.failedAtMs > failTimeoutMs ? 1 : member.fails + 1;
+    member.failedAtMs = now;
+    if (maxFails > 0 && member.fails >= maxFails) member.restsUntilMs = now + failTimeoutMs;
+  }
+
+  /** How many of the upstreams rest. */
+  get resting(): number {
+    const now = this.#clock.now();
+    return this.#members.filter(({ restsUntilMs }) => restsUntilMs > now).length;
+  }
+
+  #turn(candidates: readonly Member[]): Member | null {
+    let best: Member | null = null;
+    let total = 0;
+    for (const member of candidates) {
+      total += member.weight;
+      member.credit += member.weight;
+      if (best === null || member.credit > best.credit) best = member;
+    }
+    if (best !== null) best.credit -= total;
+    return best;
+  }
+}
+
+function firstAwake(members: readonly Member[]): Member | null {
+  let first: Member | null = null;
+  for (const member of members) {
+    if (member.upstream.hasRoom && (first === null || member.restsUntilMs < first.restsUntilMs)) first = member;
+  }
+  return first;
+}
