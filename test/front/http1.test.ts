@@ -15,12 +15,12 @@ describe('requests', () => {
     const { handler, asked } = collectRequests();
     const { port } = await startFront(t, { handler });
     const client = await RawClient.connect(t, port);
-    client.send('PUT /\xe9?a HTTP/1.1\r\nhOST: a\r\nX: \xe9\r\nContent-Length: 0\r\n\r\n');
+    client.send('PUT /%e9?a HTTP/1.1\r\nhOST: a\r\nX: \xe9\r\nContent-Length: 0\r\n\r\n');
     await until(() => asked.length === 1);
     const { peer, ...request } = asked[0]!.request;
     assert.deepEqual(request, {
       method: 'PUT',
-      target: '/\xe9?a',
+      target: '/%e9?a',
       version: '1.1',
       headers: ['hOST', 'a', 'X', '\xe9', 'Content-Length', '0'],
       body: null,

@@ -4,6 +4,7 @@
 //   length:   data -> done
 
 import { PosternError } from '../../errors.ts';
+import { fieldValue } from './headers.ts';
 import { parseFields } from './http1-fields.ts';
 
 /** Longest chunk-size line with its extensions, and all trailer fields together, in bytes. */
@@ -102,7 +103,10 @@ export class BodyDecoder {
       if (this.#text.endsWith('\r\n')) return;
       throw malformed('a trailer line does not end in CR LF');
     }
-    parseFields(this.#text, 0, this.#text.length - 2);
+    const fields = parseFields(this.#text, 0, this.#text.length - 2);
+    if (fieldValue(fields, 'content-length') !== undefined || fieldValue(fields, 'transfer-encoding') !== undefined) {
+      throw malformed('a trailer field speaks of framing');
+    }
     this.#text = '';
     this.#state = 'done';
   }

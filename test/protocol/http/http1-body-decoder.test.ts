@@ -29,7 +29,7 @@ const chunked: readonly (readonly [title: string, wire: string, body: string])[]
   ['leading zeros', '0005\r\nhello\r\n000\r\n\r\n', 'hello'],
   ['CR LF in the data', '4\r\n\r\n\r\n\r\n0\r\n\r\n', '\r\n\r\n'],
   ['extensions', '5;a;b=c;d="e;\\"f"\r\nhello\r\n0;z\r\n\r\n', 'hello'],
-  ['trailers, which are dropped', '5\r\nhello\r\n0\r\nA: b\r\nContent-Length: 7\r\n\r\n', 'hello'],
+  ['trailers, which are dropped', '5\r\nhello\r\n0\r\nA: b\r\nHost: c\r\n\r\n', 'hello'],
 ];
 
 const refused: readonly (readonly [title: string, wire: string])[] = [
@@ -47,6 +47,7 @@ const refused: readonly (readonly [title: string, wire: string])[] = [
   ['an extension with CR in it', '5;a\rb\r\nhello\r\n'],
   ['an extension line above 256 bytes', `5;${'a'.repeat(300)}\r\nhello\r\n`],
   ['extensions above 16 KiB in all', `1;${'a'.repeat(200)}\r\nb\r\n`.repeat(90)],
+  ['a trailer that speaks of framing', '0\r\nContent-Length: 7\r\n\r\n'],
   ['a trailer without a colon', '0\r\nA\r\n\r\n'],
   ['a folded trailer', '0\r\nA: b\r\n c\r\n\r\n'],
   ['a trailer with a bare LF', '0\r\nA: b\n\r\n'],
