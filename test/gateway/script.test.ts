@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import type { Decision } from '../../src/gateway/script.ts';
+import type { Site } from '../../src/gateway/site.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { httpRequest } from '../support/recording-answer.ts';
+import { makeSite, route, writeFiles } from '../support/site.ts';
+
+const files = {
+  'index.php': '',
+  'a.php': '',
+  'style.css': '',
+  'caf\u00e9.php': '',
+  'blog/index.php': '',
+  'docs/index.html': '',
+  'empty/': '',
+  'dir.php/inner.php': '',
+  'upload/x.jpg': '',
+  'cgi-bin/hello.cgi': '',
+  'cgi-bin/deep/er.cgi': '',
+  '.env': '',
+  '.git/config': '',
+  '.well-known/acme/token': '',
+  'a.php~': '',
+  'a.php.bak': '',
+  'b.php.swp': '',
+  'c.php.orig': '',
+};
+
+/** What a site answers a path with, in short: "run SCRIPT_NAME PATH_INFO", "file /PATH", "redirect TO" or "404". */
+function short(decision: Decision, root: string): string {
+  if (decision.kind === 'run')
+    return `run ${decision.scriptName}${decision.pathInfo === '' ? '' : ` ${decision.pathInfo}`}`;
+  if (decision.kind === 'file') return `file ${decision.entry.realPath.slice(realpathSync(root).length)}`;
+  return decision.kind === 'redirect' ? `redirect ${decision.location}` : '404';
+}
+
+function decider(t: TestContext, given: Partial<Site> = {}, clock?: FakeClock) {
+  const site = makeSite(t, files, given, clock);
+  const decide = (target: string): string => short(site.gateway.explain(httpRequest(target)).decision, site.root);
+  return { ...site, decide };
+}
+
+const plain: readonly [target: string, answer: string, why: string][] = [
+  ['/a.php', 'run /a.php', 'a script'],
+  ['/a.php?x=/b.php', 'run /a.php', 'a query string is no path'],
+  ['/a.php/b/c', 'run /a.php /b/c', 'what follows the script is PATH_INFO'],
+  ['/a.php/b.php', 'run /a.php /b.php', 'the first file is the script'],
+  ['/a.php/', 'run /a.php /', 'a slash after the script is PATH_INFO'],
+  ['/dir.php/inner.php', 'run /dir.php/inner.php', 'a folder may have a suffix too'],
+  ['/caf%C3%A9.php', 'run /caf\xc3\xa9.php', 'names are bytes'],
+  ['/style.css', 'file /style.css', 'a file'],
+  ['/docs/', 'file /docs/index.html', 'an index file'],
+  ['/', 'run /index.php', 'an index script'],
+  ['/blog/', 'run /blog/index.php', 'an index script in a folder'],
+  ['/blog', 'redirect /blog/', 'a folder without its slash'],
+  ['/blog?a=b', 'redirect /blog/?a=b', 'the query goes along'],
+  ['//blog', 'redirect /blog/', 'never to "//host"'],
+  ['/empty/', '404', 'a folder is not listed'],
+  ['/empty', '404', 'nothing is gained by a slash there'],
+  ['/style.css/', '404', 'a file is no folder'],
+  ['/nothing.php', '404', 'rule 2: the script must exist'],
+  ['/upload/x.jpg/y.php', '404', 'rule 2: upload/x.jpg/y.php runs nothing'],
+  ['/A.php', '404', 'rule 4: the suffix matched, so no file is sent either'],
+  ['/a%2Ephp', 'run /a.php', 'rule 1: decoded once, for all'],
+  ['/x/../a.php', 'run /a.php', 'rule 1: normalised once, for all'],
+  ['/upload%2Fx.jpg', '404', 'rule 1: %2F in a mapped path'],
+  ['/upload%5Cx.jpg', '404', 'rule 1: %5C in a mapped path'],
+  ['/%ff.php', '404', 'a name that is not UTF-8'],
+  ['/.env', '404', 'rule 5: dotfiles are denied'],
+  ['/.git/config', '404', 'rule 5: dotfolders are denied'],
+  ['/%2egit/config', '404', 'rule 5, after decoding'],
+  ['/.well-known/acme/token', 'file /.well-known/acme/token', 'rule 5: but not /.well-known/'],
+  ['/a.php~', '404', 'rule 5: "~"'],
+  ['/a.php.bak', '404', 'rule 5: ".bak"'],
+  ['/b.php.swp', '404', 'rule 5: ".swp"'],
+  ['/c.php.orig', '404', 'rule 5: ".orig"'],
+  ['/app', 'run /app', 'a mount'],
+  ['/app/', 'run /app /', 'a mount and its slash'],
+  ['/app/.hidden/x', 'run /app /.hidden/x', 'a mount has no files to hide'],
+  ['/app/a%2Fb', 'run /app /a/b', 'nor any to map'],
+  [`/${'a'.repeat(5000)}`, '404', 'a name that is too long'],
+];
+
+describe('decide()', () => {
+  it('answers what the path asks for', async (t) => {
+    const { decide } = decider(t);
+    for (const [target, answer, why] of plain) {
+      await t.test(`${target.slice(0, 60)}: ${why}`, () => assert.equal(decide(target), answer));
+    }
+  });
+
+  it('finds a script below a prefix on the way down', (t) => {
+    const { backend } = makeSite(t);
+    const { decide } = decider(t, { routes: [route('/cgi-bin/*', 'script', backend)] });
+    assert.equal(decide('/cgi-bin/hello.cgi/a/b'), 'run /cgi-bin/hello.cgi /a/b');
+    assert.equal(decide('/cgi-bin/deep/er.cgi'), 'run /cgi-bin/deep/er.cgi');
+    assert.equal(decide('/cgi-bin/deep'), '404');
+    assert.equal(decide('/cgi-bin/'), '404');
+    assert.equal(decide('/cgi-bin/none'), '404');
+    // No route for *.php here: it is a file like any other.
+    assert.equal(decide('/a.php'), 'file /a.php');
+  });
+
+  it('gives a whole path to an exact route', (t) => {
+    const { backend } = makeSite(t);
+    const { decide } = decider(t, { routes: [route('/a.php', 'script', backend), { match: '*.php', kind: 'deny' }] });
+    assert.equal(decide('/a.php'), 'run /a.php');
+    assert.equal(decide('/a.php/b'), '404');
+    assert.equal(decide('/index.php'), '404');
+  });
+
+  it('gives to the fallback what is neither file nor script, with PATH_INFO empty', (t) => {
+    const { decide } = decider(t, { fallback: '/index.php' });
+    for (const target of ['/pretty/link', '/nothing.php', '/upload/x.jpg/y.php', '/empty/', '/a%2Fb']) {
+      assert.equal(decide(target), 'run /index.php', target);
+    }
+    assert.equal(decide('/style.css'), 'file /style.css');
+    assert.equal(decide('/.env'), '404', 'what is hidden is not there for the fallback either');
+  });
+
+  it('answers 404 when the fallback is not there itself', (t) => {
+    const { decide } = decider(t, { fallback: '/missing.php' });
+    assert.equal(decide('/pretty'), '404');
+  });
+
+  it('sends a file as the fallback of an application that runs in the browser', (t) => {
+    const { decide } = decider(t, { fallback: '/docs/index.html' });
+    assert.equal(decide('/any/where'), 'file /docs/index.html');
+  });
+
+  it('serves nothing but mounts where there is no root', (t) => {
+    const { decide } = decider(t, { root: null });
+    assert.equal(decide('/app/x'), 'run /app /x');
+    assert.equal(decide('/a.php'), '404');
+    assert.equal(decide('/style.css'), '404');
+  });
+});
+
+describe('symbolic links', () => {
+  it('are followed inside the root, and denied where they leave it (rule 5)', (t) => {
+    const { root, decide } = decider(t, { pathCacheMs: 0 });
+    const outside = temporaryFolder(t);
+    writeFiles(outside, { 'secret.txt': '', 'x.php': '' });
+    symlinkSync(join(root, 'style.css'), join(root, 'linked.css'));
+    symlinkSync(join(outside, 'secret.txt'), join(root, 'secret.txt'));
+    symlinkSync(join(outside, 'x.php'), join(root, 'x.php'));
+    symlinkSync(outside, join(root, 'out'));
+    assert.equal(decide('/linked.css'), 'file /style.css');
+    for (const target of ['/secret.txt', '/x.php', '/out/secret.txt', '/out/x.php'])
+      assert.equal(decide(target), '404', target);
+  });
+
+  it('leave the root for the folders that are allowed', (t) => {
+    const outside = temporaryFolder(t);
+    writeFiles(outside, { 'x.php': '' });
+    const { root, decide } = decider(t, { linkFolders: [outside] });
+    symlinkSync(outside, join(root, 'out'));
+    assert.equal(decide('/out/x.php'), 'run /out/x.php');
+  });
+
+  it('do not make a hidden file visible, nor a script readable (rule 4)', (t) => {
+    const { root, decide } = decider(t);
+    symlinkSync(join(root, '.env'), join(root, 'env.txt'));
+    symlinkSync(join(root, 'a.php'), join(root, 'source.txt'));
+    assert.equal(decide('/env.txt'), '404');
+    assert.equal(decide('/source.txt'), '404');
+  });
+
+  it('that go in a circle lead nowhere', (t) => {
+    const { root, decide } = decider(t);
+    symlinkSync('loop', join(root, 'loop'));
+    assert.equal(decide('/loop'), '404');
+  });
+});
+
+describe('the cache of paths', () => {
+  it('sees a new file at once, and a removed one after pathCacheMs', (t) => {
+    const clock = new FakeClock();
+    const { root, decide } = decider(t, {}, clock);
+    assert.equal(decide('/new.php'), '404');
+    writeFileSync(join(root, 'new.php'), '');
+    assert.equal(decide('/new.php'), 'run /new.php');
+    rmSync(join(root, 'new.php'));
+    assert.equal(decide('/new.php'), 'run /new.php');
+    clock.advance(1000);
+    assert.equal(decide('/new.php'), '404');
+  });
+
+  it('follows a root that is a link to the next release', (t) => {
+    const folder = temporaryFolder(t);
+    writeFiles(folder, { 'one/a.php': '', 'two/b.php': '' });
+    symlinkSync(join(folder, 'one'), join(folder, 'current'));
+    const clock = new FakeClock();
+    const { gateway } = makeSite(t, {}, { root: join(folder, 'current') }, clock);
+    const script = (target: string): string | undefined =>
+      gateway.explain(httpRequest(target)).environment?.SCRIPT_FILENAME;
+    assert.equal(script('/a.php'), join(realpathSync(folder), 'one/a.php'));
+    symlinkSync(join(folder, 'two'), join(folder, 'next'));
+    renameSync(join(folder, 'next'), join(folder, 'current'));
+    clock.advance(1000);
+    assert.equal(script('/a.php'), undefined);
+    assert.equal(script('/b.php'), join(realpathSync(folder), 'two/b.php'));
+  });
+});
