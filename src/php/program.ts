@@ -62,6 +62,8 @@ function cgiProgram({ name, php, workers, cwd, env, path, ini, user, probeFolder
     preforks: true,
     probe,
     reuse: connectionReuse(php.version),
+    // On SIGTERM a running script is lost, and its answer with it.
+    leaveSignal: 'SIGUSR1',
   };
   return { program, label: `php-cgi ${php.version.text} (${php.path})`, close: () => probe.close() };
 }

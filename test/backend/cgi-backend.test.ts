@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CgiBackend, type CgiBackendOptions } from '../../src/backend/cgi-backend.ts';
+import { systemClock } from '../../src/clock.ts';
+import type { CgiRequest } from '../../src/protocol/cgi/exchange.ts';
+import { type Launcher, openLauncher } from '../../src/worker/launcher.ts';
+import { bodyOf, cgiRequest, streamBody } from '../support/cgi-request.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { RecordingSink } from '../support/recording-sink.ts';
+
+const limits = { workers: 2, queue: 2, queueTimeoutMs: 20_000, requestTimeoutMs: 20_000, stopTimeoutMs: 2_000 };
+
+describe('CgiBackend', () => {
+  let launcher: Launcher;
+  before(() => {
+    launcher = openLauncher();
+  });
+  after(() => launcher.close());
+
+  /** A pool; at the end of the test nothing of it runs, and its counters add up. */
+  function pool(t: TestContext, given: Partial<CgiBackendOptions> = {}): CgiBackend {
+    const env = { PATH: '/usr/bin:/bin', APP: 'configured' };
+    const backend = new CgiBackend({ name: 'cgi', limits, env, user: null, launcher, clock: systemClock, ...given });
+    t.after(async () => {
+      await backend.destroy();
+      const { accepted, waiting, running, finished, failed, aborted } = backend.counters;
+      assert.deepEqual([waiting, running, finished + failed + aborted], [0, 0, accepted]);
+    });
+    return backend;
+  }
+
+  async function answerOf(backend: CgiBackend, request: CgiRequest): Promise<RecordingSink> {
+    const sink = new RecordingSink();
+    backend.run(request, sink);
+    return sink.done;
+  }
+
+  it('runs the file that SCRIPT_FILENAME names, in its folder, with the CGI variables and no arguments', async (t) => {
+    const path = script(
+      t,
+      'printf "Content-Type: text/plain\\n\\n%s|%s|%s|%s|%s" "$#" "$QUERY_STRING" "$APP" "$HOME" "$(pwd)"',
+    );
+    const sink = await answerOf(pool(t), request(path, { QUERY_STRING: '-x+rm+/etc/passwd', HTTP_X: 'a' }));
+    assert.deepEqual(sink.heads, [{ status: 200, reason: '', headers: ['Content-Type', 'text/plain'] }]);
+    assert.equal(sink.body, `0|-x+rm+/etc/passwd|configured||${join(path, '..')}`);
+    assert.equal(sink.calls.at(-1), 'end');
+  });
+
+  it('lets a CGI variable win over a configured one, and passes UTF-8 on as it came', async (t) => {
+    const path = script(t, 'printf "Content-Type: text/plain\\n\\n%s %s" "$REQUEST_METHOD" "$PATH_INFO"');
+    const backend = pool(t, { env: { PATH: '/usr/bin:/bin', REQUEST_METHOD: 'configured' } });
+    const sink = await answerOf(backend, request(path, { PATH_INFO: Buffer.from('/é').toString('latin1') }));
+    assert.equal(Buffer.from(sink.body, 'latin1').toString(), 'GET /é');
+  });
+
+  it('gives the body on stdin, from memory or as a stream, and ends it there', async (t) => {
+    const path = script(t, 'printf "Content-Type: text/plain\\n\\n"; wc -c');
+    const backend = pool(t);
+    const stream = new PassThrough();
+    stream.end('x'.repeat(300_000));
+    assert.equal((await answerOf(backend, { ...request(path), body: bodyOf('hello') })).body.trim(), '5');
+    assert.equal(
+      (await answerOf(backend, { ...request(path), body: streamBody(stream, 300_000) })).body.trim(),
+      '300000',
+    );
+    assert.equal((await answerOf(backend, request(path))).body.trim(), '0');
+  });
+
+  it('answers a program that does not read its body', async (t) => {
+    const path = script(t, 'printf "Status: 413 Too much\\nContent-Type: text/plain\\n\\nno"');
+    const sink = await answerOf(pool(t), { ...request(path), body: bodyOf('x'.repeat(500_000)) });
+    assert.equal(sink.heads[0]?.status, 413);
+    assert.equal(sink.body, 'no');
+  });
+
+  it('an upload cut in half never reaches a program as a whole one', async (t) => {
+    const folder = temporaryFolder(t);
+    const path = script(t, `cat >/dev/null; echo whole >${folder}/seen; printf "Content-Type: text/plain\\n\\nok"`);
+    const stream = new PassThrough();
+    const sink = new RecordingSink();
+    const backend = pool(t);
+    backend.run({ ...request(path), body: streamBody(stream, 100) }, sink);
+    stream.write('half');
+    await delay(50);
+    stream.destroy(new Error('cut'));
+    assert.equal((await sink.done).calls.at(-1), 'fail');
+    await backend.close();
+    assert.equal(existsSync(join(folder, 'seen')), false);
+  });
+
+  it('passes STDERR on, and holds the program back while the sink is full', async (t) => {
+    const path = script(t, 'echo oops >&2; printf "Content-Type: text/plain\\n\\n"; head -c 400000 /dev/zero');
+    const sink = new RecordingSink();
+    sink.writeAnswers.push(false);
+    const exchange = pool(t).run(request(path), sink);
+    await until(() => sink.calls.includes('write'));
+    await delay(100);
+    assert.ok(sink.body.length < 400_000);
+    exchange.resume();
+    await sink.done;
+    assert.equal(sink.body.length, 400_000);
+    assert.equal(sink.errors, 'oops\n');
+  });
+
+  it('takes an answer with headers that are not parsed (NPH)', async (t) => {
+    const sink = await answerOf(
+      pool(t),
+      request(script(t, 'printf "HTTP/1.1 404 Gone away\\r\\nX-A: b\\r\\n\\r\\nbody"')),
+    );
+    assert.deepEqual(sink.heads, [{ status: 404, reason: 'Gone away', headers: ['X-A', 'b'] }]);
+  });
+
+  for (const [what, program, code] of [
+    ['a program that is not there', null, 'PROGRAM_NOT_STARTED'],
+    ['an interpreter that is not there', '#!/nowhere/perl\n', 'PROGRAM_NOT_STARTED'],
+    ['no output at all', '#!/bin/sh\nexit 0\n', 'ANSWER_INVALID'],
+    ['text without a header', '#!/bin/sh\necho hello\n', 'ANSWER_INVALID'],
+    ['an end before its header', '#!/bin/sh\nprintf "Content-Type: a"; exit 3\n', 'ANSWER_TRUNCATED'],
+    ['a crash in its header', '#!/bin/sh\nkill -9 $$\n', 'ANSWER_TRUNCATED'],
+    ['an end in the middle of its answer', '#!/bin/sh\nprintf "X-A: b\\n\\nhalf"; exit 3\n', 'ANSWER_TRUNCATED'],
+    ['a crash in the middle of its answer', '#!/bin/sh\nprintf "X-A: b\\n\\nhalf"; kill -9 $$\n', 'ANSWER_TRUNCATED'],
+  ] as const) {
+    it(`answers ${what} with ${code}`, async (t) => {
+      const path = join(temporaryFolder(t), 'program');
+      if (program !== null) writeFileSync(path, program, { mode: 0o755 });
+      const sink = await answerOf(pool(t), request(path));
+      assert.equal(sink.error?.code, code);
+      assert.match(sink.error.message, /program/);
+    });
+  }
+
+  it('a program that is not executable is not started, and the error says what to do', async (t) => {
+    const path = script(t, 'true');
+    chmodSync(path, 0o644);
+    const sink = await answerOf(pool(t), request(path));
+    assert.equal(sink.error?.code, 'PROGRAM_NOT_STARTED');
+    assert.match(sink.error.message, /chmod \+x/);
+  });
+
+  it('an answer that has all that its Content-Length promises is whole, whatever the exit status', async (t) => {
+    const sink = await answerOf(pool(t), request(script(t, 'printf "Content-Length: 4\\nX-A: b\\n\\nfour"; exit 3')));
+    assert.deepEqual([sink.calls.at(-1), sink.body], ['end', 'four']);
+  });
+
+  it('an environment that a program cannot be started with is 431', async (t) => {
+    const sink = await answerOf(pool(t), request(script(t, 'true'), { HTTP_X: 'x'.repeat(4_000_000) }));
+    assert.equal(sink.error?.status, 431);
+  });
+
+  it('a program that takes too long is ended with all it started, and answered 504', async (t) => {
+    const path = script(t, 'echo $$ >pid; sleep 600 & echo $! >child; wait');
+    const backend = pool(t, { limits: { ...limits, requestTimeoutMs: 300 } });
+    const sink = await answerOf(backend, request(path));
+    assert.equal(sink.error?.code, 'ANSWER_TIMEOUT');
+    await backend.close();
+    for (const name of ['pid', 'child'])
+      await until(() => !isAlive(Number(readFileSync(join(path, '..', name), 'utf8'))));
+  });
+
+  it('a program that ignores SIGTERM gets SIGKILL', async (t) => {
+    const path = script(t, 'trap "" TERM; while :; do sleep 1; done');
+    const backend = pool(t, { limits: { ...limits, requestTimeoutMs: 200, stopTimeoutMs: 200 } });
+    assert.equal((await answerOf(backend, request(path))).error?.code, 'ANSWER_TIMEOUT');
+    await backend.close();
+  });
+
+  it('a client that goes away: its program is ended, and nothing more is said', async (t) => {
+    const path = script(t, 'echo $$ >pid; printf "X-A: b\\n\\nfirst"; sleep 600');
+    const backend = pool(t);
+    const sink = new RecordingSink();
+    const exchange = backend.run(request(path), sink);
+    await until(() => sink.body === 'first');
+    exchange.abort();
+    exchange.abort();
+    await backend.close();
+    await until(() => !isAlive(Number(readFileSync(join(path, '..', 'pid'), 'utf8'))));
+    assert.equal(sink.calls.includes('fail') || sink.calls.includes('end'), false);
+    assert.equal(backend.counters.aborted, 1);
+  });
+
+  it('runs no more programs at a time than workers; the next waits for its turn', async (t) => {
+    const folder = temporaryFolder(t);
+    const path = script(t, `while [ ! -e ${folder}/gate ]; do sleep 0.05; done; printf "X-A: b\\n\\nok"`);
+    const backend = pool(t, { limits: { ...limits, workers: 1 } });
+    const answers = [answerOf(backend, request(path)), answerOf(backend, request(path))];
+    assert.deepEqual([backend.counters.running, backend.counters.waiting], [1, 1]);
+    writeFileSync(join(folder, 'gate'), '');
+    for (const sink of await Promise.all(answers)) assert.equal(sink.body, 'ok');
+  });
+
+  it('a full queue is refused at once, a request that waits too long after its time, both with 503', async (t) => {
+    const path = script(t, 'sleep 600');
+    const backend = pool(t, { limits: { ...limits, workers: 1, queue: 1, queueTimeoutMs: 200 } });
+    void answerOf(backend, request(path));
+    const late = answerOf(backend, request(path));
+    const refused = await answerOf(backend, request(path));
+    assert.deepEqual([refused.error?.code, refused.error?.status], ['QUEUE_FULL', 503]);
+    assert.deepEqual([(await late).error?.code, (await late).error?.status], ['QUEUE_TIMEOUT', 503]);
+  });
+
+  it('a request that waits is forgotten when its client leaves', async (t) => {
+    const path = script(t, 'sleep 600');
+    const backend = pool(t, { limits: { ...limits, workers: 1 } });
+    void answerOf(backend, request(path));
+    backend.run(request(path), new RecordingSink()).abort();
+    assert.deepEqual([backend.counters.waiting, backend.counters.aborted], [0, 1]);
+  });
+
+  it('close() refuses what comes and waits for what runs', async (t) => {
+    const backend = pool(t);
+    const running = answerOf(backend, request(script(t, 'sleep 0.2; printf "X-A: b\\n\\nok"')));
+    const closed = backend.close();
+    assert.equal((await answerOf(backend, request('/bin/true'))).error?.code, 'POOL_CLOSING');
+    await closed;
+    assert.equal((await running).body, 'ok');
+  });
+});
+
+function script(t: TestContext, body: string): string {
+  const path = join(temporaryFolder(t), 'program.cgi');
+  writeFileSync(path, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+  return path;
+}
+
+function request(path: string, environment: Record<string, string> = {}): CgiRequest {
+  return cgiRequest({ environment: { REQUEST_METHOD: 'GET', SCRIPT_FILENAME: path, ...environment } });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await delay(20);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
