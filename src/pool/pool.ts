@@ -72,6 +72,7 @@ export class Pool implements RosterOwner {
   #wake: Timer | null = null;
   #wakeAtMs = 0;
   #closeBy: Timer | null = null;
+  #keepAlive: NodeJS.Timeout | null = null;
   #health: 'ready' | 'failing' | 'refusing' = 'ready';
   #lastReload: string | null = null;
   #starting: Waiting | null = null;
@@ -542,6 +543,8 @@ export class Pool implements RosterOwner {
   #beginClosing(): Promise<void> {
     this.#closed ??= new Promise((resolve) => {
       this.#whenClosed = resolve;
+      // Our timers let the process end, and it must not before its children have.
+      this.#keepAlive = setInterval(() => {}, 60_000);
     });
     if (this.#phase === 'new' || this.#phase === 'open') {
       const error = new PosternError('POOL_CLOSING', `pool ${this.name} is closing`);
@@ -579,6 +582,7 @@ export class Pool implements RosterOwner {
   #finishClosing(): void {
     if (this.#phase !== 'closed' || this.#roster.size > 0) return;
     for (const timer of [this.#tick, this.#sweep, this.#wake, this.#closeBy]) timer?.cancel();
+    if (this.#keepAlive) clearInterval(this.#keepAlive);
     this.#hiring?.close();
     this.#whenClosed?.();
   }

@@ -236,7 +236,7 @@ export class Roster implements WorkerEvents {
   /** See LaneEvents. */
   laneLost(lane: Lane, process: LaneProcess): void {
     const crew = this.#crewOf[lane.slot];
-    if (!crew || !crew.worker.program.preforks) return;
+    if (!crew?.worker.program.preforks) return;
     if (this.board.state(lane.slot) !== 'idle') {
       this.#watchEndings();
       return;
@@ -276,7 +276,7 @@ export class Roster implements WorkerEvents {
         this.#end(lane, crew, { reason: 'timeout', signal: 'SIGKILL', graceMs: 0 });
         break;
       case 'lost':
-        this.#end(lane, crew, { reason: 'crash', signal: 'SIGKILL', graceMs: lostGraceMs });
+        this.#end(lane, crew, { reason: 'crash', signal: 'SIGTERM', graceMs: lostGraceMs });
         break;
       case 'unreachable':
         this.#log.warn(

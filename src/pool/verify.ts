@@ -1,0 +1,111 @@
+// The invariants of `pool.ts`, as assertions: called after each step of every test of a pool.
+
+import type { LaneState } from '../worker/state.ts';
+import type { Generation } from './generation.ts';
+import type { Pool, PoolInner } from './pool.ts';
+
+/** @throws when an invariant does not hold, with its name and the values */
+export function verify(pool: Pool): void {
+  const inner = pool.inner;
+  verifyLanes(inner);
+  verifyCrews(inner);
+  verifyAccounting(inner);
+  verifySafety(inner);
+  verifyProgress(inner);
+}
+
+function verifyLanes({ board, roster, tickets }: PoolInner): void {
+  const counted: Record<LaneState, number> = { gone: 0, starting: 0, idle: 0, busy: 0, draining: 0, stopping: 0 };
+  const idle = new Set(roster.idle);
+  hold('one place', idle.size === roster.idle.length, 'a lane is in the list of free lanes twice');
+  for (let slot = 0; slot < board.slots; slot += 1) {
+    const state = board.state(slot);
+    counted[state] += 1;
+    const lane = roster.lane(slot);
+    const isRunning = state === 'busy' || state === 'draining';
+    hold('one place', (lane === null) === (state === 'gone'), `lane ${slot} is ${state}`);
+    hold(
+      'one place',
+      (lane !== null && idle.has(lane)) === (state === 'idle'),
+      `lane ${slot} is ${state}, or in the list of free lanes`,
+    );
+    hold(
+      'one place',
+      Boolean(tickets[slot]) === isRunning,
+      `lane ${slot} is ${state}, ${tickets[slot] ? 'with' : 'without'} a request`,
+    );
+    hold('ownership', (roster.crew(slot) === null) === (lane === null), `lane ${slot} and its worker`);
+    hold('ownership', lane === null || lane.slot === slot, `lane ${slot} thinks it is ${lane?.slot}`);
+  }
+  for (const state of Object.keys(counted) as LaneState[]) {
+    hold(
+      'one place',
+      counted[state] === board.count(state),
+      `${counted[state]} lanes are ${state}, ${board.count(state)} were counted`,
+    );
+  }
+}
+
+function verifyCrews({ board, roster, current }: PoolInner): void {
+  for (const crew of roster.crews) {
+    const states = [...crew.lanes].map(({ slot }) => board.state(slot));
+    const isOver = crew.worker.isGone && !states.includes('draining');
+    hold('ownership', !isOver, `worker ${crew.worker.pid} is gone, and still listed`);
+    hold(
+      'finality',
+      crew.retirement === null || !states.some(isAssignable),
+      `worker ${crew.worker.pid} is retired, and its lanes are ${states}`,
+    );
+    hold(
+      'ownership',
+      crew.retirement !== null || !crew.worker.hasExited,
+      `worker ${crew.worker.pid} has exited, and takes requests`,
+    );
+    verifyGeneration(crew.generation, board);
+  }
+  const { limits, program, lanes } = current;
+  const most = Math.max(limits.workers, Math.min(limits.workers, program.lanesPerWorker));
+  hold('limits', lanes <= most, `${lanes} lanes, and the limit is ${most}`);
+}
+
+function verifyGeneration(generation: Generation, board: PoolInner['board']): void {
+  const states = [...generation.crews].flatMap((crew) => [...crew.lanes].map(({ slot }) => board.state(slot)));
+  const lanes = states.filter(isAssignable).length;
+  const starting = states.filter((state) => state === 'starting').length;
+  hold(
+    'one place',
+    lanes === generation.lanes,
+    `generation ${generation.number} has ${lanes} lanes, counted ${generation.lanes}`,
+  );
+  hold(
+    'one place',
+    starting === generation.startingLanes,
+    `${starting} lanes are starting, counted ${generation.startingLanes}`,
+  );
+}
+
+function verifyAccounting({ board, waiting }: PoolInner): void {
+  const count = board.counter.bind(board);
+  const sum = count('waiting') + count('running') + count('finished') + count('refused') + count('aborted');
+  hold('accounting', count('accepted') === sum, `accepted ${count('accepted')}, the sum of the rest is ${sum}`);
+  hold('accounting', count('waiting') === waiting.length, `waiting ${count('waiting')}, in the list ${waiting.length}`);
+  const running = board.count('busy') + board.count('draining');
+  hold('accounting', count('running') === running, `running ${count('running')}, on lanes ${running}`);
+}
+
+function verifySafety({ roster, waiting }: PoolInner): void {
+  const isSafe = waiting.length === 0 || roster.idle.length === 0;
+  hold('safety', isSafe, `${waiting.length} requests wait while ${roster.idle.length} lanes are free`);
+}
+
+function verifyProgress({ board, waiting, heldUntilMs, isClosing }: PoolInner): void {
+  const moving = board.count('busy') + board.count('starting') + board.count('draining') + board.count('stopping');
+  const isMoving = waiting.length === 0 || moving > 0 || heldUntilMs !== null || isClosing;
+  hold('progress', isMoving, `${waiting.length} requests wait, and nothing is about to happen`);
+}
+
+const isAssignable = (state: LaneState): boolean => state === 'starting' || state === 'idle' || state === 'busy';
+
+function hold(invariant: string, isTrue: boolean, detail: string): void {
+  if (!isTrue) throw new Error(`invariant "${invariant}" does not hold: ${detail}`);
+}
