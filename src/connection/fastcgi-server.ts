@@ -25,6 +25,8 @@ export interface FastcgiServerOptions {
   readonly allowedClients?: readonly string[] | undefined;
   /** Connections that the kernel holds before they are accepted. @default 511 */
   readonly backlog?: number | undefined;
+  /** Whether other sockets may listen on the same port, each with its share of the connections (SO_REUSEPORT). @default false */
+  readonly reusePort?: boolean | undefined;
   readonly clock?: Clock;
   readonly log?: Log;
 }
@@ -89,7 +91,8 @@ export class FastcgiServer {
       else this.#turnAway(socket, 'its address is not among allowedClients');
     });
     if ('kind' in where && where.kind === 'unix') await removeDeadSocket(where.path);
-    await listening(server, where, this.#options.backlog ?? DEFAULT_BACKLOG);
+    const { backlog = DEFAULT_BACKLOG, reusePort = false } = this.#options;
+    await listening(server, where, { backlog, reusePort });
     this.#server = server;
     if ('kind' in where && where.kind === 'unix') chmodSync(where.path, 0o660);
     this.#timer = this.#clock.every(CHECK_PERIOD_MS, () => this.#check());
@@ -163,11 +166,15 @@ export class FastcgiServer {
   }
 }
 
-function listening(server: Server, where: Address | InheritedSocket, backlog: number): Promise<void> {
+function listening(
+  server: Server,
+  where: Address | InheritedSocket,
+  options: { readonly backlog: number; readonly reusePort: boolean },
+): Promise<void> {
   const target = 'fd' in where ? { fd: where.fd } : where.kind === 'unix' ? { path: where.path } : where;
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, where)));
-    server.listen({ ...target, backlog }, () => {
+    server.listen({ ...target, ...options }, () => {
       server.removeAllListeners('error');
       resolve();
     });

@@ -55,7 +55,7 @@ export class ServerExchange implements CgiRequest, CgiSink {
   }
 
   get method(): string {
-    return this.environment['REQUEST_METHOD'] ?? 'GET';
+    return this.environment.REQUEST_METHOD ?? 'GET';
   }
 
   get url(): string {
@@ -108,8 +108,8 @@ export class ServerExchange implements CgiRequest, CgiSink {
   endParams(): void {
     this.environment = this.#params.end();
     this.state = 'ready';
-    this.stdin.announce(lengthOf(this.environment['CONTENT_LENGTH']));
-    this.dataInput?.announce(lengthOf(this.environment['FCGI_DATA_LENGTH']));
+    this.stdin.announce(lengthOf(this.environment.CONTENT_LENGTH));
+    this.dataInput?.announce(lengthOf(this.environment.FCGI_DATA_LENGTH));
   }
 
   head(head: CgiHead): void {

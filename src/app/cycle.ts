@@ -1,0 +1,446 @@
+// One request on its way through the phases: requestInit, handler, answer, requestShutdown.
+//
+//   init ──► handling ──► answering ──► shutdown ──► over
+//     │          │            │            ▲
+//     └──────────┴────────────┴────────────┘   threw, client gone, out of time
+//
+// What can be done without waiting is done without a promise, so that a small answer leaves in the tick its request came in.
+
+import { errorTable, PosternError, toPosternError } from '../errors.ts';
+import type { CgiRequest, CgiSink, Environment, Exchange, Role } from '../protocol/cgi/exchange.ts';
+import type { Application } from './application.ts';
+import type { Call } from './call.ts';
+import type { Context, Mode, Outcome } from './context.ts';
+import { filterDataOf } from './filter-data.ts';
+import { Grant } from './grant.ts';
+import { lazyRequest, type RequestHost } from './lazy-request.ts';
+import type { Module } from './module.ts';
+import { partsOf, realResponse } from './reply.ts';
+
+/** What all requests of a thread share. */
+export interface CycleHost {
+  readonly app: Application;
+  readonly mode: Mode;
+  readonly thread: number;
+  /** What each module's threadInit returned, in the modules' order. */
+  readonly own: readonly unknown[];
+  readonly hasRequestInit: boolean;
+  readonly hasRequestShutdown: boolean;
+  readonly maxBodyBytes: number;
+  readonly now: () => number;
+  readonly onOver: (cycle: Cycle) => void;
+}
+
+type Stage = 'init' | 'handling' | 'answering' | 'shutdown' | 'over';
+
+/** Limits on one request's waits, in milliseconds; 0: none. */
+export interface CycleLimits {
+  readonly requestTimeoutMs: number;
+  readonly graceMs: number;
+}
+
+/** One request. */
+export class Cycle implements Context, Exchange, Call, RequestHost {
+  readonly #host: CycleHost;
+  readonly #request: CgiRequest;
+  readonly #sink: CgiSink;
+  readonly #startedAtMs: number;
+  #stage: Stage = 'init';
+  #outcome: Outcome | null = null;
+  /** When the client left or the time was over, so that a handler which takes no notice is not waited for for ever. */
+  #stoppedAtMs = 0;
+  #isSinkOpen = true;
+  #hasHead = false;
+  #isFlushDue = false;
+  #controller: AbortController | null = null;
+  #reader: ReadableStreamDefaultReader<unknown> | null = null;
+  #drained: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
+  /** What the modules' requestInit returned; as many as are over. */
+  readonly #states: unknown[] = [];
+  /** The module whose shutdown is waited for. */
+  #shutdownAt = -1;
+  #shutdownSinceMs = 0;
+  #failure: PosternError | null = null;
+
+  constructor(host: CycleHost, request: CgiRequest, sink: CgiSink) {
+    this.#host = host;
+    this.#request = request;
+    this.#sink = sink;
+    this.#startedAtMs = host.now();
+  }
+
+  // Context
+
+  get mode(): Mode {
+    return this.#host.mode;
+  }
+
+  get role(): Role {
+    return this.#request.role;
+  }
+
+  get thread(): number {
+    return this.#host.thread;
+  }
+
+  get environment(): Environment {
+    return this.#request.environment;
+  }
+
+  get maxBodyBytes(): number {
+    return this.#host.maxBodyBytes;
+  }
+
+  get outcome(): Outcome | null {
+    return this.#outcome;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#stoppedAtMs > 0) this.#controller.abort(this.#failure);
+    }
+    return this.#controller.signal;
+  }
+
+  log(text: string): void {
+    this.stderr(text.endsWith('\n') ? text : `${text}\n`);
+  }
+
+  get<Shared, Own, State>(module: Module<Shared, Own, State>): State {
+    return this.#states[this.#indexOf(module)] as State;
+  }
+
+  own<Shared, Own, State>(module: Module<Shared, Own, State>): Own {
+    return this.#host.own[this.#indexOf(module)] as Own;
+  }
+
+  // Call
+
+  get method(): string {
+    return this.#request.method;
+  }
+
+  get url(): string {
+    return this.#request.url;
+  }
+
+  get body(): CgiRequest['body'] {
+    return this.#request.body;
+  }
+
+  head(status: number, headers: readonly string[] = []): void {
+    if (!this.#isSinkOpen) return;
+    this.#sink.head({ status, reason: '', headers });
+    if (status >= 200) this.#hasHead = true;
+  }
+
+  write(chunk: Uint8Array | string): boolean {
+    if (!this.#isSinkOpen) return true;
+    const isTaken = this.#sink.write(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
+    if (isTaken) this.#flushSoon();
+    else this.#drained ??= Promise.withResolvers<void>();
+    return isTaken;
+  }
+
+  drained(): Promise<void> {
+    return this.#drained?.promise ?? Promise.resolve();
+  }
+
+  flush(): void {
+    if (this.#isSinkOpen) this.#sink.flush();
+  }
+
+  stderr(chunk: Uint8Array | string): void {
+    if (this.#isSinkOpen) this.#sink.stderr(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
+  }
+
+  end(): void {
+    if (this.#stage === 'handling' || this.#stage === 'answering') this.#complete('answered', null);
+  }
+
+  // Exchange
+
+  resume(): void {
+    const drained = this.#drained;
+    this.#drained = null;
+    drained?.resolve();
+  }
+
+  abort(): void {
+    if (this.#stage === 'over') return;
+    this.#isSinkOpen = false;
+    this.#stop('aborted', new PosternError('ABORTED', 'the client went away'));
+  }
+
+  // The life cycle
+
+  /** Takes the request through its phases. */
+  start(): void {
+    if (this.#host.hasRequestInit) this.#init(0);
+    else this.#handle();
+  }
+
+  /** Ends the waits that took too long. To be called now and then. */
+  check(now: number, { requestTimeoutMs, graceMs }: CycleLimits): void {
+    const stage = this.#stage;
+    if (stage === 'shutdown') {
+      if (now - this.#shutdownSinceMs <= graceMs) return;
+      this.#report(new Error(`requestShutdown of module ${this.#nameAt(this.#shutdownAt)} takes over ${graceMs} ms`));
+      this.#shutdown(this.#shutdownAt - 1);
+    } else if (this.#stoppedAtMs > 0) {
+      if (now - this.#stoppedAtMs > graceMs) this.#complete(this.#outcome ?? 'aborted', this.#failure);
+    } else if (!this.#hasHead && requestTimeoutMs > 0 && now - this.#startedAtMs > requestTimeoutMs) {
+      const late = new PosternError('ANSWER_TIMEOUT', `the application gave no answer within ${requestTimeoutMs} ms`);
+      this.#report(late);
+      this.#answerError(late);
+      this.#stop('timeout', late);
+    }
+  }
+
+  #init(from: number): void {
+    const { modules } = this.#host.app;
+    for (let at = from; at < modules.length; at += 1) {
+      let state: unknown;
+      try {
+        state = modules[at]!.requestInit?.(this, this.#host.own[at]);
+      } catch (thrown) {
+        this.#failed(thrown);
+        return;
+      }
+      if (isThenable(state)) {
+        state.then(
+          (value) => {
+            if (this.#stage !== 'init') return;
+            this.#states.push(value);
+            this.#init(at + 1);
+          },
+          (thrown: unknown) => this.#failed(thrown),
+        );
+        return;
+      }
+      this.#states.push(state);
+    }
+    if (this.#stoppedAtMs > 0) this.#complete(this.#outcome!, this.#failure);
+    else this.#handle();
+  }
+
+  #handle(): void {
+    this.#stage = 'handling';
+    let answer: unknown;
+    try {
+      answer = this.#callHandler();
+    } catch (thrown) {
+      this.#failed(thrown);
+      return;
+    }
+    if (isThenable(answer)) {
+      answer.then(
+        (value) => this.#answer(value, true),
+        (thrown: unknown) => this.#failed(thrown),
+      );
+    } else {
+      this.#answer(answer, false);
+    }
+  }
+
+  #callHandler(): unknown {
+    const { fetch, respond, authorize, filter } = this.#host.app;
+    const { role } = this.#request;
+    if (role === 'authorizer' && authorize) return authorize(lazyRequest(this.#request, this), this);
+    if (role === 'filter' && filter) return filter(lazyRequest(this.#request, this), filterDataOf(this.#request), this);
+    if (role === 'responder' && fetch) return fetch(lazyRequest(this.#request, this), this);
+    if (role === 'responder' && respond) return respond(this, this);
+    throw new PosternError('UNKNOWN_ROLE', `the application is no ${role}: give defineApp a handler for that role`);
+  }
+
+  #answer(answer: unknown, isAwaited: boolean): void {
+    if (this.#stage !== 'handling') return;
+    if (this.#stoppedAtMs > 0) {
+      if (answer instanceof Response)
+        void realResponse(answer)
+          .body?.cancel()
+          .catch(() => {});
+      this.#complete(this.#outcome!, this.#failure);
+    } else if (answer instanceof Response) {
+      this.#respond(answer);
+    } else if (answer instanceof Grant) {
+      this.head(200, answer.headers);
+      this.#complete('answered', null);
+    } else if (answer === undefined && this.#host.app.respond && this.role === 'responder') {
+      if (isAwaited) this.end();
+    } else {
+      this.#failed(new TypeError(`the handler returned ${String(answer)} where a Response is wanted`));
+    }
+  }
+
+  #respond(response: Response): void {
+    this.#stage = 'answering';
+    try {
+      const parts = partsOf(response);
+      if (parts === null) {
+        const real = realResponse(response);
+        this.head(real.status, headersOf(real.headers));
+        const isEmpty = real.body === null || this.#isBodiless(real.status);
+        if (!isEmpty) {
+          void this.#pump(real.body!);
+          return;
+        }
+        void real.body?.cancel().catch(() => {});
+      } else {
+        this.head(parts.status, parts.headers);
+        if (parts.body !== null && parts.body.length > 0 && !this.#isBodiless(parts.status))
+          this.#sink.write(parts.body);
+      }
+      this.#complete('answered', null);
+    } catch (thrown) {
+      this.#failed(thrown);
+    }
+  }
+
+  async #pump(body: ReadableStream<unknown>): Promise<void> {
+    try {
+      const reader = body.getReader();
+      this.#reader = reader;
+      while (this.#stage === 'answering') {
+        const { done, value } = await reader.read();
+        if (done || !this.#isSinkOpen) break;
+        if (!(value instanceof Uint8Array))
+          throw new TypeError('the stream of a Response gave something else than bytes');
+        if (!this.write(value)) await this.drained();
+      }
+      if (this.#stoppedAtMs > 0) this.#complete(this.#outcome!, this.#failure);
+      else this.#complete('answered', null);
+    } catch (thrown) {
+      this.#failed(thrown);
+    }
+  }
+
+  /** The handler, or a requestInit, threw, or its answer cannot be sent. */
+  #failed(thrown: unknown): void {
+    if (this.#stage === 'shutdown' || this.#stage === 'over') return;
+    if (this.#stoppedAtMs > 0) {
+      // It was told to stop, and did so by throwing.
+      this.#complete(this.#outcome!, this.#failure);
+      return;
+    }
+    this.#report(thrown);
+    const error = toPosternError(thrown);
+    this.#answerError(error);
+    this.#complete('failed', this.#failure);
+  }
+
+  /** Answers an error where nothing of the answer has left; where it has, the request will end as broken. */
+  #answerError(error: PosternError): void {
+    if (!this.#isSinkOpen) return;
+    if (this.#hasHead || error.code === 'UNKNOWN_ROLE') {
+      this.#failure = error;
+      return;
+    }
+    const { status, public: sentence } = errorTable[error.code];
+    this.head(status === 499 || status === 502 ? 500 : status, ['content-type', 'text/plain; charset=utf-8']);
+    if (!this.#isBodiless(status)) this.#sink.write(Buffer.from(`${sentence}\n`));
+  }
+
+  /** The request is not wanted any more: everybody who waits is told. */
+  #stop(outcome: Outcome, error: PosternError): void {
+    if (this.#stoppedAtMs > 0 || this.#stage === 'shutdown') return;
+    this.#outcome = outcome;
+    this.#stoppedAtMs = Math.max(this.#host.now(), Number.MIN_VALUE);
+    if (outcome === 'aborted') this.#failure = error;
+    else if (this.#isSinkOpen && this.#failure === null) this.#endOutput();
+    this.#controller?.abort(error);
+    this.resume();
+    this.#reader?.cancel(error).catch(() => {});
+  }
+
+  #complete(outcome: Outcome, failure: PosternError | null): void {
+    if (this.#stage === 'shutdown' || this.#stage === 'over') return;
+    this.#outcome = outcome;
+    this.#failure = failure;
+    this.#stage = 'shutdown';
+    if (this.#host.hasRequestShutdown) this.#shutdown(this.#states.length - 1);
+    else this.#close();
+  }
+
+  /** Shuts down the modules from the one at `from` to the first. */
+  #shutdown(from: number): void {
+    const { modules } = this.#host.app;
+    for (let at = from; at >= 0; at -= 1) {
+      try {
+        const pending = modules[at]!.requestShutdown?.(this, this.#states[at]);
+        if (isThenable(pending)) {
+          this.#shutdownAt = at;
+          this.#shutdownSinceMs = this.#host.now();
+          this.flush();
+          const next = (thrown?: unknown): void => {
+            if (thrown !== undefined) this.#report(thrown);
+            if (this.#stage === 'shutdown' && this.#shutdownAt === at) this.#shutdown(at - 1);
+          };
+          pending.then(() => next(), next);
+          return;
+        }
+      } catch (thrown) {
+        this.#report(thrown);
+      }
+    }
+    this.#close();
+  }
+
+  #close(): void {
+    this.#stage = 'over';
+    if (this.#isSinkOpen) {
+      if (this.#failure !== null) this.#sink.fail(this.#failure);
+      else if (this.#hasHead) this.#sink.end();
+      else this.#sink.fail(new PosternError('ANSWER_INVALID', 'the application ended the request without an answer'));
+    }
+    this.#isSinkOpen = false;
+    this.#host.onOver(this);
+  }
+
+  /** Ends the answer before requestShutdown, for a client that should not wait for a handler which takes no notice. */
+  #endOutput(): void {
+    this.#sink.end();
+    this.#isSinkOpen = false;
+  }
+
+  /** What is at hand now goes out together, once the microtasks that may add to it are done. */
+  #flushSoon(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    process.nextTick(() => {
+      this.#isFlushDue = false;
+      this.flush();
+    });
+  }
+
+  #isBodiless(status: number): boolean {
+    return status === 204 || status === 304 || this.#request.method === 'HEAD';
+  }
+
+  #report(thrown: unknown): void {
+    this.log(thrown instanceof Error ? (thrown.stack ?? String(thrown)) : String(thrown));
+  }
+
+  #nameAt(index: number): string {
+    return this.#host.app.modules[index]?.name ?? '';
+  }
+
+  #indexOf(module: { readonly name: string }): number {
+    const index = this.#host.app.modules.indexOf(module as Module);
+    if (index < 0) throw new TypeError(`module "${module.name}" is not among the application's modules`);
+    return index;
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return value instanceof Promise || typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+}
+
+function headersOf(headers: Headers): string[] {
+  const list: string[] = [];
+  headers.forEach((value, name) => {
+    list.push(name, value);
+  });
+  return list;
+}

@@ -1,0 +1,165 @@
+// The main of an application: finds how it was started, and does that.
+
+import { formatAddress } from '../connection/address.ts';
+import { toPosternError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { CgiRequest } from '../protocol/cgi/exchange.ts';
+import type { Application } from './application.ts';
+import { startEnvironment } from './cgi-environment.ts';
+import { cgiRequest } from './cgi-mode.ts';
+import { cliRequest } from './cli-mode.ts';
+import { type CommandLine, parseCommandLine, usage } from './command-line.ts';
+import { isListeningSocket } from './descriptor.ts';
+import { type FastcgiService, type ServeOptions, serveFastcgi } from './fastcgi-mode.ts';
+import { Instance } from './instance.ts';
+import { defaultAppLimits } from './limits.ts';
+import { type HeadForm, ProcessSink } from './process-sink.ts';
+import type { RunOptions } from './run-options.ts';
+import { decideStart, type Start } from './start.ts';
+import { stderrLog } from './stderr-log.ts';
+import { isServingThread, serveThread, serveThreads } from './threads-mode.ts';
+
+const FAILED = 1;
+const WRONG_USAGE = 2;
+
+const noCommandLine: CommandLine = parseCommandLine([]);
+
+/**
+ * Runs an application in the mode it was started for, and ends the process when that is over (`exit: false` leaves it).
+ * @returns the exit status: 0 fine, 1 failed (or, from a shell, an answer of 400 and above), 2 wrong usage
+ */
+export async function run(app: Application, options: RunOptions = {}): Promise<number> {
+  const log = options.log ?? stderrLog;
+  if (isServingThread()) {
+    await serveThread(app, serveOptions(options, log));
+    return 0;
+  }
+  const status = await main(app, options, log);
+  if (options.exit !== false) process.exit(status);
+  return status;
+}
+
+async function main(app: Application, options: RunOptions, log: Log): Promise<number> {
+  const isListening = await isListeningSocket(0);
+  // A web server's arguments are not ours to judge, and a query string never becomes one (RFC 3875, section 4.4).
+  const isSpawned = isListening || process.env.GATEWAY_INTERFACE !== undefined;
+  let line: CommandLine = noCommandLine;
+  try {
+    if (!isSpawned) line = parseCommandLine(process.argv.slice(2));
+  } catch (thrown) {
+    process.stderr.write(`${(thrown as Error).message}\n\n${usage}`);
+    return WRONG_USAGE;
+  }
+  if (line.isHelpAsked) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const threads = line.threads ?? options.threads ?? 1;
+  try {
+    const start = decideStart({
+      environment: process.env,
+      pid: process.pid,
+      isListening,
+      listen: line.listen ?? options.listen,
+      threads,
+      hasRequest: line.target !== null,
+    });
+    if (start.mode === 'fastcgi' || start.mode === 'threads') return await serve(app, start, threads, options, log);
+    if (start.mode === 'cgi') {
+      return await once(
+        app,
+        'cgi',
+        cgiRequest(startEnvironment(), () => process.stdin),
+        'cgi',
+        options,
+        log,
+      );
+    }
+    const request = await cliRequest(line, () => process.stdin);
+    return await once(app, 'cli', request, line.isHeadPrinted ? 'http' : 'none', options, log);
+  } catch (thrown) {
+    log.error({}, toPosternError(thrown).message);
+    return FAILED;
+  }
+}
+
+/** One request, from start to end. */
+async function once(
+  app: Application,
+  mode: 'cli' | 'cgi',
+  request: CgiRequest,
+  form: HeadForm,
+  options: RunOptions,
+  log: Log,
+): Promise<number> {
+  const instance = await Instance.start(app, { mode, limits: options.limits, log });
+  const sink = new ProcessSink(process.stdout, process.stderr, form);
+  sink.attach(instance.run(request, sink));
+  const lose = (): void => sink.lose();
+  process.once('SIGTERM', lose).once('SIGINT', lose);
+  const { status, error } = await sink.done;
+  await instance.close();
+  return mode === 'cli' && (error !== null || status >= 400) ? FAILED : 0;
+}
+
+/** Requests until a signal says stop. */
+async function serve(
+  app: Application,
+  start: Start & { readonly mode: 'fastcgi' | 'threads' },
+  threads: number,
+  options: RunOptions,
+  log: Log,
+): Promise<number> {
+  const stopped = stopSignal();
+  const crashed = Promise.withResolvers<Error>();
+  const service = await open(app, start, threads, options, log, crashed.resolve);
+  // Who was handed a socket has nothing to tell: its standard error is a web server's log.
+  const isInherited = start.where.some((where) => 'fd' in where);
+  if (!isInherited) for (const address of service.addresses) log.info({}, `listening on ${formatAddress(address)}`);
+  const crash = await Promise.race([stopped, crashed.promise]);
+  if (crash instanceof Error) log.error({ error: crash }, 'a thread crashed: the process ends');
+  await service.close();
+  return crash instanceof Error ? FAILED : 0;
+}
+
+async function open(
+  app: Application,
+  start: Start & { readonly mode: 'fastcgi' | 'threads' },
+  threads: number,
+  options: RunOptions,
+  log: Log,
+  onCrash: (error: Error) => void,
+): Promise<FastcgiService> {
+  if (start.mode === 'threads') {
+    return serveThreads(app, start.where, { count: threads, entry: process.argv[1]!, log, onCrash });
+  }
+  const instance = await Instance.start(app, { mode: 'fastcgi', limits: options.limits, log });
+  const places = start.where.map((where) => ({ where, isShared: false }));
+  try {
+    return await serveFastcgi(instance, places, serveOptions(options, log));
+  } catch (thrown) {
+    await instance.close();
+    throw thrown;
+  }
+}
+
+/**
+ * Resolves at the first SIGTERM, SIGINT or SIGUSR1 (mod_fastcgi's word for a graceful stop; Node would open its inspector). A
+ * second one ends the process at once.
+ */
+function stopSignal(): Promise<null> {
+  return new Promise((resolve) => {
+    let isStopping = false;
+    const stop = (): void => {
+      if (isStopping) process.exit(FAILED);
+      isStopping = true;
+      resolve(null);
+    };
+    process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGUSR1', stop);
+  });
+}
+
+function serveOptions(options: RunOptions, log: Log): ServeOptions {
+  const stopTimeoutMs = options.limits?.stopTimeoutMs ?? defaultAppLimits.stopTimeoutMs;
+  return { ...options, log, stopTimeoutMs, environment: process.env };
+}
