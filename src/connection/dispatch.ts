@@ -27,7 +27,6 @@ export type DispatchOutcome = 'finished' | 'failed' | 'refused' | 'aborted';
 export interface DispatchDesk {
   readonly clock: Clock;
   readonly queueTimeoutMs: number;
-  readonly requestTimeoutMs: number;
   /** Whether the application is asked to keep the connection after this request. */
   keeps(request: CgiRequest): boolean;
   /** It failed in a way that lets it run again. @returns false when there is nowhere to run it */
@@ -44,6 +43,7 @@ export class Dispatch implements CgiSink, Exchange {
   attempts = 0;
   waitedMs = 0;
   readonly #desk: DispatchDesk;
+  readonly #requestTimeoutMs: number;
   readonly #startedAtMs: number;
   /** null once it was told an end, or must not be told one. */
   #sink: CgiSink | null;
@@ -57,11 +57,17 @@ export class Dispatch implements CgiSink, Exchange {
   #waitTimer: Timer | null = null;
   #requestTimer: Timer | null = null;
 
-  constructor(request: CgiRequest, sink: CgiSink, desk: DispatchDesk) {
+  constructor(request: CgiRequest, sink: CgiSink, desk: DispatchDesk, requestTimeoutMs: number) {
     this.request = request;
     this.#sink = sink;
     this.#desk = desk;
+    this.#requestTimeoutMs = requestTimeoutMs;
     this.#startedAtMs = desk.clock.now();
+  }
+
+  /** Whether its sink was told an end, or it was aborted. */
+  get isOver(): boolean {
+    return this.#sink === null;
   }
 
   /** Whether only a new connection will do: the one before was kept, and had been closed meanwhile. */
@@ -164,9 +170,9 @@ export class Dispatch implements CgiSink, Exchange {
   }
 
   #startRequestTimer(): void {
-    const { clock, requestTimeoutMs } = this.#desk;
+    const requestTimeoutMs = this.#requestTimeoutMs;
     if (requestTimeoutMs === 0) return;
-    this.#requestTimer = clock.after(requestTimeoutMs, () => {
+    this.#requestTimer = this.#desk.clock.after(requestTimeoutMs, () => {
       const name = formatAddress(this.#upstream!.address);
       const error = new PosternError(
         'ANSWER_TIMEOUT',

@@ -72,7 +72,6 @@ export class Dispatcher implements UpstreamEvents {
     this.#desk = {
       clock: options.clock ?? systemClock,
       queueTimeoutMs: this.#limits.queueTimeoutMs,
-      requestTimeoutMs: this.#limits.requestTimeoutMs,
       keeps: options.keeps,
       again: (dispatch) => this.#again(dispatch),
       over: (dispatch, outcome) => this.#over(dispatch, outcome),
@@ -95,9 +94,12 @@ export class Dispatcher implements UpstreamEvents {
     this.#serve();
   }
 
-  /** Starts a request. It fails with POOL_CLOSING, QUEUE_FULL or QUEUE_TIMEOUT where there is no room for it. */
-  run(request: CgiRequest, sink: CgiSink): Dispatch {
-    const dispatch = new Dispatch(request, sink, this.#desk);
+  /**
+   * Starts a request. It fails with POOL_CLOSING, QUEUE_FULL or QUEUE_TIMEOUT where there is no room for it.
+   * @param requestTimeoutMs in place of the one of the limits
+   */
+  run(request: CgiRequest, sink: CgiSink, requestTimeoutMs = this.#limits.requestTimeoutMs): Dispatch {
+    const dispatch = new Dispatch(request, sink, this.#desk, requestTimeoutMs);
     this.#accepted += 1;
     this.#waiting.add(dispatch);
     this.#serve();

@@ -1,0 +1,21 @@
+// The public entry `postern/client`: talk to FastCGI applications.
+
+export type { Address } from '../connection/address.ts';
+export type { DispatchCounters } from '../connection/dispatcher.ts';
+export { type ErrorCode, PosternError } from '../errors.ts';
+export type {
+  CgiHead,
+  CgiRequest,
+  CgiSink,
+  Environment,
+  Exchange,
+  RequestBody,
+  Role,
+} from '../protocol/cgi/exchange.ts';
+export type { ApplicationValues } from '../protocol/fastcgi/bodies.ts';
+export type { Answer, AnswerEnd, AnswerHead, AnswerHeaders, StreamedAnswer, Timing } from './answer.ts';
+export type { Authorization } from './authorization.ts';
+export { type Client, createClient } from './client.ts';
+export type { ClientOptions } from './client-options.ts';
+export { makeParams, type ParamsSource } from './params.ts';
+export type { BodySource, ClientRequest } from './request.ts';
