@@ -1,10 +1,10 @@
 // Embedded PHP's program: FastCGI on the listening socket at fd 0, one request at a time, until SIGTERM.
 
 import { readFileSync } from 'node:fs';
-import { FastcgiServer } from '../../../src/connection/fastcgi-server.ts';
+import { run } from '../../../src/app/index.ts';
 import { parseCommandLine } from './command-line.ts';
 import { Interpreter } from './interpreter.ts';
-import { PhpBackend } from './php-backend.ts';
+import { phpApp } from './php-app.ts';
 import { phpIni } from './php-ini.ts';
 import { privateFolders } from './private-folders.ts';
 
@@ -22,15 +22,13 @@ async function serve(settings: readonly string[]): Promise<void> {
   const { PHP_FCGI_MAX_REQUESTS: maxRequests, ...env } = process.env as Record<string, string>;
   const interpreter = new Interpreter({ ini: phpIni(settings, privateFolders()), env });
   let left = Number(maxRequests ?? 0) || Number.POSITIVE_INFINITY;
-  const backend = new PhpBackend(interpreter, () => {
+  const app = phpApp(interpreter, () => {
     left -= 1;
-    if (left === 0) void server.close();
+    // Takes no more, finishes what it has, and leaves with 0.
+    if (left === 0) process.kill(process.pid, 'SIGTERM');
   });
-  const server = new FastcgiServer({ run: (request, sink) => backend.run(request, sink) });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void server.close());
-  // Connections wait in the backlog while PHP loads.
-  await interpreter.load();
-  await server.listen({ fd: 0 });
+  // How long a script may take is the pool's to say.
+  await run(app, { limits: { requestTimeoutMs: 0 } });
 }
 
 function phpVersion(): string {
