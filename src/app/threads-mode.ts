@@ -99,7 +99,7 @@ export async function serveThread(app: Application, options: ServeOptions): Prom
     await service.close();
     tell({ kind: 'closed' });
   } catch (thrown) {
-    tell({ kind: 'failed', message: thrown instanceof Error ? thrown.message : String(thrown) });
+    tell({ kind: 'failed', message: messageOf(thrown) });
   }
 }
 
@@ -132,7 +132,7 @@ class ServingThread {
         void worker.terminate();
         reject(new PosternError('PROGRAM_NOT_STARTED', message));
       };
-      worker.once('error', (error) => failed(`thread ${data.index} failed at its start: ${error.message}`));
+      worker.once('error', (error: unknown) => failed(`thread ${data.index} failed at its start: ${messageOf(error)}`));
       worker.once('exit', () => failed(`thread ${data.index} ended at its start: ${String(entry)} has to call run()`));
       worker.once('message', (message: ThreadMessage) => {
         if (message.kind !== 'ready') return failed(message.kind === 'failed' ? message.message : 'ended at its start');
@@ -181,4 +181,8 @@ async function freeAddress(where: Address & { readonly kind: 'tcp' }): Promise<A
 function sharedWith(place: Place, descriptor: number): Place {
   if (!place.isShared || 'fd' in place.where) return place;
   return { where: { fd: descriptor }, isShared: true };
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
 }

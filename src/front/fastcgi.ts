@@ -1,0 +1,170 @@
+// FastCGI as a way in: a web server passes requests on, and the gateway answers them as if they had come over HTTP.
+//
+// What the web server says of files (SCRIPT_FILENAME, DOCUMENT_ROOT) and settings (PHP_VALUE) is not looked at: the gateway maps
+// the request target under its own root, so that a peer can run nothing else (rules "from URL to script").
+
+import { isIP } from 'node:net';
+import { type Address, formatAddress } from '../connection/address.ts';
+import { FastcgiServer } from '../connection/fastcgi-server.ts';
+import type { ServerLimits } from '../connection/server-limits.ts';
+import { PosternError } from '../errors.ts';
+import type { HttpAnswer, HttpHandler, HttpRequest } from '../gateway/message.ts';
+import type { Log } from '../log.ts';
+import type { CgiRequest, CgiSink, Environment, Exchange } from '../protocol/cgi/exchange.ts';
+
+/** How a FastCGI front runs. */
+export interface FastcgiFrontOptions {
+  readonly handler: HttpHandler;
+  /** IP addresses and networks that may connect. Needed to listen on an address that is not loopback. */
+  readonly allowedClients?: readonly string[];
+  readonly limits?: Partial<ServerLimits>;
+  readonly backlog?: number;
+  readonly log?: Log;
+}
+
+/** A FastCGI listener before a gateway. */
+export interface FastcgiFront {
+  /** Where it listens, with the real port; null after the end. */
+  readonly address: Address | null;
+  /** Connections that are open. */
+  readonly connections: number;
+  /** Accepts no more and lets running requests finish. Repeatable. */
+  close(): Promise<void>;
+  /** Closes everything now. Repeatable. */
+  destroy(error?: PosternError): void;
+}
+
+/**
+ * Listens for FastCGI.
+ * @throws ADDRESS_IN_USE; CONFIG_INVALID for an address that others can reach without `allowedClients`
+ */
+export async function listenFastcgi(address: Address, options: FastcgiFrontOptions): Promise<FastcgiFront> {
+  if (isReachable(address) && options.allowedClients === undefined) {
+    throw new PosternError(
+      'CONFIG_INVALID',
+      `fastcgi://${formatAddress(address)} can be reached from other machines: set allowedClients, or listen on 127.0.0.1 or a Unix socket`,
+    );
+  }
+  const { handler, ...rest } = options;
+  const server = new FastcgiServer({ ...rest, run: (request, sink) => runRequest(handler, request, sink) });
+  await server.listen(address);
+  return server;
+}
+
+function isReachable(address: Address): boolean {
+  if (address.kind === 'unix') return false;
+  return !(address.host === 'localhost' || address.host === '::1' || /^127\./.test(address.host));
+}
+
+function runRequest(handler: HttpHandler, request: CgiRequest, sink: CgiSink): Exchange {
+  const answer = new FastcgiAnswer(sink);
+  if (request.role === 'responder') handler(httpRequestOf(request), answer);
+  else sink.fail(new PosternError('UNKNOWN_ROLE', `a gateway is no ${request.role}`));
+  return { resume: () => answer.onDrain?.(), abort: () => answer.gone() };
+}
+
+/** The sink of one answer, for the gateway on one side and the connection on the other. */
+class FastcgiAnswer implements HttpAnswer {
+  readonly #sink: CgiSink;
+  onDrain: (() => void) | null = null;
+  onGone: (() => void) | null = null;
+  #headSent = false;
+  #isOver = false;
+
+  constructor(sink: CgiSink) {
+    this.#sink = sink;
+  }
+
+  get headSent(): boolean {
+    return this.#headSent;
+  }
+
+  head(status: number, headers: readonly string[]): void {
+    // A web server takes the first head of a FastCGI answer as the final one.
+    if (status < 200) return;
+    this.#headSent = true;
+    this.#sink.head({ status, reason: '', headers });
+  }
+
+  write(chunk: Uint8Array): boolean {
+    return this.#sink.write(chunk);
+  }
+
+  flush(): void {
+    this.#sink.flush();
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.#sink.end();
+  }
+
+  abort(error: PosternError): void {
+    this.#isOver = true;
+    this.#sink.fail(error);
+  }
+
+  /** The web server aborted the request, or left. */
+  gone(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.onGone?.();
+  }
+}
+
+/** The HTTP request that a web server describes with CGI variables. */
+export function httpRequestOf(request: CgiRequest): HttpRequest {
+  const { environment, body } = request;
+  const length = environment.CONTENT_LENGTH;
+  const contentLength = length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : null;
+  const hasBody = body !== null && (contentLength === null ? body.length !== 0 : contentLength > 0);
+  return {
+    method: request.method,
+    target: targetOf(environment),
+    version: environment.SERVER_PROTOCOL?.startsWith('HTTP/') ? environment.SERVER_PROTOCOL.slice(5) : '1.1',
+    headers: headersOf(environment),
+    peer: {
+      remoteAddress: addressOf(environment.REMOTE_ADDR),
+      remotePort: portOf(environment.REMOTE_PORT),
+      localAddress: addressOf(environment.SERVER_ADDR),
+      localPort: portOf(environment.SERVER_PORT),
+      secure: /^(?:on|1)$/i.test(environment.HTTPS ?? '') || environment.REQUEST_SCHEME === 'https',
+    },
+    body: hasBody ? body.stream() : null,
+    contentLength: hasBody ? contentLength : null,
+  };
+}
+
+/** REQUEST_URI in origin form; made of the parts where a web server sends none. */
+function targetOf(environment: Environment): string {
+  const uri = environment.REQUEST_URI?.replace(/^https?:\/\/[^/?]*/, '');
+  if (uri) return uri.startsWith('/') || uri === '*' ? uri : `/${uri}`;
+  const path = `${environment.SCRIPT_NAME ?? ''}${environment.PATH_INFO ?? ''}` || '/';
+  const encoded = path.replace(/[^A-Za-z0-9\-._~!$&'()*+,;=:@/]/g, percent);
+  return environment.QUERY_STRING ? `${encoded}?${environment.QUERY_STRING}` : encoded;
+}
+
+function headersOf(environment: Environment): string[] {
+  const headers: string[] = [];
+  for (const name in environment) {
+    if (name.startsWith('HTTP_') && name.length > 5) {
+      headers.push(name.slice(5).toLowerCase().replaceAll('_', '-'), environment[name]!);
+    }
+  }
+  if (environment.HTTP_HOST === undefined) headers.push('host', environment.SERVER_NAME ?? 'localhost');
+  if (environment.CONTENT_TYPE) headers.push('content-type', environment.CONTENT_TYPE);
+  if (environment.CONTENT_LENGTH) headers.push('content-length', environment.CONTENT_LENGTH);
+  return headers;
+}
+
+function addressOf(text: string | undefined): string {
+  return text !== undefined && isIP(text) !== 0 ? text : '';
+}
+
+function portOf(text: string | undefined): number {
+  return text !== undefined && /^\d{1,5}$/.test(text) ? Number(text) : 0;
+}
+
+function percent(char: string): string {
+  return `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+}
