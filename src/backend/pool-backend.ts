@@ -53,6 +53,7 @@ class PoolExchange implements Exchange, Ticket, LaneUser {
   #sink: CgiSink | null;
   #lane: Lane | null = null;
   #attempts = 0;
+  #begun = 0;
   #hasAnswer = false;
   #willRetry = false;
   #isAborted = false;
@@ -132,15 +133,18 @@ class PoolExchange implements Exchange, Ticket, LaneUser {
 
   fail(error: PosternError): void {
     const { body, idempotent } = this.#request;
+    const isUnbegun = this.#lane?.isUnbegun ?? false;
+    if (!isUnbegun) this.#begun += 1;
     this.#willRetry =
       !this.#isAborted &&
       mayRetry({
         code: error.code,
         isIdempotent: idempotent,
         isReplayable: body === null || body.replayable,
-        isUnbegun: this.#lane?.isUnbegun ?? false,
+        isUnbegun,
         hasAnswer: this.#hasAnswer,
         attempts: this.#attempts,
+        begun: this.#begun,
       });
     if (!this.#willRetry) this.#fail(error);
   }

@@ -49,15 +49,19 @@ export interface Attempt {
   readonly isUnbegun: boolean;
   /** Whether a byte of the answer has come. */
   readonly hasAnswer: boolean;
+  /** How often it was given to a lane, and how often of these it is not known that no process began it. */
   readonly attempts: number;
+  readonly begun: number;
 }
 
-/** A request is sent twice at most. */
-const maxAttempts = 2;
+/** What a process may have begun is sent twice at most. */
+const maxBegun = 2;
+/** When all processes are killed at once, several lanes may turn out to be dead before the first death is seen. */
+const maxAttempts = 10;
 
 /** Whether to send it again: only where no process began it, or where it is idempotent and not one byte of answer came. */
 export function mayRetry(attempt: Attempt): boolean {
   if (attempt.attempts >= maxAttempts || attempt.hasAnswer || !attempt.isReplayable) return false;
   if (attempt.isUnbegun) return true;
-  return attempt.code === 'CONNECTION_LOST' && attempt.isIdempotent;
+  return attempt.code === 'CONNECTION_LOST' && attempt.isIdempotent && attempt.begun < maxBegun;
 }

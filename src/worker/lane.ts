@@ -194,8 +194,8 @@ export class Lane implements ConnectionOwner {
       this.#forget();
       connection.destroy();
     }
-    done?.(error);
-    if (this.#user !== null) this.#runAfterProbe(connection, error);
+    if (done !== null) done(error);
+    else if (this.#user !== null) this.#runAfterProbe(connection, error);
   }
 
   #runAfterProbe(connection: ClientConnection, error: PosternError | null): void {

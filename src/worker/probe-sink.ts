@@ -14,8 +14,8 @@ export function probeRequest({ environment }: LaneProbe): CgiRequest {
     environment,
     body: null,
     data: null,
-    method: environment['REQUEST_METHOD'] ?? 'GET',
-    url: environment['REQUEST_URI'] ?? '/',
+    method: environment.REQUEST_METHOD ?? 'GET',
+    url: environment.REQUEST_URI ?? '/',
     idempotent: true,
   };
 }
