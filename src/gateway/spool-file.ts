@@ -20,11 +20,11 @@ export class SpoolFile {
     this.#leftPath = leftPath;
   }
 
-  /** @throws SPOOL_FULL, INTERNAL */
-  static async create(folder: string): Promise<SpoolFile> {
+  /** @param openFile a test's stand-in @throws SPOOL_FULL, INTERNAL */
+  static async create(folder: string, openFile: typeof open = open): Promise<SpoolFile> {
     const path = join(folder, `postern-${randomUUID()}.body`);
     try {
-      const file = await open(path, 'wx+', 0o600);
+      const file = await openFile(path, 'wx+', 0o600);
       const isUnlinked = await unlink(path).then(
         () => true,
         () => false,

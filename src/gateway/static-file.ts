@@ -142,6 +142,12 @@ function mergeHeaders(fromFile: Readonly<Record<string, unknown>>, more: readonl
     const isReplaced = more.some((other, i) => i % 2 === 0 && isNamed(other, lower));
     if (!isReplaced || isOurs(lower)) merged.push(name, String(fromFile[name]));
   }
+  // Without a type a browser guesses one, and an upload that looks like a page becomes one. 304 has neither length nor type.
+  const hasType =
+    !('Content-Length' in fromFile) ||
+    'Content-Type' in fromFile ||
+    more.some((name, i) => i % 2 === 0 && isNamed(name, 'content-type'));
+  if (!hasType) merged.push('Content-Type', 'application/octet-stream');
   for (let i = 0; i < more.length; i += 2) {
     if (!isOurs(more[i]!.toLowerCase())) merged.push(more[i]!, more[i + 1]!);
   }

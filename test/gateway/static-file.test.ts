@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { ask, httpRequest, RecordingAnswer } from '../support/recording-answer.ts';
+import { makeSite } from '../support/site.ts';
+
+const large = Buffer.alloc(200_000, 'abcdefghij');
+
+function site(t: TestContext) {
+  const made = makeSite(t, { 'a.css': 'a{}', 'empty.txt': '', 'large.bin': large, 'p%20q &c.html': '<p>', noext: 'x' });
+  utimesSync(join(made.root, 'a.css'), 1_700_000_000, 1_700_000_000);
+  const get = (target: string, headers: readonly string[] = [], method = 'GET') =>
+    ask(made.gateway.handle, httpRequest(target, { method, headers: ['Host', 'example.org', ...headers] }));
+  return { ...made, get };
+}
+
+describe('a file', () => {
+  it('is sent with its type, length and validators, in one write', async (t) => {
+    const answer = await site(t).get('/a.css');
+    assert.equal(answer.status, 200);
+    assert.equal(answer.text, 'a{}');
+    assert.equal(answer.writes, 1);
+    assert.equal(answer.field('Content-Type'), 'text/css; charset=utf-8');
+    assert.equal(answer.field('Content-Length'), '3');
+    assert.equal(answer.field('Last-Modified'), 'Tue, 14 Nov 2023 22:13:20 GMT');
+    assert.match(answer.field('ETag') ?? '', /^W\/"/);
+    assert.equal(answer.field('Accept-Ranges'), 'bytes');
+  });
+
+  it('is only measured for HEAD', async (t) => {
+    const answer = await site(t).get('/a.css', [], 'HEAD');
+    assert.deepEqual([answer.status, answer.field('Content-Length'), answer.writes], [200, '3', 0]);
+  });
+
+  it('is not sent again to who has it', async (t) => {
+    const { get } = site(t);
+    const etag = (await get('/a.css')).field('ETag')!;
+    for (const headers of [
+      ['If-None-Match', etag],
+      ['If-Modified-Since', 'Tue, 14 Nov 2023 22:13:20 GMT'],
+    ]) {
+      const answer = await get('/a.css', headers);
+      assert.deepEqual([answer.status, answer.text, answer.field('ETag')], [304, '', etag]);
+    }
+    assert.equal((await get('/a.css', ['If-None-Match', '"other"'])).status, 200);
+    assert.equal((await get('/a.css', ['If-Match', '"other"'])).status, 412);
+  });
+
+  it('is sent in part', async (t) => {
+    const { get } = site(t);
+    const ranges: readonly [range: string, contentRange: string, body: string][] = [
+      ['bytes=0-3', 'bytes 0-3/200000', 'abcd'],
+      ['bytes=199998-', 'bytes 199998-199999/200000', 'ij'],
+      ['bytes=-1', 'bytes 199999-199999/200000', 'j'],
+      ['bytes=199999-300000', 'bytes 199999-199999/200000', 'j'],
+    ];
+    for (const [range, contentRange, body] of ranges) {
+      const answer = await get('/large.bin', ['Range', range]);
+      assert.deepEqual([answer.status, answer.field('Content-Range'), answer.text], [206, contentRange, body], range);
+    }
+    const middle = await get('/large.bin', ['Range', 'bytes=5-150004']);
+    assert.deepEqual([middle.status, middle.body.equals(large.subarray(5, 150_005))], [206, true]);
+    const none = await get('/large.bin', ['Range', 'bytes=200000-']);
+    assert.deepEqual([none.status, none.field('Content-Range'), none.text], [416, 'bytes */200000', '']);
+    assert.equal((await get('/large.bin', ['Range', 'bytes=0-3', 'If-Range', '"old"'])).body.length, 200_000);
+    assert.equal((await get('/large.bin', ['Range', 'lines=0-3'])).body.length, 200_000);
+  });
+
+  it('may be empty, have an odd name, or no known type', async (t) => {
+    const { get } = site(t);
+    assert.deepEqual([(await get('/empty.txt')).status, (await get('/empty.txt')).field('Content-Length')], [200, '0']);
+    assert.equal((await get('/p%2520q%20&c.html')).text, '<p>');
+    assert.equal((await get('/noext')).field('Content-Type'), 'application/octet-stream');
+  });
+
+  it('waits for a client that does not read, and is closed when that has gone', async (t) => {
+    const { gateway, access } = site(t);
+    const answer = new RecordingAnswer();
+    answer.takesMore = false;
+    gateway.handle(httpRequest('/large.bin'), answer);
+    while (answer.body.length < 65_536) await new Promise((resolve) => setImmediate(resolve));
+    answer.onGone?.();
+    assert.equal(access[0]?.outcome, 'gone');
+    assert.equal(gateway.active, 0);
+  });
+
+  it('answers 405 with Allow to other methods', async (t) => {
+    const answer = await site(t).get('/a.css', [], 'DELETE');
+    assert.deepEqual([answer.status, answer.field('Allow')], [405, 'GET, HEAD']);
+  });
+});
+
+describe('X-Sendfile and X-Accel-Redirect', () => {
+  const setup = (t: TestContext, field: (folder: string) => readonly string[], isConfigured = true) => {
+    const files = { 'index.php': '', 'style.css': 'css' };
+    const { root: folder } = makeSite(t, { 'report.txt': 'report', 'deep/x y.bin': 'deep' });
+    const made = makeSite(t, files, { sendfile: isConfigured ? [{ folder, prefix: '/protected/' }] : [] });
+    made.backend.script = ({ sink }) => {
+      const headers = [
+        'Content-Type',
+        'text/special',
+        'X-Accel-Buffering',
+        'no',
+        'Set-Cookie',
+        'a=b',
+        ...field(folder),
+      ];
+      sink.head({ status: 200, reason: '', headers });
+      sink.write(Buffer.from('not wanted'));
+      sink.end();
+      return undefined;
+    };
+    return { ...made, folder };
+  };
+
+  const sent: readonly [field: (folder: string) => readonly string[], text: string][] = [
+    [(folder) => ['X-Sendfile', `${folder}/report.txt`], 'report'],
+    [(folder) => ['x-sendfile', `${folder}/deep/../report.txt`], 'report'],
+    [() => ['X-Accel-Redirect', '/protected/report.txt'], 'report'],
+    [() => ['X-Accel-Redirect', '/protected/deep/x%20y.bin'], 'deep'],
+  ];
+  for (const [field, text] of sent) {
+    it(`sends the file from a configured folder: ${field('FOLDER').join(': ')}`, async (t) => {
+      const answer = await ask(setup(t, field).gateway.handle, '/');
+      assert.deepEqual([answer.status, answer.text], [200, text]);
+      assert.deepEqual([answer.field('Content-Type'), answer.field('Set-Cookie')], ['text/special', 'a=b']);
+      assert.equal(answer.headers.filter((name) => /^x-(?:sendfile|accel)/i.test(name)).length, 0);
+    });
+  }
+
+  const kept: readonly [field: (folder: string) => readonly string[], status: number][] = [
+    [() => ['X-Sendfile', '/etc/passwd'], 502],
+    [(folder) => ['X-Sendfile', `${folder}/../../etc/passwd`], 502],
+    [(folder) => ['X-Sendfile', folder], 502],
+    [(folder) => ['X-Sendfile', `${folder}/none`], 404],
+    [() => ['X-Accel-Redirect', '/protected/../../etc/passwd'], 400],
+    [() => ['X-Accel-Redirect', '/elsewhere/report.txt'], 502],
+  ];
+  for (const [field, status] of kept) {
+    it(`sends nothing else: ${field('FOLDER').join(': ')}`, async (t) => {
+      const answer = await ask(setup(t, field).gateway.handle, '/');
+      assert.equal(answer.status, status);
+      assert.doesNotMatch(answer.text, /root:|not wanted/);
+    });
+  }
+
+  it('sends a range of the file, and nothing again to who has it', async (t) => {
+    const { gateway } = setup(t, (folder) => ['X-Sendfile', `${folder}/report.txt`]);
+    const ask2 = (headers: readonly string[]) =>
+      ask(gateway.handle, httpRequest('/', { headers: ['Host', 'a', ...headers] }));
+    assert.equal((await ask2(['Range', 'bytes=0-1'])).text, 're');
+    const etag = (await ask2([])).field('ETag')!;
+    assert.equal((await ask2(['If-None-Match', etag])).status, 304);
+  });
+
+  it('never leave themselves, also where no folder is configured', async (t) => {
+    const answer = await ask(setup(t, () => ['X-Sendfile', '/etc/passwd'], false).gateway.handle, '/');
+    assert.equal(answer.text, 'not wanted');
+    assert.deepEqual(answer.headers, ['Content-Type', 'text/special', 'Set-Cookie', 'a=b']);
+  });
+});
+
+describe('a file that changes', () => {
+  it('is sent as it is now', async (t) => {
+    const { root, get } = site(t);
+    await get('/a.css');
+    writeFileSync(join(root, 'a.css'), 'changed');
+    assert.equal((await get('/a.css')).text, 'changed');
+  });
+});
