@@ -21,21 +21,28 @@ const UNWANTED_MS = 2_000;
 /** Makes a request listener of a handler. */
 export function nodeHandler(handle: HttpHandler): NodeHandler {
   const peers = new WeakMap<Socket, Peer>();
+  const refused = new WeakSet<Socket>();
   return (incoming, response) => {
+    // What follows a request whose end is in doubt may be part of it: node:http has read on already.
+    if (refused.has(incoming.socket)) return;
     try {
       const answer = new NodeAnswer(response);
       const request = requestOf(incoming, response, peerFor(peers, incoming.socket));
       if (request.body !== null) response.once('finish', () => discardRest(incoming));
       handle(request, answer);
     } catch (thrown) {
+      refused.add(incoming.socket);
       refuse(incoming, response, toPosternError(thrown));
     }
   };
 }
 
-/** Checks what node:http lets pass, and makes the gateway's request. @throws BAD_REQUEST, METHOD_UNKNOWN */
+/** Checks what node:http lets pass, and makes the gateway's request. @throws BAD_REQUEST, METHOD_UNKNOWN, VERSION_UNSUPPORTED */
 function requestOf(incoming: IncomingMessage, response: ServerResponse, peer: Peer): HttpRequest {
   const { httpVersion: version, rawHeaders } = incoming;
+  if (version !== '1.1' && version !== '1.0') {
+    throw new PosternError('VERSION_UNSUPPORTED', `HTTP/${version} is not answered`);
+  }
   const codings = fieldValues(rawHeaders, 'transfer-encoding');
   if (codings.length > 0 && version === '1.0') {
     throw new PosternError('BAD_REQUEST', 'Transfer-Encoding does not exist in HTTP/1.0');
