@@ -25,30 +25,32 @@ export const postern: Peer = {
 };
 
 function configuration(stack: Stack): string {
+  const { responder } = stack;
   return `[site.main]
 listen = ["127.0.0.1:${stack.port}"]
 root = "${stack.root}"
 index = ["index.php", "index.html"]
 
 [[site.main.route]]
-match = "*.php"
-pool = "php"
-
-${stack.responder === null ? '' : `[[site.main.route]]\nmatch = "/null"\npool = "null"\n`}
-[pool.php]
-php = "${programPath('php-cgi')}"
-workers = ${stack.workers}
+${responder === null ? phpPool() : responderPool(responder)}workers = ${stack.workers}
 minWorkers = ${stack.cold ? 0 : 1}
-${account === null ? '' : `user = "${account}"`}
-
-${stack.responder === null ? '' : responderPool(stack, stack.responder)}`;
+${account === null ? '' : `user = "${account}"\n`}`;
 }
 
-function responderPool(stack: Stack, program: string): string {
-  return `[pool.null]
+function phpPool(): string {
+  return `match = "*.php"
+pool = "php"
+
+[pool.php]
+php = "${programPath('php-cgi')}"
+`;
+}
+
+function responderPool(program: string): string {
+  return `match = "/null"
+pool = "null"
+
+[pool.null]
 command = ["${program}"]
-workers = ${stack.workers}
-minWorkers = ${stack.workers}
-${account === null ? '' : `user = "${account}"`}
 `;
 }
