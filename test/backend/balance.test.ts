@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Balance, type BalanceLimits, defaultBalanceLimits } from '../../src/backend/balance.ts';
+import type { ClientExchange } from '../../src/connection/exchange.ts';
+import { Upstream } from '../../src/connection/upstream.ts';
+import { type ErrorCode, PosternError } from '../../src/errors.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+
+/** A balance over upstreams named by their paths: "/a" of weight 5, "/b" of weight 1. */
+function balanceOf(weights: Record<string, number>, limits: Partial<BalanceLimits> = {}, full: string[] = []) {
+  const clock = new FakeClock();
+  const upstreams = Object.entries(weights).map(([path, weight]) => ({
+    upstream: new Upstream(
+      { kind: 'unix', path },
+      { maxConnections: full.includes(path) ? 0 : 8 },
+      { released: () => {}, freed: () => {} },
+    ),
+    weight,
+  }));
+  const balance = new Balance(upstreams, { ...defaultBalanceLimits, ...limits }, clock);
+  const named = (path: string): Upstream => upstreams[Object.keys(weights).indexOf(path)]!.upstream;
+  return {
+    clock,
+    balance,
+    choose: (tried: string[] = []): string | null => nameOf(balance.choose(new Set(tried.map(named)))),
+    report: (path: string, code: ErrorCode | null, isAborted = false) =>
+      balance.report(named(path), ended(code, isAborted)),
+  };
+}
+
+function nameOf(upstream: Upstream | null): string | null {
+  return upstream?.address.kind === 'unix' ? upstream.address.path : null;
+}
+
+function ended(code: ErrorCode | null, isAborted: boolean): ClientExchange {
+  return { error: code === null ? null : new PosternError(code, ''), isAborted } as ClientExchange;
+}
+
+describe('a balance', () => {
+  it('takes turns by weight, evenly spread', () => {
+    const { choose } = balanceOf({ '/a': 5, '/b': 1, '/c': 1 });
+    const turns = Array.from({ length: 14 }, () => choose()!.slice(1)).join('');
+    assert.equal(turns, 'aabacaaaabacaa');
+  });
+
+  it('passes over those that were tried, and has none when all were', () => {
+    const { choose } = balanceOf({ '/a': 1, '/b': 1 });
+    assert.equal(choose(['/a']), '/b');
+    assert.equal(choose(['/b']), '/a');
+    assert.equal(choose(['/a', '/b']), null);
+  });
+
+  it('passes over those that have no room', () => {
+    const { choose } = balanceOf({ '/a': 1, '/b': 1 }, {}, ['/a']);
+    assert.deepEqual([choose(), choose()], ['/b', '/b']);
+  });
+
+  it('rests one that failed, for failTimeoutMs', () => {
+    const { choose, report, clock, balance } = balanceOf({ '/a': 1, '/b': 1 });
+    report('/a', 'CONNECT_FAILED');
+    assert.equal(balance.resting, 1);
+    assert.deepEqual([choose(), choose(), choose()], ['/b', '/b', '/b']);
+    clock.advance(10_000);
+    assert.equal(balance.resting, 0);
+    assert.ok([choose(), choose()].includes('/a'));
+  });
+
+  it('counts failures up to maxFails within failTimeoutMs', () => {
+    const { report, clock, balance } = balanceOf({ '/a': 1, '/b': 1 }, { maxFails: 2 });
+    report('/a', 'CONNECTION_LOST');
+    assert.equal(balance.resting, 0);
+    clock.advance(10_001);
+    report('/a', 'CONNECTION_LOST');
+    assert.equal(balance.resting, 0);
+    report('/a', 'ANSWER_TIMEOUT');
+    assert.equal(balance.resting, 1);
+  });
+
+  it('forgets failures after a success', () => {
+    const { report, balance } = balanceOf({ '/a': 1, '/b': 1 }, { maxFails: 2 });
+    report('/a', 'CONNECTION_LOST');
+    report('/a', null);
+    report('/a', 'CONNECTION_LOST');
+    assert.equal(balance.resting, 0);
+  });
+
+  it('does not hold against an upstream what is not its fault', () => {
+    const { report, balance } = balanceOf({ '/a': 1, '/b': 1 });
+    report('/a', 'BODY_INCOMPLETE');
+    report('/a', 'ANSWER_INVALID');
+    report('/a', 'CONNECTION_LOST', true);
+    assert.equal(balance.resting, 0);
+  });
+
+  it('never rests any with maxFails 0', () => {
+    const { report, balance } = balanceOf({ '/a': 1, '/b': 1 }, { maxFails: 0 });
+    report('/a', 'CONNECT_FAILED');
+    assert.equal(balance.resting, 0);
+  });
+
+  it('tries the one that wakes first when all rest', () => {
+    const { choose, report, clock } = balanceOf({ '/a': 1, '/b': 1 });
+    report('/b', 'CONNECT_FAILED');
+    clock.advance(5);
+    report('/a', 'CONNECT_FAILED');
+    assert.equal(choose(), '/b');
+    assert.equal(choose(['/b']), '/a');
+  });
+
+  it('does not rest an upstream that is the only one', () => {
+    const { choose, report } = balanceOf({ '/a': 1 });
+    report('/a', 'CONNECT_FAILED');
+    assert.equal(choose(), '/a');
+  });
+});
