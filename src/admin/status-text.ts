@@ -66,10 +66,19 @@ function poolLines(pool: PoolSnapshot, paint: Paint, width: number): string[] {
     `  workers   generation ${pool.generation}, ${formatCount(counters.spawned)} started${ended.map(([why, count]) => `, ${formatCount(count)} ended: ${why}`).join('')}`,
     `  governor  ${governor} ${paint('dim', `(score ${pool.spawnScore.toFixed(1)})`)}`,
     ...(pool.lastReload === null ? [] : [`  reload    ${pool.lastReload}`]),
-    ...(lanes.length === 0
-      ? []
-      : ['', ...formatTable(columns, lanes.map(laneCells), paint, width - 2).map((line) => `  ${line}`)]),
+    ...laneLines(lanes, paint, width),
   ];
+}
+
+/** A table of the lanes; those that have not been needed yet, which may be many, are one line. */
+function laneLines(lanes: readonly LaneSnapshot[], paint: Paint, width: number): string[] {
+  const isFresh = ({ state, pid, requests, reason }: LaneSnapshot): boolean =>
+    state === 'idle' && pid === 0 && requests === 0 && reason === null;
+  const used = lanes.filter((lane) => !isFresh(lane));
+  const fresh = lanes.length - used.length;
+  const table = used.length === 0 ? [] : formatTable(columns, used.map(laneCells), paint, Math.max(0, width - 2));
+  const rest = fresh === 0 ? [] : [paint('dim', `${fresh} ${used.length === 0 ? '' : 'more '}idle, not needed yet`)];
+  return table.length + rest.length === 0 ? [] : ['', ...[...table, ...rest].map((line) => `  ${line}`)];
 }
 
 const columns: readonly Column[] = [

@@ -2,7 +2,8 @@
 
 /** A duration for people: "340 ms", "2.4 s", "4 min 10 s", "3 h 5 min", "2 d 4 h". */
 export function formatDuration(ms: number): string {
-  if (ms < 1) return `${Math.round(ms * 1000)} us`;
+  if (ms > 0 && ms < 1) return `${Math.round(ms * 1000)} us`;
+  if (ms === 0) return '0 ms';
   if (ms < 999.5) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
   if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);

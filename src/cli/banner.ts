@@ -15,8 +15,11 @@ export interface BannerParts {
   readonly notes: readonly string[];
 }
 
-/** The lines, with an empty one before and after. */
-export function formatBanner({ status, plans, what, notes }: BannerParts, paint: Paint): string {
+/**
+ * The lines, with an empty one before and after.
+ * @param width columns to keep to; 0: none
+ */
+export function formatBanner({ status, plans, what, notes }: BannerParts, paint: Paint, width = 0): string {
   const rows: [string, string][] = [];
   for (const { site, url, address, root } of status.listeners) {
     const isOne = status.listeners.length === 1;
@@ -33,7 +36,14 @@ export function formatBanner({ status, plans, what, notes }: BannerParts, paint:
     `  ${paint('bold', 'Postern')} ${paint('dim', status.version)}`,
     '',
     ...rows.map(([name, value]) => `  ${paint('dim', name.padEnd(9))}${value}`),
-    ...(warnings.length === 0 ? [] : ['', ...warnings.map((text) => `  ${paint('yellow', 'note')}     ${text}`)]),
+    ...(warnings.length === 0
+      ? []
+      : [
+          '',
+          ...warnings.map(
+            (text) => `  ${paint('yellow', 'note')}     ${wrap(text, width).join(`\n${' '.repeat(11)}`)}`,
+          ),
+        ]),
     '',
     '',
   ].join('\n');
@@ -56,4 +66,16 @@ function poolRows(plan: PoolPlan, isOnly: boolean, paint: Paint): [string, strin
 function warningsOf(plan: PoolPlan): string[] {
   const embedded = plan.kind === 'workers' && plan.php?.kind === 'embedded' ? [embeddedNotice] : [];
   return [...embedded, ...plan.warnings];
+}
+
+/** Breaks a text at spaces so that it fits beside the names. */
+function wrap(text: string, width: number): string[] {
+  const room = width === 0 ? Number.POSITIVE_INFINITY : Math.max(30, width - 13);
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > room) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
 }

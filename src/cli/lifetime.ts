@@ -75,20 +75,20 @@ function countDown(service: Service, output: Output | null): () => void {
   let shown = '';
   const show = (): void => {
     const { running } = service;
-    const text =
-      running === 0
-        ? 'stopping'
-        : `stopping: ${running} ${running === 1 ? 'request runs' : 'requests run'} (Ctrl-C again ends ${running === 1 ? 'it' : 'them'} at once)`;
+    const [requests, them] = running === 1 ? ['request runs', 'it'] : ['requests run', 'them'];
+    const text = running === 0 ? 'stopping' : `stopping: ${running} ${requests} (Ctrl-C again ends ${them} at once)`;
     if (text === shown) return;
-    if (output.isTerminal) output.write(`\r\x1b[K${output.paint('yellow', text)}`);
-    else if (shown === '') output.write(`${text}\n`);
+    output.keepLine(output.paint('yellow', text));
+    if (!output.isTerminal && shown === '') output.write(`${text}\n`);
     shown = text;
   };
+  // After the terminal's own "^C".
   if (output.isTerminal) output.write('\n');
   show();
   const timer = setInterval(show, countPeriodMs);
   return () => {
     clearInterval(timer);
-    output.write(output.isTerminal ? `\r\x1b[K${output.paint('green', 'stopped')}\n` : 'stopped\n');
+    output.keepLine('');
+    output.write(`${output.paint('green', 'stopped')}\n`);
   };
 }

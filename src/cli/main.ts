@@ -23,17 +23,21 @@ async function main(args: readonly string[], terminal: Terminal): Promise<number
     .helpCommand(false)
     .exitOverride()
     .configureHelp({ styleTitle: (title) => terminal.out.paint('bold', title), showGlobalOptions: false })
-    .configureOutput({ writeOut: terminal.out.write, outputError: () => {} })
+    .configureOutput({ writeOut: terminal.out.write, writeErr: () => {}, outputError: () => {} })
     .addHelpText('after', '\nTry: postern serve            the folder you are in, on http://127.0.0.1:8000/');
   for (const add of [addServe, addRun, addCheck, addStatus, addReload, addStop, addExplain, addSchema]) {
     add(program, terminal);
   }
+  // A library's timers and sockets do not keep the process alive; a command that has not ended does.
+  const hold = setInterval(() => {}, 2 ** 30);
   try {
     await program.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     report(error, terminal);
     return exitStatusOf(error);
+  } finally {
+    clearInterval(hold);
   }
 }
 

@@ -57,7 +57,7 @@ export function addServe(program: Command, { out, err }: Terminal): void {
         onStopAsked: stopAsked.ask,
       });
       await service.start();
-      out.write(formatBanner({ status: service.status(), plans: service.plans, what, notes }, out.paint));
+      out.write(formatBanner({ status: service.status(), plans: service.plans, what, notes }, out.paint, out.width));
       const isPeaceful = await live({ service, output: out, reopenLogs: () => {} }, stopAsked);
       process.exitCode = isPeaceful ? exit.fine : exit.failed;
     });

@@ -5,7 +5,10 @@ import { type Paint, plainPaint } from '../admin/paint.ts';
 
 /** One output stream of a command. */
 export interface Output {
+  /** Writes whole lines. */
   write(text: string): void;
+  /** Shows a line that stays below what is written, until it is replaced; empty: none. Only on a terminal. */
+  keepLine(text: string): void;
   readonly paint: Paint;
   /** Whether a person looks at it. */
   readonly isTerminal: boolean;
@@ -21,14 +24,24 @@ export interface Terminal {
 
 /** The process's own. */
 export function processTerminal(): Terminal {
-  return { out: output(process.stdout), err: output(process.stderr) };
+  const kept = { text: '' };
+  return { out: output(process.stdout, kept), err: output(process.stderr, kept) };
 }
 
-function output(stream: NodeJS.WriteStream): Output {
+/** Back to the beginning of the line, and that emptied (ECMA-48: CR, EL). */
+const eraseLine = '\r\x1b[K';
+
+/** @param kept the line below, which both outputs share: they end on the same terminal */
+function output(stream: NodeJS.WriteStream, kept: { text: string }): Output {
   const isTerminal = stream.isTTY === true;
   return {
     write: (text) => {
-      stream.write(text);
+      stream.write(kept.text === '' || !isTerminal ? text : `${eraseLine}${text}${kept.text}`);
+    },
+    keepLine: (text) => {
+      if (!isTerminal) return;
+      stream.write(`${eraseLine}${text}`);
+      kept.text = text;
     },
     paint: isTerminal && hasColour(process.env) ? ansiPaint : plainPaint,
     isTerminal,

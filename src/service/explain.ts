@@ -38,10 +38,13 @@ export function explain(config: Config, text: string): Explanation {
   const names = Object.keys(config.values.pool);
   const units = new Map(names.map((name) => [name, { backend: idleBackend(name) }]));
   const gateways = makeGateways(config, units, silentLog, null);
-  const url = new URL(text, `http://${firstHost(config)}`);
-  const site = text.startsWith('/') ? [...gateways.keys()][0]! : siteOf(config, url);
+  const isPath = text.startsWith('/');
+  const url = new URL(isPath ? `http://${firstHost(config)}${text}` : text);
+  // As it was typed: a URL's parser takes out "..", and what a program then gets would not be what a client can send.
+  const target = isPath ? text : text.replace(/^[a-z]+:\/\/[^/?#]*/i, '') || '/';
+  const site = isPath ? [...gateways.keys()][0]! : siteOf(config, url);
   const about = {
-    url: url.href,
+    url: isPath ? `${url.origin}${text}` : text,
     site,
     route: null,
     pool: null,
@@ -51,7 +54,7 @@ export function explain(config: Config, text: string): Explanation {
     environment: null,
   };
   try {
-    return { ...about, ...decided(gateways.get(site)!, url) };
+    return { ...about, ...decided(gateways.get(site)!, url, target.replace(/#.*/, '')) };
   } catch (error) {
     if (!(error instanceof PosternError)) throw error;
     return { ...about, outcome: 'refused', error: error.code, why: error.message };
@@ -60,8 +63,8 @@ export function explain(config: Config, text: string): Explanation {
 
 type Decided = Partial<Explanation> & Pick<Explanation, 'outcome' | 'why'>;
 
-function decided(gateway: Gateway, url: URL): Decided {
-  const { decision, environment } = gateway.explain(innerRequest(url));
+function decided(gateway: Gateway, url: URL, target: string): Decided {
+  const { decision, environment } = gateway.explain({ ...innerRequest(url), target });
   switch (decision.kind) {
     case 'file':
       return { outcome: 'file', file: decision.entry.realPath, why: 'no route took it, and there is such a file' };

@@ -8,6 +8,7 @@ import type { Gateway } from '../gateway/handle.ts';
 import { type Log, silentLog } from '../log.ts';
 import { version } from '../version.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
+import { withOwner } from './address-owner.ts';
 import { type AdminListener, openAdmin } from './admin-listener.ts';
 import { AnswerCounts } from './answer-counts.ts';
 import { type Config, readConfig } from './config.ts';
@@ -97,7 +98,7 @@ export class Service {
         this.#log.error({ pool: name, code: toPosternError(error).code }, error.message);
     } catch (error) {
       await this.destroy();
-      throw error;
+      throw await withOwner(error);
     }
     if (this.#state === 'starting') this.#state = 'running';
   }
@@ -155,7 +156,7 @@ export class Service {
         words.length === 0 ? 'reloaded: nothing had changed' : `reloaded: ${words.join(', ')}`,
       );
     } catch (error) {
-      return this.#reloaded(false, `not reloaded, the service goes on as it was: ${(error as Error).message}`);
+      return this.#reloaded(false, `not reloaded, the service goes on as it was: ${(await withOwner(error)).message}`);
     }
   }
 
