@@ -10,7 +10,7 @@ import { scriptedApplication } from '../support/scripted-application.ts';
 
 const nobody: Address = { kind: 'unix', path: '/nonexistent/socket' };
 const post = cgiRequest({ method: 'POST', idempotent: false, body: bodyOf('a') });
-const closers: (() => Promise<unknown> | undefined)[] = [];
+const closers: (() => unknown)[] = [];
 
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
@@ -109,7 +109,7 @@ describe('a backend of servers elsewhere', () => {
 
   it('fails what takes longer than the limit, closes its connection, and serves the next one', async () => {
     let isSlow = true;
-    const started = await fastcgiApplication(() => (isSlow ? { delayMs: 3_000 } : { body: 'quick' }));
+    const started = await fastcgiApplication(() => (isSlow ? { delayMs: 300 } : { body: 'quick' }));
     closers.push(() => started.close());
     const backend = backendOf([started.address], { maxConnections: 1, limits: { requestTimeoutMs: 20 } });
     const sink = await send(backend);

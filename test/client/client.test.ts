@@ -158,7 +158,7 @@ describe('a client', () => {
   });
 
   it('fails with ABORTED when its signal says so, before and while it runs', async () => {
-    const { client } = await start(() => ({ delayMs: 5_000 }));
+    const { client } = await start(() => ({ delayMs: 300 }));
     await assert.rejects(client.request({ signal: AbortSignal.abort() }), hasCode('ABORTED'));
     const controller = new AbortController();
     const answer = client.request({ signal: controller.signal });
@@ -168,7 +168,7 @@ describe('a client', () => {
   });
 
   it('fails with ANSWER_TIMEOUT at its deadline', async () => {
-    const { client } = await start(() => ({ delayMs: 5_000 }), { requestTimeoutMs: 20 });
+    const { client } = await start(() => ({ delayMs: 300 }), { requestTimeoutMs: 20 });
     await assert.rejects(client.request({}), hasCode('ANSWER_TIMEOUT'));
     await assert.rejects(client.request({ timeoutMs: 10 }), /within 10 ms/);
   });
@@ -331,7 +331,7 @@ describe('a client', () => {
   });
 
   it('fails what runs when it is destroyed', async () => {
-    const { client } = await start(() => ({ delayMs: 5_000 }));
+    const { client } = await start(() => ({ delayMs: 300 }));
     const answer = client.request({});
     client.destroy();
     await assert.rejects(answer, hasCode('CONNECTION_LOST'));
