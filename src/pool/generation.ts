@@ -15,7 +15,7 @@ export class Generation {
   readonly score: SpawnScore;
   /** Those that are not gone. */
   readonly crews = new Set<Crew>();
-  /** Lanes that can take a request, now or later: starting, idle or busy. */
+  /** Lanes of the crews that are not retired: they can take a request, now or later, or their parent replaces them. */
   lanes = 0;
   /** Those of them that are starting. */
   startingLanes = 0;

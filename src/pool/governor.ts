@@ -7,7 +7,7 @@ import type { PoolLimits } from './limits.ts';
 export interface GovernorView {
   readonly limits: Pick<PoolLimits, 'workers' | 'minWorkers'>;
   readonly lanesPerWorker: number;
-  /** Lanes that can take a request, now or later: starting, idle or busy. */
+  /** Lanes that can take a request, now or later. */
   readonly lanes: number;
   /** Those of them that are starting. */
   readonly startingLanes: number;

@@ -50,15 +50,6 @@ const endingPeriodMs = 10;
 /** How long a process may take whose connection broke before it is killed: usually it is dead already. */
 const lostGraceMs = 1_000;
 
-const assignable: Readonly<Record<LaneState, boolean>> = {
-  starting: true,
-  idle: true,
-  busy: true,
-  draining: false,
-  stopping: false,
-  gone: false,
-};
-
 export class Roster implements WorkerEvents {
   readonly board: Scoreboard;
   readonly #clock: Clock;
@@ -160,6 +151,7 @@ export class Roster implements WorkerEvents {
   /** Takes no more requests on this crew; its process ends when the running ones have. A later call can only shorten the drain. */
   retire(crew: Crew, retirement: Retirement): void {
     const earlier = crew.retirement;
+    if (earlier === null) crew.generation.lanes -= crew.lanes.size;
     crew.retirement =
       earlier === null || retirement.reason === 'shutdown'
         ? {
@@ -237,10 +229,7 @@ export class Roster implements WorkerEvents {
   laneLost(lane: Lane, process: LaneProcess): void {
     const crew = this.#crewOf[lane.slot];
     if (!crew?.worker.program.preforks) return;
-    if (this.board.state(lane.slot) !== 'idle') {
-      this.#watchEndings();
-      return;
-    }
+    if (this.board.state(lane.slot) !== 'idle') return;
     const exit = glimpseExit(process.pid);
     this.#takeFromIdle(lane);
     if (exit.code === null && exit.signal === null && !isGone(process.pid)) {
@@ -320,7 +309,6 @@ export class Roster implements WorkerEvents {
     if (!crew.worker.program.preforks) {
       this.#endWorker(lane, crew, how);
     } else if (process !== null) {
-      lane.close();
       this.#endChild(lane, crew, process, how);
     } else if (how.reason === 'crash' || how.reason === 'abandoned') {
       // Nobody had taken the connection, or the one who had is dead: there is nothing to end.
@@ -344,16 +332,17 @@ export class Roster implements WorkerEvents {
     this.board.setReason(lane.slot, how.reason);
     this.#move(lane, 'stopping');
     crew.worker.signal(process, how.signal);
+    // After the signal: php-cgi goes on reading a kept connection until that ends, and then sees that it is to leave.
+    lane.close();
     this.#endings.add({ lane, crew, process, killAtMs: this.#clock.now() + how.graceMs });
     this.#watchEndings();
   }
 
   /** Ends the process of a free lane for a reason of ours. */
   #recycle(lane: Lane, crew: Crew, reason: StopReason): void {
-    const { stopTimeoutMs } = crew.generation.limits;
-    const how = { reason, signal: 'SIGTERM', graceMs: stopTimeoutMs } as const;
-    // The connection of a child stays open: that it closes is the first sign of its end.
-    if (crew.worker.program.preforks && lane.process) this.#endChild(lane, crew, lane.process, how);
+    const { program, limits } = crew.generation;
+    const how = { reason, signal: program.leaveSignal ?? 'SIGTERM', graceMs: limits.stopTimeoutMs } as const;
+    if (program.preforks && lane.process) this.#endChild(lane, crew, lane.process, how);
     else this.#endWorker(lane, crew, how);
   }
 
@@ -488,9 +477,9 @@ export class Roster implements WorkerEvents {
     const from = this.board.state(slot);
     this.board.move(slot, to, this.#clock.now());
     if (from === 'starting') crew.generation.startingLanes -= 1;
-    if (assignable[from] && !assignable[to]) crew.generation.lanes -= 1;
     if (to !== 'gone') return;
     crew.lanes.delete(lane);
+    if (crew.retirement === null) crew.generation.lanes -= 1;
     this.#lanes[slot] = null;
     this.#crewOf[slot] = null;
   }

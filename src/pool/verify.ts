@@ -63,25 +63,18 @@ function verifyCrews({ board, roster, current }: PoolInner): void {
     );
     verifyGeneration(crew.generation, board);
   }
-  const { limits, program, lanes } = current;
-  const most = Math.max(limits.workers, Math.min(limits.workers, program.lanesPerWorker));
-  hold('limits', lanes <= most, `${lanes} lanes, and the limit is ${most}`);
+  hold(
+    'limits',
+    current.lanes <= current.limits.workers,
+    `${current.lanes} lanes, and the limit is ${current.limits.workers}`,
+  );
 }
 
-function verifyGeneration(generation: Generation, board: PoolInner['board']): void {
-  const states = [...generation.crews].flatMap((crew) => [...crew.lanes].map(({ slot }) => board.state(slot)));
-  const lanes = states.filter(isAssignable).length;
-  const starting = states.filter((state) => state === 'starting').length;
-  hold(
-    'one place',
-    lanes === generation.lanes,
-    `generation ${generation.number} has ${lanes} lanes, counted ${generation.lanes}`,
-  );
-  hold(
-    'one place',
-    starting === generation.startingLanes,
-    `${starting} lanes are starting, counted ${generation.startingLanes}`,
-  );
+function verifyGeneration({ number, crews, lanes, startingLanes }: Generation, board: PoolInner['board']): void {
+  const serving = [...crews].filter((crew) => crew.retirement === null).flatMap((crew) => [...crew.lanes]);
+  const starting = serving.filter(({ slot }) => board.state(slot) === 'starting').length;
+  hold('one place', serving.length === lanes, `generation ${number} has ${serving.length} lanes, counted ${lanes}`);
+  hold('one place', starting === startingLanes, `${starting} lanes are starting, counted ${startingLanes}`);
 }
 
 function verifyAccounting({ board, waiting }: PoolInner): void {
