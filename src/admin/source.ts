@@ -7,9 +7,14 @@ export interface OtherPool {
   readonly name: string;
   /** What runs, in words. */
   readonly program: string;
+  readonly waiting: number;
   readonly running: number;
+  /** Answered in full. */
   readonly finished: number;
+  /** Refused, or ended in an error. */
   readonly failed: number;
+  /** The client left. */
+  readonly aborted: number;
 }
 
 /** One address that is listened on. */

@@ -18,12 +18,11 @@ export function formatStatus(status: ServiceStatus, { paint = plainPaint, width 
   return [
     ...head(status, paint),
     ...status.pools.flatMap((pool) => ['', ...poolLines(pool, paint, width)]),
-    ...status.otherPools.map((pool) =>
-      [
-        `\n${paint('bold', `pool ${pool.name}`)}  ${pool.program}`,
-        `  ${pool.running} running, ${formatCount(pool.finished)} finished, ${formatCount(pool.failed)} failed`,
-      ].join('\n'),
-    ),
+    ...status.otherPools.flatMap((pool) => [
+      '',
+      `${paint('bold', `pool ${pool.name}`)}  ${pool.program}`,
+      `  requests  ${counted(pool, ['running', 'waiting', 'finished', 'failed', 'aborted'])}`,
+    ]),
     '',
   ].join('\n');
 }

@@ -75,8 +75,13 @@ const sendfile = z.strictObject({
 
 const site = z.strictObject({
   listen: oneOrMore(text).prefault('127.0.0.1:8000').meta({
-    description: 'Addresses: "127.0.0.1:8000", "[::1]:8000", ":8000" (all interfaces), "unix:/run/site.sock".',
+    description:
+      'Addresses: "127.0.0.1:8000", "[::1]:8000", ":8000" (all interfaces), "unix:/run/site.sock"; for FastCGI "fastcgi://127.0.0.1:9000", "fastcgi+unix:/run/app.sock".',
   }),
+  allowedClients: z
+    .array(text)
+    .prefault([])
+    .meta({ description: 'For "fastcgi://": addresses and networks that may connect. Needed beyond loopback.' }),
   root: text.prefault('.').meta({ description: 'Folder of the files and scripts, from the folder of this file.' }),
   index: oneOrMore(text)
     .prefault(['index.php', 'index.html'])

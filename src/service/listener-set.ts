@@ -43,8 +43,8 @@ export class ListenerSet {
    * @throws ADDRESS_IN_USE, CONFIG_INVALID; then nothing is left open
    */
   async change(sites: ConfigValues['site']): Promise<ListenerChange> {
-    const wanted = Object.entries(sites).flatMap(([site, { listen }]) =>
-      listen.map((text) => ({ site, address: parseListenAddress(text) })),
+    const wanted = Object.entries(sites).flatMap(([site, { listen, allowedClients }]) =>
+      listen.map((text) => ({ site, allowedClients, address: parseListenAddress(text) })),
     );
     const after: { readonly entry: SiteListener; readonly site: string }[] = [];
     const opened: Listener[] = [];
@@ -52,12 +52,12 @@ export class ListenerSet {
       for (const listener of opened) listener.destroy();
     };
     try {
-      for (const { site, address } of wanted) {
+      for (const { site, allowedClients, address } of wanted) {
         const key = formatListenAddress(address);
         const kept = this.#listeners.find(
           (one) => one.listener.key === key && !after.some(({ entry }) => entry === one),
         );
-        const entry = kept ?? (await this.#open(site, address));
+        const entry = kept ?? (await this.#open(site, address, allowedClients));
         if (kept === undefined) opened.push(entry.listener);
         after.push({ entry, site });
       }
@@ -92,13 +92,13 @@ export class ListenerSet {
     for (const { listener } of this.#listeners) listener.destroy();
   }
 
-  async #open(site: string, address: ListenAddress): Promise<SiteListener> {
+  async #open(site: string, address: ListenAddress, allowedClients: readonly string[]): Promise<SiteListener> {
     const entry: { site: string; listener: Listener | null } = { site, listener: null };
-    entry.listener = await openListener(
-      address,
-      (request, answer) => this.#handlerOf(entry.site)(request, answer),
-      this.#log,
-    );
+    entry.listener = await openListener(address, {
+      handler: (request, answer) => this.#handlerOf(entry.site)(request, answer),
+      allowedClients,
+      log: this.#log,
+    });
     return entry as SiteListener;
   }
 }

@@ -2,7 +2,8 @@
 
 import { lstatSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { PosternError } from '../errors.ts';
+import { systemClock } from '../clock.ts';
+import { listenFastcgi } from '../front/fastcgi.ts';
 import { Http1Front } from '../front/http1.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
@@ -20,22 +21,51 @@ export interface Listener {
   destroy(): void;
 }
 
+/** What is behind an address. */
+export interface ListenerOptions {
+  readonly handler: HttpHandler;
+  /** For FastCGI: addresses and networks that may connect; empty: those of this machine. */
+  readonly allowedClients: readonly string[];
+  readonly log: Log;
+}
+
 /**
  * Begins to listen.
  * @throws ADDRESS_IN_USE, CONFIG_INVALID
  */
-export async function openListener(listen: ListenAddress, handler: HttpHandler, log: Log): Promise<Listener> {
+export async function openListener(listen: ListenAddress, options: ListenerOptions): Promise<Listener> {
   const key = formatListenAddress(listen);
-  if (listen.protocol === 'fastcgi') {
-    throw new PosternError('CONFIG_INVALID', `"${key}": this version does not listen for FastCGI yet: listen on HTTP`);
-  }
   if (listen.address.kind === 'unix') await removeStaleSocket(listen.address.path);
+  if (listen.protocol === 'fastcgi') return fastcgiListener(listen, key, options);
+  const { handler, log } = options;
   const front = new Http1Front({ handler, log });
   const address = await front.listen(listen.address);
   return {
     key,
     address: { ...listen, address },
     close: (deadlineMs) => front.close(deadlineMs),
+    destroy: () => front.destroy(),
+  };
+}
+
+async function fastcgiListener(
+  listen: ListenAddress,
+  key: string,
+  { handler, allowedClients, log }: ListenerOptions,
+): Promise<Listener> {
+  const front = await listenFastcgi(listen.address, {
+    handler,
+    log,
+    ...(allowedClients.length === 0 ? {} : { allowedClients }),
+  });
+  return {
+    key,
+    address: { ...listen, address: front.address ?? listen.address },
+    async close(deadlineMs) {
+      const timer = systemClock.after(deadlineMs, () => front.destroy());
+      await front.close();
+      timer.cancel();
+    },
     destroy: () => front.destroy(),
   };
 }

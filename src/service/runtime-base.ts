@@ -11,10 +11,10 @@ export function runtimeBases(
   env: Readonly<Record<string, string | undefined>> = process.env,
   uid: number = process.getuid?.() ?? 0,
 ): string[] {
+  if (env.POSTERN_RUNTIME_DIR !== undefined) return [env.POSTERN_RUNTIME_DIR];
   const bases = [join(tmpdir(), `postern-${uid}`)];
   const own = env.XDG_RUNTIME_DIR;
   if (own?.startsWith('/')) bases.unshift(join(own, 'postern'));
   if (uid === 0 && process.platform === 'linux') bases.unshift('/run/postern');
-  if (env.POSTERN_RUNTIME_DIR !== undefined) bases.unshift(env.POSTERN_RUNTIME_DIR);
   return bases;
 }

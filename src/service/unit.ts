@@ -1,10 +1,11 @@
 // One running pool of a service, whatever its kind: the backend that routes lead to, and its life.
 
 import type { OtherPool } from '../admin/source.ts';
-import { PosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { PoolSnapshot } from '../pool/snapshot.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
+import { cgiUnit } from './cgi-unit.ts';
+import { connectUnit } from './connect-unit.ts';
 import type { PoolPlan } from './plan.ts';
 import { workersUnit } from './workers-unit.ts';
 
@@ -40,5 +41,5 @@ export interface UnitContext {
 /** Makes the unit of a plan; nothing is started. */
 export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
   if (plan.kind === 'workers') return workersUnit(plan, context);
-  throw new PosternError('CONFIG_INVALID', `pool ${plan.name}: this version does not run ${plan.kind} pools yet`);
+  return plan.kind === 'connect' ? connectUnit(plan) : cgiUnit(plan);
 }

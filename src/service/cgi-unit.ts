@@ -1,0 +1,58 @@
+// A pool of plain CGI programs, one process a request, as a unit of a service.
+
+import { CgiBackend } from '../backend/cgi-backend.ts';
+import { systemClock } from '../clock.ts';
+import { PosternError } from '../errors.ts';
+import { type Launcher, openLauncher } from '../worker/launcher.ts';
+import type { CgiPlan, PoolPlan } from './plan.ts';
+import type { Unit } from './unit.ts';
+
+/** Makes the unit; a process is started when there is a request. */
+export function cgiUnit(plan: CgiPlan): Unit {
+  const launcher = openLauncher();
+  let inForce = plan;
+  let backend = backendOf(plan, launcher);
+  /** Of before a reload, with programs that still run. */
+  const retired = new Set<CgiBackend>();
+  return {
+    name: plan.name,
+    get plan() {
+      return inForce;
+    },
+    get backend() {
+      return backend;
+    },
+    start: () => Promise.resolve(),
+    notReady: () => null,
+    reload(next) {
+      inForce = cgiPlan(next);
+      const old = backend;
+      backend = backendOf(inForce, launcher);
+      retired.add(old);
+      void old.close().then(() => retired.delete(old));
+      return Promise.resolve();
+    },
+    async close() {
+      await Promise.all([backend, ...retired].map((one) => one.close()));
+      launcher.close();
+    },
+    async destroy() {
+      await Promise.all([backend, ...retired].map((one) => one.destroy()));
+      launcher.close();
+    },
+    describe() {
+      const { waiting, running, finished, failed, aborted } = backend.counters;
+      const program = 'plain CGI, one process a request';
+      return { other: { name: plan.name, program, waiting, running, finished, failed, aborted } };
+    },
+  };
+}
+
+function backendOf({ name, limits, env, user }: CgiPlan, launcher: Launcher): CgiBackend {
+  return new CgiBackend({ name, limits, env, user, launcher, clock: systemClock });
+}
+
+function cgiPlan(plan: PoolPlan): CgiPlan {
+  if (plan.kind === 'cgi') return plan;
+  throw new PosternError('INTERNAL', `pool ${plan.name} was to become one of another kind in place`);
+}

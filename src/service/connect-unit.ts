@@ -1,0 +1,55 @@
+// A pool of FastCGI servers elsewhere, as a unit of a service.
+
+import { RemoteBackend, type RemoteBackendOptions } from '../backend/remote-backend.ts';
+import { PosternError } from '../errors.ts';
+import type { ConnectPlan, PoolPlan } from './plan.ts';
+import type { Unit } from './unit.ts';
+
+/** A kept connection holds a process of PHP-FPM, so it is not kept as long as a worker of our own. */
+const maxIdleMs = 5_000;
+
+/** Makes the unit; it connects when there is something to send. */
+export function connectUnit(plan: ConnectPlan): Unit {
+  let inForce = plan;
+  const backend = new RemoteBackend(optionsOf(plan));
+  return {
+    name: plan.name,
+    get plan() {
+      return inForce;
+    },
+    backend,
+    start: () => Promise.resolve(),
+    notReady: () => null,
+    reload(next) {
+      inForce = connectPlan(next);
+      backend.reload(optionsOf(inForce));
+      return Promise.resolve();
+    },
+    close: () => backend.close(),
+    destroy() {
+      backend.destroy();
+      return Promise.resolve();
+    },
+    describe() {
+      const { waiting, running, finished, failed, refused, aborted } = backend.counters;
+      const counts = { waiting, running, finished, failed: failed + refused, aborted };
+      return { other: { name: plan.name, program: backend.description, ...counts } };
+    },
+  };
+}
+
+function optionsOf({ name, addresses, limits }: ConnectPlan): RemoteBackendOptions {
+  const { workers, queue, queueTimeoutMs, requestTimeoutMs, idleTimeoutMs } = limits;
+  return {
+    name,
+    servers: addresses.map((address) => ({ address })),
+    maxConnections: workers,
+    idleTimeoutMs: Math.min(idleTimeoutMs, maxIdleMs),
+    limits: { queue, queueTimeoutMs, requestTimeoutMs },
+  };
+}
+
+function connectPlan(plan: PoolPlan): ConnectPlan {
+  if (plan.kind === 'connect') return plan;
+  throw new PosternError('INTERNAL', `pool ${plan.name} was to become one of another kind in place`);
+}
