@@ -20,6 +20,8 @@ export function urlOf(environment: Readonly<Environment>): string {
 export function headersOf(environment: Readonly<Environment>): [string, string][] {
   const headers: [string, string][] = [];
   for (const name in environment) {
+    // nginx sends both, and the variables without a prefix are the ones that count.
+    if (name === 'HTTP_CONTENT_TYPE' || name === 'HTTP_CONTENT_LENGTH') continue;
     if (name.startsWith('HTTP_') && name.length > 5) {
       headers.push([name.slice(5).toLowerCase().replaceAll('_', '-'), environment[name]!]);
     }

@@ -147,6 +147,8 @@ function targetOf(environment: Environment): string {
 function headersOf(environment: Environment): string[] {
   const headers: string[] = [];
   for (const name in environment) {
+    // nginx sends both, and the variables without a prefix are the ones that count.
+    if (name === 'HTTP_CONTENT_TYPE' || name === 'HTTP_CONTENT_LENGTH') continue;
     if (name.startsWith('HTTP_') && name.length > 5) {
       headers.push(name.slice(5).toLowerCase().replaceAll('_', '-'), environment[name]!);
     }
