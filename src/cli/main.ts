@@ -6,6 +6,7 @@ import { addCheck } from './check.ts';
 import { describeError, exitStatusOf } from './exit.ts';
 import { addExplain } from './explain.ts';
 import { addReload } from './reload.ts';
+import { addRequest } from './request.ts';
 import { addRun } from './run.ts';
 import { addSchema } from './schema.ts';
 import { addServe } from './serve.ts';
@@ -25,7 +26,7 @@ async function main(args: readonly string[], terminal: Terminal): Promise<number
     .configureHelp({ styleTitle: (title) => terminal.out.paint('bold', title), showGlobalOptions: false })
     .configureOutput({ writeOut: terminal.out.write, writeErr: () => {}, outputError: () => {} })
     .addHelpText('after', '\nTry: postern serve            the folder you are in, on http://127.0.0.1:8000/');
-  for (const add of [addServe, addRun, addCheck, addStatus, addReload, addStop, addExplain, addSchema]) {
+  for (const add of [addServe, addRun, addCheck, addStatus, addReload, addStop, addRequest, addExplain, addSchema]) {
     add(program, terminal);
   }
   // A library's timers and sockets do not keep the process alive; a command that has not ended does.

@@ -7,6 +7,8 @@ import { type Paint, plainPaint } from '../admin/paint.ts';
 export interface Output {
   /** Writes whole lines. */
   write(text: string): void;
+  /** Writes bytes as they are. */
+  writeBytes(bytes: Uint8Array): void;
   /** Shows a line that stays below what is written, until it is replaced; empty: none. Only on a terminal. */
   keepLine(text: string): void;
   readonly paint: Paint;
@@ -37,6 +39,9 @@ function output(stream: NodeJS.WriteStream, kept: { text: string }): Output {
   return {
     write: (text) => {
       stream.write(kept.text === '' || !isTerminal ? text : `${eraseLine}${text}${kept.text}`);
+    },
+    writeBytes: (bytes) => {
+      stream.write(bytes);
     },
     keepLine: (text) => {
       if (!isTerminal) return;
