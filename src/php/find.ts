@@ -4,8 +4,8 @@ import { accessSync, constants, globSync, readdirSync, statSync } from 'node:fs'
 import { basename, delimiter, isAbsolute, join, resolve } from 'node:path';
 import { PosternError } from '../errors.ts';
 import { findEmbeddedPhp } from './embedded.ts';
-import { type Inspection, inspectPhp } from './inspect.ts';
-import { phpPlaces, versionedNames } from './places.ts';
+import { type Inspection, inspectOpenBasedir, inspectPhp } from './inspect.ts';
+import { type PhpPlace, phpPlaces, versionedNames } from './places.ts';
 import { newestFirst, type PhpVersion, versionWarnings } from './versions.ts';
 
 /** A PHP that can be run. */
@@ -19,6 +19,8 @@ export interface Php {
   readonly reason: string;
   /** What an operator should know, as sentences. */
   readonly warnings: readonly string[];
+  /** open_basedir of its php.ini; empty or absent: none. */
+  readonly openBasedir?: string;
 }
 
 /** What to look for, and where. */
@@ -31,6 +33,8 @@ export interface FindPhpOptions {
   readonly home: string | null;
   /** Folder from which a relative path counts. */
   readonly folder: string;
+  /** Places to look at besides PATH. @default where systems keep it, and version managers under `home` */
+  readonly places?: readonly PhpPlace[];
 }
 
 interface Candidate {
@@ -59,7 +63,7 @@ export async function findPhp(options: FindPhpOptions): Promise<Php> {
       else warnings.push(`${candidate.path} was passed over: ${problem(inspection)}`);
     }
     const newest = found.sort((a, b) => newestFirst(a.version, b.version))[0];
-    if (newest) return newest;
+    if (newest) return confined(newest, options.path);
   }
   return findEmbeddedPhp('no php-cgi was found', [...warnings, ...(await commandLineOnly(options))]);
 }
@@ -76,21 +80,25 @@ async function givenPhp({ wanted, path, folder }: FindPhpOptions): Promise<Php> 
   }
   const inspection = await inspectPhp(given, path);
   if (inspection.kind !== 'php' || inspection.sapi !== 'cgi-fcgi') throw unusable(given, problem(inspection));
-  return cgiPhp({ path: given, reason: 'as configured' }, inspection, []);
+  return confined(cgiPhp({ path: given, reason: 'as configured' }, inspection, []), path);
 }
 
 function cgiPhp(candidate: Candidate, { version }: Inspection & { kind: 'php' }, warnings: readonly string[]): Php {
   return { kind: 'cgi', ...candidate, version, warnings: [...warnings, ...versionWarnings(version)] };
 }
 
+async function confined(php: Php, path: string): Promise<Php> {
+  return { ...php, openBasedir: await inspectOpenBasedir(php.path, path) };
+}
+
 /** Groups of candidates; the newest of the first group that has a usable one is taken. */
-function* candidates({ path, home }: FindPhpOptions): Generator<Candidate[]> {
+function* candidates({ path, home, places = phpPlaces(home) }: FindPhpOptions): Generator<Candidate[]> {
   for (const found of executables(path, (name) => /^php-cgi(?:\.exe)?$/.test(name))) {
     yield [{ path: found, reason: 'the php-cgi on PATH' }];
   }
   const isVersioned = (name: string) => versionedNames.some((pattern) => pattern.test(name));
   yield executables(path, isVersioned).map((found) => ({ path: found, reason: `${basename(found)} on PATH` }));
-  for (const { pattern, whose } of phpPlaces(home)) {
+  for (const { pattern, whose } of places) {
     yield globSync(pattern)
       .filter(isExecutable)
       .map((found) => ({ path: found, reason: `${whose} php-cgi, not on PATH` }));

@@ -33,6 +33,21 @@ export async function inspectPhp(program: string, path: string): Promise<Inspect
   });
 }
 
+/**
+ * The open_basedir of the php.ini that a php-cgi reads, empty for none: the probe script must be let in.
+ * @param path PATH, all of its environment
+ */
+export async function inspectOpenBasedir(program: string, path: string): Promise<string> {
+  return new Promise((resolve) => {
+    const options = { env: { PATH: path }, cwd: '/', timeout: answerTimeoutMs, maxBuffer: 4_194_304 } as const;
+    const child = execFile(program, ['-q', '-i'], options, (_error, stdout) => {
+      const value = /<td class="e">open_basedir\s*<\/td><td class="v">([^<]+)<\/td>/.exec(stdout)?.[1] ?? '';
+      resolve(value.replaceAll('&#039;', "'").replaceAll('&quot;', '"').replaceAll('&amp;', '&'));
+    });
+    child.stdin?.end();
+  });
+}
+
 function whyNotExecutable(program: string): string | null {
   try {
     if (!statSync(program).isFile()) return 'it is not a file';

@@ -20,13 +20,12 @@ echo function_exists('getmypid') ? getmypid()
 `;
 
 // What a php.ini may say for the sites must not happen to the probe: other files run around it, a session begun at each
-// connection, its folder closed to it.
+// connection.
 const userIni = `auto_prepend_file = none
 auto_append_file = none
 session.auto_start = 0
 zlib.output_compression = 0
 output_handler =
-open_basedir =
 `;
 
 /** Systems sweep temporary folders of what nobody touched for ten days; a pool lives longer. */

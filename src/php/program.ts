@@ -1,5 +1,6 @@
 // PHP as a program that a pool can run: command, environment, lanes, probe, and when its connections may be reused.
 
+import { delimiter } from 'node:path';
 import type { Program } from '../worker/program.ts';
 import type { Php } from './find.ts';
 import { type IniValue, iniArguments } from './ini.ts';
@@ -43,12 +44,13 @@ export function phpProgram(options: PhpProgramOptions): PhpProgram {
   return options.php.kind === 'embedded' ? embeddedProgram(options) : cgiProgram(options);
 }
 
-function cgiProgram({ name, php, workers, cwd, env, path, ini, user, probeFolder }: PhpProgramOptions): PhpProgram {
+function cgiProgram(options: PhpProgramOptions): PhpProgram {
+  const { name, php, workers, cwd, env, path, ini, user, probeFolder } = options;
+  const settings = iniArguments({ ...ini, 'cgi.fix_pathinfo': 0 });
   const probe = writeProbe(probeFolder);
-  const settings = iniArguments({ ...ini, 'cgi.fix_pathinfo': 0, ...openBasedir(ini, probe) });
   const program: Program = {
     name,
-    command: [php.path, ...settings],
+    command: [php.path, ...settings, ...iniArguments(openBasedir(options, probe))],
     cwd,
     env: {
       ...env,
@@ -83,8 +85,8 @@ function embeddedProgram({ name, php, cwd, env, path, ini, user }: PhpProgramOpt
   return { program, label: `embedded PHP ${php.version.text}`, close: () => {} };
 }
 
-/** open_basedir with the probe's folder added: what -d sets, a .user.ini can only narrow. */
-function openBasedir(ini: PhpProgramOptions['ini'], probe: ProbeFile): Record<string, string> {
-  const configured = String(ini.open_basedir ?? '');
-  return configured === '' ? {} : { open_basedir: `${configured}:${probe.folder}/` };
+/** open_basedir with the probe's folder let in; the probe's own settings cannot do that, PHP does not read them then. */
+function openBasedir({ ini, php }: PhpProgramOptions, probe: ProbeFile): Record<string, string> {
+  const configured = String(ini.open_basedir ?? php.openBasedir ?? '');
+  return configured === '' ? {} : { open_basedir: `${configured}${delimiter}${probe.folder}/` };
 }
