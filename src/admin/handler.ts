@@ -2,7 +2,6 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { refusal } from './guard.ts';
-import { Metrics } from './metrics.ts';
 import type { AdminControls, AdminSource, ServiceStatus } from './source.ts';
 import { formatStatus } from './status-text.ts';
 
@@ -18,8 +17,6 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** Makes the handler. */
 export function adminHandler(source: AdminSource, { hosts = [], controls = null }: AdminOptions = {}): Handler {
-  const metrics = new Metrics(source);
-
   const get: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse, url: URL) => void>> = {
     '/': (_request, response) => answer(response, 302, 'text/plain', 'see /status\n', { location: '/status' }),
     '/status': (request, response, url) => answerStatus(response, source.status(), formatOf(request, url)),
@@ -29,8 +26,8 @@ export function adminHandler(source: AdminSource, { hosts = [], controls = null 
       answer(response, notReady.length === 0 ? 200 : 503, 'text/plain', `${notReady.join('\n') || 'ok'}\n`);
     },
     '/metrics': (_request, response) => {
-      metrics.text().then(
-        (text) => answer(response, 200, metrics.contentType, text),
+      metrics(source.status()).then(
+        ({ type, text }) => answer(response, 200, type, text),
         () => answer(response, 500, 'text/plain', 'the metrics could not be made\n'),
       );
     },
@@ -64,6 +61,12 @@ export function adminHandler(source: AdminSource, { hosts = [], controls = null 
       return page(request, response, url);
     answer(response, 405, 'text/plain', 'this method is not for this page\n', { allow: action ? 'POST' : 'GET, HEAD' });
   };
+}
+
+/** Loaded when first asked for: the library for it would make every start slower. */
+async function metrics(status: ServiceStatus): Promise<{ type: string; text: string }> {
+  const { formatMetrics, metricsType } = await import('./metrics.ts');
+  return { type: metricsType, text: await formatMetrics(status) };
 }
 
 /** JSON for programs; text where the request prefers it (a browser, a terminal), or ?format says so. */

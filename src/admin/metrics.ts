@@ -2,35 +2,25 @@
 
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { PoolSnapshot } from '../pool/snapshot.ts';
-import type { AdminSource, ServiceStatus } from './source.ts';
+import type { ServiceStatus } from './source.ts';
 
-/** The metrics of one service. */
-export class Metrics {
-  readonly #source: AdminSource;
+/** The media type of the text. */
+export const metricsType = Registry.PROMETHEUS_CONTENT_TYPE;
 
-  constructor(source: AdminSource) {
-    this.#source = source;
+/** All metrics of a status. The registry is made anew, so that a pool that is gone leaves no series behind. */
+export function formatMetrics(status: ServiceStatus): Promise<string> {
+  const registry = new Registry();
+  addService(registry, status);
+  for (const [name, help, read] of poolCounters) {
+    const counter = new Counter({ name, help, labelNames: ['pool'], registers: [registry] });
+    for (const pool of status.pools) counter.inc({ pool: pool.name }, read(pool));
   }
-
-  /** The media type of `text()`. */
-  readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
-
-  /** All metrics now. The registry is made anew, so that a pool that is gone leaves no series behind. */
-  text(): Promise<string> {
-    const registry = new Registry();
-    const status = this.#source.status();
-    addService(registry, status);
-    for (const [name, help, read] of poolCounters) {
-      const counter = new Counter({ name, help, labelNames: ['pool'], registers: [registry] });
-      for (const pool of status.pools) counter.inc({ pool: pool.name }, read(pool));
-    }
-    for (const [name, help, read] of poolGauges) {
-      const gauge = new Gauge({ name, help, labelNames: ['pool'], registers: [registry] });
-      for (const pool of status.pools) gauge.set({ pool: pool.name }, read(pool));
-    }
-    addLanes(registry, status.pools);
-    return registry.metrics();
+  for (const [name, help, read] of poolGauges) {
+    const gauge = new Gauge({ name, help, labelNames: ['pool'], registers: [registry] });
+    for (const pool of status.pools) gauge.set({ pool: pool.name }, read(pool));
   }
+  addLanes(registry, status.pools);
+  return registry.metrics();
 }
 
 type Reading = readonly [name: string, help: string, read: (pool: PoolSnapshot) => number];

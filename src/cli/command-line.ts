@@ -1,0 +1,60 @@
+// Reads the command line, runs one command, and turns what it throws into one line and an exit status.
+
+import { Command, CommanderError } from 'commander';
+import { version } from '../version.ts';
+import { describeError, exit, exitStatusOf } from './exit.ts';
+import { processTerminal, type Terminal } from './terminal.ts';
+
+type AddCommand = (program: Command, terminal: Terminal) => void;
+
+/** Each command, in the order of the help. Only the one that is run is loaded: others would cost the start of a service 100 ms. */
+const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  serve: async () => (await import('./serve.ts')).addServe,
+  run: async () => (await import('./run.ts')).addRun,
+  check: async () => (await import('./check.ts')).addCheck,
+  status: async () => (await import('./status.ts')).addStatus,
+  reload: async () => (await import('./reload.ts')).addReload,
+  stop: async () => (await import('./stop.ts')).addStop,
+  request: async () => (await import('./request.ts')).addRequest,
+  explain: async () => (await import('./explain.ts')).addExplain,
+  schema: async () => (await import('./schema.ts')).addSchema,
+};
+
+/** Runs one command line. @returns the exit status */
+export async function runCommandLine(args: readonly string[], terminal: Terminal = processTerminal()): Promise<number> {
+  const program = new Command('postern')
+    .description('Keeps PHP, FastCGI and CGI programs running and puts them on the web.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .exitOverride()
+    .configureHelp({ styleTitle: (title) => terminal.out.paint('bold', title), showGlobalOptions: false })
+    .configureOutput({ writeOut: terminal.out.write, writeErr: () => {}, outputError: () => {} })
+    .addHelpText('after', '\nTry: postern serve            the folder you are in, on http://127.0.0.1:8000/');
+  const named = Object.hasOwn(commands, args[0] ?? '') ? [commands[args[0]!]!] : Object.values(commands);
+  for (const load of named) (await load())(program, terminal);
+  // A library's timers and sockets do not keep the process alive; a command that has not ended does.
+  const hold = setInterval(() => {}, 2 ** 30);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    report(error, terminal);
+    return exitStatusOf(error);
+  } finally {
+    clearInterval(hold);
+  }
+}
+
+function report(error: unknown, { err }: Terminal): void {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return;
+    // "error: unknown option '--lisen'\n(Did you mean --listen?)" in one line; without a command commander gives its help.
+    const text = error.code === 'commander.help' ? 'no command: try postern --help' : error.message;
+    err.write(`postern: ${text.replace(/^error: /, '').replaceAll('\n', ' ')}\n`);
+    return;
+  }
+  const lines = describeError(error).split('\n');
+  const isList = lines.length > 1 && exitStatusOf(error) === exit.config;
+  err.write(`${isList ? lines.map((line) => `postern: ${line}`).join('\n') : `postern: ${lines.join('\n')}`}\n`);
+}
