@@ -7,23 +7,11 @@ import type { Clock } from '../../src/clock.ts';
 import type { AccessRecord } from '../../src/gateway/access-log.ts';
 import { createGateway, type Gateway } from '../../src/gateway/handle.ts';
 import { type BackendRoute, type Route, type Site, siteDefaults } from '../../src/gateway/site.ts';
-import type { Log, LogFields } from '../../src/log.ts';
+
 import type { Backend } from '../../src/protocol/cgi/exchange.ts';
 import { temporaryFolder } from './folder.ts';
+import { RecordingLog } from './recording-log.ts';
 import { ScriptedBackend } from './scripted-backend.ts';
-
-/** A log that keeps what it was told. */
-export class RecordingLog implements Log {
-  readonly records: { level: string; fields: LogFields; message: string }[] = [];
-  debug = (fields: LogFields, message: string): void => this.#keep('debug', fields, message);
-  info = (fields: LogFields, message: string): void => this.#keep('info', fields, message);
-  warn = (fields: LogFields, message: string): void => this.#keep('warn', fields, message);
-  error = (fields: LogFields, message: string): void => this.#keep('error', fields, message);
-
-  #keep(level: string, fields: LogFields, message: string): void {
-    this.records.push({ level, fields, message });
-  }
-}
 
 /** A gateway and all that belongs to it. */
 export interface TestSite {

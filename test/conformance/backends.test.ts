@@ -1,0 +1,62 @@
+// Every backend against the same suite.
+
+import { fileURLToPath } from 'node:url';
+import { CgiBackend } from '../../src/backend/cgi-backend.ts';
+import { RemoteBackend } from '../../src/backend/remote-backend.ts';
+import { systemClock } from '../../src/clock.ts';
+import { openLauncher } from '../../src/worker/launcher.ts';
+import { serveFaultily } from '../fixtures/faulty-fastcgi.ts';
+import { plainProgram } from '../support/programs.ts';
+import { RunningPool } from '../support/running-pool.ts';
+import { scriptedApplication } from '../support/scripted-application.ts';
+import { backendConformance } from './backend.ts';
+
+const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}.ts`, import.meta.url));
+
+backendConformance(
+  'pool',
+  async (t, { requestTimeoutMs, folder }) => {
+    const command = [process.execPath, fixture('faulty-fastcgi'), folder];
+    const running = new RunningPool(t, () => plainProgram({ command }), { requestTimeoutMs, workers: 2 });
+    await running.pool.start();
+    return running.backend;
+  },
+  { speaksFastcgi: true },
+);
+
+backendConformance(
+  'remote FastCGI server',
+  async (t, { requestTimeoutMs, folder }) => {
+    const application = await scriptedApplication((socket) => serveFaultily(socket, folder, () => socket.destroy()));
+    const backend = new RemoteBackend({
+      name: 'remote',
+      servers: [{ address: application.address }],
+      limits: { requestTimeoutMs },
+    });
+    t.after(async () => {
+      backend.destroy();
+      await application.close();
+    });
+    return backend;
+  },
+  { speaksFastcgi: true },
+);
+
+backendConformance(
+  'plain CGI',
+  (t, { requestTimeoutMs }) => {
+    const launcher = openLauncher();
+    const limits = { workers: 2, queue: 2, queueTimeoutMs: 20_000, requestTimeoutMs, stopTimeoutMs: 1_000 };
+    const env = { PATH: '/usr/bin:/bin' };
+    const backend = new CgiBackend({ name: 'cgi', limits, env, user: null, launcher, clock: systemClock });
+    t.after(async () => {
+      await backend.destroy();
+      launcher.close();
+    });
+    return backend;
+  },
+  {
+    speaksFastcgi: false,
+    script: (folder) => `#!/bin/sh\nexec '${process.execPath}' '${fixture('faulty-cgi')}' '${folder}'\n`,
+  },
+);
