@@ -54,7 +54,7 @@ export class Instance implements Backend {
       hasRequestInit: app.modules.some((module) => module.requestInit || module.requestShutdown),
       hasRequestShutdown: app.modules.some((module) => module.requestShutdown),
       maxBodyBytes: this.#limits.maxBodyBytes,
-      now: this.#clock.now,
+      now: () => this.#clock.now(),
       onOver: (cycle) => this.#over(cycle),
     };
     const { requestTimeoutMs, graceMs } = this.#limits;

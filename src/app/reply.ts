@@ -73,6 +73,9 @@ function isPlain(headers: HeadersInit | undefined): headers is Record<string, st
 function partsFrom(body: string | Uint8Array | null, init: ResponseInit): ReplyParts {
   const status = init.status ?? 200;
   if (!Number.isInteger(status) || status < 200 || status > 599) throw new RangeError(`${status} is no HTTP status`);
+  if (body !== null && (status === 204 || status === 205 || status === 304)) {
+    throw new TypeError(`an answer with status ${status} has no body`);
+  }
   const given = (init.headers ?? {}) as Record<string, string>;
   const headers: string[] = [];
   let hasType = false;

@@ -14,13 +14,19 @@ export interface NodeProgram {
   until(text: string): Promise<void>;
 }
 
+interface NodeOptions extends SpawnOptions {
+  readonly input?: Buffer;
+  /** What to start instead of Node: a shell that will. */
+  readonly program?: string;
+}
+
 /** Starts a file with this test's Node. `env` is all it gets, and PATH. */
 export function startNode(
   t: { after: TestContext['after'] },
   parameters: readonly string[],
-  { env = {}, input, ...options }: SpawnOptions & { readonly input?: Buffer } = {},
+  { env = {}, input, program = process.execPath, ...options }: NodeOptions = {},
 ): NodeProgram {
-  const child = spawn(process.execPath, parameters, {
+  const child = spawn(program, parameters, {
     stdio: ['pipe', 'pipe', 'pipe'],
     ...options,
     env: { PATH: process.env.PATH, ...env },
