@@ -1,19 +1,22 @@
 // The processes of a pool: crews of all generations, their lanes, which of these are free, and how each process comes to its end.
 
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { formatExit } from '../worker/exit.ts';
 import type { Lane } from '../worker/lane.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
 import { glimpseExit, isGone } from '../worker/process-table.ts';
 import type { LaneState, StopReason } from '../worker/state.ts';
-import { readUsage } from '../worker/usage.ts';
 import type { WorkerEvents, WorkerHandle } from '../worker/worker.ts';
+import { Endings } from './endings.ts';
 import type { Fate } from './fate.ts';
 import { Crew, type Generation, type Retirement } from './generation.ts';
 import { recycleReason } from './governor.ts';
+import { countRequest, describeLane, laneFacts, measureLane } from './lane-row.ts';
+import { noteLostRequest, tellExit, tellIdleExit, tellLostRequest } from './losses.ts';
+import { isIdleWorker, lanesToRecycle } from './recycling.ts';
 import type { Scoreboard } from './scoreboard.ts';
-import { minServerLifeMs } from './spawn-score.ts';
+import { type EndKind, minServerLifeMs } from './spawn-score.ts';
 
 /** What the roster tells the pool. */
 export interface RosterOwner {
@@ -37,16 +40,6 @@ export interface RosterOptions {
   readonly hire: (generation: Generation, events: WorkerEvents) => WorkerHandle;
 }
 
-/** A preforked child that is to end; its parent sees it end, we have to look. */
-interface Ending {
-  readonly lane: Lane;
-  readonly crew: Crew;
-  readonly process: LaneProcess;
-  killAtMs: number;
-}
-
-/** How often a child that is to end is looked at. */
-const endingPeriodMs = 10;
 /** How long a process may take whose connection broke before it is killed: usually it is dead already. */
 const lostGraceMs = 1_000;
 
@@ -61,8 +54,7 @@ export class Roster implements WorkerEvents {
   readonly #lanes: (Lane | null)[] = [];
   readonly #crewOf: (Crew | null)[] = [];
   readonly #crews = new Map<WorkerHandle, Crew>();
-  readonly #endings = new Set<Ending>();
-  #endingTimer: Timer | null = null;
+  readonly #endings: Endings;
 
   constructor({ board, clock, log, owner, hire }: RosterOptions) {
     this.board = board;
@@ -70,6 +62,7 @@ export class Roster implements WorkerEvents {
     this.#log = log;
     this.#owner = owner;
     this.#hire = hire;
+    this.#endings = new Endings(clock, ({ lane, crew, process }) => this.#childGone(lane, crew, process));
   }
 
   /** Crews that are not gone, of every generation. */
@@ -106,7 +99,7 @@ export class Roster implements WorkerEvents {
     this.board.add('spawned', 1);
     generation.score.started(nowMs);
     crew.worker.start();
-    for (const lane of crew.lanes) this.#describe(lane, crew);
+    for (const lane of crew.lanes) describeLane(this.board, lane, crew);
   }
 
   /** Takes a free lane for a request; undefined: there is none. */
@@ -135,8 +128,11 @@ export class Roster implements WorkerEvents {
     const { slot } = lane;
     const crew = this.#crewOf[slot];
     if (!crew) return;
-    if (fate === 'keep') this.#finished(lane, crew);
-    if (fate === 'lost') this.#tellLost(lane, crew);
+    if (fate === 'keep') {
+      countRequest(this.board, lane);
+      if (!crew.hasWorked) this.#worked(crew);
+    }
+    if (fate === 'lost') noteLostRequest(this.board, lane, crew, this.#log);
     if (this.board.state(slot) === 'draining') {
       if (fate !== 'keep' && crew.worker.program.preforks && lane.process) crew.worker.signal(lane.process, 'SIGKILL');
       if (fate === 'kill' && !crew.worker.program.preforks) crew.worker.kill();
@@ -176,9 +172,18 @@ export class Roster implements WorkerEvents {
     for (const crew of this.#crews.values()) {
       if (!crew.hasWorked && crew.worker.isReady && nowMs - crew.worker.startedAtMs >= minServerLifeMs)
         this.#worked(crew);
-      for (const lane of crew.lanes) this.#look(lane);
+      for (const lane of crew.lanes) measureLane(this.board, lane);
     }
-    this.#recycleIdle(nowMs);
+    for (const { lane, crew, reason } of lanesToRecycle(
+      this.board,
+      this.#idle,
+      (lane) => this.#crewOf[lane.slot]!,
+      nowMs,
+    )) {
+      this.#takeFromIdle(lane);
+      this.#recycle(lane, crew, reason);
+    }
+    for (const crew of this.#crews.values()) if (isIdleWorker(this.board, crew, nowMs)) this.#retireIdle(crew);
   }
 
   /** See WorkerEvents. */
@@ -192,17 +197,11 @@ export class Roster implements WorkerEvents {
     const crew = this.#crews.get(worker);
     if (!crew) return;
     const { generation, retirement } = crew;
-    const isPlanned =
-      retirement !== null &&
-      retirement.reason !== 'crash' &&
-      retirement.reason !== 'protocol-error' &&
-      retirement.reason !== 'timeout';
-    const kind =
-      isPlanned || (crew.hasWorked && worker.exit?.code === 0) ? 'planned' : crew.hasWorked ? 'killed' : 'failed';
+    const kind = endKind(crew);
     generation.score.ended(kind, worker.ending, this.#clock.now());
     this.board.countEnd(retirement?.reason ?? 'crash');
-    if (retirement === null) this.#tellExit(crew);
-    this.#tellLostRequest(crew);
+    if (retirement === null) tellExit(crew, this.#log);
+    tellLostRequest(crew, this.#log);
     // Preforked children outlive their parent: they may finish what they run, each within its own time.
     this.retire(crew, {
       reason: 'crash',
@@ -222,7 +221,7 @@ export class Roster implements WorkerEvents {
   /** See LaneEvents. */
   laneKnown(lane: Lane): void {
     const crew = this.#crewOf[lane.slot];
-    if (crew) this.#describe(lane, crew);
+    if (crew) describeLane(this.board, lane, crew);
   }
 
   /** See LaneEvents. */
@@ -238,8 +237,7 @@ export class Roster implements WorkerEvents {
       this.#idle.unshift(lane);
       return;
     }
-    const fields = { pool: crew.generation.program.name, pid: process.pid, generation: crew.generation.number };
-    this.#log.warn(fields, `idle process ${process.pid} ended: ${formatExit(exit)}`);
+    tellIdleExit(crew, process, formatExit(exit), this.#log);
     this.board.setReason(lane.slot, 'crash');
     this.#childGone(lane, crew, process);
   }
@@ -278,22 +276,9 @@ export class Roster implements WorkerEvents {
   }
 
   #keep(lane: Lane, crew: Crew): void {
-    const { slot } = lane;
-    const { columns } = this.board;
     const { limits } = crew.generation;
-    const reason =
-      limits.maxRequests === 0 && limits.maxAgeMs === 0
-        ? null
-        : recycleReason(
-            {
-              requests: columns.requests[slot]!,
-              ageMs: this.#clock.now() - columns.startedAtMs[slot]!,
-              idleMs: 0,
-              memoryBytes: 0,
-              isAboveMinimum: false,
-            },
-            limits,
-          );
+    const mayRecycle = limits.maxRequests > 0 || limits.maxAgeMs > 0;
+    const reason = mayRecycle ? recycleReason(laneFacts(this.board, lane, this.#clock.now(), false), limits) : null;
     if (reason !== null) {
       this.#recycle(lane, crew, reason);
       return;
@@ -335,7 +320,6 @@ export class Roster implements WorkerEvents {
     // After the signal: php-cgi goes on reading a kept connection until that ends, and then sees that it is to leave.
     lane.close();
     this.#endings.add({ lane, crew, process, killAtMs: this.#clock.now() + how.graceMs });
-    this.#watchEndings();
   }
 
   /** Ends the process of a free lane for a reason of ours. */
@@ -344,43 +328,6 @@ export class Roster implements WorkerEvents {
     const how = { reason, signal: program.leaveSignal ?? 'SIGTERM', graceMs: limits.stopTimeoutMs } as const;
     if (program.preforks && lane.process) this.#endChild(lane, crew, lane.process, how);
     else this.#endWorker(lane, crew, how);
-  }
-
-  #recycleIdle(nowMs: number): void {
-    const { columns } = this.board;
-    let used = this.#idle.filter((lane) => columns.requests[lane.slot]! > 0).length;
-    for (const lane of [...this.#idle]) {
-      const crew = this.#crewOf[lane.slot]!;
-      const { preforks } = crew.worker.program;
-      const { limits, lanes } = crew.generation;
-      // A child that has not been used, or is not known, still shares all it has with its parent.
-      if (preforks && (lane.process === null || columns.requests[lane.slot] === 0)) continue;
-      const reason = recycleReason(
-        {
-          requests: columns.requests[lane.slot]!,
-          ageMs: nowMs - columns.startedAtMs[lane.slot]!,
-          idleMs: nowMs - columns.sinceMs[lane.slot]!,
-          memoryBytes: columns.memoryBytes[lane.slot]!,
-          isAboveMinimum: (preforks ? used : lanes) > limits.minWorkers,
-        },
-        limits,
-      );
-      if (reason === null) continue;
-      used -= 1;
-      this.#takeFromIdle(lane);
-      this.#recycle(lane, crew, reason);
-    }
-    for (const crew of this.#crews.values()) if (this.#isIdleWorker(crew, nowMs)) this.#retireIdle(crew);
-  }
-
-  /** Whether a preforking worker that nobody asked to keep has had nothing to do. */
-  #isIdleWorker(crew: Crew, nowMs: number): boolean {
-    const { limits, program } = crew.generation;
-    if (!program.preforks || crew.retirement || limits.minWorkers > 0 || limits.idleTimeoutMs === 0) return false;
-    return [...crew.lanes].every(
-      ({ slot }) =>
-        this.board.state(slot) === 'idle' && nowMs - this.board.columns.sinceMs[slot]! >= limits.idleTimeoutMs,
-    );
   }
 
   #retireIdle(crew: Crew): void {
@@ -408,32 +355,6 @@ export class Roster implements WorkerEvents {
     this.#owner.crewGone(crew);
   }
 
-  #watchEndings(): void {
-    this.#lookAtEndings();
-    if (this.#endings.size > 0) {
-      this.#endingTimer ??= this.#clock.every(endingPeriodMs, () => this.#lookAtEndings());
-    }
-  }
-
-  #lookAtEndings(): void {
-    const nowMs = this.#clock.now();
-    for (const ending of this.#endings) {
-      const { lane, crew, process } = ending;
-      if (crew.retirement !== null) {
-        this.#endings.delete(ending);
-      } else if (isGone(process.pid)) {
-        this.#endings.delete(ending);
-        this.#childGone(lane, crew, process);
-      } else if (nowMs >= ending.killAtMs) {
-        crew.worker.signal(process, 'SIGKILL');
-        ending.killAtMs = Number.POSITIVE_INFINITY;
-      }
-    }
-    if (this.#endings.size > 0) return;
-    this.#endingTimer?.cancel();
-    this.#endingTimer = null;
-  }
-
   /** A preforked child has ended; its parent has forked another by now, or is about to. */
   #childGone(lane: Lane, crew: Crew, process: LaneProcess): void {
     lane.close();
@@ -451,7 +372,7 @@ export class Roster implements WorkerEvents {
       return;
     }
     const next = this.#open(crew);
-    this.#describe(next, crew);
+    describeLane(this.board, next, crew);
     this.#move(next, 'idle');
     // It has no connection yet: those that have one are taken before it.
     this.#idle.unshift(next);
@@ -489,77 +410,18 @@ export class Roster implements WorkerEvents {
     if (at >= 0) this.#idle.splice(at, 1);
   }
 
-  #finished(lane: Lane, crew: Crew): void {
-    if (!crew.hasWorked) this.#worked(crew);
-    const { process, slot } = lane;
-    const { columns } = this.board;
-    if (process !== null) process.requests += 1;
-    columns.requests[slot] = process?.requests ?? columns.requests[slot]! + 1;
-  }
-
   #worked(crew: Crew): void {
     crew.hasWorked = true;
     crew.generation.score.worked();
   }
+}
 
-  /** Writes down whose lane it is. */
-  #describe(lane: Lane, crew: Crew): void {
-    const { columns } = this.board;
-    const { slot, process } = lane;
-    const { preforks } = crew.worker.program;
-    columns.workerPid[slot] = crew.worker.pid;
-    columns.pid[slot] = process?.pid ?? (preforks ? 0 : crew.worker.pid);
-    columns.startedAtMs[slot] = process?.sinceMs ?? crew.worker.startedAtMs;
-    columns.requests[slot] = process?.requests ?? 0;
-  }
+/** Ends that are the program's own doing, also where we finished it. */
+const faults: ReadonlySet<StopReason> = new Set(['crash', 'protocol-error', 'timeout']);
 
-  #look(lane: Lane): void {
-    const { columns } = this.board;
-    const pid = columns.pid[lane.slot]!;
-    const usage = pid === 0 ? null : readUsage(pid);
-    columns.memoryBytes[lane.slot] = usage?.memoryBytes ?? 0;
-    columns.cpuMs[lane.slot] = usage?.cpuMs ?? 0;
-  }
-
-  /** The connection of a lane broke under a request: its process has died, and took the request with it. */
-  #tellLost(lane: Lane, crew: Crew): void {
-    const { slot } = lane;
-    const { columns } = this.board;
-    const { preforks } = crew.worker.program;
-    const pid = preforks ? (lane.process?.pid ?? 0) : crew.worker.pid;
-    // Before the probe was answered no process had the request.
-    if (pid === 0) return;
-    crew.lostRequest = { pid, method: this.board.method(slot), url: this.board.url(slot), ranMs: columns.ranMs[slot]! };
-    if (preforks || crew.worker.hasExited) this.#tellLostRequest(crew);
-  }
-
-  #tellLostRequest(crew: Crew): void {
-    const lost = crew.lostRequest;
-    if (lost === null) return;
-    crew.lostRequest = null;
-    const { program, number: generation } = crew.generation;
-    const exit = program.preforks ? glimpseExit(lost.pid) : crew.worker.exit;
-    const how = exit ? formatExit(exit) : crew.worker.ending;
-    this.#log.warn(
-      {
-        pool: program.name,
-        pid: lost.pid,
-        signal: exit?.signal,
-        status: exit?.code,
-        method: lost.method,
-        url: lost.url,
-        durationMs: Math.round(lost.ranMs),
-        generation,
-      },
-      `process ${lost.pid} ended (${how}) while it ran ${lost.method} ${lost.url}, after ${Math.round(lost.ranMs)} ms`,
-    );
-  }
-
-  #tellExit(crew: Crew): void {
-    const { program, number: generation } = crew.generation;
-    const { pid, ending } = crew.worker;
-    const fields = { pool: program.name, pid, generation };
-    if (crew.hasWorked) this.#log.warn(fields, `worker ${pid} ended by itself: ${ending}`);
-    else this.#log.debug(fields, `worker ${pid} ended before it had worked: ${ending}`);
-  }
+/** What the end of a crew's process is for the spawn score. */
+function endKind({ retirement, hasWorked, worker }: Crew): EndKind {
+  const isPlanned = retirement !== null && !faults.has(retirement.reason);
+  if (isPlanned || (hasWorked && worker.exit?.code === 0)) return 'planned';
+  return hasWorked ? 'killed' : 'failed';
 }

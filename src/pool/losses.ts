@@ -1,0 +1,52 @@
+// Tells of processes that ended by themselves, and of the requests that they took with them: one line of the log each.
+
+import type { Log } from '../log.ts';
+import { formatExit } from '../worker/exit.ts';
+import type { Lane } from '../worker/lane.ts';
+import type { LaneProcess } from '../worker/lane-process.ts';
+import { glimpseExit } from '../worker/process-table.ts';
+import type { Crew } from './generation.ts';
+import type { Scoreboard } from './scoreboard.ts';
+
+/** The connection of a lane broke under its request. It is told at once, or when the worker's exit is known. */
+export function noteLostRequest(board: Scoreboard, lane: Lane, crew: Crew, log: Log): void {
+  const { slot } = lane;
+  const { preforks } = crew.worker.program;
+  const pid = preforks ? (lane.process?.pid ?? 0) : crew.worker.pid;
+  // Before the probe was answered no process had the request.
+  if (pid === 0) return;
+  const ranMs = Math.round(board.columns.ranMs[slot]!);
+  crew.lostRequest = { pid, method: board.method(slot), url: board.url(slot), ranMs };
+  if (preforks || crew.worker.hasExited) tellLostRequest(crew, log);
+}
+
+/** Tells of the request that was noted, if any. */
+export function tellLostRequest(crew: Crew, log: Log): void {
+  const lost = crew.lostRequest;
+  if (lost === null) return;
+  crew.lostRequest = null;
+  const { program, number: generation } = crew.generation;
+  const { pid, method, url, ranMs: durationMs } = lost;
+  const exit = program.preforks ? glimpseExit(pid) : crew.worker.exit;
+  const how = exit ? formatExit(exit) : crew.worker.ending;
+  log.warn(
+    { pool: program.name, pid, signal: exit?.signal, status: exit?.code, method, url, durationMs, generation },
+    `process ${pid} ended (${how}) while it ran ${method} ${url}, after ${durationMs} ms`,
+  );
+}
+
+/** A worker has ended that nobody had asked to. */
+export function tellExit(crew: Crew, log: Log): void {
+  const { program, number: generation } = crew.generation;
+  const { pid, ending } = crew.worker;
+  const fields = { pool: program.name, pid, generation };
+  if (crew.hasWorked) log.warn(fields, `worker ${pid} ended by itself: ${ending}`);
+  // The pool tells of a program that does not start, once for each change.
+  else log.debug(fields, `worker ${pid} ended before it had worked: ${ending}`);
+}
+
+/** A preforked child has ended that had no request. */
+export function tellIdleExit(crew: Crew, process: LaneProcess, how: string, log: Log): void {
+  const { program, number: generation } = crew.generation;
+  log.warn({ pool: program.name, pid: process.pid, generation }, `idle process ${process.pid} ended: ${how}`);
+}
