@@ -103,7 +103,7 @@ export class BodyDecoder {
       if (this.#text.endsWith('\r\n')) return;
       throw malformed('a trailer line does not end in CR LF');
     }
-    const fields = parseFields(this.#text, 0, this.#text.length - 2);
+    const fields = parseFields(Buffer.from(this.#text, 'latin1'), this.#text, 0, this.#text.length - 2);
     if (fieldValue(fields, 'content-length') !== undefined || fieldValue(fields, 'transfer-encoding') !== undefined) {
       throw malformed('a trailer field speaks of framing');
     }

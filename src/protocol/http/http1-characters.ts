@@ -9,26 +9,26 @@ const valueBytes = tableOf((code) => code === 0x09 || (code >= 0x20 && code !== 
 // 0x80 up (whose meaning depends on a charset that nobody told), or "#": what follows it never belongs to a request.
 const targetBytes = tableOf((code) => code > 0x20 && code < 0x7f && code !== 0x23);
 
-/** Whether `text` from `from` up to `to` is a token and not empty. */
-export function isToken(text: string, from: number, to: number): boolean {
-  return from < to && isAll(tokenBytes, text, from, to);
+/** Where the run of token bytes ends that begins at `from`. */
+export function endOfToken(bytes: Uint8Array, from: number): number {
+  return endOfRun(tokenBytes, bytes, from);
 }
 
-/** Whether `text` from `from` up to `to` may be a field value; an empty one may. */
-export function isFieldValue(text: string, from: number, to: number): boolean {
-  return isAll(valueBytes, text, from, to);
+/** Where the run of bytes ends that a field value may hold, white space too. */
+export function endOfValue(bytes: Uint8Array, from: number): number {
+  return endOfRun(valueBytes, bytes, from);
 }
 
-/** Whether `text` from `from` up to `to` holds only what a request target may hold, and something. */
-export function isTarget(text: string, from: number, to: number): boolean {
-  return from < to && isAll(targetBytes, text, from, to);
+/** Where the run of bytes ends that a request target may hold. */
+export function endOfTarget(bytes: Uint8Array, from: number): number {
+  return endOfRun(targetBytes, bytes, from);
 }
 
-function isAll(table: Uint8Array, text: string, from: number, to: number): boolean {
-  for (let at = from; at < to; at += 1) {
-    if (table[text.charCodeAt(at)] !== 1) return false;
-  }
-  return true;
+// Over bytes, not over the string: on strings `charCodeAt` costs twice as much, and this is most of a head's reading.
+function endOfRun(table: Uint8Array, bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (table[bytes[at]!] === 1) at += 1;
+  return at;
 }
 
 function tableOf(isAllowed: (code: number) => boolean): Uint8Array {

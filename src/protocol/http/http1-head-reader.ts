@@ -47,7 +47,8 @@ export class HeadReader {
     }
     this.#text = '';
     this.#consumed = end + 4 - before;
-    return parseRequestHead(text, startOfHead(text), end + 2);
+    const bytes = before > 0 ? Buffer.from(text, 'latin1') : from > 0 ? chunk.subarray(from) : chunk;
+    return parseRequestHead(bytes, text, startOfHead(text), end + 2);
   }
 }
 

@@ -3,7 +3,7 @@
 import { PosternError } from '../../errors.ts';
 import { isNamed } from './headers.ts';
 import { parseHost } from './host.ts';
-import { isTarget, isToken } from './http1-characters.ts';
+import { endOfTarget, endOfToken } from './http1-characters.ts';
 import { parseFields } from './http1-fields.ts';
 
 /** Longest request target, in bytes. */
@@ -38,26 +38,30 @@ const methods = new Set(
   ).split(' '),
 );
 
+const cr = 0x0d;
+const space = 0x20;
+
 const absoluteForm = /^https?:\/\/([^/?]*)/i;
 
 /**
  * Reads a head.
- * @param text byte string in which the head stands, from `from`, up to and with the empty line that ends it
+ * @param bytes the head with the empty line that ends it
+ * @param text the same bytes as a byte string, of which the parts are cut
+ * @param from where the head begins
  * @param to where the last CR LF, that of the empty line, begins
  * @throws BAD_REQUEST, URI_TOO_LONG, HEADERS_TOO_LARGE, EXPECTATION_FAILED, METHOD_UNKNOWN, VERSION_UNSUPPORTED
  */
-export function parseRequestHead(text: string, from: number, to: number): RequestHead {
-  const lineEnd = text.indexOf('\r\n', from);
-  const methodEnd = text.indexOf(' ', from);
-  const targetEnd = text.indexOf(' ', methodEnd + 1);
-  if (methodEnd === -1 || methodEnd > lineEnd || !isToken(text, from, methodEnd)) throw malformed('no method');
-  if (targetEnd === -1 || targetEnd > lineEnd) throw malformed('the request line has no version');
-  const version = versionBetween(text, targetEnd + 1, lineEnd);
+export function parseRequestHead(bytes: Uint8Array, text: string, from: number, to: number): RequestHead {
+  const methodEnd = endOfToken(bytes, from);
+  if (methodEnd === from || bytes[methodEnd] !== space) throw malformed('no method');
+  const targetEnd = endOfTarget(bytes, methodEnd + 1);
+  if (bytes[targetEnd] !== space) throw wrongTarget(bytes[targetEnd]);
+  const version = versionAt(text, targetEnd + 1);
   const method = text.slice(from, methodEnd);
   if (!methods.has(method)) throw new PosternError('METHOD_UNKNOWN', `the method ${method} is not implemented`);
-  const headers = parseFields(text, lineEnd + 2, to);
+  const headers = parseFields(bytes, text, targetEnd + 11, to);
   const meaning = interpret(headers, version);
-  const target = targetBetween(text, methodEnd + 1, targetEnd, method, headers, meaning);
+  const target = originForm(text.slice(methodEnd + 1, targetEnd), method, headers, meaning);
   return {
     method,
     target,
@@ -70,14 +74,17 @@ export function parseRequestHead(text: string, from: number, to: number): Reques
   };
 }
 
-function versionBetween(text: string, from: number, to: number): '1.0' | '1.1' {
-  if (to - from === 8) {
-    if (text.startsWith('HTTP/1.1', from)) return '1.1';
-    if (text.startsWith('HTTP/1.0', from)) return '1.0';
-    if (/^HTTP\/\d\.\d$/.test(text.slice(from, to))) {
-      throw new PosternError('VERSION_UNSUPPORTED', `${text.slice(from, to)} is not spoken here`);
-    }
-  }
+function wrongTarget(byte: number | undefined): PosternError {
+  return malformed(
+    byte === cr ? 'the request line has no version' : 'the request target holds a byte that may not stand there',
+  );
+}
+
+function versionAt(text: string, at: number): '1.0' | '1.1' {
+  if (text.startsWith('HTTP/1.1\r\n', at)) return '1.1';
+  if (text.startsWith('HTTP/1.0\r\n', at)) return '1.0';
+  const version = /^HTTP\/\d\.\d(?=\r\n)/.exec(text.slice(at, at + 10));
+  if (version) throw new PosternError('VERSION_UNSUPPORTED', `${version[0]} is not spoken here`);
   throw malformed('the request line does not end in a version of HTTP');
 }
 
@@ -164,20 +171,14 @@ function readTransferEncoding(meaning: Meaning, value: string, version: '1.0' | 
 }
 
 /** The target in origin form; Host among the headers is set to the authority of one in absolute form (RFC 9112, 3.2.2). */
-function targetBetween(
-  text: string,
-  from: number,
-  to: number,
-  method: string,
-  headers: string[],
-  meaning: Meaning,
-): string {
-  if (to - from > maxTargetBytes) {
-    throw new PosternError('URI_TOO_LONG', `the request target has ${to - from} bytes, more than ${maxTargetBytes}`);
+function originForm(target: string, method: string, headers: string[], meaning: Meaning): string {
+  if (target.length > maxTargetBytes) {
+    throw new PosternError(
+      'URI_TOO_LONG',
+      `the request target has ${target.length} bytes, more than ${maxTargetBytes}`,
+    );
   }
-  if (!isTarget(text, from, to)) throw malformed('the request target holds a byte that may not stand there');
-  const target = text.slice(from, to);
-  if (target.charCodeAt(0) === 0x2f) return target;
+  if (target.startsWith('/')) return target;
   if (target === '*' && method === 'OPTIONS') return target;
   const absolute = absoluteForm.exec(target);
   const authority = absolute?.[1];

@@ -5,7 +5,7 @@ import { PosternError } from '../../../src/errors.ts';
 import { parseRequestHead, type RequestHead } from '../../../src/protocol/http/http1-request-head.ts';
 
 function parse(text: string): RequestHead {
-  return parseRequestHead(text, 0, text.length - 2);
+  return parseRequestHead(Buffer.from(text, 'latin1'), text, 0, text.length - 2);
 }
 
 /** A head for 1.1 with Host and these lines. */
