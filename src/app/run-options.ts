@@ -18,6 +18,10 @@ export interface RunOptions {
   readonly connectionLimits?: Partial<ServerLimits>;
   /** Takes what is not about one request. @default warnings and errors to standard error */
   readonly log?: Log;
+  /** In threads mode: the file that each thread runs, and that calls `run`. @default the program's own */
+  readonly entry?: string | URL;
+  /** Arguments of that file, before those of this process. */
+  readonly entryArguments?: readonly string[];
   /** Whether the process is ended when all is over. false: `run` only resolves with the exit status. @default true */
   readonly exit?: boolean;
 }

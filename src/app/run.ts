@@ -131,7 +131,13 @@ async function open(
   onCrash: (error: Error) => void,
 ): Promise<FastcgiService> {
   if (start.mode === 'threads') {
-    return serveThreads(app, start.where, { count: threads, entry: process.argv[1]!, log, onCrash });
+    return serveThreads(app, start.where, {
+      count: threads,
+      entry: options.entry ?? process.argv[1]!,
+      parameters: [...(options.entryArguments ?? []), ...process.argv.slice(2)],
+      log,
+      onCrash,
+    });
   }
   const instance = await Instance.start(app, { mode: 'fastcgi', limits: options.limits, log });
   const places = start.where.map((where) => ({ where, isShared: false }));

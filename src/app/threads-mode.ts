@@ -32,6 +32,8 @@ export interface ThreadsOptions {
   readonly count: number;
   /** The file that calls `run`; each thread runs it again. */
   readonly entry: string | URL;
+  /** Its arguments. */
+  readonly parameters: readonly string[];
   readonly log?: Log | undefined;
   /** Called when a thread ended by itself: an exception that nobody caught. */
   readonly onCrash: (error: Error) => void;
@@ -125,8 +127,8 @@ class ServingThread {
   }
 
   /** @throws PROGRAM_NOT_STARTED */
-  static start(data: ThreadData, { entry, onCrash }: ThreadsOptions): Promise<ServingThread> {
-    const worker = new Worker(entry, { workerData: data, argv: process.argv.slice(2) });
+  static start(data: ThreadData, { entry, parameters, onCrash }: ThreadsOptions): Promise<ServingThread> {
+    const worker = new Worker(entry, { workerData: data, argv: [...parameters] });
     return new Promise((resolve, reject) => {
       const failed = (message: string): void => {
         void worker.terminate();
