@@ -9,10 +9,12 @@ const workers = 8;
 const queue = 512;
 const clients = 4 * (workers + queue);
 const overloadSeconds = 20;
+// What Postern's Retry-After asks for.
+const pauseMs = 1000;
 
 export const overload: Case = {
   name: 'overload',
-  title: `${clients} clients for ${overloadSeconds} s on ${workers} workers that take 20 ms each (and a queue of ${queue}); who is refused waits 250 ms`,
+  title: `${clients} clients for ${overloadSeconds} s on ${workers} workers that take 20 ms each (and a queue of ${queue}); who is refused waits 1 s`,
   stack: { workers, connections: clients },
   headline: 'goodputRatio',
   columns: ['bestPerSecond', 'goodPerSecond', 'goodputRatio', 'p99Ms', 'refused', 'refusalP99Ms', 'failed'],
@@ -40,5 +42,5 @@ export const overload: Case = {
 };
 
 function visitSlow(running: RunningPeer, plan: Plan, count: number, seconds: number): Promise<CrowdResult> {
-  return sendCrowd({ url: `${running.origin}/slow.php`, clients: count, seconds, signal: plan.signal });
+  return sendCrowd({ url: `${running.origin}/slow.php`, clients: count, seconds, pauseMs, signal: plan.signal });
 }

@@ -1,0 +1,152 @@
+// The cases of the micro benchmark: encode and decode, a request whole, and the hot functions by themselves.
+
+import { systemClock } from '../../src/clock.ts';
+import { ServerConnection } from '../../src/connection/server-connection.ts';
+import { defaultServerLimits } from '../../src/connection/server-limits.ts';
+import { CgiOutput } from '../../src/protocol/cgi/output.ts';
+import { decodeNameValues, encodeNameValues } from '../../src/protocol/fastcgi/name-values.ts';
+import { STDIN, STDOUT } from '../../src/protocol/fastcgi/record.ts';
+import { RecordReader } from '../../src/protocol/fastcgi/record-reader.ts';
+import { RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
+import type { MicroCase } from './case.ts';
+import { fastcgiStream, MemorySocket, nodeFastcgi, peerStream } from './peers.ts';
+import { bulk, environment, head, page } from './samples.ts';
+
+const { BeginRequest, EndRequest, Params, StdIn, StdOut } = fastcgiStream.records;
+const pairs = Object.entries(environment);
+const writer = new RecordWriter();
+const answerText = Buffer.from(head + page.toString());
+
+/** BEGIN_REQUEST, PARAMS, the end of PARAMS, the end of STDIN. */
+function encodeRequest(keep = true): Buffer {
+  writer.begin(1, 'responder', keep);
+  writer.params(1, environment);
+  writer.end(STDIN, 1);
+  return writer.take();
+}
+
+/** STDOUT, its end, END_REQUEST. */
+function encodeAnswer(): Buffer {
+  writer.text(STDOUT, 1, head);
+  writer.content(STDOUT, 1, page);
+  writer.end(STDOUT, 1);
+  writer.endRequest(1, 0, 0);
+  return writer.take();
+}
+
+function encodeBulk(): Buffer {
+  writer.content(STDOUT, 1, bulk);
+  return writer.take();
+}
+
+/** Counts the records in bytes, and reads the pairs of PARAMS, as both sides have to. */
+function decoder(): (bytes: Buffer) => number {
+  let records = 0;
+  const reader = new RecordReader({
+    content: (type, _id, chunk) => {
+      records += 1;
+      if (type === 4) decodeNameValues(chunk);
+    },
+    closed: () => {
+      records += 1;
+    },
+    control: () => {
+      records += 1;
+    },
+  });
+  return (bytes) => {
+    reader.push(bytes);
+    return records;
+  };
+}
+
+function encoding(
+  name: string,
+  ours: () => Buffer,
+  records: number,
+  theirs: (peer: ReturnType<typeof peerStream>) => void,
+): MicroCase {
+  const peer = peerStream();
+  return { name, ours, peer: { name: 'fastcgi-stream', work: () => theirs(peer) }, records, bytes: ours().length };
+}
+
+function decoding(name: string, bytes: Buffer, records: number): MicroCase {
+  const decode = decoder();
+  const peer = peerStream();
+  const work = (): number => {
+    peer.feed(bytes);
+    return peer.records();
+  };
+  return { name, ours: () => decode(bytes), peer: { name: 'fastcgi-stream', work }, records, bytes: bytes.length };
+}
+
+/** A request is read from a connection, and "hello" answered to it; the connection is memory. */
+function serving(): MicroCase {
+  const request = encodeRequest();
+  const ours = new MemorySocket();
+  const body = Buffer.from('hello');
+  const connection = new ServerConnection(ours as never, {
+    run: (_request, sink) => {
+      sink.head({ status: 200, reason: '', headers: ['Content-Type', 'text/plain'] });
+      sink.write(body);
+      sink.end();
+      return { resume: () => {}, abort: () => {} };
+    },
+    limits: defaultServerLimits,
+    clock: systemClock,
+    onClose: () => {},
+  });
+  connection.start();
+  const theirs = new MemorySocket();
+  nodeFastcgi.createServer((_request, response) => response.end('hello')).emit('connection', theirs);
+  return {
+    name: 'serve "hello"',
+    ours: () => answered(ours, request),
+    peer: { name: 'node-fastcgi', work: () => answered(theirs, request) },
+    records: 7,
+    bytes: request.length,
+  };
+}
+
+/** Resolves when END_REQUEST was written. */
+function answered(socket: MemorySocket, request: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    socket.onWritten = (chunk) => {
+      // Its last record: of 16 bytes here, of 24 with the padding that the other one adds.
+      if (chunk.at(-15) === 3 || chunk.at(1) === 3) resolve();
+    };
+    socket.emit('data', request);
+  });
+}
+
+/** One function by itself. */
+function alone(name: string, ours: () => unknown, bytes: number): MicroCase {
+  return { name, ours, peer: null, records: 0, bytes };
+}
+
+/** All cases. */
+export function allCases(): MicroCase[] {
+  const encodedPairs = encodeNameValues(environment);
+  const nothing = { head: () => {}, write: () => true };
+  return [
+    encoding('encode a request', encodeRequest, 4, ({ stream }) => {
+      stream.writeRecord(1, new BeginRequest(1, 1));
+      stream.writeRecord(1, new Params(pairs));
+      stream.writeRecord(1, new Params([]));
+      stream.writeRecord(1, new StdIn());
+    }),
+    decoding('decode a request', encodeRequest(), 4),
+    encoding('encode an answer', encodeAnswer, 3, ({ stream }) => {
+      stream.writeRecord(1, new StdOut(head + page.toString('latin1')));
+      stream.writeRecord(1, new StdOut());
+      stream.writeRecord(1, new EndRequest(0, 0));
+    }),
+    decoding('decode an answer', encodeAnswer(), 3),
+    encoding('encode 32 KiB of STDOUT', encodeBulk, 1, ({ stream }) => stream.writeRecord(1, new StdOut(bulk))),
+    decoding('decode 32 KiB of STDOUT', encodeBulk(), 1),
+    serving(),
+    alone('encode PARAMS', () => encodeNameValues(environment), encodedPairs.length),
+    alone('decode PARAMS', () => decodeNameValues(encodedPairs), encodedPairs.length),
+    alone('parse an output', () => new CgiOutput(nothing).push(answerText), answerText.length),
+  ];
+}
