@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { PosternError } from '../../src/errors.ts';
+import { logAccess, urlForLog } from '../../src/gateway/access-log.ts';
+import { RecordRate } from '../../src/gateway/record-rate.ts';
+import { StderrLog } from '../../src/gateway/stderr-log.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { ask, httpRequest } from '../support/recording-answer.ts';
+import { RecordingLog } from '../support/recording-log.ts';
+import { makeSite } from '../support/site.ts';
+
+describe('the access log', () => {
+  it('has one record a request', async (t) => {
+    const clock = new FakeClock();
+    const { gateway, backend, access } = makeSite(t, { 'index.php': '', 'a.css': 'css' }, {}, clock);
+    backend.script = () => {
+      clock.advance(12);
+      return 'hello';
+    };
+    const headers = ['Host', 'example.org', 'Authorization', 'Basic c2VjcmV0', 'Cookie', 'session=secret'];
+    await ask(gateway.handle, httpRequest('/index.php?a=b', { headers }));
+    await ask(gateway.handle, '/a.css');
+    await ask(gateway.handle, '/none');
+    assert.deepEqual(access[0], {
+      site: 'test',
+      method: 'GET',
+      url: '/index.php?a=b',
+      version: '1.1',
+      host: 'example.org',
+      remoteAddress: '192.0.2.1',
+      status: 200,
+      bytes: 5,
+      durationMs: 12,
+      waitedMs: null,
+      runMs: 12,
+      pool: 'scripted',
+      outcome: 'complete',
+      error: null,
+    });
+    assert.deepEqual(access.map(({ status, bytes, pool, error }) => [status, bytes, pool, error]).slice(1), [
+      [200, 3, null, null],
+      [404, access[2]!.bytes, null, 'NOT_FOUND'],
+    ]);
+  });
+
+  it('blanks credentials in addresses, and escapes what a terminal would obey', () => {
+    const urls: readonly [string, string][] = [
+      ['/a?user=me&password=x&b=c', '/a?user=me&password=***&b=c'],
+      ['/a?ACCESS_TOKEN=x', '/a?ACCESS_TOKEN=***'],
+      ['/a?tokens=3&api_key=x', '/a?tokens=3&api_key=***'],
+      ['/password=x', '/password=x'],
+      ['/\x1b[31m\xc3\xa9\xc2\x9b', '/\\x1b[31m\u00e9\\x9b'],
+      [`/${'a'.repeat(3000)}`, `/${'a'.repeat(2047)}...`],
+    ];
+    for (const [url, shown] of urls) assert.equal(urlForLog(url), shown);
+  });
+
+  it('writes to a logger', async (t) => {
+    const { gateway, access } = makeSite(t);
+    await ask(gateway.handle, '/');
+    const log = new RecordingLog();
+    logAccess(log)(access[0]!);
+    assert.deepEqual([log.records[0]?.level, log.records[0]?.message], ['info', 'GET / 200']);
+  });
+});
+
+describe('the error log', () => {
+  it('names the request, the pool and what the error knows', async (t) => {
+    const { gateway, backend, log } = makeSite(t);
+    backend.script = () => {
+      throw new PosternError('CONNECTION_LOST', 'php-cgi ended', { fields: { pid: 7, signal: 'SIGKILL' } });
+    };
+    await ask(gateway.handle, '/index.php?token=x');
+    assert.deepEqual(log.records, [
+      {
+        level: 'error',
+        message: 'php-cgi ended',
+        fields: {
+          pid: 7,
+          signal: 'SIGKILL',
+          code: 'CONNECTION_LOST',
+          method: 'GET',
+          url: '/index.php?token=***',
+          pool: 'scripted',
+        },
+      },
+    ]);
+  });
+
+  it("says nothing of what is the client's own doing", async (t) => {
+    const { gateway, log } = makeSite(t);
+    for (const target of ['/none', '/%00', '/.env']) await ask(gateway.handle, target);
+    assert.deepEqual(log.records, []);
+  });
+
+  it('has a limited number of records a second, and counts the others', async (t) => {
+    const clock = new FakeClock();
+    const { gateway, backend, log } = makeSite(t, undefined, {}, clock);
+    backend.script = () => {
+      throw new PosternError('QUEUE_FULL', 'full');
+    };
+    for (let i = 0; i < 150; i++) await ask(gateway.handle, '/');
+    assert.equal(log.records.length, 100);
+    clock.advance(1000);
+    await ask(gateway.handle, '/');
+    assert.equal(log.records.at(-1)?.fields.droppedRecords, 50);
+  });
+});
+
+describe('the log of STDERR', () => {
+  const write = (...chunks: readonly string[]) => {
+    const log = new RecordingLog();
+    const stderr = new StderrLog(log, { pool: 'php' }, new RecordRate(new FakeClock()));
+    for (const chunk of chunks) stderr.write(Buffer.from(chunk));
+    stderr.end();
+    return log.records.map(({ message }) => message);
+  };
+
+  it('has one line a record, however the bytes are cut', () => {
+    assert.deepEqual(write('one\ntw', 'o\r', '\n\n', 'three'), ['one', 'two', 'three']);
+  });
+
+  it('escapes control bytes', () => assert.deepEqual(write('a\x1b[2Jb\0\n'), ['a\\x1b[2Jb\\x00']));
+
+  it('cuts what is too long, without keeping it', () => {
+    const [line] = write('x'.repeat(3000), 'x'.repeat(3_000_000), '\n');
+    assert.equal(line?.length, 4096 + '...'.length);
+  });
+
+  it('stops when there is too much', () => assert.equal(write('a\n'.repeat(100_000)).length, 100));
+});
