@@ -28,9 +28,9 @@ export class Http1Body extends Readable {
     return this.#hasRoom || this.destroyed;
   }
 
-  /** Gives bytes of the body; those after the handler has destroyed the stream are dropped. */
+  /** Gives bytes of the body, which are lent; those after the handler has destroyed the stream are dropped. */
   readonly give = (data: Buffer): void => {
-    if (!this.destroyed) this.#hasRoom = this.push(data);
+    if (!this.destroyed) this.#hasRoom = this.push(Buffer.from(data));
   };
 
   override _read(): void {

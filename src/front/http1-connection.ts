@@ -68,15 +68,16 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
     this.#deadline = owner.deadlineAfter(owner.limits.headTimeoutMs);
   }
 
+  /** The client sent bytes, which are lent: what is left of them is copied. */
   received(chunk: Buffer): void {
     if (this.#state === 'lingering' || this.#state === 'closed') return;
-    if (this.#decoder !== null) {
-      const from = this.#decode(this.#decoder, chunk, 0);
-      if (from < chunk.length) this.#hold(chunk.subarray(from));
-    } else {
-      this.#hold(chunk);
-    }
+    const from = this.#decoder === null ? 0 : this.#decode(this.#decoder, chunk, 0);
+    if (from < chunk.length) this.#hold(chunk, from);
     this.#advance();
+    if (this.#waiting === chunk) {
+      this.#waiting = Buffer.from(chunk.subarray(this.#waitingFrom));
+      this.#waitingFrom = 0;
+    }
   }
 
   /** The client sends nothing more. It may still read, so what runs goes on for a while. */
@@ -183,10 +184,15 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
   // Requests.
 
   /** Keeps bytes for when the present request is done; none will be read after one that ends the connection. */
-  #hold(chunk: Buffer): void {
+  #hold(chunk: Buffer, from: number): void {
     if (this.#state === 'running' && !this.#requestKeepsAlive) return;
-    this.#waiting = this.#waiting === null ? chunk : Buffer.concat([this.#waiting.subarray(this.#waitingFrom), chunk]);
-    this.#waitingFrom = 0;
+    if (this.#waiting === null) {
+      this.#waiting = chunk;
+      this.#waitingFrom = from;
+    } else {
+      this.#waiting = Buffer.concat([this.#waiting.subarray(this.#waitingFrom), chunk.subarray(from)]);
+      this.#waitingFrom = 0;
+    }
   }
 
   /** Begins requests as long as there are bytes and none is running. A loop: a handler may answer before it returns. */

@@ -10,6 +10,7 @@ import { type Log, silentLog } from '../log.ts';
 import { type ConnectionOwner, Http1Connection } from './http1-connection.ts';
 import { DateLine } from './http1-date.ts';
 import { defaultHttp1Limits, type Http1Limits } from './http1-limits.ts';
+import { type Acceptor, acceptInto } from './shared-buffer-sockets.ts';
 
 /** What a front is made of. */
 export interface Http1Options {
@@ -33,11 +34,7 @@ export class Http1Front {
 
   constructor(options: Http1Options) {
     this.#owner = new Owner(options);
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket));
-    this.#server.maxConnections = this.#owner.limits.maxConnections;
-    this.#server.on('drop', () => {
-      this.#owner.warn(`a connection was closed as it came: ${this.connections} are open, which is maxConnections`);
-    });
+    this.#server = createServer({ allowHalfOpen: true });
   }
 
   /** Where it listens, with the port that was found for port 0; null before `listen`. */
@@ -63,12 +60,11 @@ export class Http1Front {
         address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port },
         () => {
           this.#server.off('error', failed);
+          acceptInto(this.#server, this.#owner);
           resolve();
         },
       );
     });
-    // Descriptors may run out: the socket goes on listening, and accepts again when some are free.
-    this.#server.on('error', (error) => this.#owner.warn(`a connection could not be accepted: ${error.message}`));
     if (address.kind === 'unix') chmodSync(address.path, 0o660);
     const bound = this.#server.address();
     this.#address =
@@ -80,16 +76,8 @@ export class Http1Front {
   }
 
   /** Serves a socket that was accepted elsewhere; it must be open for half-closed clients (`allowHalfOpen`). */
-  accept(socket: Socket): void {
-    const connection = new Http1Connection(socket, this.#owner);
-    this.#owner.add(connection);
-    socket.on('data', (chunk: Buffer) => connection.received(chunk));
-    socket.on('end', () => connection.ended());
-    socket.on('drain', () => connection.drained());
-    socket.on('finish', () => connection.finished());
-    socket.on('close', () => connection.closed());
-    // What there is to do about an error is done on the close that follows.
-    socket.on('error', () => {});
+  serve(socket: Socket): void {
+    socket.on('data', this.#owner.accept(socket));
     this.#owner.start();
   }
 
@@ -115,7 +103,7 @@ export class Http1Front {
 }
 
 /** What all connections of a front share. */
-class Owner implements ConnectionOwner {
+class Owner implements ConnectionOwner, Acceptor {
   readonly handler: HttpHandler;
   readonly limits: Http1Limits;
   readonly log: Log;
@@ -156,9 +144,28 @@ class Owner implements ConnectionOwner {
     this.#tick = null;
   }
 
-  add(connection: Http1Connection): void {
+  accept(socket: Socket): (bytes: Buffer) => void {
+    const connection = new Http1Connection(socket, this);
     connection.slot = this.connections.length;
     this.connections.push(connection);
+    socket.setNoDelay(true);
+    socket.on('end', () => connection.ended());
+    socket.on('drain', () => connection.drained());
+    socket.on('finish', () => connection.finished());
+    socket.on('close', () => connection.closed());
+    // What there is to do about an error is done on the close that follows.
+    socket.on('error', () => {});
+    return (bytes) => connection.received(bytes);
+  }
+
+  mayAccept(): boolean {
+    if (this.connections.length < this.limits.maxConnections) return true;
+    this.#warn(`a connection was closed as it came: ${this.connections.length} are open, which is maxConnections`);
+    return false;
+  }
+
+  acceptFailed(): void {
+    this.#warn('a connection could not be accepted: no file descriptor is free, or the system refused it');
   }
 
   removed(connection: Http1Connection): void {
@@ -187,7 +194,7 @@ class Owner implements ConnectionOwner {
   }
 
   /** Logs a trouble that would otherwise fill the log. */
-  warn(message: string): void {
+  #warn(message: string): void {
     if (this.clock.now() < this.#quietUntil) return;
     this.#quietUntil = this.clock.now() + quietMs;
     this.log.warn({}, message);
