@@ -73,7 +73,7 @@ function cgiProgram(options: PhpProgramOptions): PhpProgram {
 function embeddedProgram({ name, php, cwd, env, path, ini, user }: PhpProgramOptions): PhpProgram {
   const program: Program = {
     name,
-    command: [process.execPath, php.path, ...iniArguments(ini)],
+    command: [process.execPath, '--disable-warning=ExperimentalWarning', php.path, ...iniArguments(ini)],
     cwd,
     env: { ...env, PATH: path },
     user,

@@ -37,7 +37,13 @@ describe('phpProgram()', () => {
   it('makes embedded PHP a program of one lane, without a probe', (t) => {
     const embedded: Php = { ...php, kind: 'embedded', path: '/x/main.js' };
     const { program, label } = made(t, { php: embedded, ini: { memory_limit: '64M' }, env: { APP: 'x' } });
-    assert.deepEqual(program.command, [process.execPath, '/x/main.js', '-d', "memory_limit='64M'"]);
+    assert.deepEqual(program.command, [
+      process.execPath,
+      '--disable-warning=ExperimentalWarning',
+      '/x/main.js',
+      '-d',
+      "memory_limit='64M'",
+    ]);
     assert.deepEqual(program.env, { APP: 'x', PATH: '/usr/bin:/bin' });
     assert.deepEqual(
       [program.lanesPerWorker, program.preforks, program.probe, program.reuse],

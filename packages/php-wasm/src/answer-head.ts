@@ -10,8 +10,9 @@ import type { CgiHead } from '../../../src/protocol/cgi/exchange.ts';
  */
 export function parseAnswerHead(bytes: Buffer): CgiHead {
   if (bytes.length === 0) throw new PosternError('ANSWER_INVALID', 'embedded PHP gave no header');
-  // As latin1, so that each character of a value is one byte.
-  const { status, headers: lines } = JSON.parse(bytes.toString('latin1')) as { status: number; headers: string[] };
+  // As latin1, so that each character of a value is one byte. The build leaves tabs in values as they are.
+  const json = bytes.toString('latin1').replace(/[\0-\x1f]/g, ' ');
+  const { status, headers: lines } = JSON.parse(json) as { status: number; headers: string[] };
   const headers: string[] = [];
   let ownStatus: string | null = null;
   for (const line of lines) {

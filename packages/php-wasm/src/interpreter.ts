@@ -4,7 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { getPHPLoaderModule } from '@php-wasm/node-8-4';
 import { loadPHPRuntime, PHP, type PHPRunOptions, type StreamedPHPResponse } from '@php-wasm/universal';
 import { mountHostFiles } from './host-files.ts';
+import type { LockTable } from './lock-table.ts';
 import { phpIniPath } from './php-ini.ts';
+import { userSpace } from './user-space.ts';
 
 /** How to set one up. */
 export interface InterpreterOptions {
@@ -12,6 +14,7 @@ export interface InterpreterOptions {
   readonly ini: string;
   /** What getenv() sees. */
   readonly env: Readonly<Record<string, string>>;
+  readonly locks: LockTable;
 }
 
 /** Above this the memory of an instance, which never shrinks, is given back by loading another. It begins with 64 MiB. */
@@ -76,6 +79,7 @@ export class Interpreter {
       // What getmypid() says.
       processId: process.pid,
       ENV: { ...builtInVariables, ...this.#options.env },
+      bindUserSpace: (context) => userSpace(this.#options.locks, context),
       // exit() in a script must not end this process.
       quit: (_status: number, thrown: unknown) => {
         throw thrown;

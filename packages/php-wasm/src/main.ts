@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { run } from '../../../src/app/index.ts';
 import { parseCommandLine } from './command-line.ts';
 import { Interpreter } from './interpreter.ts';
+import { LockTable } from './lock-table.ts';
 import { phpApp } from './php-app.ts';
 import { phpIni } from './php-ini.ts';
 import { privateFolders } from './private-folders.ts';
@@ -20,7 +21,9 @@ if (typeof commandLine === 'string') {
 
 async function serve(settings: readonly string[]): Promise<void> {
   const { PHP_FCGI_MAX_REQUESTS: maxRequests, ...env } = process.env as Record<string, string>;
-  const interpreter = new Interpreter({ ini: phpIni(settings, privateFolders()), env });
+  const folders = privateFolders();
+  const locks = new LockTable(folders.locks);
+  const interpreter = new Interpreter({ ini: phpIni(settings, folders), env, locks });
   let left = Number(maxRequests ?? 0) || Number.POSITIVE_INFINITY;
   const app = phpApp(interpreter, () => {
     left -= 1;

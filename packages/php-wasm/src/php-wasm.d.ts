@@ -12,7 +12,56 @@ declare module '@php-wasm/universal' {
       receive: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
     ): object;
     onRuntimeInitialized(runtime: Runtime): void;
-    readonly bindUserSpace?: (context: UserSpaceContext) => UserSpace;
+    bindUserSpace(context: UserSpaceContext): UserSpace;
+  }
+
+  /** A view of PHP's memory, by index. */
+  interface MemoryView<Value> {
+    get(index: number): Value;
+    set(index: number, value: Value): void;
+  }
+
+  /** What the build tells those who make its system calls. */
+  interface UserSpaceContext {
+    readonly constants: Readonly<
+      Record<
+        | 'F_GETLK'
+        | 'F_SETLK'
+        | 'F_SETLKW'
+        | 'F_RDLCK'
+        | 'F_WRLCK'
+        | 'F_UNLCK'
+        | 'LOCK_SH'
+        | 'LOCK_EX'
+        | 'LOCK_NB'
+        | 'LOCK_UN'
+        | 'SEEK_SET'
+        | 'SEEK_CUR'
+        | 'SEEK_END',
+        number
+      >
+    >;
+    readonly errnoCodes: Readonly<Record<'EINVAL' | 'EAGAIN' | 'EWOULDBLOCK', number>>;
+    readonly memory: {
+      readonly HEAP16: MemoryView<number>;
+      readonly HEAP32: MemoryView<number>;
+      readonly HEAP64: MemoryView<bigint>;
+    };
+    readonly wasmImports: {
+      builtin_fcntl64(fd: number, command: number, parameters: number): number;
+      builtin_fd_close(fd: number): number;
+    };
+    /** `nfd` is the descriptor of this process, for files of the host. */
+    readonly syscalls: { getStreamFromFD(fd: number): { readonly nfd?: number } };
+    readonly FS: { llseek(stream: object, offset: number, whence: number): number };
+  }
+
+  interface UserSpace {
+    flock(fd: number, operation: number): number;
+    fcntl64(fd: number, command: number, parameters?: number): number;
+    fd_close(fd: number): number;
+    js_release_file_locks(): void;
+    gethostbyname(name: string): Promise<string>;
   }
 
   /** Emscripten's file system. */
