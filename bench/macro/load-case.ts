@@ -14,7 +14,7 @@ export interface LoadCase {
   readonly title: string;
   readonly stack?: StackShape;
   readonly path: string;
-  /** Bytes of a body to POST. @default none, GET */
+  /** Bytes of a body to PUT. @default none, GET */
   readonly bodyBytes?: number;
   /** @default 'requestsPerSecond' */
   readonly headline?: MetricName;

@@ -24,20 +24,18 @@ header('Content-Type: application/octet-stream');
 $block = str_repeat('x', 100000);
 for ($i = 0; $i < 100; $i++) echo $block;
 `,
-  'upload/count.php': `<?php
+  'upload.php': `<?php
 $input = fopen('php://input', 'rb');
 $bytes = 0;
 while (!feof($input)) $bytes += strlen(fread($input, 65536));
 if ($bytes !== 10000000) http_response_code(500);
 echo $bytes, "\\n";
 `,
-  // Debian's limit is 8 MB.
-  'upload/.user.ini': 'post_max_size = 64M\n',
 };
 
 /** Writes the plain site into `root`. */
 export function writeSite(root: string): void {
-  mkdirSync(`${root}/upload`, { recursive: true });
+  mkdirSync(root, { recursive: true });
   for (const [name, text] of Object.entries(scripts)) writeFileSync(`${root}/${name}`, text);
   writeFileSync(`${root}/1k.txt`, 'x'.repeat(1000));
   writeFileSync(`${root}/1m.txt`, 'x'.repeat(1_000_000));

@@ -1,7 +1,7 @@
--- What wrk runs for the bench: an argument is the size in bytes of a body to POST; the result is one line of JSON.
+-- What wrk runs for the bench: an argument is the size in bytes of a body to PUT; the result is one line of JSON.
 function init(args)
   if args[1] then
-    wrk.method = "POST"
+    wrk.method = "PUT"
     wrk.body = string.rep("x", tonumber(args[1]))
     wrk.headers["Content-Type"] = "application/octet-stream"
   end

@@ -8,7 +8,7 @@ export interface Load {
   readonly url: string;
   readonly connections: number;
   readonly seconds: number;
-  /** Bytes of a body to POST. @default none, GET */
+  /** Bytes of a body to PUT. @default none, GET */
   readonly bodyBytes?: number;
   readonly signal: AbortSignal;
 }

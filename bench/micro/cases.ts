@@ -3,9 +3,10 @@
 import { systemClock } from '../../src/clock.ts';
 import { ServerConnection } from '../../src/connection/server-connection.ts';
 import { defaultServerLimits } from '../../src/connection/server-limits.ts';
+import type { CgiRequest, CgiSink } from '../../src/protocol/cgi/exchange.ts';
 import { CgiOutput } from '../../src/protocol/cgi/output.ts';
 import { decodeNameValues, encodeNameValues } from '../../src/protocol/fastcgi/name-values.ts';
-import { STDIN, STDOUT } from '../../src/protocol/fastcgi/record.ts';
+import { END_REQUEST, PARAMS, STDIN, STDOUT } from '../../src/protocol/fastcgi/record.ts';
 import { RecordReader } from '../../src/protocol/fastcgi/record-reader.ts';
 import { RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
 import type { MicroCase } from './case.ts';
@@ -17,12 +18,19 @@ const pairs = Object.entries(environment);
 const writer = new RecordWriter();
 const answerText = Buffer.from(head + page.toString());
 
+/** What was gathered; its memory is given back, as a connection does once the kernel has taken it. */
+function sent(): Buffer {
+  const bytes = writer.take();
+  writer.giveBack();
+  return bytes;
+}
+
 /** BEGIN_REQUEST, PARAMS, the end of PARAMS, the end of STDIN. */
-function encodeRequest(keep = true): Buffer {
-  writer.begin(1, 'responder', keep);
+function encodeRequest(): Buffer {
+  writer.begin(1, 'responder', true);
   writer.params(1, environment);
   writer.end(STDIN, 1);
-  return writer.take();
+  return sent();
 }
 
 /** STDOUT, its end, END_REQUEST. */
@@ -31,12 +39,12 @@ function encodeAnswer(): Buffer {
   writer.content(STDOUT, 1, page);
   writer.end(STDOUT, 1);
   writer.endRequest(1, 0, 0);
-  return writer.take();
+  return sent();
 }
 
 function encodeBulk(): Buffer {
   writer.content(STDOUT, 1, bulk);
-  return writer.take();
+  return sent();
 }
 
 /** Counts the records in bytes, and reads the pairs of PARAMS, as both sides have to. */
@@ -45,7 +53,7 @@ function decoder(): (bytes: Buffer) => number {
   const reader = new RecordReader({
     content: (type, _id, chunk) => {
       records += 1;
-      if (type === 4) decodeNameValues(chunk);
+      if (type === PARAMS) decodeNameValues(chunk);
     },
     closed: () => {
       records += 1;
@@ -80,13 +88,12 @@ function decoding(name: string, bytes: Buffer, records: number): MicroCase {
   return { name, ours: () => decode(bytes), peer: { name: 'fastcgi-stream', work }, records, bytes: bytes.length };
 }
 
-/** A request is read from a connection, and "hello" answered to it; the connection is memory. */
+/** A request is read from a new connection, and "hello" answered to it; the connection is memory. */
 function serving(): MicroCase {
-  const request = encodeRequest();
-  const ours = new MemorySocket();
+  const request = Buffer.from(encodeRequest());
   const body = Buffer.from('hello');
-  const connection = new ServerConnection(ours as never, {
-    run: (_request, sink) => {
+  const options = {
+    run: (_request: CgiRequest, sink: CgiSink) => {
       sink.head({ status: 200, reason: '', headers: ['Content-Type', 'text/plain'] });
       sink.write(body);
       sink.end();
@@ -95,14 +102,26 @@ function serving(): MicroCase {
     limits: defaultServerLimits,
     clock: systemClock,
     onClose: () => {},
+  };
+  const server = nodeFastcgi.createServer((_request, response) => {
+    response.setHeader('Content-Type', 'text/plain');
+    response.end(body);
   });
-  connection.start();
-  const theirs = new MemorySocket();
-  nodeFastcgi.createServer((_request, response) => response.end('hello')).emit('connection', theirs);
   return {
     name: 'serve "hello"',
-    ours: () => answered(ours, request),
-    peer: { name: 'node-fastcgi', work: () => answered(theirs, request) },
+    ours: () => {
+      const socket = new MemorySocket();
+      new ServerConnection(socket as never, options).start();
+      return answered(socket, request);
+    },
+    peer: {
+      name: 'node-fastcgi',
+      work: () => {
+        const socket = new MemorySocket();
+        server.emit('connection', socket);
+        return answered(socket, request);
+      },
+    },
     records: 7,
     bytes: request.length,
   };
@@ -112,8 +131,12 @@ function serving(): MicroCase {
 function answered(socket: MemorySocket, request: Buffer): Promise<void> {
   return new Promise((resolve) => {
     socket.onWritten = (chunk) => {
-      // Its last record: of 16 bytes here, of 24 with the padding that the other one adds.
-      if (chunk.at(-15) === 3 || chunk.at(1) === 3) resolve();
+      // It is the last record: the whole of a write there, the last 16 bytes of one here.
+      if (chunk[1] === END_REQUEST || chunk.at(-15) === END_REQUEST) {
+        socket.onWritten = null;
+        socket.destroy();
+        resolve();
+      }
     };
     socket.emit('data', request);
   });
@@ -135,15 +158,15 @@ export function allCases(): MicroCase[] {
       stream.writeRecord(1, new Params([]));
       stream.writeRecord(1, new StdIn());
     }),
-    decoding('decode a request', encodeRequest(), 4),
+    decoding('decode a request', Buffer.from(encodeRequest()), 4),
     encoding('encode an answer', encodeAnswer, 3, ({ stream }) => {
       stream.writeRecord(1, new StdOut(head + page.toString('latin1')));
       stream.writeRecord(1, new StdOut());
       stream.writeRecord(1, new EndRequest(0, 0));
     }),
-    decoding('decode an answer', encodeAnswer(), 3),
+    decoding('decode an answer', Buffer.from(encodeAnswer()), 3),
     encoding('encode 32 KiB of STDOUT', encodeBulk, 1, ({ stream }) => stream.writeRecord(1, new StdOut(bulk))),
-    decoding('decode 32 KiB of STDOUT', encodeBulk(), 1),
+    decoding('decode 32 KiB of STDOUT', Buffer.from(encodeBulk()), 1),
     serving(),
     alone('encode PARAMS', () => encodeNameValues(environment), encodedPairs.length),
     alone('decode PARAMS', () => decodeNameValues(encodedPairs), encodedPairs.length),

@@ -21,7 +21,12 @@ interface FastcgiStreamPackage {
 }
 
 interface NodeFastcgiPackage {
-  createServer(listener: (request: unknown, response: { end(body: string): void }) => void): EventEmitter;
+  createServer(
+    listener: (
+      request: unknown,
+      response: { setHeader(name: string, value: string): void; end(body: Buffer): void },
+    ) => void,
+  ): EventEmitter;
 }
 
 const require = createRequire(import.meta.url);
