@@ -7,6 +7,9 @@ import type { WorkerHandle } from '../worker/worker.ts';
 import type { PoolLimits } from './limits.ts';
 import { SpawnScore } from './spawn-score.ts';
 
+/** A worker that has not answered its probe after so long is hung. */
+export const startTimeoutMs = 30_000;
+
 /** See the file's first line. A reload starts the next one. */
 export class Generation {
   readonly number: number;

@@ -11,22 +11,26 @@
 // - Nothing sent twice: see `fate.ts`. Nothing ends well that did not: see the connection.
 
 import { type Clock, systemClock, type Timer } from '../clock.ts';
-import { PosternError } from '../errors.ts';
+import type { PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { Lane, LaneOutcome } from '../worker/lane.ts';
 import type { Program } from '../worker/program.ts';
 import type { StopReason } from '../worker/state.ts';
+import { Deadlines } from './deadlines.ts';
 import { fateOf } from './fate.ts';
 import { type Crew, Generation } from './generation.ts';
 import { decide } from './governor.ts';
+import { Health } from './health.ts';
 import { Hiring } from './hiring.ts';
+import { Ledger } from './ledger.ts';
 import type { PoolLimits } from './limits.ts';
+import { closingError, fullError, launchError, restingError, tooLateError } from './refusals.ts';
 import { Roster, type RosterOptions, type RosterOwner } from './roster.ts';
 import { Scoreboard } from './scoreboard.ts';
 import type { PoolSnapshot } from './snapshot.ts';
 import { takeSnapshot } from './take-snapshot.ts';
+import { Takeover } from './takeover.ts';
 import type { Ticket } from './ticket.ts';
-import { WaitList } from './wait-list.ts';
 
 /** What a pool is made from. */
 export interface PoolOptions {
@@ -42,11 +46,8 @@ export interface PoolOptions {
   readonly hire?: RosterOptions['hire'];
 }
 
-/** How often deadlines are looked at while something runs or waits. */
-const tickMs = 100;
+/** How often processes are looked at. */
 const sweepMs = 1_000;
-/** A worker that has not answered its probe after so long is hung. */
-const startTimeoutMs = 30_000;
 
 type Phase = 'new' | 'open' | 'closing' | 'closed';
 
@@ -57,26 +58,23 @@ export class Pool implements RosterOwner {
   readonly #board = new Scoreboard();
   readonly #roster: Roster;
   readonly #hiring: Hiring | null;
-  readonly #waiting = new WaitList<Ticket>();
-  /** By slot: the request that a lane runs. */
-  readonly #tickets: (Ticket | null)[] = [];
+  readonly #ledger: Ledger;
+  readonly #health: Health;
+  readonly #deadlines: Deadlines;
   readonly #startedAtMs: number;
   #phase: Phase = 'new';
   #current: Generation;
-  /** The generation that a reload is starting. */
-  #next: Generation | null = null;
+  /** The reload that is on its way. */
+  #takeover: Takeover | null = null;
   #lastNumber = 1;
   #isDispatching = false;
-  #tick: Timer | null = null;
   #sweep: Timer | null = null;
   #wake: Timer | null = null;
   #wakeAtMs = 0;
   #closeBy: Timer | null = null;
   #keepAlive: NodeJS.Timeout | null = null;
-  #health: 'ready' | 'failing' | 'refusing' = 'ready';
   #lastReload: string | null = null;
   #starting: Waiting | null = null;
-  #reloading: Waiting | null = null;
   #reloads: Promise<void> = Promise.resolve();
   #closed: Promise<void> | null = null;
   #whenClosed: (() => void) | null = null;
@@ -87,6 +85,8 @@ export class Pool implements RosterOwner {
     this.#log = log;
     this.#startedAtMs = clock.wall();
     this.#current = new Generation(1, program, limits);
+    this.#ledger = new Ledger(this.#board, clock);
+    this.#health = new Health(program.name, log);
     this.#hiring = hire ? null : new Hiring({ directory, clock, log });
     this.#roster = new Roster({
       board: this.#board,
@@ -95,6 +95,20 @@ export class Pool implements RosterOwner {
       owner: this,
       hire: hire ?? ((generation, events) => this.#hiring!.hire(generation.program, events)),
     });
+    this.#deadlines = new Deadlines({
+      name: program.name,
+      board: this.#board,
+      roster: this.#roster,
+      ledger: this.#ledger,
+      clock,
+      log,
+      onLate: (ticket, waitedMs) => {
+        const busy = this.#board.count('busy');
+        this.#ledger.refuse(ticket, tooLateError(this.#current.limits, waitedMs, busy));
+      },
+      onExpired: (lane) => this.#free(lane, { code: 'ANSWER_TIMEOUT', isDone: false, isAborted: false }),
+      onTick: () => this.#closeWhenDone(),
+    });
   }
 
   /** For `verify.ts` alone. */
@@ -102,8 +116,7 @@ export class Pool implements RosterOwner {
     return {
       board: this.#board,
       roster: this.#roster,
-      waiting: this.#waiting,
-      tickets: this.#tickets,
+      ledger: this.#ledger,
       current: this.#current,
       isClosing: this.#phase !== 'open',
       heldUntilMs: this.#wake === null ? null : this.#wakeAtMs,
@@ -135,9 +148,9 @@ export class Pool implements RosterOwner {
    * 4. Whoever waits is told what the governor decides: a lane is on its way, or none can come soon.
    */
   acquire(ticket: Ticket): void {
-    this.#board.add('accepted', 1);
+    this.#ledger.accept();
     if (this.#phase !== 'open') {
-      this.#refuse(ticket, new PosternError('POOL_CLOSING', `pool ${this.name} is closing`));
+      this.#ledger.refuse(ticket, closingError(this.name));
       return;
     }
     const lane = this.#roster.take();
@@ -146,30 +159,29 @@ export class Pool implements RosterOwner {
       return;
     }
     const { queue, queueTimeoutMs } = this.#current.limits;
-    if (this.#waiting.length >= queue || queueTimeoutMs === 0) {
-      this.#refuse(ticket, this.#fullError());
+    if (this.#ledger.waiting >= queue || queueTimeoutMs === 0) {
+      this.#ledger.refuse(ticket, fullError(this.#current.limits, this.#ledger.waiting, this.#board.count('busy')));
       this.#govern(1);
       return;
     }
-    if (this.#waiting.length === 0 && this.#current.lanes >= this.#current.limits.workers) {
+    if (this.#ledger.waiting === 0 && this.#current.lanes >= this.#current.limits.workers) {
       this.#board.add('maxWorkersReached', 1);
     }
-    this.#wait(ticket);
+    this.#wait(ticket, false);
     this.#govern();
   }
 
   /** Takes back a ticket that waits. @returns false when it does not wait (any more) */
   cancel(ticket: Ticket): boolean {
-    if (!this.#waiting.remove(ticket)) return false;
-    this.#board.add('waiting', -1);
-    this.#board.add('aborted', 1);
+    if (!this.#ledger.unwait(ticket)) return false;
+    this.#ledger.close('aborted');
     return true;
   }
 
   /** The lane's request has ended. */
   release(lane: Lane, outcome: LaneOutcome): void {
     if (!this.#leave(lane)) return;
-    this.#board.add(outcome.code === null && !outcome.isAborted ? 'finished' : 'aborted', 1);
+    this.#ledger.close(outcome.code === null && !outcome.isAborted ? 'finished' : 'aborted');
     this.#free(lane, outcome);
     this.#closeWhenDone();
   }
@@ -178,9 +190,9 @@ export class Pool implements RosterOwner {
   retry(lane: Lane, outcome: LaneOutcome): void {
     const ticket = this.#leave(lane);
     if (!ticket) return;
-    this.#board.add('retried', 1);
+    this.#ledger.close('retried');
     if (this.#phase === 'closed') {
-      this.#refuse(ticket, new PosternError('POOL_CLOSING', `pool ${this.name} is closing`));
+      this.#ledger.refuse(ticket, closingError(this.name));
       this.#free(lane, outcome);
       return;
     }
@@ -247,22 +259,19 @@ export class Pool implements RosterOwner {
 
   /** See RosterOwner. */
   crewReady(crew: Crew): void {
-    if (crew.generation === this.#next) {
-      this.#takeOverWhenReady();
-      return;
-    }
+    if (crew.generation === this.#takeover?.next && this.#takeover.isReady) this.#takeOver(this.#takeover);
     if (crew.generation !== this.#current) return;
     this.#roster.admit(crew);
     this.#starting?.resolve();
     this.#starting = null;
-    this.#report(false);
+    this.#health.report(this.#current, false, this.#clock.now());
   }
 
   /** See RosterOwner. */
   crewExited(crew: Crew): void {
-    if (crew.generation === this.#next) {
-      this.#reloading?.reject(launchError(crew, 'the new workers did not start, the old ones go on'));
-      return;
+    if (crew.generation === this.#takeover?.next) {
+      this.#takeover.lost(crew);
+      this.#takeover = null;
     }
     if (crew.generation !== this.#current) return;
     if (!crew.worker.isReady) {
@@ -279,72 +288,40 @@ export class Pool implements RosterOwner {
   }
 
   #assign(ticket: Ticket, lane: Lane, waitedMs: number): void {
-    const nowMs = this.#clock.now();
-    this.#board.add('running', 1);
-    this.#board.raise('maxRunning', this.#board.counter('running'));
-    this.#board.begin(lane.slot, ticket, waitedMs, nowMs, nowMs + this.#current.limits.requestTimeoutMs);
-    this.#tickets[lane.slot] = ticket;
-    this.#startTick();
-    ticket.granted(lane, waitedMs);
+    this.#deadlines.watch();
+    this.#ledger.run(ticket, lane, waitedMs, this.#current.limits.requestTimeoutMs);
   }
 
-  #wait(ticket: Ticket, isFirst = false): void {
-    const nowMs = this.#clock.now();
-    ticket.waitingSinceMs = nowMs;
-    ticket.waitUntilMs = nowMs + this.#current.limits.queueTimeoutMs;
-    if (isFirst) this.#waiting.addFirst(ticket);
-    else this.#waiting.add(ticket);
-    this.#board.add('waiting', 1);
-    this.#board.raise('maxWaiting', this.#waiting.length);
-    this.#startTick();
+  #wait(ticket: Ticket, isFirst: boolean): void {
+    this.#deadlines.watch();
+    this.#ledger.wait(ticket, this.#current.limits.queueTimeoutMs, isFirst);
   }
 
   #dispatch(): void {
     // A ticket may release its lane before granted() returns; the loop sees that lane, and the stack stays flat.
     if (this.#isDispatching) return;
     this.#isDispatching = true;
-    for (let ticket = this.#waiting.first; ticket !== null; ticket = this.#waiting.first) {
+    for (let ticket = this.#ledger.first; ticket !== null; ticket = this.#ledger.first) {
       const lane = this.#roster.take();
       if (lane === undefined) break;
-      this.#waiting.remove(ticket);
-      this.#board.add('waiting', -1);
+      this.#ledger.unwait(ticket);
       this.#assign(ticket, lane, this.#clock.now() - ticket.waitingSinceMs);
     }
     this.#isDispatching = false;
   }
 
-  /** The lane's ticket, which has it no more; null: it had none. */
+  /** The request of a lane leaves it; null: it had none, or lost it before. */
   #leave(lane: Lane): Ticket | null {
-    const ticket = this.#tickets[lane.slot] ?? null;
-    if (ticket === null || this.#roster.lane(lane.slot) !== lane) return null;
-    this.#tickets[lane.slot] = null;
-    this.#board.add('running', -1);
-    const { columns } = this.#board;
-    columns.ranMs[lane.slot] = this.#clock.now() - columns.beganAtMs[lane.slot]!;
-    return ticket;
+    return this.#roster.lane(lane.slot) === lane ? this.#ledger.leave(lane.slot) : null;
   }
 
   #free(lane: Lane, outcome: LaneOutcome): void {
     this.#roster.free(lane, fateOf(outcome), this.#board.columns.deadlineMs[lane.slot]! - this.#clock.now());
   }
 
-  #refuse(ticket: Ticket, error: PosternError): void {
-    this.#board.add('refused', 1);
-    ticket.refused(error);
-  }
-
-  /** Answers all who wait. */
-  #refuseAll(error: PosternError): void {
-    for (let ticket = this.#waiting.first; ticket !== null; ticket = this.#waiting.first) {
-      this.#waiting.remove(ticket);
-      this.#board.add('waiting', -1);
-      this.#refuse(ticket, error);
-    }
-  }
-
   /** Asks the governor, and does what it says. @param refused requests that were refused just now, and would have waited */
   #govern(refused = 0): void {
-    if (this.#phase !== 'open' && (this.#phase !== 'closing' || this.#waiting.length === 0)) return;
+    if (this.#phase !== 'open' && (this.#phase !== 'closing' || this.#ledger.waiting === 0)) return;
     const generation = this.#current;
     const { limits, program, score } = generation;
     // The usual case of a full pool costs no more than this.
@@ -357,7 +334,7 @@ export class Pool implements RosterOwner {
         lanes: generation.lanes,
         startingLanes: generation.startingLanes,
         workers: generation.crews.size,
-        waiting: this.#waiting.length + refused,
+        waiting: this.#ledger.waiting + refused,
         spawnBudget: score.budget(nowMs),
         spawnAllowedAtMs: score.allowedAtMs(nowMs),
         isResting: score.isResting(nowMs),
@@ -367,15 +344,15 @@ export class Pool implements RosterOwner {
     );
     for (let count = 0; count < decision.start; count += 1) this.#startWorker(generation);
     this.#setWake(decision.wakeAtMs, nowMs);
-    this.#report(decision.refuse);
-    if (decision.refuse) this.#refuseAll(this.#restingError(nowMs));
+    this.#health.report(generation, decision.refuse, nowMs);
+    if (decision.refuse) this.#ledger.refuseAll(restingError(score, nowMs));
   }
 
   #startWorker(generation: Generation): void {
     const { program, limits } = generation;
     const lanes = Math.max(1, Math.min(program.lanesPerWorker, limits.workers - generation.lanes));
-    this.#roster.start(generation, lanes, startTimeoutMs);
-    this.#startTick();
+    this.#roster.start(generation, lanes);
+    this.#deadlines.watch();
   }
 
   #setWake(atMs: number | null, nowMs: number): void {
@@ -389,148 +366,41 @@ export class Pool implements RosterOwner {
     });
   }
 
-  /** One line for each change of the program's health. */
-  #report(isRefusing: boolean): void {
-    const { score, program, number: generation } = this.#current;
-    const health = isRefusing
-      ? 'refusing'
-      : score.isDoubted
-        ? this.#health === 'ready'
-          ? 'failing'
-          : this.#health
-        : 'ready';
-    if (health === this.#health) return;
-    this.#health = health;
-    const nowMs = this.#clock.now();
-    const fields = { pool: this.name, generation };
-    if (health === 'ready') this.#log.info(fields, `pool ${this.name}: ${program.command[0]} works again`);
-    else if (health === 'failing')
-      this.#log.warn(fields, `pool ${this.name}: ${program.command[0]} does not start: ${score.reason(nowMs)}`);
-    else this.#log.error(fields, `pool ${this.name} answers 503: ${score.describe(nowMs)}`);
-  }
-
-  #startTick(): void {
-    this.#tick ??= this.#clock.every(tickMs, () => this.#onTick());
-  }
-
-  #onTick(): void {
-    const nowMs = this.#clock.now();
-    for (
-      let ticket = this.#waiting.first;
-      ticket !== null && ticket.waitUntilMs <= nowMs;
-      ticket = this.#waiting.first
-    ) {
-      this.#waiting.remove(ticket);
-      this.#board.add('waiting', -1);
-      this.#refuse(ticket, this.#tooLateError(nowMs - ticket.waitingSinceMs));
-    }
-    for (let slot = 0; slot < this.#board.slots; slot += 1) this.#tickLane(slot, nowMs);
-    for (const crew of this.#roster.crews) this.#tickCrew(crew, nowMs);
-    this.#closeWhenDone();
-    if (this.#waiting.length > 0 || this.#board.counter('running') > 0 || this.#board.count('starting') > 0) return;
-    this.#tick?.cancel();
-    this.#tick = null;
-  }
-
-  #tickLane(slot: number, nowMs: number): void {
-    const ticket = this.#tickets[slot];
-    if (!ticket) return;
-    if (nowMs < this.#board.columns.deadlineMs[slot]!) {
-      ticket.tick(nowMs);
-      return;
-    }
-    const ranMs = Math.round(nowMs - this.#board.columns.beganAtMs[slot]!);
-    const pid = this.#board.columns.pid[slot]!;
-    this.#log.warn(
-      { pool: this.name, pid, signal: 'SIGKILL', method: ticket.method, url: ticket.url, durationMs: ranMs },
-      `process ${pid} is killed with SIGKILL: ${ticket.method} ${ticket.url} ran for ${ranMs} ms (requestTimeout)`,
-    );
-    this.#expire(
-      slot,
-      new PosternError(
-        'ANSWER_TIMEOUT',
-        `no complete answer within ${ranMs} ms: raise requestTimeout, or mend the program`,
-      ),
-    );
-  }
-
-  #tickCrew(crew: Crew, nowMs: number): void {
-    const { retirement, worker } = crew;
-    if (retirement === null) {
-      if (worker.isReady || nowMs < crew.startByMs) return;
-      this.#log.warn(
-        { pool: this.name, pid: worker.pid },
-        `worker ${worker.pid} did not answer within ${startTimeoutMs} ms of its start: it is killed`,
-      );
-      worker.kill();
-    } else if (nowMs >= retirement.drainUntilMs) {
-      this.#expireCrew(crew, 'it was still running at the end of stopTimeout');
-    }
-  }
-
-  /** Ends what a retiring crew still runs. */
-  #expireCrew(crew: Crew, why: string): void {
-    const reason = crew.retirement?.reason ?? 'shutdown';
-    for (const { slot } of [...crew.lanes]) {
-      const ticket = this.#tickets[slot];
-      if (!ticket) continue;
-      const pid = this.#board.columns.pid[slot]!;
-      this.#log.warn(
-        { pool: this.name, pid, signal: 'SIGKILL', method: ticket.method, url: ticket.url, reason },
-        `process ${pid} is killed with SIGKILL (${reason}): ${ticket.method} ${ticket.url}, ${why}`,
-      );
-      this.#expire(slot, new PosternError('CONNECTION_LOST', `the process was ended (${reason}): ${why}`));
-    }
-  }
-
-  /** Takes the lane from a request whose time is over. */
-  #expire(slot: number, error: PosternError): void {
-    const lane = this.#roster.lane(slot);
-    const ticket = lane && this.#leave(lane);
-    if (!ticket) return;
-    this.#board.add('aborted', 1);
-    ticket.expired(error);
-    this.#free(lane, { code: 'ANSWER_TIMEOUT', isDone: false, isAborted: false });
-  }
-
   async #reload(program: Program, limits: PoolLimits): Promise<void> {
-    if (this.#phase !== 'open') throw new PosternError('POOL_CLOSING', `pool ${this.name} is not open`);
+    if (this.#phase !== 'open') throw closingError(this.name);
     const beganMs = this.#clock.now();
     this.#lastNumber += 1;
-    const next = new Generation(this.#lastNumber, program, limits);
-    this.#next = next;
-    const lanes = Math.min(limits.workers, Math.max(1, limits.minWorkers, this.#current.lanes));
-    const workers = Math.max(1, Math.floor(lanes / program.lanesPerWorker));
+    const takeover = new Takeover(new Generation(this.#lastNumber, program, limits));
+    const { next, done } = takeover;
+    this.#takeover = takeover;
+    const workers = takeover.wantedWorkers(this.#current.lanes);
+    for (let count = 0; count < workers; count += 1) this.#startWorker(next);
     try {
-      await new Promise<void>((resolve, reject) => {
-        this.#reloading = { resolve, reject };
-        for (let count = 0; count < workers && next.score.budget(beganMs) > 0; count += 1) this.#startWorker(next);
-      });
+      await done;
       const tookMs = Math.round(this.#clock.now() - beganMs);
       this.#lastReload = `generation ${next.number} took over after ${tookMs} ms`;
       this.#log.info({ pool: this.name, generation: next.number }, `pool ${this.name} reloaded: ${this.#lastReload}`);
     } catch (error) {
       this.#lastReload = `failed: ${(error as Error).message}`;
+      this.#log.error(
+        { pool: this.name, generation: next.number },
+        `pool ${this.name} not reloaded: ${(error as Error).message}`,
+      );
       this.#retireGeneration(next, 'reload', this.#clock.now());
       throw error;
-    } finally {
-      this.#next = null;
-      this.#reloading = null;
     }
   }
 
   /** All that a reload has started is ready: it takes over, at this moment. */
-  #takeOverWhenReady(): void {
-    const next = this.#next;
-    if (next === null || [...next.crews].some((crew) => !crew.worker.isReady)) return;
+  #takeOver(takeover: Takeover): void {
     const old = this.#current;
-    this.#current = next;
-    this.#next = null;
-    for (const crew of next.crews) this.#roster.admit(crew);
+    this.#takeover = null;
+    this.#current = takeover.next;
+    for (const crew of takeover.next.crews) this.#roster.admit(crew);
     this.#retireGeneration(old, 'reload', this.#clock.now() + old.limits.stopTimeoutMs);
-    this.#report(false);
     this.#govern();
-    this.#reloading?.resolve();
+    this.#health.report(this.#current, false, this.#clock.now());
+    takeover.succeed();
   }
 
   #retireGeneration(generation: Generation, reason: StopReason, drainUntilMs: number): void {
@@ -547,17 +417,18 @@ export class Pool implements RosterOwner {
       this.#keepAlive = setInterval(() => {}, 60_000);
     });
     if (this.#phase === 'new' || this.#phase === 'open') {
-      const error = new PosternError('POOL_CLOSING', `pool ${this.name} is closing`);
+      const error = closingError(this.name);
       this.#phase = 'closing';
       this.#starting?.reject(error);
-      this.#reloading?.reject(error);
+      this.#takeover?.fail(error);
+      this.#takeover = null;
     }
     return this.#closed;
   }
 
   /** While it closes: what waits is still served; when nothing waits, processes end as they finish. */
   #closeWhenDone(): void {
-    if (this.#phase !== 'closing' || this.#waiting.length > 0) return;
+    if (this.#phase !== 'closing' || this.#ledger.waiting > 0) return;
     this.#phase = 'closed';
     for (const crew of [...this.#roster.crews]) this.#shutDown(crew, Number.POSITIVE_INFINITY);
     this.#finishClosing();
@@ -570,10 +441,10 @@ export class Pool implements RosterOwner {
 
   #endAll(why: string): void {
     this.#phase = 'closed';
-    this.#refuseAll(new PosternError('POOL_CLOSING', `pool ${this.name} is closing`));
+    this.#ledger.refuseAll(closingError(this.name));
     for (const crew of [...this.#roster.crews]) {
       this.#shutDown(crew, this.#clock.now());
-      this.#expireCrew(crew, why);
+      this.#deadlines.expireCrew(crew, why);
       crew.worker.kill();
     }
     this.#finishClosing();
@@ -581,34 +452,11 @@ export class Pool implements RosterOwner {
 
   #finishClosing(): void {
     if (this.#phase !== 'closed' || this.#roster.size > 0) return;
-    for (const timer of [this.#tick, this.#sweep, this.#wake, this.#closeBy]) timer?.cancel();
+    this.#deadlines.stop();
+    for (const timer of [this.#sweep, this.#wake, this.#closeBy]) timer?.cancel();
     if (this.#keepAlive) clearInterval(this.#keepAlive);
     this.#hiring?.close();
     this.#whenClosed?.();
-  }
-
-  #fullError(): PosternError {
-    const { workers, queue, queueTimeoutMs } = this.#current.limits;
-    const busy = `${this.#board.count('busy')} of ${workers} busy`;
-    const message =
-      queue === 0 || queueTimeoutMs === 0
-        ? `no lane is free (${busy}) and none may wait: raise workers, or queue and queueTimeout`
-        : `${this.#waiting.length} requests wait already (${busy}): raise workers or queue`;
-    return new PosternError('QUEUE_FULL', message, { fields: { retryAfterS: 1 } });
-  }
-
-  #tooLateError(waitedMs: number): PosternError {
-    const { workers } = this.#current.limits;
-    const busy = `${this.#board.count('busy')} of ${workers} busy`;
-    const message = `no lane became free within ${Math.round(waitedMs)} ms (${busy}): raise workers or queueTimeout`;
-    return new PosternError('QUEUE_TIMEOUT', message, { fields: { retryAfterS: 1 } });
-  }
-
-  #restingError(nowMs: number): PosternError {
-    const { score } = this.#current;
-    const waitS = Math.ceil((score.allowedAtMs(nowMs) - nowMs) / 1000);
-    const retryAfterS = Number.isFinite(waitS) ? Math.max(1, waitS) : 60;
-    return new PosternError('POOL_RESTING', `no worker runs, ${score.describe(nowMs)}`, { fields: { retryAfterS } });
   }
 }
 
@@ -622,17 +470,9 @@ interface Waiting {
 export interface PoolInner {
   readonly board: Scoreboard;
   readonly roster: Roster;
-  readonly waiting: WaitList<Ticket>;
-  readonly tickets: readonly (Ticket | null | undefined)[];
+  readonly ledger: Ledger;
   readonly current: Generation;
   readonly isClosing: boolean;
   /** When the governor decides again; null: nothing is held back. */
   readonly heldUntilMs: number | null;
-}
-
-function launchError(crew: Crew, consequence: string): PosternError {
-  const { command } = crew.generation.program;
-  const { ending } = crew.worker;
-  const words = ending.startsWith(command[0]!) ? ending : `${command[0]} ended at its start (${ending})`;
-  return new PosternError('LAUNCH_FAILED', `${words}: ${consequence}`);
 }

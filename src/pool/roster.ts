@@ -10,7 +10,7 @@ import type { LaneState, StopReason } from '../worker/state.ts';
 import type { WorkerEvents, WorkerHandle } from '../worker/worker.ts';
 import { Endings } from './endings.ts';
 import type { Fate } from './fate.ts';
-import { Crew, type Generation, type Retirement } from './generation.ts';
+import { Crew, type Generation, type Retirement, startTimeoutMs } from './generation.ts';
 import { recycleReason } from './governor.ts';
 import { countRequest, describeLane, laneFacts, measureLane } from './lane-row.ts';
 import { noteLostRequest, tellExit, tellIdleExit, tellLostRequest } from './losses.ts';
@@ -90,7 +90,7 @@ export class Roster implements WorkerEvents {
   }
 
   /** Starts a worker with so many lanes. */
-  start(generation: Generation, laneCount: number, startTimeoutMs: number): void {
+  start(generation: Generation, laneCount: number): void {
     const nowMs = this.#clock.now();
     const crew = new Crew(generation, this.#hire(generation, this), nowMs + startTimeoutMs);
     this.#crews.set(crew.worker, crew);

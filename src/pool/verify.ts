@@ -14,7 +14,7 @@ export function verify(pool: Pool): void {
   verifyProgress(inner);
 }
 
-function verifyLanes({ board, roster, tickets }: PoolInner): void {
+function verifyLanes({ board, roster, ledger }: PoolInner): void {
   const counted: Record<LaneState, number> = { gone: 0, starting: 0, idle: 0, busy: 0, draining: 0, stopping: 0 };
   const idle = new Set(roster.idle);
   hold('one place', idle.size === roster.idle.length, 'a lane is in the list of free lanes twice');
@@ -31,8 +31,8 @@ function verifyLanes({ board, roster, tickets }: PoolInner): void {
     );
     hold(
       'one place',
-      Boolean(tickets[slot]) === isRunning,
-      `lane ${slot} is ${state}, ${tickets[slot] ? 'with' : 'without'} a request`,
+      Boolean(ledger.on(slot)) === isRunning,
+      `lane ${slot} is ${state}, ${ledger.on(slot) ? 'with' : 'without'} a request`,
     );
     hold('ownership', (roster.crew(slot) === null) === (lane === null), `lane ${slot} and its worker`);
     hold('ownership', lane === null || lane.slot === slot, `lane ${slot} thinks it is ${lane?.slot}`);
@@ -77,24 +77,24 @@ function verifyGeneration({ number, crews, lanes, startingLanes }: Generation, b
   hold('one place', starting === startingLanes, `${starting} lanes are starting, counted ${startingLanes}`);
 }
 
-function verifyAccounting({ board, waiting }: PoolInner): void {
+function verifyAccounting({ board, ledger }: PoolInner): void {
   const count = board.counter.bind(board);
   const sum = count('waiting') + count('running') + count('finished') + count('refused') + count('aborted');
   hold('accounting', count('accepted') === sum, `accepted ${count('accepted')}, the sum of the rest is ${sum}`);
-  hold('accounting', count('waiting') === waiting.length, `waiting ${count('waiting')}, in the list ${waiting.length}`);
+  hold('accounting', count('waiting') === ledger.waiting, `waiting ${count('waiting')}, in the list ${ledger.waiting}`);
   const running = board.count('busy') + board.count('draining');
   hold('accounting', count('running') === running, `running ${count('running')}, on lanes ${running}`);
 }
 
-function verifySafety({ roster, waiting }: PoolInner): void {
-  const isSafe = waiting.length === 0 || roster.idle.length === 0;
-  hold('safety', isSafe, `${waiting.length} requests wait while ${roster.idle.length} lanes are free`);
+function verifySafety({ roster, ledger }: PoolInner): void {
+  const isSafe = ledger.waiting === 0 || roster.idle.length === 0;
+  hold('safety', isSafe, `${ledger.waiting} requests wait while ${roster.idle.length} lanes are free`);
 }
 
-function verifyProgress({ board, waiting, heldUntilMs, isClosing }: PoolInner): void {
+function verifyProgress({ board, ledger, heldUntilMs, isClosing }: PoolInner): void {
   const moving = board.count('busy') + board.count('starting') + board.count('draining') + board.count('stopping');
-  const isMoving = waiting.length === 0 || moving > 0 || heldUntilMs !== null || isClosing;
-  hold('progress', isMoving, `${waiting.length} requests wait, and nothing is about to happen`);
+  const isMoving = ledger.waiting === 0 || moving > 0 || heldUntilMs !== null || isClosing;
+  hold('progress', isMoving, `${ledger.waiting} requests wait, and nothing is about to happen`);
 }
 
 const isAssignable = (state: LaneState): boolean => state === 'starting' || state === 'idle' || state === 'busy';
