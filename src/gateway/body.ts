@@ -79,17 +79,22 @@ async function* checkedChunks(
 ): AsyncGenerator<Uint8Array> {
   const iterator = source.iterator({ destroyOnReturn: false });
   let length = 0;
-  for (;;) {
-    const next = await beforeTimeout(iterator.next(), limits.bodyTimeoutMs, clock).catch((error: unknown) => {
-      throw error instanceof PosternError ? error : incomplete(length, contentLength, error);
-    });
-    if (next.done === true) break;
-    const chunk = next.value as Uint8Array;
-    length += chunk.length;
-    if (length > limits.maxBodyBytes) throw tooLarge(limits);
-    yield chunk;
+  try {
+    for (;;) {
+      const next = await beforeTimeout(iterator.next(), limits.bodyTimeoutMs, clock).catch((error: unknown) => {
+        throw error instanceof PosternError ? error : incomplete(length, contentLength, error);
+      });
+      if (next.done === true) break;
+      const chunk = next.value as Uint8Array;
+      length += chunk.length;
+      if (length > limits.maxBodyBytes) throw tooLarge(limits);
+      yield chunk;
+    }
+    if (contentLength !== null && length !== contentLength) throw incomplete(length, contentLength);
+  } finally {
+    // Lets go of the source, so that the front may read on what is left.
+    void iterator.return?.();
   }
-  if (contentLength !== null && length !== contentLength) throw incomplete(length, contentLength);
 }
 
 /** The promise, or REQUEST_TIMEOUT when it is not settled in time. */

@@ -69,7 +69,7 @@ const bodies: Readonly<Record<Format, (code: ErrorCode) => string>> = {
 <meta name="color-scheme" content="light dark">
 <title>${status} ${title}</title>
 <style>
-  :root { color-scheme: light dark; --ink: #1c2024; --soft: #5b6470; --paper: #fbfaf8; --line: #c8553d }
+  :root { color-scheme: light dark; --ink: #1c2024; --soft: #5b6470; --paper: #fbfaf8; --line: #b5432c }
   @media (prefers-color-scheme: dark) { :root { --ink: #eceae6; --soft: #a3a9b1; --paper: #16181b; --line: #f08a6e } }
   * { box-sizing: border-box; margin: 0 }
   body { min-height: 100vh; display: grid; place-content: center; padding: 2rem; background: var(--paper); color: var(--ink);
@@ -78,13 +78,12 @@ const bodies: Readonly<Record<Format, (code: ErrorCode) => string>> = {
   .status { color: var(--line); font: 600 .9375rem/1 ui-monospace, monospace; letter-spacing: .08em }
   h1 { margin: .5rem 0 .75rem; font-size: 1.75rem; line-height: 1.2; font-weight: 650; text-wrap: balance }
   p + p { margin-top: .5rem; color: var(--soft) }
-  code { font-size: .875em }
 </style>
 <main>
-  <p class="status">${status}</p>
+  <p class="status">${status} ${code}</p>
   <h1>${title}</h1>
   <p>${sentence}</p>
-  <p>${retryable ? 'It is worth trying again in a moment.' : adviceOf(status)} <code>${code}</code></p>
+  <p>${retryable ? 'It is worth trying again in a moment.' : adviceOf(status)}</p>
 </main>
 </html>
 `;

@@ -1,19 +1,25 @@
-// Every front against the same suite.
+// Every front against the same suites.
 
 import { Http1Front } from '../../src/front/http1.ts';
 import { NodeHttpFront } from '../../src/front/node-http.ts';
-import { frontConformance } from './front.ts';
+import { frontConformance, type MakeFront } from './front.ts';
+import { gatewayConformance } from './gateway.ts';
 
-frontConformance('HTTP/1.1 front', async (t, handler, limits) => {
+const http1: MakeFront = async (t, handler, limits) => {
   const front = new Http1Front({ handler, limits });
   t.after(() => front.destroy());
   const address = await front.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
   return address.kind === 'tcp' ? address.port : 0;
-});
+};
 
-frontConformance('node:http front', async (t, handler, limits) => {
+const nodeHttp: MakeFront = async (t, handler, limits) => {
   const front = new NodeHttpFront({ handler, ...limits });
   t.after(() => front.destroy());
   const address = await front.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
   return address.kind === 'tcp' ? address.port : 0;
-});
+};
+
+frontConformance('HTTP/1.1 front', http1);
+frontConformance('node:http front', nodeHttp);
+gatewayConformance('HTTP/1.1 front', http1);
+gatewayConformance('node:http front', nodeHttp);
