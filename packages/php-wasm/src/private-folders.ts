@@ -1,13 +1,13 @@
 // Folders of this user's embedded PHP processes, which share them: sessions, uploads, locks.
 
 import { lstatSync, mkdirSync, mkdtempSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PhpFolders } from './php-ini.ts';
 
 /** Makes the folders where they are missing; nobody else can read them. */
 export function privateFolders(parent: string = tmpdir()): PhpFolders & { readonly locks: string } {
-  const own = ownFolder(join(parent, `postern-php-${userInfo().uid}`)) ?? mkdtempSync(join(parent, 'postern-php-'));
+  const own = ownFolder(join(parent, `postern-php-${userId()}`)) ?? mkdtempSync(join(parent, 'postern-php-'));
   const folder = (name: string) => {
     const path = join(own, name);
     mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -19,6 +19,12 @@ export function privateFolders(parent: string = tmpdir()): PhpFolders & { readon
 /** The folder, if it is ours alone; in a folder that all may write to, somebody else could have made one of that name. */
 function ownFolder(path: string): string | null {
   mkdirSync(path, { recursive: true, mode: 0o700 });
-  const { uid, mode } = lstatSync(path);
-  return lstatSync(path).isDirectory() && uid === userInfo().uid && (mode & 0o077) === 0 ? path : null;
+  const status = lstatSync(path);
+  const { uid, mode } = status;
+  return status.isDirectory() && uid === userId() && (mode & 0o077) === 0 ? path : null;
+}
+
+/** As the system counts them; Windows has none. */
+function userId(): number {
+  return process.getuid?.() ?? 0;
 }
