@@ -220,6 +220,8 @@ export class ClientConnection {
 
   #send(): boolean {
     const isTaken = this.#socket.write(this.#writer.take());
+    // Nothing is held back: the kernel has its own copy.
+    if (this.#socket.writableLength === 0) this.#writer.giveBack();
     if (!isTaken && !this.#isClosed) this.#writeDeadline.start();
     return isTaken;
   }

@@ -18,6 +18,7 @@ export interface NameValueLimits {
 /** The limits where nothing is said. */
 export const defaultNameValueLimits: NameValueLimits = { maxBytes: 262_144, maxPairs: 1_000 };
 
+const NO_BYTES = Buffer.alloc(0);
 const SHORT_MAX = 127;
 
 /** Bytes that one pair takes. */
@@ -55,7 +56,7 @@ export function encodeNameValues(environment: Environment): Buffer {
  * Pairs from bytes that are there in full.
  * @throws PARAMS_TOO_LARGE, PROTOCOL_ERROR
  */
-export function decodeNameValues(bytes: Buffer, limits: Partial<NameValueLimits> = {}): Environment {
+export function decodeNameValues(bytes: Buffer, limits: NameValueLimits = defaultNameValueLimits): Environment {
   const reader = new NameValueReader(limits);
   reader.push(bytes);
   return reader.end();
@@ -68,13 +69,13 @@ export class NameValueReader {
   #pairCount = 0;
   #byteCount = 0;
   /** The beginning of a pair whose end has not come; grows with what came, never by what a length claims. */
-  #held: Buffer = Buffer.alloc(0);
+  #held: Buffer = NO_BYTES;
   #heldLength = 0;
   /** Bytes from the beginning of that pair without which nothing can be read. */
   #needed = 0;
 
-  constructor(limits: Partial<NameValueLimits> = {}) {
-    this.#limits = { ...defaultNameValueLimits, ...limits };
+  constructor(limits: NameValueLimits = defaultNameValueLimits) {
+    this.#limits = limits;
   }
 
   /**
@@ -109,24 +110,30 @@ export class NameValueReader {
   #read(bytes: Buffer, length: number): number {
     // One string for all of it: a call into the engine for each name and value costs more than cutting them from one.
     const text = bytes.toString('latin1', 0, length);
+    const pairs = this.#pairs;
     let at = 0;
     while (at < length) {
       const valueLengthAt = at + (bytes[at]! > SHORT_MAX ? 4 : 1);
-      this.#needed = valueLengthAt - at + 1;
-      if (valueLengthAt >= length) return at;
+      if (valueLengthAt >= length) return this.#lacks(at, valueLengthAt + 1);
       const nameAt = valueLengthAt + (bytes[valueLengthAt]! > SHORT_MAX ? 4 : 1);
-      this.#needed = nameAt - at;
-      if (nameAt > length) return at;
+      if (nameAt > length) return this.#lacks(at, nameAt);
       const valueAt = nameAt + readLength(bytes, at);
       const end = valueAt + readLength(bytes, valueLengthAt);
-      this.#needed = end - at;
-      if (this.#needed > this.#limits.maxBytes) throw tooLarge(`one pair claims ${this.#needed} bytes`);
-      if (end > length) return at;
+      if (end > length) return this.#lacks(at, end);
       this.#pairCount += 1;
-      if (this.#pairCount > this.#limits.maxPairs) throw tooLarge(`more than ${this.#limits.maxPairs} pairs`);
-      this.#pairs[text.substring(nameAt, valueAt)] = text.substring(valueAt, end);
+      pairs[text.substring(nameAt, valueAt)] = text.substring(valueAt, end);
       at = end;
     }
+    if (this.#pairCount > this.#limits.maxPairs) throw tooLarge(`more than ${this.#limits.maxPairs} pairs`);
+    return at;
+  }
+
+  /** The pair that begins at `at` goes on to `end` at least. */
+  #lacks(at: number, end: number): number {
+    const { maxBytes, maxPairs } = this.#limits;
+    if (this.#pairCount > maxPairs) throw tooLarge(`more than ${maxPairs} pairs`);
+    this.#needed = end - at;
+    if (this.#needed > maxBytes) throw tooLarge(`one pair claims ${this.#needed} bytes`);
     return at;
   }
 

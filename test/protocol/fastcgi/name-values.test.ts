@@ -64,7 +64,7 @@ describe('name-value pairs', () => {
     assert.throws(() => decodeNameValues(Buffer.alloc(300_000)), hasCode('PARAMS_TOO_LARGE'));
     assert.throws(() => decodeNameValues(Buffer.from('ffffffffffffffff', 'hex')), hasCode('PARAMS_TOO_LARGE'));
     assert.throws(
-      () => decodeNameValues(encodeNameValues({ A: 'x'.repeat(100) }), { maxBytes: 100 }),
+      () => decodeNameValues(encodeNameValues({ A: 'x'.repeat(100) }), { maxBytes: 100, maxPairs: 10 }),
       hasCode('PARAMS_TOO_LARGE'),
     );
   });

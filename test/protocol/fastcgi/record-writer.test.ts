@@ -142,6 +142,19 @@ describe('the record writer', () => {
     }
   });
 
+  it('uses memory again that was given back, with nothing left in it', () => {
+    const writer = new RecordWriter();
+    writer.content(STDOUT, 1, Buffer.alloc(64, 255));
+    const first = writer.take();
+    writer.giveBack();
+    writer.endRequest(1, 0, 0);
+    writer.content(STDERR, 2, Buffer.from('a'));
+    const second = writer.take();
+    assert.equal(second.toString('hex'), '0103000100080000000000000000000001070002000107006100000000000000');
+    assert.equal(second.buffer, first.buffer);
+    assert.equal(second.byteOffset, first.byteOffset);
+  });
+
   it('does not touch what it gave out', () => {
     const writer = new RecordWriter();
     writer.abort(1);
