@@ -165,7 +165,7 @@ class Owner implements ConnectionOwner, Acceptor {
   }
 
   acceptFailed(): void {
-    this.#warn('a connection could not be accepted: no file descriptor is free, or the system refused it');
+    this.#warn('a connection could not be accepted: the system refused it');
   }
 
   removed(connection: Http1Connection): void {

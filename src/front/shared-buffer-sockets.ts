@@ -22,7 +22,7 @@ export interface Acceptor {
   accept(socket: Socket): (bytes: Buffer) => void;
   /** Whether a further connection may be taken; else it is closed as it came. */
   mayAccept(): boolean;
-  /** The system gave no connection though one waits, most often because descriptors have run out. */
+  /** The system gave no connection though one waited. (Where descriptors run out, libuv closes what waits, and tells nobody.) */
   acceptFailed(): void;
 }
 

@@ -85,7 +85,7 @@ describe('requests', () => {
     client.send(`${get}GET / HTTP/1.1\r\nHost: a\r\nA : b\r\n\r\n${get}`);
     const text = await client.untilEnd();
     assert.deepEqual(text.match(/HTTP\/1.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 400']);
-    assert.match(text, /Connection: close\r\n\r\nThe request could not be understood.\n$/);
+    assert.match(text, /Connection: close\r\n\r\n400 Bad Request\nThe request could not be understood.\n$/);
   });
 
   for (const [status, request] of [
