@@ -268,6 +268,11 @@ export class Pool implements RosterOwner {
   }
 
   /** See RosterOwner. */
+  crewWorked({ generation }: Crew): void {
+    if (generation === this.#current) this.#health.report(generation, false, this.#clock.now());
+  }
+
+  /** See RosterOwner. */
   crewExited(crew: Crew): void {
     if (crew.generation === this.#takeover?.next) {
       this.#takeover.lost(crew);

@@ -24,6 +24,8 @@ export interface RosterOwner {
   laneFreed(): void;
   /** Its worker has answered its probe. */
   crewReady(crew: Crew): void;
+  /** It has finished its first request, or lived long enough: its program works. */
+  crewWorked(crew: Crew): void;
   /** Its process has ended, or never began. */
   crewExited(crew: Crew): void;
   /** Nothing is left of it. */
@@ -413,6 +415,7 @@ export class Roster implements WorkerEvents {
   #worked(crew: Crew): void {
     crew.hasWorked = true;
     crew.generation.score.worked();
+    this.#owner.crewWorked(crew);
   }
 }
 

@@ -1,0 +1,74 @@
+// A manager that is killed: nothing of it stays, and the next one finds a clean place.
+
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { isGroupAlive } from '../../src/worker/process-table.ts';
+import { openRuntimeDirectory } from '../../src/worker/runtime-directory.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+/** A manager in a process of its own. @returns it, and the group of its worker */
+async function startManager(t: TestContext, parent: string, script: string): Promise<[ChildProcess, number]> {
+  const path = fileURLToPath(new URL('../fixtures/manages-a-pool.ts', import.meta.url));
+  const manager = spawn(process.execPath, [path, parent, script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(() => manager.kill('SIGKILL'));
+  const [line] = (await once(manager.stdout!, 'data')) as [Buffer];
+  const group = Number(line.toString());
+  t.after(() => {
+    if (isGroupAlive(group)) process.kill(-group, 'SIGKILL');
+  });
+  return [manager, group];
+}
+
+const waits = 'exec sleep 300';
+const ignores = 'trap "" TERM; sleep 300 & wait; sleep 300';
+
+test('kill -9 of a manager ends its workers', async (t) => {
+  const [manager, group] = await startManager(t, temporaryFolder(t), waits);
+  assert.ok(isGroupAlive(group));
+  manager.kill('SIGKILL');
+  for (let count = 0; count < 500 && isGroupAlive(group); count += 1) await sleep(10);
+  assert.ok(!isGroupAlive(group));
+});
+
+test('what a killed manager left is ended and removed by the next one, also where it ignores SIGTERM', async (t) => {
+  const parent = temporaryFolder(t);
+  const [manager, group] = await startManager(t, parent, ignores);
+  manager.kill('SIGKILL');
+  await once(manager, 'exit');
+  assert.ok(isGroupAlive(group));
+  const directory = await openRuntimeDirectory(parent);
+  for (let count = 0; count < 500 && isGroupAlive(group); count += 1) await sleep(10);
+  assert.ok(!isGroupAlive(group));
+  assert.deepEqual(readdirSync(parent), [`manager-${process.pid}`]);
+  directory.close();
+  directory.close();
+  assert.deepEqual(readdirSync(parent), []);
+});
+
+test('the directory of a manager that lives is left alone', async (t) => {
+  const parent = temporaryFolder(t);
+  const [manager, group] = await startManager(t, parent, waits);
+  const directory = await openRuntimeDirectory(parent);
+  t.after(() => directory.close());
+  assert.ok(isGroupAlive(group));
+  assert.ok(existsSync(join(parent, `manager-${manager.pid}`)));
+  assert.equal(statSync(directory.path).mode & 0o777, 0o700);
+});
+
+test('a directory that others can write to, or that is a link, is refused', async (t) => {
+  const folder = temporaryFolder(t);
+  const open = join(folder, 'open');
+  mkdirSync(open);
+  chmodSync(open, 0o777);
+  await assert.rejects(openRuntimeDirectory(open), { code: 'CONFIG_INVALID' });
+  const link = join(folder, 'link');
+  mkdirSync(join(folder, 'target'), { mode: 0o700 });
+  symlinkSync(join(folder, 'target'), link);
+  await assert.rejects(openRuntimeDirectory(link), { code: 'CONFIG_INVALID' });
+});

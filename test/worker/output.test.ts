@@ -1,0 +1,51 @@
+// What programs print, as lines for the log.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { escapeControl, OutputLines } from '../../src/worker/output.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+
+function collect(): { readonly lines: string[]; readonly output: OutputLines; readonly clock: FakeClock } {
+  const lines: string[] = [];
+  const clock = new FakeClock();
+  return { lines, clock, output: new OutputLines((line) => lines.push(line), clock) };
+}
+
+test('one line is one record, however the bytes are cut', () => {
+  const text = 'first\nsecond \xc3\xa9\r\n\n\nlast without an end';
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }), (sizes) => {
+      const { lines, output } = collect();
+      const bytes = Buffer.from(text, 'latin1');
+      for (let from = 0, index = 0; from < bytes.length; index += 1) {
+        const size = sizes[index % sizes.length]!;
+        output.write(bytes.subarray(from, from + size));
+        from += size;
+      }
+      output.end();
+      assert.deepEqual(lines, ['first', 'second é', 'last without an end']);
+      assert.equal(output.last, 'last without an end');
+    }),
+  );
+});
+
+test('a line is cut at 4,096 bytes, and what is missing is told', () => {
+  const { lines, output } = collect();
+  for (let count = 0; count < 100; count += 1) output.write(Buffer.alloc(1_000, 'x'));
+  output.write(Buffer.from('\n'));
+  assert.equal(lines[0], `${'x'.repeat(4_096)} (95904 more bytes)`);
+});
+
+test('lines above 50 a second are dropped, and their number is told', () => {
+  const { lines, output, clock } = collect();
+  for (let count = 0; count < 1_000; count += 1) output.write(Buffer.from(`line ${count}\n`));
+  assert.equal(lines.length, 50);
+  clock.advance(1_000);
+  output.write(Buffer.from('after\n'));
+  assert.deepEqual(lines.slice(50), ['950 more lines were dropped (limit 50 a second)', 'after']);
+});
+
+test('control bytes are escaped, so that a program cannot write records or speak to a terminal', () => {
+  assert.equal(escapeControl('a\x1b[2Jb\x00\x7f\x9b31m\tc'), 'a\\x1b[2Jb\\x00\\x7f\\x9b31m\tc');
+});
