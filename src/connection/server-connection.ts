@@ -18,19 +18,16 @@ import {
   MANAGEMENT_ID,
   OVERLOADED,
   PARAMS,
-  REQUEST_COMPLETE,
-  STDERR,
   STDIN,
-  STDOUT,
   type StreamType,
   typeNames,
   UNKNOWN_ROLE,
 } from '../protocol/fastcgi/record.ts';
 import { RecordReader } from '../protocol/fastcgi/record-reader.ts';
-import { RecordWriter } from '../protocol/fastcgi/record-writer.ts';
-import { ServerExchange, TURN_BYTES } from './server-exchange.ts';
+import { ServerExchange } from './server-exchange.ts';
 import type { InputOwner, ServerInput } from './server-input.ts';
 import type { ServerLimits } from './server-limits.ts';
+import { ServerOutput, TURN_BYTES } from './server-output.ts';
 
 /** What a connection needs of the one who accepted it. */
 export interface ServerConnectionOptions {
@@ -42,8 +39,6 @@ export interface ServerConnectionOptions {
   readonly onClose: (connection: ServerConnection, error: PosternError | null) => void;
 }
 
-/** Gathered output above this leaves without waiting for more. */
-const GATHER_BYTES = 32_768;
 /** Ids whose late records are ignored, at most; above it the connection is taken no more requests from. */
 const MAX_IGNORED_IDS = 256;
 
@@ -52,29 +47,25 @@ export class ServerConnection implements InputOwner {
   readonly #socket: Socket;
   readonly #options: ServerConnectionOptions;
   readonly #reader: RecordReader;
-  readonly #writer = new RecordWriter();
+  readonly #output: ServerOutput;
   readonly #exchanges = new Map<number, ServerExchange>();
   /** Requests whose PARAMS ended in the bytes that are being read. */
   readonly #ready: ServerExchange[] = [];
-  /** Exchanges with output that could not leave, in the order of their turns. */
-  readonly #waiting = new Set<ServerExchange>();
   /** Inputs with more unread bytes than allowed: while there is one, the socket is not read. */
   readonly #unread = new Set<ServerInput>();
   /** Ids that are over though the peer may still send their streams: refused ones, and authorizers. */
   readonly #ignored = new Set<number>();
   #isReading = false;
-  #isFull = false;
-  #isPumpDue = false;
   #keepsOpen = true;
   #isClosed = false;
   #activeAtMs: number;
-  #fullAtMs = 0;
   /** When we closed our side; null while it is open. */
   #lingerAtMs: number | null = null;
 
   constructor(socket: Socket, options: ServerConnectionOptions) {
     this.#socket = socket;
     this.#options = options;
+    this.#output = new ServerOutput(socket, options.clock);
     this.#reader = new RecordReader({
       content: (type, id, chunk) => this.#content(type, id, chunk),
       closed: (type, id) => this.#streamClosed(type, id),
@@ -92,9 +83,9 @@ export class ServerConnection implements InputOwner {
     return this.#exchanges.size;
   }
 
-  /** Whether the peer does not read fast enough for more output now. */
-  get isFull(): boolean {
-    return this.#isFull;
+  /** Where exchanges put their records. */
+  get output(): ServerOutput {
+    return this.#output;
   }
 
   /** Begins to read. */
@@ -102,7 +93,7 @@ export class ServerConnection implements InputOwner {
     const socket = this.#socket;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.on('drain', () => this.#drained());
+    socket.on('drain', () => this.#output.drained());
     socket.on('end', () => this.destroy(null));
     socket.on('error', (error) => this.destroy(new PosternError('CONNECTION_LOST', error.message, { cause: error })));
     socket.on('close', () => this.destroy(null));
@@ -127,7 +118,7 @@ export class ServerConnection implements InputOwner {
     const gone = error ?? new PosternError('ABORTED', 'the web server closed the connection');
     for (const exchange of [...this.#exchanges.values()]) exchange.lose(gone);
     this.#exchanges.clear();
-    this.#waiting.clear();
+    this.#output.stop();
     this.#options.onClose(this, error);
   }
 
@@ -136,7 +127,7 @@ export class ServerConnection implements InputOwner {
     const { writeTimeoutMs, idleTimeoutMs, lingerTimeoutMs } = this.limits;
     if (this.#lingerAtMs !== null) {
       if (now - this.#lingerAtMs > lingerTimeoutMs) this.destroy(null);
-    } else if (this.#isFull && now - this.#fullAtMs > writeTimeoutMs) {
+    } else if (this.#output.fullForMs(now) > writeTimeoutMs) {
       this.destroy(new PosternError('ABORTED', `the web server read nothing for ${writeTimeoutMs} ms`));
     } else if (this.#exchanges.size > 0 || !this.#reader.isBetweenRecords) {
       this.#checkInput(now - this.#activeAtMs);
@@ -145,47 +136,19 @@ export class ServerConnection implements InputOwner {
     }
   }
 
-  /** For an exchange: adds content to its stream. */
-  put(exchange: ServerExchange, type: typeof STDOUT | typeof STDERR, bytes: Uint8Array): void {
-    this.#writer.content(type, exchange.id, bytes);
-    if (this.#writer.length >= GATHER_BYTES) this.#send();
-  }
-
-  /** For an exchange: adds text to its STDOUT. */
-  putText(exchange: ServerExchange, text: string): void {
-    this.#writer.text(STDOUT, exchange.id, text);
-  }
-
   /** For an exchange: whether so much output has to wait for its turn. */
   isCrowdedBy(bytes: number): boolean {
-    return this.#isFull || (this.#exchanges.size > 1 && bytes > TURN_BYTES);
-  }
-
-  /** For an exchange: it has output, or a handler, that waits for its turn. */
-  waitForTurn(exchange: ServerExchange): void {
-    this.#waiting.add(exchange);
-    if (this.#isFull || this.#isPumpDue) return;
-    this.#isPumpDue = true;
-    setImmediate(() => this.#pump());
-  }
-
-  /** For an exchange: passes on what was gathered. */
-  flush(): void {
-    if (!this.#isReading) this.#send();
+    return this.#output.isFull || (this.#exchanges.size > 1 && bytes > TURN_BYTES);
   }
 
   /** For an exchange: all of its output was put. */
   finished(exchange: ServerExchange, appStatus: number, protocolStatus: number, hasStderr: boolean): void {
-    if (protocolStatus === REQUEST_COMPLETE) {
-      this.#writer.end(STDOUT, exchange.id);
-      if (hasStderr) this.#writer.end(STDERR, exchange.id);
-    }
-    this.#writer.endRequest(exchange.id, appStatus, protocolStatus);
+    this.#output.putEnd(exchange.id, appStatus, protocolStatus, hasStderr);
     this.#forget(exchange);
     if (exchange.role === 'authorizer') this.#ignore(exchange.id);
     else if (!exchange.isInputComplete) this.#keepsOpen = false;
     this.#closeWhenEmpty();
-    this.flush();
+    this.#output.flush();
   }
 
   /** For an exchange: its answer broke off. Without END_REQUEST and with the connection closed, nobody takes it for whole. */
@@ -211,6 +174,7 @@ export class ServerConnection implements InputOwner {
     if (this.#isClosed || this.#lingerAtMs !== null) return;
     this.#activeAtMs = this.#options.clock.now();
     this.#isReading = true;
+    this.#output.hold();
     try {
       this.#reader.push(chunk);
     } catch (thrown) {
@@ -219,7 +183,7 @@ export class ServerConnection implements InputOwner {
     }
     while (this.#ready.length > 0) this.#run(this.#ready.shift()!);
     this.#isReading = false;
-    this.#send();
+    this.#output.release();
     if (!this.#keepsOpen) this.#closeWhenEmpty();
   }
 
@@ -248,7 +212,7 @@ export class ServerConnection implements InputOwner {
     if (type === BEGIN_REQUEST) this.#begin(id, body);
     else if (type === ABORT_REQUEST) this.#exchanges.get(id)?.abort();
     else if (type === GET_VALUES) this.#answerValues(body);
-    else if (id === MANAGEMENT_ID && !typeNames[type]) this.#writer.unknownType(type);
+    else if (id === MANAGEMENT_ID && !typeNames[type]) this.#output.putUnknownType(type);
     else throw unexpected(formatType(type), id);
   }
 
@@ -264,7 +228,7 @@ export class ServerConnection implements InputOwner {
   }
 
   #refuse(id: number, protocolStatus: number): void {
-    this.#writer.endRequest(id, 0, protocolStatus);
+    this.#output.putEnd(id, 0, protocolStatus, false);
     this.#ignore(id);
   }
 
@@ -318,46 +282,22 @@ export class ServerConnection implements InputOwner {
       FCGI_MPXS_CONNS: maxExchanges > 1 ? '1' : '0',
     };
     const asked = decodeValueNames(body).filter((name) => Object.hasOwn(known, name));
-    this.#writer.valuesResult(Object.fromEntries(asked.map((name) => [name, known[name]!])));
+    this.#output.putValues(Object.fromEntries(asked.map((name) => [name, known[name]!])));
   }
 
   #forget(exchange: ServerExchange): void {
     this.#exchanges.delete(exchange.id);
-    this.#waiting.delete(exchange);
+    this.#output.forget(exchange);
     exchange.discardInput();
-  }
-
-  #send(): void {
-    if (this.#writer.length === 0 || this.#isClosed || this.#lingerAtMs !== null) return;
-    if (this.#socket.write(this.#writer.take()) || this.#isFull) return;
-    this.#isFull = true;
-    this.#fullAtMs = this.#options.clock.now();
-  }
-
-  #drained(): void {
-    this.#isFull = false;
-    this.#pump();
-  }
-
-  /** Gives those who wait to write a turn each, round and round, until the socket is full. A set is walked in the order of insertion. */
-  #pump(): void {
-    this.#isPumpDue = false;
-    for (const exchange of this.#waiting) {
-      if (this.#isFull || this.#isClosed) break;
-      this.#waiting.delete(exchange);
-      if (exchange.takeTurn()) this.#waiting.add(exchange);
-    }
-    this.#send();
   }
 
   /** Once the last request is over: our last bytes, the end of our side, and a while for the peer to take them in. */
   #closeWhenEmpty(): void {
     if (this.#keepsOpen || this.#exchanges.size > 0 || this.#isReading || this.#isClosed) return;
     if (this.#lingerAtMs !== null) return;
-    this.#send();
     this.#lingerAtMs = this.#options.clock.now();
     this.#reader.stop();
-    this.#socket.end();
+    this.#output.end();
     this.#socket.resume();
   }
 

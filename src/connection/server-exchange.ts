@@ -2,6 +2,7 @@
 
 import { errorTable, type PosternError } from '../errors.ts';
 import type { CgiHead, CgiRequest, CgiSink, Environment, Exchange, Role } from '../protocol/cgi/exchange.ts';
+import { isIdempotent } from '../protocol/cgi/request.ts';
 import { NameValueReader } from '../protocol/fastcgi/name-values.ts';
 import {
   type DATA,
@@ -16,17 +17,15 @@ import {
 import { formatHead } from './cgi-head.ts';
 import type { ServerConnection } from './server-connection.ts';
 import { ServerInput } from './server-input.ts';
+import { type OutputOwner, TURN_BYTES } from './server-output.ts';
 
 /** Where a request stands. `params` and `ready` come before the handler was called, `over` after the last byte of output. */
 export type ServerExchangeState = 'params' | 'ready' | 'running' | 'ending' | 'over';
 
-/** Bytes of one exchange that go out before another one has its turn, where several wait. */
-export const TURN_BYTES = 32_768;
-
 const noEnvironment: Environment = Object.freeze(Object.create(null) as Environment);
 
 /** A request and its sink in one object, so that a request costs one. */
-export class ServerExchange implements CgiRequest, CgiSink {
+export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
   readonly id: number;
   readonly role: Role;
   readonly #connection: ServerConnection;
@@ -64,7 +63,7 @@ export class ServerExchange implements CgiRequest, CgiSink {
   }
 
   get idempotent(): boolean {
-    return /^(?:GET|HEAD|OPTIONS|TRACE|PUT|DELETE)$/.test(this.method);
+    return isIdempotent(this.method);
   }
 
   /** null where STDIN was closed before a byte of it came. */
@@ -116,7 +115,7 @@ export class ServerExchange implements CgiRequest, CgiSink {
     if (this.state !== 'running') return;
     const text = formatHead(head);
     this.#hasHead ||= head.status >= 200;
-    if (this.#queue.length === 0) this.#connection.putText(this, text);
+    if (this.#queue.length === 0) this.#connection.output.putText(this, text);
     else this.#queue.push({ type: STDOUT, bytes: Buffer.from(text, 'latin1') });
   }
 
@@ -132,7 +131,7 @@ export class ServerExchange implements CgiRequest, CgiSink {
   }
 
   flush(): void {
-    if (this.state === 'running' && this.#queue.length === 0) this.#connection.flush();
+    if (this.state === 'running' && this.#queue.length === 0) this.#connection.output.flush();
   }
 
   /** @param appStatus as a program's exit status; web servers show anything but 0 in their logs */
@@ -141,7 +140,7 @@ export class ServerExchange implements CgiRequest, CgiSink {
     this.state = 'ending';
     this.#appStatus = appStatus;
     if (this.#queue.length === 0) this.#finish();
-    else this.#connection.waitForTurn(this);
+    else this.#connection.output.waitForTurn(this);
   }
 
   /** Before the head: an error answer, or FastCGI's own refusal. After it: the request never ends, so that nobody takes it for whole. */
@@ -189,7 +188,7 @@ export class ServerExchange implements CgiRequest, CgiSink {
       const next = this.#queue[0]!;
       const part = next.bytes.length <= left ? next.bytes : next.bytes.subarray(0, left);
       left -= part.length;
-      this.#connection.put(this, next.type, part);
+      this.#connection.output.put(this, next.type, part);
       if (part === next.bytes) this.#queue.shift();
       else next.bytes = next.bytes.subarray(part.length);
     }
@@ -205,13 +204,13 @@ export class ServerExchange implements CgiRequest, CgiSink {
 
   #put(type: typeof STDOUT | typeof STDERR, chunk: Uint8Array): boolean {
     if (this.#queue.length === 0 && !this.#connection.isCrowdedBy(chunk.length)) {
-      this.#connection.put(this, type, chunk);
-      if (!this.#connection.isFull) return true;
+      this.#connection.output.put(this, type, chunk);
+      if (!this.#connection.output.isFull) return true;
     } else {
       this.#queue.push({ type, bytes: Buffer.from(chunk) });
     }
     this.#isHeld ||= type === STDOUT;
-    this.#connection.waitForTurn(this);
+    this.#connection.output.waitForTurn(this);
     return false;
   }
 
