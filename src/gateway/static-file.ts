@@ -3,7 +3,7 @@
 // send is asked as for HEAD, so it opens nothing. The file is then opened here by its real path, and not if that has become a
 // link since it was looked up. A small file is read at once and leaves in one write.
 
-import { closeSync, constants, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, createReadStream, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import type { Readable } from 'node:stream';
 import send from '@fastify/send';
 import { PosternError, toPosternError } from '../errors.ts';
@@ -21,66 +21,102 @@ export interface FileRequest {
   readonly headers: readonly string[];
 }
 
-/**
- * Sends a file, or answers why not. Never throws.
- * @param moreHeaders fields that win over those of the file (name, value, ...), as a program gave them with X-Sendfile
- */
-export async function sendFile(
-  reply: Reply,
-  request: FileRequest,
-  entry: Entry,
-  moreHeaders: readonly string[] = [],
-): Promise<void> {
-  try {
-    await answerFile(reply, request, entry, moreHeaders);
-  } catch (error) {
-    reply.fail(toPosternError(error));
+/** What was answered for a file to who asked for no more than the file. */
+interface PlainAnswer {
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly headers: readonly string[];
+}
+
+/** Sends the files of a site. */
+export class StaticFiles {
+  /** The same few files are asked for again and again: while they are as they were, so is the head of their answer. */
+  readonly #plain = new WeakMap<Entry, PlainAnswer>();
+
+  /**
+   * Sends a file, or answers why not. Never throws.
+   * @param moreHeaders fields that win over those of the file (name, value, ...), as a program gave them with X-Sendfile
+   */
+  send(reply: Reply, request: FileRequest, entry: Entry, moreHeaders: readonly string[] = []): void {
+    try {
+      if (request.method !== 'GET' && request.method !== 'HEAD') {
+        const message = `a file takes no ${request.method}`;
+        throw new PosternError('METHOD_NOT_ALLOWED', message, { fields: { allow: 'GET, HEAD' } });
+      }
+      const wanted = conditions(request.headers);
+      const isPlain = request.method === 'GET' && wanted === null && moreHeaders.length === 0;
+      if (isPlain && this.#sendAgain(reply, entry)) return;
+      this.#ask(reply, request.method, wanted ?? {}, entry, moreHeaders, isPlain).catch((error: unknown) => {
+        reply.fail(toPosternError(error));
+      });
+    } catch (error) {
+      reply.fail(toPosternError(error));
+    }
+  }
+
+  /** Sends a file that was sent before and is the same. @returns false when it is not */
+  #sendAgain(reply: Reply, entry: Entry): boolean {
+    const known = this.#plain.get(entry);
+    if (known === undefined) return false;
+    const { fd, stats } = openEntry(entry);
+    if (stats.size !== known.size || stats.mtimeMs !== known.mtimeMs) {
+      closeSync(fd);
+      return false;
+    }
+    writeFile(reply, fd, 200, known.headers, 0, known.size);
+    return true;
+  }
+
+  async #ask(
+    reply: Reply,
+    method: string,
+    wanted: Readonly<Record<string, string>>,
+    entry: Entry,
+    moreHeaders: readonly string[],
+    isPlain: boolean,
+  ): Promise<void> {
+    const question = { method: 'HEAD', headers: wanted };
+    const result = await send(question as unknown as Parameters<typeof send>[0], encodeURIComponent(entry.realPath), {
+      dotfiles: 'allow',
+      index: false,
+      cacheControl: false,
+    });
+    result.stream.destroy();
+    if (reply.isOver) return;
+    if (result.statusCode === 404 || result.type === 'directory') throw gone(entry);
+    const headers = mergeHeaders(result.headers, moreHeaders);
+    if (result.type === 'error' || result.statusCode === 304 || method === 'HEAD') {
+      // 412 and 416 leave without the page that send makes for them.
+      reply.answer(result.statusCode, result.type === 'error' ? bodiless(headers) : headers);
+      return;
+    }
+    const { size, mtimeMs } = result.metadata.stat;
+    if (isPlain) this.#plain.set(entry, { size, mtimeMs, headers });
+    const length = Number(result.headers['Content-Length']);
+    writeFile(
+      reply,
+      openEntry(entry).fd,
+      result.statusCode,
+      headers,
+      rangeStart(result.headers['Content-Range']),
+      length,
+    );
   }
 }
 
-async function answerFile(
-  reply: Reply,
-  request: FileRequest,
-  entry: Entry,
-  moreHeaders: readonly string[],
-): Promise<void> {
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    const message = `a file takes no ${request.method}`;
-    throw new PosternError('METHOD_NOT_ALLOWED', message, { fields: { allow: 'GET, HEAD' } });
-  }
-  const question = { method: 'HEAD', headers: conditions(request.headers) };
-  const result = await send(question as unknown as Parameters<typeof send>[0], encodeURIComponent(entry.realPath), {
-    dotfiles: 'allow',
-    index: false,
-    cacheControl: false,
-  });
-  result.stream.destroy();
-  if (reply.isOver) return;
-  const headers = mergeHeaders(result.headers, moreHeaders);
-  const isFile = result.type === 'file';
-  if (result.statusCode === 404 || result.type === 'directory') throw gone(entry);
-  if (!isFile || result.statusCode === 304 || request.method === 'HEAD') {
-    // 412 and 416 leave without the page that send makes for them.
-    reply.answer(result.statusCode, isFile ? headers : bodiless(headers));
-    return;
-  }
-  const length = Number(result.headers['Content-Length']);
-  writeFile(reply, entry, result.statusCode, headers, rangeStart(result.headers['Content-Range']), length);
-}
-
+/** Sends the bytes of an open file, and closes it. */
 function writeFile(
   reply: Reply,
-  entry: Entry,
+  fd: number,
   status: number,
   headers: readonly string[],
   start: number,
   length: number,
 ): void {
-  const fd = openEntry(entry);
   if (length > SMALL_FILE_BYTES) {
     reply.head(status, headers);
     const end = start + length - 1;
-    pump(createReadStream(entry.realPath, { fd, start, end, highWaterMark: SMALL_FILE_BYTES }), reply);
+    pump(createReadStream('', { fd, start, end, highWaterMark: SMALL_FILE_BYTES }), reply);
     return;
   }
   try {
@@ -96,7 +132,7 @@ function writeFile(
 }
 
 /** Opens the file that was looked up, and no other. */
-function openEntry(entry: Entry): number {
+function openEntry(entry: Entry): { fd: number; stats: Stats } {
   let fd: number;
   try {
     // NONBLOCK: should it have become a pipe since, opening must not wait for a writer.
@@ -110,7 +146,7 @@ function openEntry(entry: Entry): number {
     throw error;
   }
   const stats = fstatSync(fd);
-  if (stats.isFile()) return fd;
+  if (stats.isFile()) return { fd, stats };
   closeSync(fd);
   throw gone(entry);
 }
@@ -125,12 +161,14 @@ function pump(stream: Readable, reply: Reply): void {
   stream.once('error', (error) => reply.fail(toPosternError(error)));
 }
 
-/** The fields that send looks at, as it looks at them. */
-function conditions(headers: readonly string[]): Record<string, string> {
-  const found: Record<string, string> = {};
+/** The fields that send looks at, as it looks at them; null where there is none. */
+function conditions(headers: readonly string[]): Record<string, string> | null {
+  let found: Record<string, string> | null = null;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!.toLowerCase();
-    if (name === 'range' || name.startsWith('if-') || name === 'cache-control') found[name] ??= headers[i + 1]!;
+    if (name !== 'range' && name !== 'cache-control' && !name.startsWith('if-')) continue;
+    found ??= {};
+    found[name] ??= headers[i + 1]!;
   }
   return found;
 }

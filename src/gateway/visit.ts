@@ -19,7 +19,7 @@ import { checkRequest } from './request-check.ts';
 import { decide, type Routing, type Run } from './script.ts';
 import { findSendfile } from './sendfile.ts';
 import type { Site } from './site.ts';
-import { sendFile } from './static-file.ts';
+import type { StaticFiles } from './static-file.ts';
 import { StderrLog } from './stderr-log.ts';
 
 /** What the visits of a gateway share. */
@@ -27,6 +27,7 @@ export interface VisitOwner {
   readonly site: Site;
   readonly routing: Routing;
   readonly proxies: TrustedProxies;
+  readonly files: StaticFiles;
   readonly clock: Clock;
   readonly log: Log;
   readonly accessLog: AccessLog | null;
@@ -91,7 +92,7 @@ export class Visit implements ReplyOwner, AnswerOwner {
         this.#prepare(request, client, target, decision);
         break;
       case 'file':
-        void sendFile(this.#reply, request, decision.entry);
+        this.#gateway.files.send(this.#reply, request, decision.entry);
         break;
       case 'redirect':
         this.#redirect(request, decision.location);
@@ -179,7 +180,8 @@ export class Visit implements ReplyOwner, AnswerOwner {
 
   onSendfile(name: Parameters<typeof findSendfile>[0], headers: readonly string[]): void {
     try {
-      void sendFile(this.#reply, this.#first, findSendfile(name, this.#gateway.site.sendfile), headers);
+      const entry = findSendfile(name, this.#gateway.site.sendfile);
+      this.#gateway.files.send(this.#reply, this.#first, entry, headers);
     } catch (error) {
       this.#reply.fail(toPosternError(error));
     }
