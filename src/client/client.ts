@@ -31,6 +31,7 @@ export class Client implements AsyncDisposable {
   readonly #dispatcher: Dispatcher;
   #upstream: Upstream | null = null;
   #isAsking = false;
+  #isMultiplexed = false;
 
   constructor(options: ClientOptions) {
     this.address = typeof options.address === 'string' ? parseAddress(options.address) : options.address;
@@ -152,33 +153,37 @@ export class Client implements AsyncDisposable {
 
   /** Before the first request: finds out how many requests a connection takes. What was asked meanwhile waits in the queue. */
   #begin(): void {
-    if (this.#options.multiplex <= 1) this.#use(1);
+    if (this.#options.multiplex <= 1) this.#use(1, this.#options.maxConnections);
     else if (!this.#isAsking) void this.#ask();
   }
 
   async #ask(): Promise<void> {
     this.#isAsking = true;
     let maxExchanges = 1;
+    let { maxConnections } = this.#options;
     try {
-      const { multiplexes, maxRequests } = await this.values();
-      if (multiplexes) maxExchanges = Math.min(this.#options.multiplex, maxRequests ?? this.#options.multiplex);
+      const values = await this.values();
+      if (values.multiplexes)
+        maxExchanges = Math.min(this.#options.multiplex, values.maxRequests ?? Number.POSITIVE_INFINITY);
+      maxConnections = Math.min(maxConnections, values.maxConnections ?? Number.POSITIVE_INFINITY);
     } catch {
       // Whoever does not answer is not multiplexed; the request itself will tell what is wrong.
     }
-    this.#use(Math.max(1, maxExchanges));
+    this.#use(Math.max(1, maxExchanges), Math.max(1, maxConnections));
   }
 
-  #use(maxExchanges: number): void {
-    const { maxConnections, idleTimeoutMs, connectTimeoutMs, writeTimeoutMs } = this.#options;
+  #use(maxExchanges: number, maxConnections: number): void {
+    const { idleTimeoutMs, connectTimeoutMs, writeTimeoutMs } = this.#options;
     const connection = { connectTimeoutMs, writeTimeoutMs, maxExchanges };
     const options = { maxConnections, idleTimeoutMs, connection, clock: this.#clock };
+    this.#isMultiplexed = maxExchanges > 1;
     this.#upstream = new Upstream(this.address, options, this.#dispatcher);
     this.#dispatcher.use(only(this.#upstream));
   }
 
   #keeps(request: CgiRequest): boolean {
-    const { reuse, idleTimeoutMs, multiplex } = this.#options;
-    if (multiplex > 1) return true;
+    const { reuse, idleTimeoutMs } = this.#options;
+    if (this.#isMultiplexed) return true;
     if (idleTimeoutMs === 0 || reuse === 'never') return false;
     return reuse === 'always' || request.body === null;
   }

@@ -95,6 +95,12 @@ export class ClientConnection {
     return this.#isClosed;
   }
 
+  /** Whether a request runs of which nothing came back yet: the application may not even have accepted the connection. */
+  get isUnanswered(): boolean {
+    for (const exchange of this.#exchanges.values()) if (exchange.progress !== 'answered') return true;
+    return false;
+  }
+
   /** When the connection stood, by the clock of the options; null before. */
   get connectedAtMs(): number | null {
     return this.#connectedAtMs;

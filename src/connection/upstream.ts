@@ -27,6 +27,12 @@ export const defaultUpstreamOptions: UpstreamOptions = {
   clock: systemClock,
 };
 
+/**
+ * A process of PHP serves the connection that it has accepted until that is closed. So a kept connection without a request may be the very
+ * reason why a request on another one is not answered; after this time it is closed.
+ */
+const STARVING_MS = 50;
+
 /** What an upstream tells. */
 export interface UpstreamEvents {
   /** A request that ran on one of its connections is over for the server. */
@@ -50,6 +56,7 @@ export class Upstream implements ConnectionOwner {
   /** Kept connections and since when they are idle; the last used one is the last. */
   readonly #idle: { readonly connection: ClientConnection; readonly sinceMs: number }[] = [];
   #sweep: Timer | null = null;
+  #sweepsSoon = false;
   #isClosing = false;
   #whenEmpty: (() => void)[] = [];
 
@@ -144,18 +151,30 @@ export class Upstream implements ConnectionOwner {
     }
     connection.setRef(false);
     this.#idle.push({ connection, sinceMs: clock.now() });
-    this.#sweep ??= clock.after(idleTimeoutMs, () => this.#sweepIdle());
+    this.#planSweep(idleTimeoutMs);
+  }
+
+  /** Whether a request on another connection waits, for all that we know, for the process that serves an idle one. */
+  #hasUnanswered(): boolean {
+    for (const connection of this.#open) if (connection.isUnanswered) return true;
+    return false;
+  }
+
+  #planSweep(delayMs: number): void {
+    const isSoon = delayMs > STARVING_MS && this.#hasUnanswered();
+    if (this.#sweep !== null && (this.#sweepsSoon || !isSoon)) return;
+    this.#sweep?.cancel();
+    this.#sweepsSoon = isSoon;
+    this.#sweep = this.#options.clock.after(isSoon ? STARVING_MS : Math.max(1, delayMs), () => this.#sweepIdle());
   }
 
   /** Closes those that were idle for too long; the first is the one that was idle longest. */
   #sweepIdle(): void {
     const { idleTimeoutMs, clock } = this.#options;
+    const now = clock.now();
+    const limitMs = this.#hasUnanswered() ? Math.min(STARVING_MS, idleTimeoutMs) : idleTimeoutMs;
     this.#sweep = null;
-    while (this.#idle.length > 0 && clock.now() - this.#idle[0]!.sinceMs >= idleTimeoutMs) {
-      this.#idle.shift()!.connection.destroy();
-    }
-    const oldest = this.#idle[0];
-    if (oldest === undefined) return;
-    this.#sweep = clock.after(Math.max(1, oldest.sinceMs + idleTimeoutMs - clock.now()), () => this.#sweepIdle());
+    while (this.#idle.length > 0 && now - this.#idle[0]!.sinceMs >= limitMs) this.#idle.shift()!.connection.destroy();
+    if (this.#idle.length > 0) this.#planSweep(this.#idle[0]!.sinceMs + idleTimeoutMs - now);
   }
 }
