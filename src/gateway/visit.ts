@@ -19,7 +19,7 @@ import { checkRequest } from './request-check.ts';
 import { decide, type Routing, type Run } from './script.ts';
 import { findSendfile } from './sendfile.ts';
 import type { Site } from './site.ts';
-import type { StaticFiles } from './static-file.ts';
+import type { FileRequest, StaticFiles } from './static-file.ts';
 import { StderrLog } from './stderr-log.ts';
 
 /** What the visits of a gateway share. */
@@ -120,10 +120,9 @@ export class Visit implements ReplyOwner, AnswerOwner {
       this.#run(request, client, target, run, streamBody(request.body, request.contentLength, site, clock));
       return;
     }
-    collectBody(request.body, request.contentLength, site, clock).then(
-      (body) => this.#run(request, client, target, run, body),
-      (error: unknown) => this.#reply.fail(toPosternError(error)),
-    );
+    collectBody(request.body, request.contentLength, site, clock)
+      .then((body) => this.#run(request, client, target, run, body))
+      .catch((error: unknown) => this.#reply.fail(toPosternError(error)));
   }
 
   #run(request: HttpRequest, client: Client, target: RequestPath, run: Run, body: HeldBody | null): void {
@@ -131,13 +130,13 @@ export class Visit implements ReplyOwner, AnswerOwner {
       body?.close();
       return;
     }
+    this.#body = body;
     const gateway = this.#gateway;
     const { backend } = run.route;
     const contentLength = body === null ? request.contentLength : body.length;
     const environment = gateway.environmentFor(request, client, target, run, contentLength);
     const { method, target: url } = request;
     const answer = new ProgramAnswer(this.#reply, this, gateway.site.sendfile.length > 0);
-    this.#body = body;
     this.#pool = backend.name;
     this.#runFrom = gateway.clock.now();
     const exchange = backend.run(
@@ -181,7 +180,7 @@ export class Visit implements ReplyOwner, AnswerOwner {
   onSendfile(name: Parameters<typeof findSendfile>[0], headers: readonly string[]): void {
     try {
       const entry = findSendfile(name, this.#gateway.site.sendfile);
-      this.#gateway.files.send(this.#reply, this.#first, entry, headers);
+      this.#gateway.files.send(this.#reply, fileRequest(this.#first), entry, headers);
     } catch (error) {
       this.#reply.fail(toPosternError(error));
     }
@@ -231,6 +230,11 @@ export class Visit implements ReplyOwner, AnswerOwner {
       error: error?.code ?? null,
     });
   }
+}
+
+/** What is asked of a file that a program sends: conditions and ranges count where the request could have been for the file. */
+function fileRequest({ method, headers }: HttpRequest): FileRequest {
+  return method === 'GET' || method === 'HEAD' ? { method, headers } : { method: 'GET', headers: [] };
 }
 
 /** Fields that belong to the body, or to the resource, of the request that was redirected. */

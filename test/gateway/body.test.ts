@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { PassThrough, Readable } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
 import type { Site } from '../../src/gateway/site.ts';
@@ -109,6 +109,18 @@ describe('a request body', () => {
     const { gateway, seen } = spooling(t, { spoolFolder: '/nowhere' });
     assert.equal((await ask(gateway.handle, chunked([Buffer.alloc(1000)]))).status, 500);
     assert.deepEqual(seen, []);
+  });
+
+  it('is given back when the site goes away while it comes', async (t) => {
+    const clock = new FakeClock();
+    const { gateway, root, log } = spooling(t, {}, clock);
+    const body = new PassThrough();
+    const asked = ask(gateway.handle, httpRequest('/', { method: 'POST', body }));
+    rmSync(root, { recursive: true });
+    clock.advance(1000);
+    body.end(Buffer.alloc(1000));
+    assert.equal((await asked).status, 500);
+    assert.match(log.records.at(-1)?.message ?? '', /document root .* is not there/);
   });
 
   it('is streamed to a route that streams uploads, as it comes', async (t) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { ask, httpRequest, RecordingAnswer } from '../support/recording-answer.ts';
+import { ask, httpRequest, postRequest, RecordingAnswer } from '../support/recording-answer.ts';
 import { makeSite } from '../support/site.ts';
 
 const large = Buffer.alloc(200_000, 'abcdefghij');
@@ -152,6 +152,13 @@ describe('X-Sendfile and X-Accel-Redirect', () => {
     assert.equal((await ask2(['Range', 'bytes=0-1'])).text, 're');
     const etag = (await ask2([])).field('ETag')!;
     assert.equal((await ask2(['If-None-Match', etag])).status, 304);
+  });
+
+  it('answers a POST, whose conditions are about something else', async (t) => {
+    const { gateway } = setup(t, (folder) => ['X-Sendfile', `${folder}/report.txt`]);
+    const headers = ['Host', 'a', 'If-None-Match', '*', 'Range', 'bytes=0-1'];
+    const answer = await ask(gateway.handle, postRequest('/', 'a=b', { headers }));
+    assert.deepEqual([answer.status, answer.text], [200, 'report']);
   });
 
   it('never leave themselves, also where no folder is configured', async (t) => {
