@@ -6,8 +6,9 @@
 //
 // What can be done without waiting is done without a promise, so that a small answer leaves in the tick its request came in.
 
-import { errorTable, PosternError, toPosternError } from '../errors.ts';
+import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, CgiSink, Environment, Exchange, Role } from '../protocol/cgi/exchange.ts';
+import { Answer } from './answer.ts';
 import type { Application } from './application.ts';
 import type { Call } from './call.ts';
 import type { Context, Mode, Outcome } from './context.ts';
@@ -15,7 +16,7 @@ import { filterDataOf } from './filter-data.ts';
 import { Grant } from './grant.ts';
 import { lazyRequest, type RequestHost } from './lazy-request.ts';
 import type { Module } from './module.ts';
-import { partsOf, realResponse } from './reply.ts';
+import { realResponse } from './reply.ts';
 
 /** What all requests of a thread share. */
 export interface CycleHost {
@@ -43,18 +44,13 @@ export interface CycleLimits {
 export class Cycle implements Context, Exchange, Call, RequestHost {
   readonly #host: CycleHost;
   readonly #request: CgiRequest;
-  readonly #sink: CgiSink;
+  readonly #answer: Answer;
   readonly #startedAtMs: number;
   #stage: Stage = 'init';
   #outcome: Outcome | null = null;
   /** When the client left or the time was over, so that a handler which takes no notice is not waited for for ever. */
   #stoppedAtMs = 0;
-  #isSinkOpen = true;
-  #hasHead = false;
-  #isFlushDue = false;
   #controller: AbortController | null = null;
-  #reader: ReadableStreamDefaultReader<unknown> | null = null;
-  #drained: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
   /** What the modules' requestInit returned; as many as are over. */
   readonly #states: unknown[] = [];
   /** The module whose shutdown is waited for. */
@@ -65,7 +61,7 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
   constructor(host: CycleHost, request: CgiRequest, sink: CgiSink) {
     this.#host = host;
     this.#request = request;
-    this.#sink = sink;
+    this.#answer = new Answer(sink, request.method);
     this.#startedAtMs = host.now();
   }
 
@@ -130,29 +126,23 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
   }
 
   head(status: number, headers: readonly string[] = []): void {
-    if (!this.#isSinkOpen) return;
-    this.#sink.head({ status, reason: '', headers });
-    if (status >= 200) this.#hasHead = true;
+    this.#answer.head(status, headers);
   }
 
   write(chunk: Uint8Array | string): boolean {
-    if (!this.#isSinkOpen) return true;
-    const isTaken = this.#sink.write(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
-    if (isTaken) this.#flushSoon();
-    else this.#drained ??= Promise.withResolvers<void>();
-    return isTaken;
+    return this.#answer.write(chunk);
   }
 
   drained(): Promise<void> {
-    return this.#drained?.promise ?? Promise.resolve();
+    return this.#answer.drained();
   }
 
   flush(): void {
-    if (this.#isSinkOpen) this.#sink.flush();
+    this.#answer.flush();
   }
 
   stderr(chunk: Uint8Array | string): void {
-    if (this.#isSinkOpen) this.#sink.stderr(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
+    this.#answer.stderr(chunk);
   }
 
   end(): void {
@@ -162,14 +152,12 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
   // Exchange
 
   resume(): void {
-    const drained = this.#drained;
-    this.#drained = null;
-    drained?.resolve();
+    this.#answer.resume();
   }
 
   abort(): void {
     if (this.#stage === 'over') return;
-    this.#isSinkOpen = false;
+    this.#answer.abandon();
     this.#stop('aborted', new PosternError('ABORTED', 'the client went away'));
   }
 
@@ -190,7 +178,7 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
       this.#shutdown(this.#shutdownAt - 1);
     } else if (this.#stoppedAtMs > 0) {
       if (now - this.#stoppedAtMs > graceMs) this.#complete(this.#outcome ?? 'aborted', this.#failure);
-    } else if (!this.#hasHead && requestTimeoutMs > 0 && now - this.#startedAtMs > requestTimeoutMs) {
+    } else if (!this.#answer.hasHead && requestTimeoutMs > 0 && now - this.#startedAtMs > requestTimeoutMs) {
       const late = new PosternError('ANSWER_TIMEOUT', `the application gave no answer within ${requestTimeoutMs} ms`);
       this.#report(late);
       this.#answerError(late);
@@ -236,11 +224,11 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
     }
     if (isThenable(answer)) {
       answer.then(
-        (value) => this.#answer(value, true),
+        (value) => this.#take(value, true),
         (thrown: unknown) => this.#failed(thrown),
       );
     } else {
-      this.#answer(answer, false);
+      this.#take(answer, false);
     }
   }
 
@@ -254,7 +242,8 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
     throw new PosternError('UNKNOWN_ROLE', `the application is no ${role}: give defineApp a handler for that role`);
   }
 
-  #answer(answer: unknown, isAwaited: boolean): void {
+  /** What the handler gave back. */
+  #take(answer: unknown, isAwaited: boolean): void {
     if (this.#stage !== 'handling') return;
     if (this.#stoppedAtMs > 0) {
       if (answer instanceof Response)
@@ -277,43 +266,22 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
   #respond(response: Response): void {
     this.#stage = 'answering';
     try {
-      const parts = partsOf(response);
-      if (parts === null) {
-        const real = realResponse(response);
-        this.head(real.status, headersOf(real.headers));
-        const isEmpty = real.body === null || this.#isBodiless(real.status);
-        if (!isEmpty) {
-          void this.#pump(real.body!);
-          return;
-        }
-        void real.body?.cancel().catch(() => {});
-      } else {
-        this.head(parts.status, parts.headers);
-        if (parts.body !== null && parts.body.length > 0 && !this.#isBodiless(parts.status))
-          this.#sink.write(parts.body);
+      const streaming = this.#answer.respond(response);
+      if (streaming === null) this.#responded();
+      else {
+        streaming.then(
+          () => this.#responded(),
+          (thrown: unknown) => this.#failed(thrown),
+        );
       }
-      this.#complete('answered', null);
     } catch (thrown) {
       this.#failed(thrown);
     }
   }
 
-  async #pump(body: ReadableStream<unknown>): Promise<void> {
-    try {
-      const reader = body.getReader();
-      this.#reader = reader;
-      while (this.#stage === 'answering') {
-        const { done, value } = await reader.read();
-        if (done || !this.#isSinkOpen) break;
-        if (!(value instanceof Uint8Array))
-          throw new TypeError('the stream of a Response gave something else than bytes');
-        if (!this.write(value)) await this.drained();
-      }
-      if (this.#stoppedAtMs > 0) this.#complete(this.#outcome!, this.#failure);
-      else this.#complete('answered', null);
-    } catch (thrown) {
-      this.#failed(thrown);
-    }
+  #responded(): void {
+    if (this.#stoppedAtMs > 0) this.#complete(this.#outcome!, this.#failure);
+    else this.#complete('answered', null);
   }
 
   /** The handler, or a requestInit, threw, or its answer cannot be sent. */
@@ -332,14 +300,8 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
 
   /** Answers an error where nothing of the answer has left; where it has, the request will end as broken. */
   #answerError(error: PosternError): void {
-    if (!this.#isSinkOpen) return;
-    if (this.#hasHead || error.code === 'UNKNOWN_ROLE') {
-      this.#failure = error;
-      return;
-    }
-    const { status, public: sentence } = errorTable[error.code];
-    this.head(status === 499 || status === 502 ? 500 : status, ['content-type', 'text/plain; charset=utf-8']);
-    if (!this.#isBodiless(status)) this.#sink.write(Buffer.from(`${sentence}\n`));
+    if (this.#answer.hasHead || error.code === 'UNKNOWN_ROLE') this.#failure = error;
+    else this.#answer.error(error);
   }
 
   /** The request is not wanted any more: everybody who waits is told. */
@@ -348,10 +310,10 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
     this.#outcome = outcome;
     this.#stoppedAtMs = Math.max(this.#host.now(), Number.MIN_VALUE);
     if (outcome === 'aborted') this.#failure = error;
-    else if (this.#isSinkOpen && this.#failure === null) this.#endOutput();
+    // A client should not wait for a handler that takes no notice, nor for what is shut down after it.
+    else if (this.#failure === null) this.#answer.end(null);
     this.#controller?.abort(error);
-    this.resume();
-    this.#reader?.cancel(error).catch(() => {});
+    this.#answer.release(error);
   }
 
   #complete(outcome: Outcome, failure: PosternError | null): void {
@@ -389,33 +351,8 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
 
   #close(): void {
     this.#stage = 'over';
-    if (this.#isSinkOpen) {
-      if (this.#failure !== null) this.#sink.fail(this.#failure);
-      else if (this.#hasHead) this.#sink.end();
-      else this.#sink.fail(new PosternError('ANSWER_INVALID', 'the application ended the request without an answer'));
-    }
-    this.#isSinkOpen = false;
+    this.#answer.end(this.#failure);
     this.#host.onOver(this);
-  }
-
-  /** Ends the answer before requestShutdown, for a client that should not wait for a handler which takes no notice. */
-  #endOutput(): void {
-    this.#sink.end();
-    this.#isSinkOpen = false;
-  }
-
-  /** What is at hand now goes out together, once the microtasks that may add to it are done. */
-  #flushSoon(): void {
-    if (this.#isFlushDue) return;
-    this.#isFlushDue = true;
-    process.nextTick(() => {
-      this.#isFlushDue = false;
-      this.flush();
-    });
-  }
-
-  #isBodiless(status: number): boolean {
-    return status === 204 || status === 304 || this.#request.method === 'HEAD';
   }
 
   #report(thrown: unknown): void {
@@ -435,12 +372,4 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return value instanceof Promise || typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
-}
-
-function headersOf(headers: Headers): string[] {
-  const list: string[] = [];
-  headers.forEach((value, name) => {
-    list.push(name, value);
-  });
-  return list;
 }
