@@ -37,6 +37,12 @@ export interface PhpProgram {
 }
 
 /**
+ * The gateway has decided which script runs, and PHP is not to guess again. Without discard_path it would run
+ * PATH_TRANSLATED in its place: /index.php/upload/x.jpg would run the upload (main/cgi, init_request_info).
+ */
+const scriptIsDecided = { 'cgi.fix_pathinfo': 0, 'cgi.discard_path': 1 };
+
+/**
  * Makes the Program of a PHP pool.
  * @throws CONFIG_INVALID for an ini setting that PHP could not read
  */
@@ -46,7 +52,7 @@ export function phpProgram(options: PhpProgramOptions): PhpProgram {
 
 function cgiProgram(options: PhpProgramOptions): PhpProgram {
   const { name, php, workers, cwd, env, path, ini, user, probeFolder } = options;
-  const settings = iniArguments({ ...ini, 'cgi.fix_pathinfo': 0 });
+  const settings = iniArguments({ ...ini, ...scriptIsDecided });
   const probe = writeProbe(probeFolder);
   const program: Program = {
     name,

@@ -22,7 +22,15 @@ describe('phpProgram()', () => {
       ini: { memory_limit: '64M', 'cgi.fix_pathinfo': 1 },
       env: { APP: 'x', PATH: '/evil' },
     });
-    assert.deepEqual(program.command, ['/usr/bin/php-cgi', '-d', "memory_limit='64M'", '-d', "cgi.fix_pathinfo='0'"]);
+    assert.deepEqual(program.command, [
+      '/usr/bin/php-cgi',
+      '-d',
+      "memory_limit='64M'",
+      '-d',
+      "cgi.fix_pathinfo='0'",
+      '-d',
+      "cgi.discard_path='1'",
+    ]);
     const { APP, ...rest } = program.env;
     assert.deepEqual(rest, { PATH: '/usr/bin:/bin', PHP_FCGI_CHILDREN: '4', PHP_FCGI_MAX_REQUESTS: '0' });
     assert.equal(APP, 'x');
@@ -32,6 +40,24 @@ describe('phpProgram()', () => {
 
   it('lets no connection serve another request after one with a body where the version is unsafe', (t) => {
     assert.equal(made(t, { php: { ...php, version: parsePhpVersion('8.2.35')! } }).program.reuse, 'bodiless');
+  });
+
+  it('runs the script that was decided on, never the file that the path behind it would be', (t) => {
+    const phpCgi = findProgram('php-cgi');
+    if (phpCgi === null) return t.skip('php-cgi is not installed');
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, 'index.php'), '<?php echo "index ", $_SERVER["PATH_INFO"];');
+    writeFileSync(join(folder, 'x.jpg'), '<?php echo "upload";');
+    const { program } = made(t, { php: { ...php, path: phpCgi } });
+    const environment = {
+      ...program.probe!.environment,
+      SCRIPT_FILENAME: join(folder, 'index.php'),
+      SCRIPT_NAME: '/index.php',
+      PATH_INFO: '/x.jpg',
+      PATH_TRANSLATED: join(folder, 'x.jpg'),
+    };
+    const { stdout } = spawnSync(phpCgi, program.command.slice(1), { env: environment, encoding: 'utf8' });
+    assert.match(stdout, /\r\n\r\nindex \/x\.jpg$/);
   });
 
   it('makes embedded PHP a program of one lane, without a probe', (t) => {
