@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { readConfig } from '../service/config.ts';
 import { openLog } from '../service/log-file.ts';
-import { Service } from '../service/service.ts';
+import { createService } from '../service/service.ts';
 import { exit } from './exit.ts';
 import { live, StopAsked } from './lifetime.ts';
 import type { Terminal } from './terminal.ts';
@@ -22,7 +22,7 @@ export function addRun(program: Command, _terminal: Terminal): void {
       const config = await readConfig(options.config);
       const { log, reopen, flush } = openLog(config.values.log, config.folder);
       const stopAsked = new StopAsked();
-      const service = new Service(config, {
+      const service = createService(config, {
         log,
         asRoot: options.allowRoot === true ? 'allow' : 'refuse',
         onStopAsked: stopAsked.ask,

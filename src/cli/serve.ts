@@ -6,7 +6,7 @@ import { type Command, Option } from 'commander';
 import { type Config, defineConfig, readConfig } from '../service/config.ts';
 import { freePort } from '../service/free-port.ts';
 import { recognise } from '../service/recognise.ts';
-import { Service } from '../service/service.ts';
+import { createService } from '../service/service.ts';
 import { accessLine } from './access-line.ts';
 import { formatBanner } from './banner.ts';
 import { exit, UsageError } from './exit.ts';
@@ -50,7 +50,7 @@ export function addServe(program: Command, { out, err }: Terminal): void {
     .action(async (dir: string | undefined, options: ServeOptions) => {
       const { config, what, notes } = await prepare(dir, options);
       const stopAsked = new StopAsked();
-      const service = new Service(config, {
+      const service = createService(config, {
         log: humanLog(err, 'warn'),
         asRoot: 'warn',
         onAccess: (access) => out.write(`${accessLine(access, out.paint)}\n`),

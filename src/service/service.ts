@@ -37,6 +37,14 @@ export interface ServiceOptions {
 /** How long requests may go on when nothing else says so. */
 const defaultCloseMs = 10_000;
 
+/**
+ * Makes a service; nothing happens before `start()`.
+ * @param config from `readConfig`, `parseConfig` or `defineConfig`
+ */
+export function createService(config: Config, options: ServiceOptions = {}): Service {
+  return new Service(config, options);
+}
+
 /** A service. Nothing happens before `start()`. */
 export class Service {
   readonly #options: ServiceOptions;
