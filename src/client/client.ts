@@ -15,6 +15,9 @@ import { type Authorization, authorizationOf } from './authorization.ts';
 import { type ClientOptions, defaultClientOptions } from './client-options.ts';
 import { type ClientRequest, makeRequest } from './request.ts';
 
+/** GET_VALUES is answered at once, or never: libfcgi reads it, and then waits for the next record before it answers. */
+const VALUES_TIMEOUT_MS = 1_000;
+
 /**
  * Makes a client. Nothing is connected before the first request, and idle connections do not keep the process alive.
  * @throws CONFIG_INVALID for an address that is none
@@ -88,19 +91,16 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Asks the application what it can do (GET_VALUES), on a connection of its own, since many close it after the answer.
+   * Asks the application what it can do (GET_VALUES), on a connection of its own, since many close it after the answer. Programs of
+   * libfcgi never answer.
    * @throws CONNECT_FAILED, CONNECTION_LOST, ANSWER_TIMEOUT when it does not answer
    */
   async values(): Promise<ApplicationValues> {
-    const { connectTimeoutMs, writeTimeoutMs } = this.#options;
+    const { connectTimeoutMs } = this.#options;
     const owner = { released: () => {}, closed: () => {} };
-    const connection = ClientConnection.open(this.address, owner, {
-      connectTimeoutMs,
-      writeTimeoutMs,
-      clock: this.#clock,
-    });
-    const timer = this.#clock.after(connectTimeoutMs, () => {
-      const what = `${formatAddress(this.address)} did not answer GET_VALUES within ${connectTimeoutMs} ms`;
+    const connection = ClientConnection.open(this.address, owner, { connectTimeoutMs, clock: this.#clock });
+    const timer = this.#clock.after(VALUES_TIMEOUT_MS, () => {
+      const what = `${formatAddress(this.address)} did not answer GET_VALUES within ${VALUES_TIMEOUT_MS} ms`;
       connection.destroy(new PosternError('ANSWER_TIMEOUT', what));
     });
     try {
