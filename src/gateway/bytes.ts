@@ -25,7 +25,7 @@ export function bytesToLog(bytes: string, maxLength: number): string {
 }
 
 /** Escapes what a terminal or a log file would take for more than text. */
-export function escapeControls(text: string): string {
+function escapeControls(text: string): string {
   return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, (char) => {
     return `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
   });

@@ -11,7 +11,7 @@ export interface CompiledRoute {
 }
 
 /** What a path is compared with; byte strings, a suffix in lower case, a prefix with its last slash. */
-export type Pattern =
+type Pattern =
   | { readonly kind: 'suffix'; readonly text: string }
   | { readonly kind: 'prefix'; readonly text: string }
   | { readonly kind: 'exact'; readonly text: string };

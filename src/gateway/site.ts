@@ -27,7 +27,7 @@ export interface BackendRoute extends RouteMatch {
 }
 
 /** A route to files that no other route takes, or to nowhere (404). */
-export interface PlainRoute extends RouteMatch {
+interface PlainRoute extends RouteMatch {
   readonly kind: 'files' | 'deny';
 }
 

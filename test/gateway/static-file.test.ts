@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { utimesSync, writeFileSync } from 'node:fs';
+import { rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { ask, httpRequest, postRequest, RecordingAnswer } from '../support/recording-answer.ts';
@@ -174,5 +174,23 @@ describe('a file that changes', () => {
     await get('/a.css');
     writeFileSync(join(root, 'a.css'), 'changed');
     assert.equal((await get('/a.css')).text, 'changed');
+    writeFileSync(join(root, 'a.css'), 'CHANGED');
+    utimesSync(join(root, 'a.css'), 1_800_000_000, 1_800_000_000);
+    const answer = await get('/a.css');
+    assert.deepEqual([answer.text, answer.field('Last-Modified')], ['CHANGED', 'Fri, 15 Jan 2027 08:00:00 GMT']);
+  });
+
+  it('is sent again with the same head while it has not changed', async (t) => {
+    const { get } = site(t);
+    const [first, second] = [await get('/large.bin'), await get('/large.bin')];
+    assert.deepEqual(second.headers, first.headers);
+    assert.ok(second.body.equals(large));
+  });
+
+  it('is not there any more at once when it was removed', async (t) => {
+    const { root, get } = site(t);
+    await get('/a.css');
+    rmSync(join(root, 'a.css'));
+    assert.equal((await get('/a.css')).status, 404);
   });
 });
