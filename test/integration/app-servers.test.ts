@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { startApache } from '../support/apache.ts';
@@ -142,21 +142,6 @@ fastcgi.server = ( "/private/" => (( "bin-path" => "${program}", "socket" => "@F
     const member = await sendHttp(port, { path: '/private/page.txt', headers: { 'x-user': 'ann' } });
     assert.equal(member.status, 200);
     assert.equal(member.body.toString(), 'for members');
-  });
-});
-
-describe('an application behind nginx, when things go wrong', {
-  skip: findProgram('nginx') ? false : 'nginx is not installed',
-}, () => {
-  it('a request’s STDERR is in nginx’s error log', async (t) => {
-    const port = await listening(t as never);
-    const nginx = await startNginx(
-      t,
-      `location / { include /etc/nginx/fastcgi_params; fastcgi_pass 127.0.0.1:${port}; }`,
-    );
-    await sendHttp(nginx.port, { path: '/throw' });
-    const log = readFileSync(nginx.errorLog, 'utf8');
-    assert.match(log, /FastCGI sent in stderr: "[^"]*a secret of the program/);
   });
 });
 
