@@ -26,7 +26,7 @@ export function lanesToRecycle(
   crewOf: (lane: Lane) => Crew,
   nowMs: number,
 ): Recycled[] {
-  const isUsed = (lane: Lane): boolean => lane.process !== null && board.columns.requests[lane.slot]! > 0;
+  const isUsed = (lane: Lane): boolean => lane.isConnected && board.columns.requests[lane.slot]! > 0;
   const recycled: Recycled[] = [];
   const usedLanes = idle.filter(isUsed).length;
   for (const lane of idle) {

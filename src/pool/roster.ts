@@ -235,7 +235,7 @@ export class Roster implements WorkerEvents {
     this.#takeFromIdle(lane);
     if (exit.code === null && exit.signal === null && !isGone(process.pid)) {
       // It closed the connection and lives: the next request makes another.
-      this.board.columns.pid[lane.slot] = 0;
+      describeLane(this.board, lane, crew);
       this.#idle.unshift(lane);
       return;
     }
@@ -426,5 +426,7 @@ const faults: ReadonlySet<StopReason> = new Set(['crash', 'protocol-error', 'tim
 function endKind({ retirement, hasWorked, worker }: Crew): EndKind {
   const isPlanned = retirement !== null && !faults.has(retirement.reason);
   if (isPlanned || (hasWorked && worker.exit?.code === 0)) return 'planned';
-  return hasWorked ? 'killed' : 'failed';
+  // No program sends itself SIGKILL: somebody else did, which says nothing about whether it can be started.
+  const isForeign = retirement === null && worker.exit?.signal === 'SIGKILL';
+  return hasWorked || isForeign ? 'killed' : 'failed';
 }

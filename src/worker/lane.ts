@@ -26,7 +26,7 @@ export interface LaneUser extends CgiSink {
 
 /** What a lane tells its worker's owner. */
 export interface LaneEvents {
-  /** It has learnt which process it speaks with. */
+  /** It has learnt which process it speaks with, or does not know it any more. */
   laneKnown(lane: Lane): void;
   /** Its connection was closed by the other side while it had no request. */
   laneLost(lane: Lane, process: LaneProcess): void;
@@ -152,6 +152,7 @@ export class Lane implements ConnectionOwner {
     const isLoss = !this.#isSpent && process !== null;
     this.#forget();
     if (isLoss) this.#events.laneLost(this, process);
+    else this.#events.laneKnown(this);
   }
 
   #connect(): void {
@@ -217,7 +218,8 @@ export class Lane implements ConnectionOwner {
 
   #forget(): void {
     this.#connection = null;
-    this.#process = null;
     this.#isSpent = false;
+    // The next connection may be taken by another child; without children there is but one process.
+    if (this.#worker.program.probe !== null) this.#process = null;
   }
 }
