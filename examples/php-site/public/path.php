@@ -10,7 +10,7 @@ page_begin('A path behind a script', 'path');
   <p class="lead">Postern finds the script in the path and hands over the rest. Change the address and see.</p>
   <table class="pairs block">
     <?php foreach (['REQUEST_URI', 'SCRIPT_NAME', 'PATH_INFO', 'QUERY_STRING'] as $variable): ?>
-    <tr><th scope="row"><?= $variable ?></th><td><?= e($_SERVER[$variable] ?? 'not set') ?></td></tr>
+    <tr><th scope="row"><?= $variable ?></th><td><?= e(($_SERVER[$variable] ?? 'not set') ?: 'empty') ?></td></tr>
     <?php endforeach ?>
   </table>
   <p><a href="/path.php/articles/2026/a-warm-worker">/path.php/articles/2026/a-warm-worker</a></p>
