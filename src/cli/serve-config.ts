@@ -43,7 +43,7 @@ export function folderConfig(
 export function appConfig(app: string, folder: string, choices: ServeChoices): ConfigInput {
   return {
     admin: { listen: choices.admin },
-    site: { main: { listen: choices.listen, root: folder, index: [], route: [{ match: '/*', pool: 'app' }] } },
+    site: { main: { listen: choices.listen, root: folder, route: [{ match: '/*', pool: 'app' }] } },
     pool: { app: { app, ...(choices.workers === undefined ? {} : { workers: choices.workers }) } },
   };
 }

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { temporaryFolder } from '../support/folder.ts';
+import { postern } from '../support/postern-process.ts';
+
+describe('the command line', () => {
+  const refused: readonly [what: string, args: readonly string[], status: number, line: RegExp][] = [
+    ['no command', [], 2, /^postern: no command: try postern --help$/],
+    ['an unknown command', ['sevre'], 2, /^postern: unknown command 'sevre' \(Did you mean serve\?\)$/],
+    [
+      'an unknown option',
+      ['serve', '--lisen', 'x'],
+      2,
+      /^postern: unknown option '--lisen' \(Did you mean --listen\?\)$/,
+    ],
+    ['an address that is none', ['serve', '--listen', 'x'], 2, /"x" is not an address: write HOST:PORT/],
+    ['a port that is none', ['serve', '--port', '70000'], 2, /A port is at most 65535\.$/],
+    ['no workers', ['serve', '--workers', '0'], 2, /It must be at least 1\.$/],
+    [
+      'options that exclude each other',
+      ['serve', '--port', '1', '--listen', ':1'],
+      2,
+      /'--port <number>' cannot be used with option '--listen <address>'$/,
+    ],
+    ['a folder that is not there', ['serve', '/no/such/folder'], 2, /^postern: there is no folder \/no\/such\/folder$/],
+    [
+      'a file that is no application',
+      ['serve', '/etc/passwd'],
+      2,
+      /^postern: \/etc\/passwd is not a folder, nor an application/,
+    ],
+    ['a php that is not PHP', ['serve', '--php', '/bin/ls'], 78, /^postern: php = "\/bin\/ls": it is not PHP/],
+    [
+      'a configuration that is not there',
+      ['run', '-c', 'none.toml'],
+      78,
+      /^postern: none\.toml: there is no such file/,
+    ],
+    ['a service that is not there', ['status'], 1, /^postern: no service runs under this user$/],
+    [
+      'a FastCGI server that is not there',
+      ['request', '127.0.0.1:1', 'a.php'],
+      1,
+      /^postern: cannot connect to 127\.0\.0\.1:1: /,
+    ],
+  ];
+  for (const [what, args, status, line] of refused) {
+    it(`refuses ${what} in one line, with exit status ${status}`, async (t) => {
+      const folder = temporaryFolder(t);
+      const ended = await postern(t, folder, args, folder);
+      assert.match(ended.err.trimEnd(), line);
+      assert.deepEqual([ended.status, ended.err.trimEnd().split('\n').length, ended.out], [status, 1, '']);
+    });
+  }
+
+  it('tells every problem of a configuration, each with its line', async (t) => {
+    const folder = temporaryFolder(t);
+    mkdirSync(join(folder, 'public'));
+    writeFileSync(
+      join(folder, 'postern.toml'),
+      '[site.main]\nroot = "public"\n[pool.php]\nphp = "auto"\nworker = 3\nqueue = -1\n',
+    );
+    const { status, err } = await postern(t, folder, ['check'], folder);
+    assert.equal(status, 78);
+    assert.deepEqual(err.trimEnd().split('\n'), [
+      'postern: postern.toml:5: unknown key "worker" in [pool.php]: did you mean "workers"?',
+      'postern: postern.toml:6: queue in [pool.php] must be at least 0, not -1',
+    ]);
+  });
+
+  it('explains what a URL gets, without running anything', async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, 'index.php'), '<?php');
+    const { status, out } = await postern(t, folder, ['explain', '/index.php/a?b=c', '--json'], folder);
+    const told = JSON.parse(out) as { outcome: string; pool: string; environment: Record<string, string> };
+    assert.equal(status, 0);
+    assert.deepEqual([told.outcome, told.pool], ['script', 'php']);
+    assert.equal(told.environment.SCRIPT_NAME, '/index.php');
+    assert.equal(told.environment.PATH_INFO, '/a');
+    assert.equal(told.environment.QUERY_STRING, 'b=c');
+  });
+});
