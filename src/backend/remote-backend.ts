@@ -19,7 +19,7 @@ export interface RemoteBackendOptions {
   readonly name: string;
   /** One at least. */
   readonly servers: readonly RemoteServer[];
-  /** Connections to each server at a time. @default 8 */
+  /** Requests that run at a time, over all servers, and connections to each of them. @default 8 */
   readonly maxConnections?: number;
   /** A kept connection that was idle so long is closed. It holds a process of PHP-FPM, so it is short. 0: none is kept. @default 5000 */
   readonly idleTimeoutMs?: number;
@@ -38,6 +38,8 @@ export interface RemoteBackendOptions {
   readonly clock?: Clock;
 }
 
+const DEFAULT_CONNECTIONS = 8;
+
 /** See the file's first line. */
 export class RemoteBackend implements Backend {
   readonly name: string;
@@ -54,12 +56,11 @@ export class RemoteBackend implements Backend {
     this.#clock = options.clock ?? systemClock;
     this.#options = options;
     this.#dispatcher = new Dispatcher({
-      limits: options.limits ?? {},
       keeps: (request) => this.#keeps(request),
       clock: this.#clock,
     });
     this.#balance = this.#newBalance();
-    this.#dispatcher.use(this.#balance);
+    this.#dispatcher.use(this.#balance, this.#limits());
   }
 
   get counters(): DispatchCounters {
@@ -82,12 +83,12 @@ export class RemoteBackend implements Backend {
     return this.#dispatcher.run(request, sink);
   }
 
-  /** Goes on with other servers and limits of connections; what runs on the old ones ends there. The limits of the queue stay. */
+  /** Goes on with other servers and limits; what runs on the old ones ends there. */
   reload(options: RemoteBackendOptions): void {
     const old = this.#balance.upstreams;
     this.#options = options;
     this.#balance = this.#newBalance();
-    this.#dispatcher.use(this.#balance);
+    this.#dispatcher.use(this.#balance, this.#limits());
     for (const upstream of old) {
       this.#retired.add(upstream);
       void upstream.close().then(() => this.#retired.delete(upstream));
@@ -106,8 +107,13 @@ export class RemoteBackend implements Backend {
     for (const upstream of [...this.#retired, ...this.#balance.upstreams]) upstream.destroy();
   }
 
+  #limits(): Partial<DispatchLimits> {
+    const { limits, maxConnections = DEFAULT_CONNECTIONS } = this.#options;
+    return { running: maxConnections, ...limits };
+  }
+
   #newBalance(): Balance {
-    const { servers, maxConnections = 8, idleTimeoutMs = 5_000, balance } = this.#options;
+    const { servers, maxConnections = DEFAULT_CONNECTIONS, idleTimeoutMs = 5_000, balance } = this.#options;
     const { writeTimeoutMs = 30_000, connectTimeoutMs = 5_000 } = this.#options;
     const options = {
       maxConnections,

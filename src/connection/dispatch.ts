@@ -26,7 +26,7 @@ export type DispatchOutcome = 'finished' | 'failed' | 'refused' | 'aborted';
 /** What a dispatch needs of its dispatcher. */
 export interface DispatchDesk {
   readonly clock: Clock;
-  readonly queueTimeoutMs: number;
+  queueTimeoutMs(): number;
   /** Whether the application is asked to keep the connection after this request. */
   keeps(request: CgiRequest): boolean;
   /** It failed in a way that lets it run again. @returns false when there is nowhere to run it */
@@ -91,8 +91,8 @@ export class Dispatch implements CgiSink, Exchange {
 
   /** There is no room now: the time that it may wait begins. */
   wait(): void {
-    const { clock, queueTimeoutMs } = this.#desk;
-    this.#waitTimer = clock.after(queueTimeoutMs, () => {
+    const queueTimeoutMs = this.#desk.queueTimeoutMs();
+    this.#waitTimer = this.#desk.clock.after(queueTimeoutMs, () => {
       const what = `no connection became free within ${queueTimeoutMs} ms`;
       this.refuse(new PosternError('QUEUE_TIMEOUT', `${what}: raise the connections at a time or queueTimeout`));
     });

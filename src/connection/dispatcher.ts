@@ -9,6 +9,8 @@ import type { Upstream, UpstreamEvents } from './upstream.ts';
 
 /** What a dispatcher may do. Every duration is in milliseconds. */
 export interface DispatchLimits {
+  /** Requests that run at a time, over all upstreams. @default no limit but the upstreams' own */
+  readonly running: number;
   /** Requests that may wait for a connection. 0: none waits. @default 512 */
   readonly queue: number;
   /** How long one may wait. @default 5000 */
@@ -18,7 +20,12 @@ export interface DispatchLimits {
 }
 
 /** The limits where nothing is said. */
-export const defaultDispatchLimits: DispatchLimits = { queue: 512, queueTimeoutMs: 5_000, requestTimeoutMs: 60_000 };
+export const defaultDispatchLimits: DispatchLimits = {
+  running: Number.POSITIVE_INFINITY,
+  queue: 512,
+  queueTimeoutMs: 5_000,
+  requestTimeoutMs: 60_000,
+};
 
 /** Chooses where a request runs, and learns how it went. */
 export interface Chooser {
@@ -53,7 +60,7 @@ export interface DispatchCounters {
 
 /** See the file's first line. */
 export class Dispatcher implements UpstreamEvents {
-  readonly #limits: DispatchLimits;
+  #limits: DispatchLimits;
   readonly #desk: DispatchDesk;
   readonly #waiting = new Set<Dispatch>();
   readonly #running = new Set<Dispatch>();
@@ -71,7 +78,7 @@ export class Dispatcher implements UpstreamEvents {
     this.#chooser = nowhere;
     this.#desk = {
       clock: options.clock ?? systemClock,
-      queueTimeoutMs: this.#limits.queueTimeoutMs,
+      queueTimeoutMs: () => this.#limits.queueTimeoutMs,
       keeps: options.keeps,
       again: (dispatch) => this.#again(dispatch),
       over: (dispatch, outcome) => this.#over(dispatch, outcome),
@@ -88,9 +95,10 @@ export class Dispatcher implements UpstreamEvents {
     };
   }
 
-  /** From now on requests go where this says. What waits is given to it; what runs is not touched. */
-  use(chooser: Chooser): void {
+  /** From now on requests go where this says, within these limits. What waits is given to it; what runs is not touched. */
+  use(chooser: Chooser, limits: Partial<DispatchLimits> = this.#limits): void {
     this.#chooser = chooser;
+    this.#limits = { ...defaultDispatchLimits, ...limits };
     this.#serve();
   }
 
@@ -133,6 +141,7 @@ export class Dispatcher implements UpstreamEvents {
     if (this.#isServing || this.#isClosing) return;
     this.#isServing = true;
     for (const dispatch of this.#waiting) {
+      if (this.#running.size >= this.#limits.running) break;
       const upstream = this.#chooser.choose(dispatch.tried);
       if (upstream === null) break;
       this.#waiting.delete(dispatch);

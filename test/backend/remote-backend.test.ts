@@ -98,6 +98,17 @@ describe('a backend of servers elsewhere', () => {
     assert.equal(backend.counters.finished, 6);
   });
 
+  it('runs no more requests at a time than it may, over all servers', async () => {
+    const [one, two] = [await application('one', 10), await application('two', 10)];
+    const backend = backendOf([one.address, two.address], { maxConnections: 1 });
+    const answers = [send(backend), send(backend), send(backend)];
+    assert.equal(backend.counters.running, 1);
+    assert.deepEqual(
+      (await Promise.all(answers)).map(({ body }) => body),
+      ['one', 'two', 'one'],
+    );
+  });
+
   it('keeps a connection after a request without a body, and not after one with a body', async () => {
     const one = await application('one');
     const backend = backendOf([one.address]);
