@@ -2,6 +2,7 @@
 
 import type { ErrorCode } from '../errors.ts';
 import type { LaneOutcome } from '../worker/lane.ts';
+import type { StopReason } from '../worker/state.ts';
 
 /**
  * What becomes of a lane's process:
@@ -36,6 +37,41 @@ export function fateOf({ code, isDone, isAborted }: LaneOutcome): Fate {
     // The application's answer, or the request itself, was at fault: that is no reason to end a process.
     default:
       return isDone ? 'keep' : 'leave';
+  }
+}
+
+/** How a process is ended for a fate other than `keep`. */
+export interface ProcessEnd {
+  readonly reason: StopReason;
+  readonly signal: NodeJS.Signals;
+  /** Before SIGKILL. */
+  readonly graceMs: number;
+}
+
+/** How long a process may take whose connection broke before it is killed: usually it is dead already. */
+export const lostGraceMs = 1_000;
+
+/** What the end of a process depends on. */
+export interface EndOptions {
+  readonly leaveSignal: NodeJS.Signals;
+  readonly stopTimeoutMs: number;
+  /** What was left of the request's time. */
+  readonly leftMs: number;
+}
+
+/** See Fate. */
+export function endOf(fate: Exclude<Fate, 'keep'>, { leaveSignal, stopTimeoutMs, leftMs }: EndOptions): ProcessEnd {
+  switch (fate) {
+    case 'leave':
+      return { reason: 'abandoned', signal: leaveSignal, graceMs: Math.max(leftMs, lostGraceMs) };
+    case 'stop':
+      return { reason: 'protocol-error', signal: 'SIGTERM', graceMs: stopTimeoutMs };
+    case 'kill':
+      return { reason: 'timeout', signal: 'SIGKILL', graceMs: 0 };
+    case 'lost':
+      return { reason: 'crash', signal: 'SIGTERM', graceMs: lostGraceMs };
+    case 'unreachable':
+      return { reason: 'crash', signal: 'SIGTERM', graceMs: stopTimeoutMs };
   }
 }
 

@@ -2,8 +2,8 @@
 
 import type { Lane } from '../worker/lane.ts';
 import type { Program } from '../worker/program.ts';
-import type { StopReason } from '../worker/state.ts';
 import type { WorkerHandle } from '../worker/worker.ts';
+import type { ProcessEnd } from './fate.ts';
 import type { PoolLimits } from './limits.ts';
 import { SpawnScore } from './spawn-score.ts';
 
@@ -32,13 +32,9 @@ export class Generation {
 }
 
 /** How a crew is to end. */
-export interface Retirement {
-  readonly reason: StopReason;
+export interface Retirement extends ProcessEnd {
   /** Until when its running requests may go on. */
   readonly drainUntilMs: number;
-  /** How long its process has after the signal. */
-  readonly graceMs: number;
-  readonly signal: NodeJS.Signals;
 }
 
 /** A worker with its lanes. */

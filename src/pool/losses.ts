@@ -50,3 +50,10 @@ export function tellIdleExit(crew: Crew, process: LaneProcess, how: string, log:
   const { program, number: generation } = crew.generation;
   log.warn({ pool: program.name, pid: process.pid, generation }, `idle process ${process.pid} ended: ${how}`);
 }
+
+/** A worker's socket leads nowhere: its file is gone, or its process hangs. */
+export function tellUnreachable(crew: Crew, log: Log): void {
+  const { program, number: generation } = crew.generation;
+  const { pid } = crew.worker;
+  log.warn({ pool: program.name, pid, generation }, `worker ${pid} takes no connections any more: it is replaced`);
+}

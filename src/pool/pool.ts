@@ -19,15 +19,15 @@ import type { StopReason } from '../worker/state.ts';
 import { Deadlines } from './deadlines.ts';
 import { fateOf } from './fate.ts';
 import { type Crew, Generation } from './generation.ts';
-import { decide } from './governor.ts';
 import { Health } from './health.ts';
 import { Hiring } from './hiring.ts';
 import { Ledger } from './ledger.ts';
 import type { PoolLimits } from './limits.ts';
-import { closingError, fullError, launchError, restingError, tooLateError } from './refusals.ts';
+import { closingError, fullError, launchError, tooLateError } from './refusals.ts';
 import { Roster, type RosterOptions, type RosterOwner } from './roster.ts';
 import { Scoreboard } from './scoreboard.ts';
 import type { PoolSnapshot } from './snapshot.ts';
+import { Staffing } from './staffing.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 import { Takeover } from './takeover.ts';
 import type { Ticket } from './ticket.ts';
@@ -61,6 +61,7 @@ export class Pool implements RosterOwner {
   readonly #ledger: Ledger;
   readonly #health: Health;
   readonly #deadlines: Deadlines;
+  readonly #staffing: Staffing;
   readonly #startedAtMs: number;
   #phase: Phase = 'new';
   #current: Generation;
@@ -69,8 +70,6 @@ export class Pool implements RosterOwner {
   #lastNumber = 1;
   #isDispatching = false;
   #sweep: Timer | null = null;
-  #wake: Timer | null = null;
-  #wakeAtMs = 0;
   #closeBy: Timer | null = null;
   #keepAlive: NodeJS.Timeout | null = null;
   #lastReload: string | null = null;
@@ -94,6 +93,13 @@ export class Pool implements RosterOwner {
       log,
       owner: this,
       hire: hire ?? ((generation, events) => this.#hiring!.hire(generation.program, events)),
+    });
+    this.#staffing = new Staffing({
+      roster: this.#roster,
+      ledger: this.#ledger,
+      health: this.#health,
+      clock,
+      onWake: () => this.#govern(),
     });
     this.#deadlines = new Deadlines({
       name: program.name,
@@ -119,7 +125,7 @@ export class Pool implements RosterOwner {
       ledger: this.#ledger,
       current: this.#current,
       isClosing: this.#phase !== 'open',
-      heldUntilMs: this.#wake === null ? null : this.#wakeAtMs,
+      heldUntilMs: this.#staffing.heldUntilMs,
     };
   }
 
@@ -324,51 +330,12 @@ export class Pool implements RosterOwner {
     this.#roster.free(lane, fateOf(outcome), this.#board.columns.deadlineMs[lane.slot]! - this.#clock.now());
   }
 
-  /** Asks the governor, and does what it says. @param refused requests that were refused just now, and would have waited */
+  /** @param refused requests that were refused just now, and would have waited */
   #govern(refused = 0): void {
-    if (this.#phase !== 'open' && (this.#phase !== 'closing' || this.#ledger.waiting === 0)) return;
-    const generation = this.#current;
-    const { limits, program, score } = generation;
-    // The usual case of a full pool costs no more than this.
-    if (generation.lanes >= limits.workers && this.#wake === null) return;
-    const nowMs = this.#clock.now();
-    const decision = decide(
-      {
-        limits,
-        lanesPerWorker: program.lanesPerWorker,
-        lanes: generation.lanes,
-        startingLanes: generation.startingLanes,
-        workers: generation.crews.size,
-        waiting: this.#ledger.waiting + refused,
-        spawnBudget: score.budget(nowMs),
-        spawnAllowedAtMs: score.allowedAtMs(nowMs),
-        isResting: score.isResting(nowMs),
-        isDoubted: score.isDoubted,
-      },
-      nowMs,
-    );
-    for (let count = 0; count < decision.start; count += 1) this.#startWorker(generation);
-    this.#setWake(decision.wakeAtMs, nowMs);
-    this.#health.report(generation, decision.refuse, nowMs);
-    if (decision.refuse) this.#ledger.refuseAll(restingError(score, nowMs));
-  }
-
-  #startWorker(generation: Generation): void {
-    const { program, limits } = generation;
-    const lanes = Math.max(1, Math.min(program.lanesPerWorker, limits.workers - generation.lanes));
-    this.#roster.start(generation, lanes);
-    this.#deadlines.watch();
-  }
-
-  #setWake(atMs: number | null, nowMs: number): void {
-    this.#wake?.cancel();
-    this.#wake = null;
-    if (atMs === null || atMs === Number.POSITIVE_INFINITY) return;
-    this.#wakeAtMs = atMs;
-    this.#wake = this.#clock.after(atMs - nowMs, () => {
-      this.#wake = null;
-      this.#govern();
-    });
+    const isServing = this.#phase === 'open' || (this.#phase === 'closing' && this.#ledger.waiting > 0);
+    if (!isServing) return;
+    this.#staffing.govern(this.#current, refused);
+    if (this.#current.startingLanes > 0) this.#deadlines.watch();
   }
 
   async #reload(program: Program, limits: PoolLimits): Promise<void> {
@@ -379,7 +346,8 @@ export class Pool implements RosterOwner {
     const { next, done } = takeover;
     this.#takeover = takeover;
     const workers = takeover.wantedWorkers(this.#current.lanes);
-    for (let count = 0; count < workers; count += 1) this.#startWorker(next);
+    for (let count = 0; count < workers; count += 1) this.#staffing.start(next);
+    this.#deadlines.watch();
     try {
       await done;
       const tookMs = Math.round(this.#clock.now() - beganMs);
@@ -458,7 +426,9 @@ export class Pool implements RosterOwner {
   #finishClosing(): void {
     if (this.#phase !== 'closed' || this.#roster.size > 0) return;
     this.#deadlines.stop();
-    for (const timer of [this.#sweep, this.#wake, this.#closeBy]) timer?.cancel();
+    this.#staffing.stop();
+    this.#sweep?.cancel();
+    this.#closeBy?.cancel();
     if (this.#keepAlive) clearInterval(this.#keepAlive);
     this.#hiring?.close();
     this.#whenClosed?.();

@@ -9,11 +9,11 @@ import { glimpseExit, isGone } from '../worker/process-table.ts';
 import type { LaneState, StopReason } from '../worker/state.ts';
 import type { WorkerEvents, WorkerHandle } from '../worker/worker.ts';
 import { Endings } from './endings.ts';
-import type { Fate } from './fate.ts';
+import { endOf, type Fate, lostGraceMs, type ProcessEnd } from './fate.ts';
 import { Crew, type Generation, type Retirement, startTimeoutMs } from './generation.ts';
 import { recycleReason } from './governor.ts';
 import { countRequest, describeLane, laneFacts, measureLane } from './lane-row.ts';
-import { noteLostRequest, tellExit, tellIdleExit, tellLostRequest } from './losses.ts';
+import { noteLostRequest, tellExit, tellIdleExit, tellLostRequest, tellUnreachable } from './losses.ts';
 import { isIdleWorker, lanesToRecycle } from './recycling.ts';
 import type { Scoreboard } from './scoreboard.ts';
 import { type EndKind, minServerLifeMs } from './spawn-score.ts';
@@ -41,9 +41,6 @@ export interface RosterOptions {
   /** Makes a worker, which is not started yet. */
   readonly hire: (generation: Generation, events: WorkerEvents) => WorkerHandle;
 }
-
-/** How long a process may take whose connection broke before it is killed: usually it is dead already. */
-const lostGraceMs = 1_000;
 
 export class Roster implements WorkerEvents {
   readonly board: Scoreboard;
@@ -124,9 +121,9 @@ export class Roster implements WorkerEvents {
 
   /**
    * A lane has no request any more; what becomes of its process.
-   * @param graceMs for the fate `leave`: how long the process may go on with the request
+   * @param leftMs what was left of the request's time
    */
-  free(lane: Lane, fate: Fate, graceMs: number): void {
+  free(lane: Lane, fate: Fate, leftMs: number): void {
     const { slot } = lane;
     const crew = this.#crewOf[slot];
     if (!crew) return;
@@ -143,7 +140,7 @@ export class Roster implements WorkerEvents {
       this.#settle(crew);
       return;
     }
-    this.#decideFate(lane, crew, fate, graceMs);
+    this.#meetFate(lane, crew, fate, leftMs);
   }
 
   /** Takes no more requests on this crew; its process ends when the running ones have. A later call can only shorten the drain. */
@@ -244,36 +241,19 @@ export class Roster implements WorkerEvents {
     this.#childGone(lane, crew, process);
   }
 
-  #decideFate(lane: Lane, crew: Crew, fate: Fate, graceMs: number): void {
-    const { stopTimeoutMs } = crew.generation.limits;
-    const { leaveSignal } = crew.generation.program;
-    switch (fate) {
-      case 'keep':
-        this.#keep(lane, crew);
-        break;
-      case 'leave':
-        this.#end(lane, crew, {
-          reason: 'abandoned',
-          signal: leaveSignal ?? 'SIGTERM',
-          graceMs: Math.max(graceMs, lostGraceMs),
-        });
-        break;
-      case 'stop':
-        this.#end(lane, crew, { reason: 'protocol-error', signal: 'SIGTERM', graceMs: stopTimeoutMs });
-        break;
-      case 'kill':
-        this.#end(lane, crew, { reason: 'timeout', signal: 'SIGKILL', graceMs: 0 });
-        break;
-      case 'lost':
-        this.#end(lane, crew, { reason: 'crash', signal: 'SIGTERM', graceMs: lostGraceMs });
-        break;
-      case 'unreachable':
-        this.#log.warn(
-          { pool: crew.generation.program.name, pid: crew.worker.pid },
-          `worker ${crew.worker.pid} takes no connections any more: it is replaced`,
-        );
-        this.#endWorker(lane, crew, { reason: 'crash', signal: 'SIGTERM', graceMs: stopTimeoutMs });
-        break;
+  #meetFate(lane: Lane, crew: Crew, fate: Fate, leftMs: number): void {
+    if (fate === 'keep') {
+      this.#keep(lane, crew);
+      return;
+    }
+    const { program, limits } = crew.generation;
+    const { leaveSignal = 'SIGTERM' } = program;
+    const how = endOf(fate, { leaveSignal, stopTimeoutMs: limits.stopTimeoutMs, leftMs });
+    if (fate === 'unreachable') {
+      tellUnreachable(crew, this.#log);
+      this.#endWorker(lane, crew, how);
+    } else {
+      this.#end(lane, crew, how);
     }
   }
 
@@ -291,7 +271,7 @@ export class Roster implements WorkerEvents {
   }
 
   /** Ends the process behind a lane: the child alone where it is one and known, else the worker. */
-  #end(lane: Lane, crew: Crew, how: Omit<Retirement, 'drainUntilMs'>): void {
+  #end(lane: Lane, crew: Crew, how: ProcessEnd): void {
     const { process } = lane;
     if (!crew.worker.program.preforks) {
       this.#endWorker(lane, crew, how);
@@ -307,7 +287,7 @@ export class Roster implements WorkerEvents {
     }
   }
 
-  #endWorker(lane: Lane, crew: Crew, how: Omit<Retirement, 'drainUntilMs'>): void {
+  #endWorker(lane: Lane, crew: Crew, how: ProcessEnd): void {
     const isOnly = crew.lanes.size === 1;
     lane.close();
     this.#move(lane, 'stopping');
@@ -315,7 +295,7 @@ export class Roster implements WorkerEvents {
     this.retire(crew, { ...how, drainUntilMs: Number.POSITIVE_INFINITY });
   }
 
-  #endChild(lane: Lane, crew: Crew, process: LaneProcess, how: Omit<Retirement, 'drainUntilMs'>): void {
+  #endChild(lane: Lane, crew: Crew, process: LaneProcess, how: ProcessEnd): void {
     this.board.setReason(lane.slot, how.reason);
     this.#move(lane, 'stopping');
     crew.worker.signal(process, how.signal);
