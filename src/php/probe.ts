@@ -1,6 +1,6 @@
 // The probe of a preforked PHP worker: a script that answers the pid of the process it runs in, in a folder of its own.
 
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
@@ -30,6 +30,9 @@ output_handler =
 
 /** Systems sweep temporary folders of what nobody touched for ten days; a pool lives longer. */
 const touchPeriodMs = 3_600_000;
+/** One that was not touched for so long was left behind by a manager that was killed. */
+const staleAfterMs = 4 * touchPeriodMs;
+const prefix = 'postern-probe-';
 
 /**
  * Writes the probe script where every user may read it and nobody else write, and keeps it there until `close()`.
@@ -37,7 +40,8 @@ const touchPeriodMs = 3_600_000;
  */
 export function writeProbe(parent: string = tmpdir(), clock: Clock = systemClock): ProbeFile {
   mkdirSync(parent, { recursive: true });
-  const folder = mkdtempSync(join(parent, 'postern-probe-'));
+  sweep(parent);
+  const folder = mkdtempSync(join(parent, prefix));
   const files = { 'probe.php': script, '.user.ini': userIni };
   const write = (): void => {
     mkdirSync(folder, { recursive: true });
@@ -60,6 +64,17 @@ export function writeProbe(parent: string = tmpdir(), clock: Clock = systemClock
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Removes our own folders that nobody keeps fresh any more. */
+function sweep(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    if (!name.startsWith(prefix)) continue;
+    const path = join(parent, name);
+    const status = lstatSync(path, { throwIfNoEntry: false });
+    const isOurs = status?.isDirectory() && status.uid === process.getuid?.();
+    if (isOurs && Date.now() - status.mtimeMs > staleAfterMs) rmSync(path, { recursive: true, force: true });
+  }
 }
 
 function probeEnvironment(folder: string): LaneProbe['environment'] {

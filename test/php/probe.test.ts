@@ -41,6 +41,15 @@ describe('writeProbe()', () => {
     assert.equal(statSync(join(probe.folder, '.user.ini')).mode & 0o777, 0o644);
   });
 
+  it('removes what a manager that was killed left behind, and nothing that is in use', (t) => {
+    const parent = temporaryFolder(t);
+    const [stale, live] = [writeProbe(parent), writeProbe(parent)];
+    utimesSync(stale.folder, 0, 0);
+    const next = writeProbe(parent);
+    t.after(() => [stale, live, next].map((probe) => probe.close()));
+    assert.deepEqual([existsSync(stale.folder), existsSync(live.folder)], [false, true]);
+  });
+
   it('keeps it fresh, and writes it again when somebody swept it away', (t) => {
     const clock = new FakeClock();
     const probe = writeProbe(temporaryFolder(t), clock);
