@@ -23,6 +23,9 @@ export interface Http1Options {
 /** How often deadlines are looked at: one timer for all connections instead of one each. */
 const tickMs = 1_000;
 
+/** Connections that may wait to be accepted; the system's own limit (4096 on Linux) holds beside it. */
+const backlog = 4_096;
+
 /** How often a trouble that may come thousands of times a second is logged. */
 const quietMs = 10_000;
 
@@ -57,7 +60,7 @@ export class Http1Front {
       const failed = (error: NodeJS.ErrnoException): void => reject(listenError(error, address));
       this.#server.once('error', failed);
       this.#server.listen(
-        address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port },
+        { backlog, ...(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port }) },
         () => {
           this.#server.off('error', failed);
           acceptInto(this.#server, this.#owner);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, statSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { PosternError } from '../../src/errors.ts';
 import { Http1Front } from '../../src/front/http1.ts';
@@ -301,6 +302,20 @@ describe('Http1Front', () => {
     await until(() => asked.length === 1);
     const { remoteAddress, remotePort, localAddress, localPort } = asked[0]!.request.peer;
     assert.deepEqual([remoteAddress, remotePort, localAddress, localPort], ['', 0, '', 0]);
+  });
+
+  it('serves sockets that were accepted elsewhere', async (t) => {
+    const front = new Http1Front({ handler: echoTarget });
+    const server = createServer({ allowHalfOpen: true }, (socket) => front.serve(socket));
+    t.after(() => {
+      server.close();
+      front.destroy();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const client = await RawClient.connect(t, (server.address() as AddressInfo).port);
+    client.send(`${get}${get}POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab`);
+    await client.untilHas('POST /');
+    assert.equal(client.received.split('GET /').length, 3);
   });
 
   it('refuses an address that is in use with ADDRESS_IN_USE', async (t) => {
