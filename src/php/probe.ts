@@ -72,8 +72,8 @@ function sweep(parent: string): void {
     if (!name.startsWith(prefix)) continue;
     const path = join(parent, name);
     const status = lstatSync(path, { throwIfNoEntry: false });
-    const isOurs = status?.isDirectory() && status.uid === process.getuid?.();
-    if (isOurs && Date.now() - status.mtimeMs > staleAfterMs) rmSync(path, { recursive: true, force: true });
+    if (!status?.isDirectory() || status.uid !== process.getuid?.()) continue;
+    if (Date.now() - status.mtimeMs > staleAfterMs) rmSync(path, { recursive: true, force: true });
   }
 }
 
