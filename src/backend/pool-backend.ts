@@ -1,11 +1,11 @@
 // Runs CGI requests on the workers of a pool.
 
-import { type PosternError, toPosternError } from '../errors.ts';
+import { PosternError, toPosternError } from '../errors.ts';
 import { mayRetry } from '../pool/fate.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Ticket } from '../pool/ticket.ts';
 import type { Backend, CgiHead, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
-import type { Lane, LaneOutcome, LaneUser } from '../worker/lane.ts';
+import { codeOf, type Lane, type LaneOutcome, type LaneUser } from '../worker/lane.ts';
 
 /** A pool as a backend. */
 export class PoolBackend implements Backend {
@@ -131,7 +131,9 @@ class PoolExchange implements Exchange, Ticket, LaneUser {
     sink?.end();
   }
 
-  fail(error: PosternError): void {
+  fail(reported: PosternError): void {
+    const code = codeOf(reported);
+    const error = code === reported.code ? reported : new PosternError(code, reported.message, { cause: reported });
     const { body, idempotent } = this.#request;
     const isUnbegun = this.#lane?.isUnbegun ?? false;
     if (!isUnbegun) this.#begun += 1;

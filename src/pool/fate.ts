@@ -95,9 +95,10 @@ const maxBegun = 2;
 /** When all processes are killed at once, several lanes may turn out to be dead before the first death is seen. */
 const maxAttempts = 10;
 
-/** Whether to send it again: only where no process began it, or where it is idempotent and not one byte of answer came. */
+/** Whether to send it again: not to a program that has too much already; only where no process began it, or where it is idempotent and not one byte of answer came. */
 export function mayRetry(attempt: Attempt): boolean {
   if (attempt.attempts >= maxAttempts || attempt.hasAnswer || !attempt.isReplayable) return false;
+  if (attempt.code === 'OVERLOADED') return false;
   if (attempt.isUnbegun) return true;
   return attempt.code === 'CONNECTION_LOST' && attempt.isIdempotent && attempt.begun < maxBegun;
 }

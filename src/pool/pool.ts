@@ -16,6 +16,7 @@ import { type Log, silentLog } from '../log.ts';
 import type { Lane, LaneOutcome } from '../worker/lane.ts';
 import type { Program } from '../worker/program.ts';
 import type { StopReason } from '../worker/state.ts';
+import { Congestion } from './congestion.ts';
 import { Deadlines } from './deadlines.ts';
 import { fateOf } from './fate.ts';
 import { type Crew, Generation } from './generation.ts';
@@ -60,6 +61,7 @@ export class Pool implements RosterOwner {
   readonly #hiring: Hiring | null;
   readonly #ledger: Ledger;
   readonly #health: Health;
+  readonly #congestion: Congestion;
   readonly #deadlines: Deadlines;
   readonly #staffing: Staffing;
   readonly #startedAtMs: number;
@@ -86,6 +88,7 @@ export class Pool implements RosterOwner {
     this.#current = new Generation(1, program, limits);
     this.#ledger = new Ledger(this.#board, clock);
     this.#health = new Health(program.name, log);
+    this.#congestion = new Congestion(program.name, clock, log);
     this.#hiring = hire ? null : new Hiring({ directory, clock, log });
     this.#roster = new Roster({
       board: this.#board,
@@ -110,7 +113,7 @@ export class Pool implements RosterOwner {
       log,
       onLate: (ticket, waitedMs) => {
         const busy = this.#board.count('busy');
-        this.#ledger.refuse(ticket, tooLateError(this.#current.limits, waitedMs, busy));
+        this.#refuseForLack(ticket, tooLateError(this.#current.limits, waitedMs, busy));
       },
       onExpired: (lane) => this.#free(lane, { code: 'ANSWER_TIMEOUT', isDone: false, isAborted: false }),
       onTick: () => this.#closeWhenDone(),
@@ -166,7 +169,7 @@ export class Pool implements RosterOwner {
     }
     const { queue, queueTimeoutMs } = this.#current.limits;
     if (this.#ledger.waiting >= queue || queueTimeoutMs === 0) {
-      this.#ledger.refuse(ticket, fullError(this.#current.limits, this.#ledger.waiting, this.#board.count('busy')));
+      this.#refuseForLack(ticket, fullError(this.#current.limits, this.#ledger.waiting, this.#board.count('busy')));
       this.#govern(1);
       return;
     }
@@ -306,6 +309,11 @@ export class Pool implements RosterOwner {
   #wait(ticket: Ticket, isFirst: boolean): void {
     this.#deadlines.watch();
     this.#ledger.wait(ticket, this.#current.limits.queueTimeoutMs, isFirst);
+  }
+
+  #refuseForLack(ticket: Ticket, error: PosternError): void {
+    this.#congestion.note(error);
+    this.#ledger.refuse(ticket, error);
   }
 
   #dispatch(): void {

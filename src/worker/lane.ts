@@ -134,7 +134,7 @@ export class Lane implements ConnectionOwner {
     const user = this.#user;
     if (exchange !== this.#exchange || user === null) return;
     const outcome = {
-      code: exchange.error?.code ?? null,
+      code: exchange.error === null ? null : codeOf(exchange.error),
       isDone: exchange.hasEnded,
       isAborted: this.#isAborted,
     };
@@ -213,7 +213,11 @@ export class Lane implements ConnectionOwner {
     this.#user = null;
     this.#request = null;
     if (failure !== null && !this.#isAborted) user.fail(failure);
-    user.released(this, { code: failure?.code ?? null, isDone: error === null, isAborted: this.#isAborted });
+    user.released(this, {
+      code: failure === null ? null : codeOf(failure),
+      isDone: error === null,
+      isAborted: this.#isAborted,
+    });
   }
 
   #forget(): void {
@@ -222,4 +226,13 @@ export class Lane implements ConnectionOwner {
     // The next connection may be taken by another child; without children there is but one process.
     if (this.#worker.program.probe !== null) this.#process = null;
   }
+}
+
+/** What connect(2) fails with where it is we who have no room. */
+const shortages: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
+
+/** The code that decides a process's fate: that we have no descriptor left is no fault of a worker. */
+export function codeOf({ code, cause }: PosternError): ErrorCode {
+  const isShortage = code === 'CONNECT_FAILED' && shortages.has((cause as NodeJS.ErrnoException | undefined)?.code);
+  return isShortage ? 'OVERLOADED' : code;
 }

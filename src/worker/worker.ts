@@ -120,7 +120,7 @@ export class Worker implements LaneWorker {
     }
     this.#listen(this.#child);
     if (this.#child.pid === undefined) return;
-    writeMark(`${path}.pid`, this.#child.pid);
+    this.#mark(`${path}.pid`, this.#child.pid);
     this.#askReadiness();
   }
 
@@ -171,6 +171,16 @@ export class Worker implements LaneWorker {
     // Its parent reaps it without telling us, and its id may be given to another process.
     const group = readProcessStat(process.pid)?.group ?? this.pid;
     return group === this.pid && sendSignal(process.pid, signal);
+  }
+
+  /** For whoever comes after a manager that was killed; a full disk must not keep workers from starting. */
+  #mark(path: string, pid: number): void {
+    const { log, program } = this.#options;
+    try {
+      writeMark(path, pid);
+    } catch (error) {
+      log.warn({ pool: program.name, pid }, `${path} could not be written: ${(error as Error).message}`);
+    }
   }
 
   #listen(child: ChildProcess): void {

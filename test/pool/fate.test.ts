@@ -46,6 +46,7 @@ test('a request is sent again only where no process began it, or where that does
   assert.equal(mayRetry({ ...lost, isReplayable: false }), false);
   assert.equal(mayRetry({ ...lost, code: 'ANSWER_TIMEOUT' }), false);
   assert.equal(mayRetry({ ...lost, code: 'ANSWER_INVALID' }), false);
+  assert.equal(mayRetry({ ...lost, code: 'OVERLOADED', isUnbegun: true }), false);
 });
 
 test('what a process may have begun is sent twice at most, and nothing is sent for ever', () => {

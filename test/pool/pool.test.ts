@@ -243,3 +243,18 @@ test('close() is repeatable, serves those who wait, and refuses those who come',
   await Promise.all([closed, pool.close(), pool.destroy()]);
   assert.equal(pool.snapshot().counters.finished, 2);
 });
+
+test('refusals for want of lanes are told once in ten seconds, with their number and the limit to raise', () => {
+  const { ask, log, advance } = open({ workers: 1, queue: 0, requestTimeoutMs: 600_000 });
+  ask();
+  for (let count = 0; count < 100; count += 1) ask();
+  advance(10_000);
+  ask();
+  assert.deepEqual(
+    log.matching(/refused/).map(({ message }) => message.slice(0, 55)),
+    [
+      'pool app refused a request: no lane is free (1 of 1 bus',
+      'pool app refused 100 requests: no lane is free (1 of 1 ',
+    ],
+  );
+});
