@@ -3,10 +3,11 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import { PosternError } from '../errors.ts';
 import { type Config, defineConfig, readConfig } from '../service/config.ts';
 import { freePort } from '../service/free-port.ts';
 import { recognise } from '../service/recognise.ts';
-import { createService } from '../service/service.ts';
+import { createService, type Service, type ServiceOptions } from '../service/service.ts';
 import { accessLine } from './access-line.ts';
 import { formatBanner } from './banner.ts';
 import { exit, UsageError } from './exit.ts';
@@ -34,6 +35,7 @@ interface Prepared {
 
 const firstPort = 8000;
 const firstAdminPort = 2020;
+const portTries = 5;
 
 /** Adds the command. */
 export function addServe(program: Command, { out, err }: Terminal): void {
@@ -48,19 +50,37 @@ export function addServe(program: Command, { out, err }: Terminal): void {
     .option('--admin <address>', 'where the admin pages are', listenAddress)
     .option('-c, --config <file>', 'serve what this configuration says')
     .action(async (dir: string | undefined, options: ServeOptions) => {
-      const { config, what, notes } = await prepare(dir, options);
       const stopAsked = new StopAsked();
-      const service = createService(config, {
+      const { service, what, notes } = await startFree(dir, options, {
         log: humanLog(err, 'warn'),
         asRoot: 'warn',
         onAccess: (access) => out.write(`${accessLine(access, out.paint)}\n`),
         onStopAsked: stopAsked.ask,
       });
-      await service.start();
       out.write(formatBanner({ status: service.status(), plans: service.plans, what, notes }, out.paint, out.width));
       const isPeaceful = await live({ service, output: out, reopenLogs: () => {} }, stopAsked);
       process.exitCode = isPeaceful ? exit.fine : exit.failed;
     });
+}
+
+/** Starts it; where nobody named the port, one that was taken since it was found free makes way for the next. */
+async function startFree(
+  dir: string | undefined,
+  options: ServeOptions,
+  serviceOptions: ServiceOptions,
+): Promise<Omit<Prepared, 'config'> & { service: Service }> {
+  for (let tries = 1; ; tries += 1) {
+    const { config, what, notes } = await prepare(dir, options);
+    const service = createService(config, serviceOptions);
+    try {
+      await service.start();
+      return { service, what, notes };
+    } catch (error) {
+      const isNamed = [options.config, options.listen ?? options.port, options.admin].some((one) => one !== undefined);
+      const isTaken = error instanceof PosternError && error.code === 'ADDRESS_IN_USE';
+      if (!isTaken || isNamed || tries === portTries) throw error;
+    }
+  }
 }
 
 async function prepare(dir: string | undefined, options: ServeOptions): Promise<Prepared> {

@@ -1,0 +1,88 @@
+// A service's status to show, with what a test wants to see changed.
+
+import type { ServiceStatus } from '../../src/admin/source.ts';
+import type { LaneSnapshot, PoolSnapshot } from '../../src/pool/snapshot.ts';
+
+/** A lane that has served one request. */
+export function laneSnapshot(changes: Partial<LaneSnapshot> = {}): LaneSnapshot {
+  return {
+    lane: 0,
+    pid: 4242,
+    workerPid: 4241,
+    generation: 1,
+    state: 'idle',
+    reason: null,
+    requests: 1,
+    ageMs: 65_000,
+    sinceMs: 10,
+    method: 'GET',
+    url: '/a?b',
+    waitedMs: 0.25,
+    runMs: 12,
+    memoryBytes: 29_360_128,
+    cpuMs: 340,
+    ...changes,
+  };
+}
+
+/** A pool with one lane. */
+export function poolSnapshot(changes: Partial<PoolSnapshot> = {}): PoolSnapshot {
+  return {
+    name: 'php',
+    program: 'php-cgi 8.2.36 (/usr/bin/php-cgi)',
+    generation: 1,
+    startedAt: 0,
+    workers: 8,
+    queue: 512,
+    governor: 'ready',
+    spawnScore: 0,
+    lastReload: null,
+    counters: {
+      accepted: 1_204,
+      waiting: 0,
+      running: 0,
+      finished: 1_200,
+      refused: 3,
+      aborted: 1,
+      maxWaiting: 2,
+      maxRunning: 4,
+      maxWorkersReached: 1,
+      retried: 0,
+      spawned: 2,
+      ended: {
+        idle: 0,
+        'max-requests': 0,
+        'max-age': 0,
+        'max-memory': 0,
+        timeout: 0,
+        crash: 1,
+        'protocol-error': 0,
+        abandoned: 0,
+        reload: 0,
+        shutdown: 0,
+      },
+    },
+    lanes: [laneSnapshot()],
+    ...changes,
+  };
+}
+
+/** A service with one site and one pool. */
+export function serviceStatus(changes: Partial<ServiceStatus> = {}): ServiceStatus {
+  return {
+    version: '1.2.3',
+    pid: 4240,
+    startedAt: 0,
+    upMs: 65_000,
+    state: 'running',
+    notReady: [],
+    config: '/etc/postern.toml',
+    lastReload: null,
+    admin: 'http://127.0.0.1:2020/',
+    listeners: [{ address: '127.0.0.1:8000', url: 'http://127.0.0.1:8000/', site: 'main', root: '/srv/www' }],
+    answers: { 200: 12 },
+    pools: [poolSnapshot()],
+    otherPools: [],
+    ...changes,
+  };
+}
