@@ -1,9 +1,8 @@
 // The client against a program of libfcgi, in every role.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -11,6 +10,7 @@ import { after, describe, it, type TestContext } from 'node:test';
 import { type ClientOptions, createClient } from '../../src/client/index.ts';
 import { findProgram, temporaryFolder } from '../support/folder.ts';
 import { endWith } from '../support/php-cgi.ts';
+import { spawnListening } from '../support/spawned-fastcgi.ts';
 
 const source = new URL('../fixtures/libfcgi/all-roles.c', import.meta.url).pathname;
 
@@ -36,13 +36,7 @@ describe('the client with a program of libfcgi', () => {
     }
     const folder = temporaryFolder(t);
     const path = join(folder, 's');
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(`${path}.tmp`, resolve));
-    const { fd } = (server as unknown as { readonly _handle: { readonly fd: number } })._handle;
-    renameSync(`${path}.tmp`, path);
-    const child = spawn(program, [], { stdio: [fd, 'ignore', 'inherit'], env: {} });
-    server.close();
-    endWith(t, child);
+    endWith(t, await spawnListening([program], path));
     const client = createClient({ address: `unix:${path}`, ...options });
     t.after(() => client.destroy());
     return client;
