@@ -39,13 +39,14 @@ export class ProcessSink implements CgiSink {
   attach(exchange: Exchange): void {
     this.#exchange = exchange;
     this.#out.on('drain', () => exchange.resume());
-    this.#out.on('error', () => this.lose());
+    // Who closes the pipe has seen enough: `app.ts / | head -1` is no failure.
+    this.#out.on('error', () => this.lose(null));
   }
 
-  /** Nobody reads the answer: the request is aborted. */
-  lose(): void {
+  /** Nobody waits for the answer any more: the request is aborted. */
+  lose(error: PosternError | null): void {
     this.#exchange?.abort();
-    this.#done.resolve({ status: this.#status, error: null });
+    this.#done.resolve({ status: this.#status, error });
   }
 
   head(head: CgiHead): void {

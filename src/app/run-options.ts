@@ -8,7 +8,7 @@ import type { AppLimits } from './limits.ts';
 export interface RunOptions {
   /** Where to listen when nobody hands over a socket: "127.0.0.1:9000", "9000", "unix:/run/app.sock". `--listen` on the command line wins. */
   readonly listen?: string;
-  /** Threads that serve requests; above 1 the mode is `threads`. `--threads` on the command line wins. @default 1 */
+  /** Threads that serve requests; above 1 the mode is `threads`. `--threads` on the command line and POSTERN_THREADS win. @default 1 */
   readonly threads?: number;
   /** IP addresses and networks that may connect over TCP. @default those of FCGI_WEB_SERVER_ADDRS, or everybody */
   readonly allowedClients?: readonly string[];

@@ -1,7 +1,7 @@
 // The main of an application: finds how it was started, and does that.
 
 import { formatAddress } from '../connection/address.ts';
-import { toPosternError } from '../errors.ts';
+import { PosternError, toPosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { CgiRequest } from '../protocol/cgi/exchange.ts';
 import type { Application } from './application.ts';
@@ -24,11 +24,20 @@ const WRONG_USAGE = 2;
 
 const noCommandLine: CommandLine = parseCommandLine([]);
 
+/** Applications that run already, so that a file may call `run` and export its application too. */
+const runs = new WeakMap<Application, Promise<number>>();
+
 /**
- * Runs an application in the mode it was started for, and ends the process when that is over (`exit: false` leaves it).
+ * Runs an application in the mode it was started for, once, and ends the process when that is over (`exit: false` leaves it).
  * @returns the exit status: 0 fine, 1 failed (or, from a shell, an answer of 400 and above), 2 wrong usage
  */
-export async function run(app: Application, options: RunOptions = {}): Promise<number> {
+export function run(app: Application, options: RunOptions = {}): Promise<number> {
+  const running = runs.get(app) ?? runOnce(app, options);
+  runs.set(app, running);
+  return running;
+}
+
+async function runOnce(app: Application, options: RunOptions): Promise<number> {
   const log = options.log ?? stderrLog;
   if (isServingThread()) {
     await serveThread(app, serveOptions(options, log));
@@ -54,7 +63,7 @@ async function main(app: Application, options: RunOptions, log: Log): Promise<nu
     process.stdout.write(usage);
     return 0;
   }
-  const threads = line.threads ?? options.threads ?? 1;
+  const threads = line.threads ?? threadsOf(process.env.POSTERN_THREADS) ?? options.threads ?? 1;
   try {
     const start = decideStart({
       environment: process.env,
@@ -95,7 +104,7 @@ async function once(
   const instance = await Instance.start(app, { mode, limits: options.limits, log });
   const sink = new ProcessSink(process.stdout, process.stderr, form);
   sink.attach(instance.run(request, sink));
-  const lose = (): void => sink.lose();
+  const lose = (): void => sink.lose(new PosternError('ABORTED', 'a signal ended the request'));
   process.once('SIGTERM', lose).once('SIGINT', lose);
   const { status, error } = await sink.done;
   await instance.close();
@@ -163,6 +172,11 @@ function stopSignal(): Promise<null> {
     };
     process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGUSR1', stop);
   });
+}
+
+/** Threads from the environment, by which a process manager asks for them; undefined where it does not. */
+function threadsOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^[1-9]\d{0,2}$/.test(text) ? Number(text) : undefined;
 }
 
 function serveOptions(options: RunOptions, log: Log): ServeOptions {

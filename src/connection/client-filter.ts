@@ -9,7 +9,7 @@ export interface ClientFilter {
 }
 
 /** Lets everybody in. */
-export const anyClient: ClientFilter = { allows: () => true };
+const anyClient: ClientFilter = { allows: () => true };
 
 /**
  * A filter from addresses ("127.0.0.1", "::1") and networks ("10.0.0.0/8"). undefined: everybody.

@@ -113,7 +113,7 @@ class FastcgiAnswer implements HttpAnswer {
 }
 
 /** The HTTP request that a web server describes with CGI variables. */
-export function httpRequestOf(request: CgiRequest): HttpRequest {
+function httpRequestOf(request: CgiRequest): HttpRequest {
   const { environment, body } = request;
   const length = environment.CONTENT_LENGTH;
   const contentLength = length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : null;

@@ -37,5 +37,8 @@ describe('main.ts', () => {
     const missing = startNode(t, [main, '/nowhere.ts', '/']);
     assert.equal(await missing.ended, 1);
     assert.match(missing.stderr(), /nowhere\.ts/);
+    const other = startNode(t, [main, path('src/clock.ts'), '/']);
+    assert.equal(await other.ended, 1);
+    assert.match(other.stderr(), /clock\.ts runs no application: export one/);
   });
 });

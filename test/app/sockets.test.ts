@@ -64,6 +64,14 @@ describe('an application and its socket', () => {
     assert.equal(program.stderr(), '');
   });
 
+  it('serves descriptor 0 with as many threads as the process manager asks for in POSTERN_THREADS', async (t) => {
+    const env = { POSTERN_THREADS: '2' };
+    const { program, socket } = await handOver(t, 0, (stdio) => startNode(t, [file], { stdio, env }));
+    assert.match(await ask(t, socket), /x-mode: threads/);
+    program.child.kill('SIGTERM');
+    assert.equal(await program.ended, 0);
+  });
+
   it('listens on a TCP port, and a second one there is refused with a message', async (t) => {
     const port = await freePort();
     const first = startNode(t, [file, '--listen', `127.0.0.1:${port}`]);

@@ -1,0 +1,70 @@
+// An application under Postern's own pool: the same suite, with worker processes that the pool starts.
+
+import assert from 'node:assert/strict';
+import { after, describe, it, type TestContext } from 'node:test';
+import type { Environment } from '../../src/protocol/cgi/exchange.ts';
+import { applicationSuite, type SuiteRequest } from '../support/application-suite.ts';
+import { bodyOf, cgiRequest } from '../support/cgi-request.ts';
+import { RunningPool } from '../support/running-pool.ts';
+
+const root = new URL('../../', import.meta.url).pathname;
+
+/** A pool whose workers run a file of an application as `app = "FILE"` does. */
+async function poolOf(t: { after: (step: () => unknown) => void }, file: string): Promise<RunningPool> {
+  const running = new RunningPool(
+    t as TestContext,
+    (folder) => ({
+      name: 'app',
+      command: [process.execPath, `${root}src/app/main.ts`, `${root}${file}`],
+      cwd: folder,
+      env: { PATH: process.env.PATH ?? '' },
+      user: null,
+      lanesPerWorker: 1,
+      preforks: false,
+      probe: null,
+      reuse: 'always',
+    }),
+    { workers: 2, minWorkers: 2 },
+  );
+  await running.pool.start();
+  return running;
+}
+
+function environmentOf({ path, method = 'GET', headers = {}, body }: SuiteRequest): Environment {
+  const environment: Environment = { REQUEST_METHOD: method, REQUEST_URI: path, HTTP_HOST: 'localhost' };
+  for (const [name, value] of Object.entries(headers)) {
+    environment[name === 'content-type' ? 'CONTENT_TYPE' : `HTTP_${name.toUpperCase().replaceAll('-', '_')}`] = value;
+  }
+  if (body) environment.CONTENT_LENGTH = String(body.length);
+  return environment;
+}
+
+describe('an application under a pool', () => {
+  const steps: (() => unknown)[] = [];
+  let pool: Promise<RunningPool> | null = null;
+  after(async () => {
+    for (const step of steps.reverse()) await step();
+  });
+
+  applicationSuite('fastcgi', async (request) => {
+    pool ??= poolOf({ after: (step) => void steps.push(step) }, 'test/fixtures/apps/suite.ts');
+    const method = request.method ?? 'GET';
+    const body = request.body ? bodyOf(request.body.toString('latin1')) : null;
+    const sink = await (await pool).ask(
+      cgiRequest({ environment: environmentOf(request), url: request.path, method, body }),
+    );
+    assert.equal(sink.error, null);
+    const { status, headers } = sink.heads.at(-1)!;
+    const pairs = headers.flatMap((name, index) =>
+      index % 2 === 0 ? [[name.toLowerCase(), headers[index + 1]!] as const] : [],
+    );
+    return { status, headers: pairs, body: Buffer.from(sink.body, 'latin1'), stderr: sink.errors };
+  });
+
+  it('runs a file that only exports an application', async (t) => {
+    const exported = await poolOf(t, 'test/fixtures/apps/exported.ts');
+    const environment = environmentOf({ path: '/there' });
+    const sink = await exported.ask(cgiRequest({ environment, url: '/there' }));
+    assert.equal(sink.body, 'hello from /there');
+  });
+});
