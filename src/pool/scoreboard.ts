@@ -50,9 +50,9 @@ const counterIndex = {
 const counterCount = Object.keys(counterIndex).length;
 
 /** A column of numbers, one a lane. */
-export type WideColumn = (typeof wideColumns)[number];
+type WideColumn = (typeof wideColumns)[number];
 /** A column of whole numbers below 2^31, one a lane. */
-export type NarrowColumn = (typeof narrowColumns)[number];
+type NarrowColumn = (typeof narrowColumns)[number];
 /** A counter of the whole pool. */
 export type CounterName = keyof typeof counterIndex;
 
