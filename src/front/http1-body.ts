@@ -1,6 +1,7 @@
 // The body of one HTTP/1.1 request as a stream that its connection fills.
 
 import { Readable } from 'node:stream';
+import { BodyDecoder } from '../protocol/http/http1-body-decoder.ts';
 
 /** Bytes that are held for a handler that does not read; the socket is paused above that. */
 const highWaterMarkBytes = 65_536;
@@ -14,11 +15,14 @@ export interface BodyConnection {
 /** A request body. Its framing's errors and a client that stopped sending come as the stream's error. */
 export class Http1Body extends Readable {
   readonly #connection: BodyConnection;
+  readonly #decoder: BodyDecoder;
   #hasRoom = true;
 
-  constructor(connection: BodyConnection) {
+  /** @param contentLength null: the body is chunked */
+  constructor(connection: BodyConnection, contentLength: number | null) {
     super({ highWaterMark: highWaterMarkBytes });
     this.#connection = connection;
+    this.#decoder = new BodyDecoder(contentLength);
     // A handler that does not care for the body listens to no error of it; without a listener one would end the process.
     this.on('error', () => {});
   }
@@ -28,13 +32,28 @@ export class Http1Body extends Readable {
     return this.#hasRoom || this.destroyed;
   }
 
-  /** Gives bytes of the body, which are lent; those after the handler has destroyed the stream are dropped. */
-  readonly give = (data: Buffer): void => {
-    if (!this.destroyed) this.#hasRoom = this.push(Buffer.from(data));
-  };
+  /** Whether its last byte has come. */
+  get isWhole(): boolean {
+    return this.#decoder.isDone;
+  }
+
+  /**
+   * Takes the bytes of `chunk`, which are lent, from `from` on; those that come after the handler has destroyed it are dropped.
+   * @returns where the body's bytes end in `chunk`
+   * @throws BAD_REQUEST
+   */
+  receive(chunk: Buffer, from: number): number {
+    const to = this.#decoder.decode(chunk, from, this.#give);
+    if (this.#decoder.isDone && !this.destroyed) this.push(null);
+    return to;
+  }
 
   override _read(): void {
     this.#hasRoom = true;
     this.#connection.bodyWanted(this);
   }
+
+  readonly #give = (data: Buffer): void => {
+    if (!this.destroyed) this.#hasRoom = this.push(Buffer.from(data));
+  };
 }

@@ -7,29 +7,14 @@
 
 import type { Socket } from 'node:net';
 import { PosternError, toPosternError } from '../errors.ts';
-import type { HttpHandler, Peer } from '../gateway/message.ts';
-import type { Log } from '../log.ts';
-import { BodyDecoder } from '../protocol/http/http1-body-decoder.ts';
+import type { Peer } from '../gateway/message.ts';
 import { HeadReader } from '../protocol/http/http1-head-reader.ts';
 import type { RequestHead } from '../protocol/http/http1-request-head.ts';
 import { type AnswerConnection, Http1Answer } from './http1-answer.ts';
 import { type BodyConnection, Http1Body } from './http1-body.ts';
-import type { Http1Limits } from './http1-limits.ts';
+import type { Http1Connections } from './http1-connections.ts';
 import { formatRefusal } from './http1-refusal.ts';
 import { peerOf } from './peer.ts';
-
-/** What a connection needs of its front. */
-export interface ConnectionOwner {
-  readonly handler: HttpHandler;
-  readonly limits: Http1Limits;
-  readonly log: Log;
-  readonly dateLine: string;
-  readonly isClosing: boolean;
-  /** When something that begins now and may take so long is overdue, on the clock that `checkDeadline` is given. */
-  deadlineAfter(ms: number): number;
-  /** The connection is closed. */
-  removed(connection: Http1Connection): void;
-}
 
 /** Bytes of later requests that are held while one runs; the socket is paused above that. */
 const maxWaitingBytes = 65_536;
@@ -42,10 +27,10 @@ const firstRequestMs = 1_000;
 
 /** A connection. Those methods that are named in the past tense are called by its socket. */
 export class Http1Connection implements AnswerConnection, BodyConnection {
-  /** Where the front keeps it; the front's own. */
+  /** Where it is among the front's connections; theirs. */
   slot = -1;
   readonly #socket: Socket;
-  readonly #owner: ConnectionOwner;
+  readonly #owner: Http1Connections;
   readonly #heads = new HeadReader();
   #peer: Peer | null = null;
   #state: 'idle' | 'head' | 'running' | 'sending' | 'lingering' | 'closed' = 'idle';
@@ -54,15 +39,14 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
   #waiting: Buffer | null = null;
   #waitingFrom = 0;
   #answer: Http1Answer | null = null;
-  /** The running request's body and its framing, until its last byte came. */
+  /** The running request's body, until its last byte came. */
   #body: Http1Body | null = null;
-  #decoder: BodyDecoder | null = null;
   #requestKeepsAlive = true;
   #owesContinue = false;
   #isHalfClosed = false;
   #isAdvancing = false;
 
-  constructor(socket: Socket, owner: ConnectionOwner) {
+  constructor(socket: Socket, owner: Http1Connections) {
     this.#socket = socket;
     this.#owner = owner;
     this.#deadline = owner.deadlineAfter(owner.limits.headTimeoutMs);
@@ -71,7 +55,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
   /** The client sent bytes, which are lent: what is left of them is copied. */
   received(chunk: Buffer): void {
     if (this.#state === 'lingering' || this.#state === 'closed') return;
-    const from = this.#decoder === null ? 0 : this.#decode(this.#decoder, chunk, 0);
+    const from = this.#body === null ? 0 : this.#receiveBody(this.#body, chunk, 0);
     if (from < chunk.length) this.#hold(chunk, from);
     this.#advance();
     if (this.#waiting === chunk) {
@@ -86,9 +70,9 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
     if (this.#state === 'idle') this.#linger();
     else if (this.#state === 'head') this.#socket.destroy();
     else if (this.#state === 'running') {
-      if (this.#decoder !== null)
+      if (this.#body !== null)
         this.#failBody(new PosternError('BODY_INCOMPLETE', 'the client ended its request body early'));
-      this.#setDeadline(this.#owner.limits.halfClosedTimeoutMs);
+      if (!this.#socket.writableNeedDrain) this.#setDeadline(this.#owner.limits.halfClosedTimeoutMs);
     }
   }
 
@@ -121,7 +105,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
     if (now < this.#deadline) return;
     if (this.#state === 'head') {
       this.#refuse(new PosternError('REQUEST_TIMEOUT', 'the request head took too long to arrive'));
-    } else if (this.#state === 'running' && this.#decoder !== null && !this.#socket.writableNeedDrain) {
+    } else if (this.#state === 'running' && this.#body !== null && !this.#socket.writableNeedDrain) {
       this.#failBody(new PosternError('REQUEST_TIMEOUT', 'the request body took too long to arrive'));
     } else {
       this.#socket.destroy();
@@ -143,7 +127,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
 
   get mayKeepAlive(): boolean {
     const isLast = this.#isHalfClosed && this.#waiting === null;
-    return this.#requestKeepsAlive && this.#decoder === null && !this.#owner.isClosing && !isLast;
+    return this.#requestKeepsAlive && this.#body === null && !this.#owner.isClosing && !isLast;
   }
 
   get dateLine(): string {
@@ -159,7 +143,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
 
   completed(keepsAlive: boolean): void {
     this.#answer = null;
-    if (!keepsAlive || this.#decoder !== null) this.#linger();
+    if (!keepsAlive || this.#body !== null) this.#linger();
     else if (this.#socket.writableNeedDrain) this.#state = 'sending';
     else this.#becomeIdle();
   }
@@ -249,30 +233,24 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
 
   /** The body with what has come of it, so that a handler finds a small one whole. */
   #beginBody(head: RequestHead): Http1Body {
-    const body = new Http1Body(this);
+    const body = new Http1Body(this, head.contentLength);
     this.#body = body;
-    this.#decoder = new BodyDecoder(head.contentLength);
     this.#owesContinue = head.expectsContinue;
-    if (this.#waiting !== null) this.#consumed(this.#decode(this.#decoder, this.#waiting, this.#waitingFrom));
+    if (this.#waiting !== null) this.#consumed(this.#receiveBody(body, this.#waiting, this.#waitingFrom));
     return body;
   }
 
   /** @returns where the body's bytes end in `chunk` */
-  #decode(decoder: BodyDecoder, chunk: Buffer, from: number): number {
-    const body = this.#body!;
+  #receiveBody(body: Http1Body, chunk: Buffer, from: number): number {
     this.#owesContinue = false;
     let to: number;
     try {
-      to = decoder.decode(chunk, from, body.give);
+      to = body.receive(chunk, from);
     } catch (thrown) {
       this.#failBody(toPosternError(thrown));
       return chunk.length;
     }
-    if (decoder.isDone) {
-      this.#body = null;
-      this.#decoder = null;
-      body.push(null);
-    }
+    if (body.isWhole) this.#body = null;
     this.#setRunningDeadline();
     return to;
   }
@@ -296,7 +274,6 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
 
   #dropRequest(): void {
     this.#body = null;
-    this.#decoder = null;
     this.#waiting = null;
   }
 
@@ -342,7 +319,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
 
   #setRunningDeadline(): void {
     const { bodyTimeoutMs, halfClosedTimeoutMs } = this.#owner.limits;
-    if (this.#decoder !== null && this.#body?.hasRoom) this.#setDeadline(bodyTimeoutMs);
+    if (this.#body?.hasRoom) this.#setDeadline(bodyTimeoutMs);
     else if (this.#isHalfClosed) this.#setDeadline(halfClosedTimeoutMs);
     else this.#deadline = Number.POSITIVE_INFINITY;
   }

@@ -1,0 +1,141 @@
+// All connections of an HTTP/1.1 front, what they share, and one tick for all their deadlines.
+
+import type { Socket } from 'node:net';
+import { type Clock, systemClock, type Timer } from '../clock.ts';
+import type { HttpHandler } from '../gateway/message.ts';
+import { type Log, silentLog } from '../log.ts';
+import { Http1Connection } from './http1-connection.ts';
+import { DateLine } from './http1-date.ts';
+import { defaultHttp1Limits, type Http1Limits } from './http1-limits.ts';
+import type { Acceptor } from './shared-buffer-sockets.ts';
+
+/** What a front is made of. */
+export interface Http1Options {
+  readonly handler: HttpHandler;
+  readonly limits?: Partial<Http1Limits>;
+  readonly log?: Log;
+  readonly clock?: Clock;
+}
+
+/** How often deadlines are looked at: one timer for all connections instead of one each. */
+const tickMs = 1_000;
+
+/** How often a trouble that may come thousands of times a second is logged. */
+const quietMs = 10_000;
+
+/** The connections of one front. */
+export class Http1Connections implements Acceptor {
+  readonly handler: HttpHandler;
+  readonly limits: Http1Limits;
+  readonly log: Log;
+  readonly #clock: Clock;
+  isClosing = false;
+  readonly #connections: Http1Connection[] = [];
+  readonly #date = new DateLine();
+  #tick: Timer | null = null;
+  #now: number;
+  readonly #waiters: (() => void)[] = [];
+  #quietUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(options: Http1Options) {
+    this.handler = options.handler;
+    this.limits = { ...defaultHttp1Limits, ...options.limits };
+    this.log = options.log ?? silentLog;
+    this.#clock = options.clock ?? systemClock;
+    this.#now = this.#clock.now();
+  }
+
+  /** How many are open. */
+  get count(): number {
+    return this.#connections.length;
+  }
+
+  /** "Date: ...\r\n" of now. */
+  get dateLine(): string {
+    return this.#date.at(this.#clock.wall());
+  }
+
+  /**
+   * When something that begins now and may take so long is overdue, on the clock that `checkDeadline` is given. The clock
+   * is read once a tick; the tick that may have nearly passed since is added, so that no deadline is early.
+   */
+  deadlineAfter(ms: number): number {
+    return this.#now + tickMs + ms;
+  }
+
+  /** Begins to look at deadlines. Repeatable. */
+  start(): void {
+    if (this.#tick !== null) return;
+    this.#now = this.#clock.now();
+    this.#tick = this.#clock.every(tickMs, () => this.#checkDeadlines());
+  }
+
+  stop(): void {
+    this.#tick?.cancel();
+    this.#tick = null;
+  }
+
+  accept(socket: Socket): (bytes: Buffer) => void {
+    const connection = new Http1Connection(socket, this);
+    connection.slot = this.#connections.length;
+    this.#connections.push(connection);
+    socket.setNoDelay(true);
+    socket.on('end', () => connection.ended());
+    socket.on('drain', () => connection.drained());
+    socket.on('finish', () => connection.finished());
+    socket.on('close', () => connection.closed());
+    // What there is to do about an error is done on the close that follows.
+    socket.on('error', () => {});
+    return (bytes) => connection.received(bytes);
+  }
+
+  mayAccept(): boolean {
+    if (this.#connections.length < this.limits.maxConnections) return true;
+    this.#warn(`a connection was closed as it came: ${this.#connections.length} are open, which is maxConnections`);
+    return false;
+  }
+
+  acceptFailed(): void {
+    this.#warn('a connection could not be accepted: the system refused it');
+  }
+
+  /** Called by a connection that is closed. */
+  removed(connection: Http1Connection): void {
+    const last = this.#connections.pop();
+    if (last !== undefined && last !== connection) {
+      this.#connections[connection.slot] = last;
+      last.slot = connection.slot;
+    }
+    if (this.#connections.length === 0) for (const resolve of this.#waiters.splice(0)) resolve();
+  }
+
+  /** Resolves when no connection is open. */
+  emptied(): Promise<void> {
+    if (this.#connections.length === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  /** What runs may end; nothing else begins. */
+  retire(): void {
+    this.isClosing = true;
+    for (const connection of [...this.#connections]) connection.retire();
+  }
+
+  destroy(): void {
+    this.isClosing = true;
+    for (const connection of [...this.#connections]) connection.destroy();
+  }
+
+  /** Logs a trouble that would otherwise fill the log. */
+  #warn(message: string): void {
+    if (this.#clock.now() < this.#quietUntil) return;
+    this.#quietUntil = this.#clock.now() + quietMs;
+    this.log.warn({}, message);
+  }
+
+  #checkDeadlines(): void {
+    this.#now = this.#clock.now();
+    // Backwards: one that ends at once is replaced by the last, which has been looked at.
+    for (let at = this.#connections.length - 1; at >= 0; at -= 1) this.#connections[at]?.checkDeadline(this.#now);
+  }
+}
