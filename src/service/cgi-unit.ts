@@ -11,7 +11,7 @@ import type { Unit } from './unit.ts';
 export function cgiUnit(plan: CgiPlan): Unit {
   const launcher = openLauncher();
   let inForce = plan;
-  let backend = backendOf(plan, launcher);
+  let current = backendOf(plan, launcher);
   /** Of before a reload, with programs that still run. */
   const retired = new Set<CgiBackend>();
   return {
@@ -19,29 +19,28 @@ export function cgiUnit(plan: CgiPlan): Unit {
     get plan() {
       return inForce;
     },
-    get backend() {
-      return backend;
-    },
+    // The same object for good: routes keep it over a reload, and must not find one that is closing.
+    backend: { name: plan.name, run: (request, sink) => current.run(request, sink) },
     start: () => Promise.resolve(),
     notReady: () => null,
     reload(next) {
       inForce = cgiPlan(next);
-      const old = backend;
-      backend = backendOf(inForce, launcher);
+      const old = current;
+      current = backendOf(inForce, launcher);
       retired.add(old);
       void old.close().then(() => retired.delete(old));
       return Promise.resolve();
     },
     async close() {
-      await Promise.all([backend, ...retired].map((one) => one.close()));
+      await Promise.all([current, ...retired].map((one) => one.close()));
       launcher.close();
     },
     async destroy() {
-      await Promise.all([backend, ...retired].map((one) => one.destroy()));
+      await Promise.all([current, ...retired].map((one) => one.destroy()));
       launcher.close();
     },
     describe() {
-      const { waiting, running, finished, failed, aborted } = backend.counters;
+      const { waiting, running, finished, failed, aborted } = current.counters;
       const program = 'plain CGI, one process a request';
       return { other: { name: plan.name, program, waiting, running, finished, failed, aborted } };
     },
