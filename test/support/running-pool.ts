@@ -11,7 +11,7 @@ import { Pool } from '../../src/pool/pool.ts';
 import type { LaneSnapshot } from '../../src/pool/snapshot.ts';
 import { verify } from '../../src/pool/verify.ts';
 import type { CgiRequest } from '../../src/protocol/cgi/exchange.ts';
-import { isGone, isGroupAlive } from '../../src/worker/process-table.ts';
+import { isGroupAlive } from '../../src/worker/process-table.ts';
 import type { Program } from '../../src/worker/program.ts';
 import { cgiRequest } from './cgi-request.ts';
 import { temporaryFolder } from './folder.ts';
@@ -93,6 +93,3 @@ export class RunningPool {
     for (const group of this.#groups) assert.ok(!isGroupAlive(group), `processes of group ${group} were left`);
   }
 }
-
-/** Whether a process has ended. */
-export const hasEnded = isGone;
