@@ -9,6 +9,9 @@ export function cgiVariables(
 ): Record<string, string> {
   const variables: Record<string, string> = { ...configured };
   for (const [name, value] of Object.entries(environment)) variables[name] = textOf(value);
+  // RFC 3875, 4.1.6. FastCGI programs are not sent it: see the comment in `protocol/cgi/environment.ts`.
+  const { DOCUMENT_ROOT: root, PATH_INFO: pathInfo } = environment;
+  if (root !== undefined && pathInfo !== undefined) variables.PATH_TRANSLATED = textOf(root + pathInfo);
   return variables;
 }
 

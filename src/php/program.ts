@@ -36,11 +36,11 @@ export interface PhpProgram {
   close(): void;
 }
 
-/**
- * The gateway has decided which script runs, and PHP is not to guess again. Without discard_path it would run
- * PATH_TRANSLATED in its place: /index.php/upload/x.jpg would run the upload (main/cgi, init_request_info).
- */
-const scriptIsDecided = { 'cgi.fix_pathinfo': 0, 'cgi.discard_path': 1 };
+/** The gateway has decided which script runs, and PHP is not to guess again. A site may ask for the guess (decision 004). */
+const scriptIsDecided = { 'cgi.fix_pathinfo': 0 };
+
+/** With fix_pathinfo=0 PHP runs PATH_TRANSLATED where it is given: /index.php/upload/x.jpg would run the upload (sapi/cgi, init_request_info). */
+const pathIsDiscarded = { 'cgi.discard_path': 1 };
 
 /**
  * Makes the Program of a PHP pool.
@@ -52,7 +52,7 @@ export function phpProgram(options: PhpProgramOptions): PhpProgram {
 
 function cgiProgram(options: PhpProgramOptions): PhpProgram {
   const { name, php, workers, cwd, env, path, ini, user, probeFolder } = options;
-  const settings = iniArguments({ ...ini, ...scriptIsDecided });
+  const settings = iniArguments({ ...scriptIsDecided, ...ini, ...pathIsDiscarded });
   const probe = writeProbe(probeFolder);
   const program: Program = {
     name,

@@ -57,6 +57,12 @@ describe('CgiBackend', () => {
     assert.equal(Buffer.from(sink.body, 'latin1').toString(), 'GET /é');
   });
 
+  it('gives PATH_TRANSLATED beside PATH_INFO, which only plain CGI gets', async (t) => {
+    const path = script(t, 'printf "Content-Type: text/plain\\n\\n%s" "$PATH_TRANSLATED"');
+    const sink = await answerOf(pool(t), request(path, { PATH_INFO: '/b', DOCUMENT_ROOT: '/srv' }));
+    assert.equal(sink.body, '/srv/b');
+  });
+
   it('gives the body on stdin, from memory or as a stream, and ends it there', async (t) => {
     const path = script(t, 'printf "Content-Type: text/plain\\n\\n"; wc -c');
     const backend = pool(t);

@@ -19,15 +19,15 @@ const php: Php = {
 describe('phpProgram()', () => {
   it('makes one php-cgi with a child for each lane, which counts no requests and splits no paths', (t) => {
     const { program, label } = made(t, {
-      ini: { memory_limit: '64M', 'cgi.fix_pathinfo': 1 },
+      ini: { memory_limit: '64M', 'cgi.discard_path': 0 },
       env: { APP: 'x', PATH: '/evil' },
     });
     assert.deepEqual(program.command, [
       '/usr/bin/php-cgi',
       '-d',
-      "memory_limit='64M'",
-      '-d',
       "cgi.fix_pathinfo='0'",
+      '-d',
+      "memory_limit='64M'",
       '-d',
       "cgi.discard_path='1'",
     ]);
@@ -36,6 +36,11 @@ describe('phpProgram()', () => {
     assert.equal(APP, 'x');
     assert.deepEqual([program.lanesPerWorker, program.preforks, program.reuse], [4, true, 'always']);
     assert.equal(label, 'php-cgi 8.2.36 (/usr/bin/php-cgi)');
+  });
+
+  it('guesses the script only where the configuration asks for it', (t) => {
+    const { command } = made(t, { ini: { 'cgi.fix_pathinfo': 1 } }).program;
+    assert.deepEqual(command.slice(1), ['-d', "cgi.fix_pathinfo='1'", '-d', "cgi.discard_path='1'"]);
   });
 
   it('lets no connection serve another request after one with a body where the version is unsafe', (t) => {

@@ -31,7 +31,7 @@ export function preforkedPhp(phpCgi: string, folder: string, children: number, g
   writeFileSync(probe, '<?php echo getmypid();\n');
   return plainProgram({
     name: 'php',
-    command: [phpCgi, '-d', 'cgi.fix_pathinfo=0'],
+    command: [phpCgi, '-d', 'cgi.fix_pathinfo=0', '-d', 'cgi.discard_path=1'],
     env: { PATH: '/usr/bin:/bin', PHP_FCGI_CHILDREN: String(children), PHP_FCGI_MAX_REQUESTS: '0' },
     lanesPerWorker: children,
     preforks: true,
@@ -45,7 +45,7 @@ export function preforkedPhp(phpCgi: string, folder: string, children: number, g
 export function singlePhp(phpCgi: string, given: Partial<Program> = {}): Program {
   return plainProgram({
     name: 'php',
-    command: [phpCgi, '-d', 'cgi.fix_pathinfo=0'],
+    command: [phpCgi, '-d', 'cgi.fix_pathinfo=0', '-d', 'cgi.discard_path=1'],
     env: { PATH: '/usr/bin:/bin', PHP_FCGI_MAX_REQUESTS: '0' },
     leaveSignal: 'SIGUSR1',
     ...given,

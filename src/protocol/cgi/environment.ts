@@ -59,10 +59,9 @@ export function makeEnvironment(from: EnvironmentSource, names: HeaderNames): En
   if (from.documentRoot !== null) environment.DOCUMENT_ROOT = from.documentRoot;
   if (from.scriptFile !== null) environment.SCRIPT_FILENAME = from.scriptFile;
   if (from.contentLength !== null) environment.CONTENT_LENGTH = String(from.contentLength);
-  if (from.pathInfo !== '') {
-    environment.PATH_INFO = from.pathInfo;
-    if (from.documentRoot !== null) environment.PATH_TRANSLATED = from.documentRoot + from.pathInfo;
-  }
+  // No PATH_TRANSLATED: with cgi.fix_pathinfo=0 PHP runs the file it names instead of SCRIPT_FILENAME, so that
+  // /index.php/upload/x.jpg would run the upload (sapi/cgi, init_request_info). Plain CGI gets it from its backend.
+  if (from.pathInfo !== '') environment.PATH_INFO = from.pathInfo;
   const contentType = fieldValue(from.headers, 'content-type');
   if (contentType !== undefined) environment.CONTENT_TYPE = contentType;
   for (const name of Object.keys(from.configured)) {

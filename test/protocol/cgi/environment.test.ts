@@ -48,13 +48,16 @@ describe('makeEnvironment()', () => {
         DOCUMENT_ROOT: '/srv',
         DOCUMENT_URI: '/a.php/b',
         PATH_INFO: '/b',
-        PATH_TRANSLATED: '/srv/b',
         REDIRECT_STATUS: '200',
         CONTENT_LENGTH: '3',
         CONTENT_TYPE: 'a/b',
         HTTP_HOST: 'example.org',
       },
     );
+  });
+
+  it('sends no PATH_TRANSLATED, which PHP would run instead of SCRIPT_FILENAME', () => {
+    assert.ok(!('PATH_TRANSLATED' in make({ pathInfo: '/upload/x.jpg' })));
   });
 
   it('leaves out what does not apply', () => {
