@@ -5,16 +5,19 @@ import type { Timer } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
 import { type ApplicationValues, valueNames } from '../protocol/fastcgi/bodies.ts';
-import { RecordWriter } from '../protocol/fastcgi/record-writer.ts';
 import { type Address, formatAddress } from './address.ts';
 import { AnswerReader } from './answer-reader.ts';
 import { BodySender, type BodyTarget } from './body-sender.ts';
 import { type ConnectionOptions, defaultConnectionOptions } from './connection-options.ts';
 import { dial } from './dial.ts';
 import { type Carrier, type ClientExchange, RecordExchange } from './exchange.ts';
+import { Outgoing } from './outgoing.ts';
 import { WriteDeadline } from './write-deadline.ts';
 
-/** Who opened a connection, and is told what becomes of it. Called synchronously: also from within `abort()`, `close()` and `destroy()`, never from within `open()` or `run()`. */
+/**
+ * Who opened a connection, and is told what becomes of it. Called synchronously: also from within `abort()`, `close()` and
+ * `destroy()`, never from within `open()` or `run()`.
+ */
 export interface ConnectionOwner {
   /** The program is done with a request (see `exchange.error` and `hasEnded`); the sink was told before. `isReusable` says whether another may follow. */
   released(connection: ClientConnection, exchange: ClientExchange): void;
@@ -34,10 +37,9 @@ export class ClientConnection {
   readonly #owner: ConnectionOwner;
   readonly #options: ConnectionOptions;
   readonly #socket: Socket;
-  readonly #writer = new RecordWriter();
   readonly #reader: AnswerReader;
   readonly #carrier: Carrier;
-  readonly #writeDeadline: WriteDeadline;
+  readonly #outgoing: Outgoing;
   readonly #exchanges = new Map<number, RecordExchange>();
   /** Who waits for the answer to GET_VALUES. */
   #rejectValues: ((error: PosternError) => void) | null = null;
@@ -61,14 +63,11 @@ export class ClientConnection {
       unblocked: () => this.#updateReading(),
       abandoned: (exchange) => this.#abandon(exchange),
     };
-    this.#writeDeadline = new WriteDeadline(
-      options.clock,
-      options.writeTimeoutMs,
-      // An application that waits for us to read its answer cannot read: that is our reader's doing.
-      () => this.#isReading,
-      () => this.#stalled(),
-    );
     this.#socket = dial(address, (chunk) => this.#read(chunk));
+    // An application that waits for us to read its answer cannot read: that is our reader's doing.
+    const isCounted = (): boolean => this.#isReading;
+    const deadline = new WriteDeadline(options.clock, options.writeTimeoutMs, isCounted, () => this.#stalled());
+    this.#outgoing = new Outgoing(this.#socket, deadline);
   }
 
   /** Begins to connect. A failure comes as `owner.closed` with CONNECT_FAILED. */
@@ -115,11 +114,12 @@ export class ClientConnection {
     if (!this.isReusable)
       throw new PosternError('INTERNAL', 'this connection takes no request now: look at isReusable first');
     const id = this.#nextId();
+    const { writer } = this.#outgoing;
     try {
-      this.#writer.begin(id, request.role, keep);
-      this.#writer.params(id, request.environment);
+      writer.begin(id, request.role, keep);
+      writer.params(id, request.environment);
     } catch (thrown) {
-      this.#writer.take();
+      writer.take();
       throw thrown;
     }
     this.#lastId = id;
@@ -140,8 +140,8 @@ export class ClientConnection {
     if (this.#isClosed || this.#rejectValues !== null) {
       return Promise.reject(new PosternError('INTERNAL', 'the connection is closed, or was asked before'));
     }
-    this.#writer.getValues(valueNames);
-    this.#send();
+    this.#outgoing.writer.getValues(valueNames);
+    this.#outgoing.send();
     return new Promise((resolve, reject) => {
       this.#rejectValues = reject;
       this.#reader.onValues = (values) => {
@@ -163,7 +163,7 @@ export class ClientConnection {
     this.#isClosed = true;
     this.#reader.stop();
     this.#connectTimer?.cancel();
-    this.#writeDeadline.stop();
+    this.#outgoing.stopDeadline();
     this.#socket.destroy();
     const failure = error ?? new PosternError('CONNECTION_LOST', `the connection to ${this.#name} was closed`);
     this.#rejectValues?.(failure);
@@ -215,21 +215,13 @@ export class ClientConnection {
 
   #bodyTarget(exchange: RecordExchange): BodyTarget {
     return {
-      writer: this.#writer,
-      send: () => this.#send(),
+      writer: this.#outgoing.writer,
+      send: () => this.#outgoing.send(),
       bodyFailed: (error) => {
         exchange.fail(error);
         this.#abandon(exchange);
       },
     };
-  }
-
-  #send(): boolean {
-    const isTaken = this.#socket.write(this.#writer.take());
-    // Nothing is held back: the kernel has its own copy.
-    if (this.#socket.writableLength === 0) this.#writer.giveBack();
-    if (!isTaken && !this.#isClosed) this.#writeDeadline.start();
-    return isTaken;
   }
 
   #stalled(): void {
@@ -240,7 +232,7 @@ export class ClientConnection {
   }
 
   #drained(): void {
-    this.#writeDeadline.stop();
+    this.#outgoing.stopDeadline();
     for (const exchange of this.#exchanges.values()) {
       exchange.sender?.pump();
       if (this.#socket.writableNeedDrain) return;
@@ -277,7 +269,7 @@ export class ClientConnection {
   /** After END_REQUEST: the sink is told, then the owner. */
   #finish(exchange: RecordExchange): void {
     if (this.#isClosed) return;
-    const isSent = exchange.sender!.isDone && this.#socket.writableLength === 0;
+    const isSent = exchange.sender!.isDone && this.#outgoing.isEmpty;
     exchange.sender!.stop();
     // What is unread or unsent now would be taken for a part of the next request.
     if (!isSent || exchange.isAborted || !this.#reader.isBetweenRecords) this.#isClosing = true;
@@ -300,8 +292,8 @@ export class ClientConnection {
       return;
     }
     exchange.sender!.stop();
-    this.#writer.abort(exchange.id);
-    this.#send();
+    this.#outgoing.writer.abort(exchange.id);
+    this.#outgoing.send();
     this.#updateReading();
   }
 

@@ -28,7 +28,7 @@ const cases: [title: string, source: ParamsSource, expected: Record<string, stri
   [
     'a script and a path behind it',
     { script: '/srv/www/a.php', url: '/a.php/x/y?z' },
-    { SCRIPT_NAME: '/a.php', PATH_INFO: '/x/y', PATH_TRANSLATED: '/srv/www/x/y', QUERY_STRING: 'z' },
+    { SCRIPT_NAME: '/a.php', PATH_INFO: '/x/y', PATH_TRANSLATED: undefined, QUERY_STRING: 'z' },
   ],
   [
     'a script whose name only begins like the path',
