@@ -26,7 +26,7 @@ export function addExplain(program: Command, { out }: Terminal): void {
 
 async function configOf(file: string | undefined): Promise<Config> {
   if (file !== undefined || existsSync(defaultConfigFile)) return readConfig(file ?? defaultConfigFile);
-  return defineConfig(folderConfig(recognise('.'), { listen: '127.0.0.1:8000', admin: '127.0.0.1:2020' }, false));
+  return defineConfig(folderConfig(recognise('.'), { listen: '127.0.0.1:8000', admin: '127.0.0.1:2020' }));
 }
 
 const outcomeStyles: Readonly<Record<Explanation['outcome'], Style>> = {

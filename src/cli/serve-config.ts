@@ -11,17 +11,8 @@ export interface ServeChoices {
   readonly workers?: number | undefined;
 }
 
-/** Embedded PHP takes a process and some 100 MB for each worker; php-cgi's workers share theirs. */
-const embeddedWorkers = 2;
-const defaultWorkers = 8;
-
 /** A folder of files and PHP. */
-export function folderConfig(
-  { root, fallback, deny }: Recognised,
-  choices: ServeChoices,
-  isEmbedded: boolean,
-): ConfigInput {
-  const workers = choices.workers ?? (isEmbedded ? embeddedWorkers : defaultWorkers);
+export function folderConfig({ root, fallback, deny }: Recognised, choices: ServeChoices): ConfigInput {
   return {
     admin: { listen: choices.admin },
     site: {
@@ -35,7 +26,7 @@ export function folderConfig(
         ],
       },
     },
-    pool: { php: { php: choices.php ?? 'auto', workers } },
+    pool: { php: { php: choices.php ?? 'auto', ...workersOf(choices) } },
   };
 }
 
@@ -44,6 +35,10 @@ export function appConfig(app: string, folder: string, choices: ServeChoices): C
   return {
     admin: { listen: choices.admin },
     site: { main: { listen: choices.listen, root: folder, route: [{ match: '/*', pool: 'app' }] } },
-    pool: { app: { app, ...(choices.workers === undefined ? {} : { workers: choices.workers }) } },
+    pool: { app: { app, ...workersOf(choices) } },
   };
+}
+
+function workersOf({ workers }: ServeChoices): { workers?: number } {
+  return workers === undefined ? {} : { workers };
 }

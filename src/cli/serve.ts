@@ -36,6 +36,8 @@ interface Prepared {
 const firstPort = 8000;
 const firstAdminPort = 2020;
 const portTries = 5;
+/** Unless --workers says otherwise: each takes a process of some 100 MB, where php-cgi's workers share theirs. */
+const embeddedWorkers = 2;
 
 /** Adds the command. */
 export function addServe(program: Command, { out, err }: Terminal): void {
@@ -54,6 +56,7 @@ export function addServe(program: Command, { out, err }: Terminal): void {
       const { service, what, notes } = await startFree(dir, options, {
         log: humanLog(err, 'warn'),
         asRoot: 'warn',
+        ...(options.workers === undefined && options.config === undefined ? { embeddedWorkers } : {}),
         onAccess: (access) => out.write(`${accessLine(access, out.paint)}\n`),
         onStopAsked: stopAsked.ask,
       });
@@ -106,7 +109,7 @@ async function prepare(dir: string | undefined, options: ServeOptions): Promise<
   const recognised = recognise(path);
   const hint = existsSync(join(path, 'postern.toml')) ? ['there is a postern.toml here: postern run uses it'] : [];
   return {
-    config: defineConfig(folderConfig(recognised, choices, options.php === 'wasm'), path),
+    config: defineConfig(folderConfig(recognised, choices), path),
     what: recognised.what,
     notes: [...notes, ...hint],
   };

@@ -29,7 +29,13 @@ export interface Finding {
  * @throws CONFIG_INVALID
  */
 export async function checkService(config: Config, asRoot: PlanContext['asRoot'], log: Log): Promise<Finding[]> {
-  const context = { folder: config.folder, path: process.env.PATH ?? '', home: process.env.HOME ?? null, asRoot };
+  const context = {
+    folder: config.folder,
+    path: process.env.PATH ?? '',
+    home: process.env.HOME ?? null,
+    asRoot,
+    embeddedWorkers: null,
+  };
   const plans = await Promise.all(
     Object.entries(config.values.pool).map(([name, pool]) => planPool(name, pool, context)),
   );

@@ -62,6 +62,8 @@ export interface PlanContext {
   readonly home: string | null;
   /** What to do with a pool that would run as root without leave. */
   readonly asRoot: 'refuse' | 'warn' | 'allow';
+  /** Workers of embedded PHP at most: each is a process of some 100 MB. null: as configured. */
+  readonly embeddedWorkers: number | null;
 }
 
 /**
@@ -88,9 +90,12 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
   if (kind === 'php') {
     const wanted = pool.php!;
     const php = await findPhp({ wanted, path: context.path, home: context.home, folder: context.folder });
-    const options = { name, php, workers: pool.workers, cwd, env, path, ini: pool.ini, user };
+    const most = php.kind === 'embedded' ? (context.embeddedWorkers ?? pool.workers) : pool.workers;
+    const laneCount = Math.min(pool.workers, most);
+    const options = { name, php, workers: laneCount, cwd, env, path, ini: pool.ini, user };
     return {
       ...workers,
+      limits: { ...limits, workers: laneCount },
       php,
       fingerprint: JSON.stringify([kind, pool, cwd, path, php.path, php.version.text, changeTime(php.path)]),
       warnings: [...warnings, ...php.warnings],

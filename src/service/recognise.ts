@@ -58,6 +58,12 @@ export function recognise(folder: string): Recognised {
     const shown = root === '.' ? what : `${what}, its ${root}/ is served`;
     return { what: shown, root: join(folder, root), fallback, deny, hasPhp: true };
   }
+  // A folder without a page of its own whose public/ has one: the rest is not meant to be seen.
+  const inner = join(folder, 'public');
+  if (!hasIndex(folder) && hasIndex(inner)) {
+    const found = recognise(inner);
+    return { ...found, what: `${found.what}, its public/ is served` };
+  }
   const hasPhp = readdirSync(folder).some((name) => /\.php$/i.test(name));
   if (hasPhp && rewritesToIndex(folder)) {
     return {
@@ -69,6 +75,10 @@ export function recognise(folder: string): Recognised {
     };
   }
   return { what: hasPhp ? 'PHP' : 'files', root: folder, fallback: null, deny: [], hasPhp };
+}
+
+function hasIndex(folder: string): boolean {
+  return ['index.php', 'index.html'].some((name) => existsSync(join(folder, name)));
 }
 
 /** Whether an .htaccess makes index.php the front controller, as most frameworks' do. */

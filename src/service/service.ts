@@ -26,6 +26,8 @@ export interface ServiceOptions {
   readonly log?: Log;
   /** What to do with a pool that would run as root without leave. @default "refuse" */
   readonly asRoot?: PlanContext['asRoot'];
+  /** Workers of embedded PHP at most. @default as configured */
+  readonly embeddedWorkers?: number;
   /** Folder that holds the private folders of services. @default see `runtimeBases` */
   readonly runtimeBase?: string;
   /** Told of each answer. @default nobody is */
@@ -236,6 +238,7 @@ export class Service {
       path: process.env.PATH ?? '',
       home: process.env.HOME ?? null,
       asRoot: this.#options.asRoot ?? 'refuse',
+      embeddedWorkers: this.#options.embeddedWorkers ?? null,
     };
     return Promise.all(Object.entries(values.pool).map(([name, pool]) => planPool(name, pool, context)));
   }

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import type { Finding } from '../../src/service/check.ts';
+import { findProgram, temporaryFolder } from '../support/folder.ts';
+import { postern } from '../support/postern-process.ts';
+
+it('postern check starts each pool, asks each site, and says what is wrong', async (t) => {
+  if (findProgram('php-cgi') === null) {
+    t.skip('php-cgi is not installed');
+    return;
+  }
+  const folder = temporaryFolder(t);
+  mkdirSync(join(folder, 'public'));
+  writeFileSync(join(folder, 'public/index.php'), '<?php echo "hello";');
+  const taken = createServer().listen(0, '127.0.0.1');
+  t.after(() => taken.close());
+  await new Promise((resolve) => taken.once('listening', resolve));
+  const { port } = taken.address() as { port: number };
+  const config = join(folder, 'postern.toml');
+  const good = `[site.main]\nlisten = "unix:${folder}/site.sock"\nroot = "public"\n[[site.main.route]]\nmatch = "*.php"\npool = "php"\n[pool.php]\nphp = "auto"\nallowRoot = true\n`;
+
+  writeFileSync(config, good);
+  const fine = await postern(t, folder, ['check', '-c', config]);
+  assert.deepEqual([fine.status, fine.err], [0, '']);
+  assert.match(fine.out, /ok +pool php +PHP \d+\.\d+\.\d+, \S+, .*: ready after \d+ ms/);
+  assert.match(fine.out, /ok +site main +GET \/: 200, 5 bytes, \d+ ms by pool php/);
+  assert.match(fine.out, /ok +unix:\S+ +free/);
+
+  const broken = `${good.replace('unix:', `127.0.0.1:${port}", "unix:`).replace('listen = ', 'listen = [').replace('site.sock"', 'site.sock"]')}[pool.x]\ncommand = ["/no/such/program"]\nallowRoot = true\n`;
+  writeFileSync(config, broken);
+  const wrong = await postern(t, folder, ['check', '-c', config, '--json']);
+  assert.equal(wrong.status, 1);
+  const failed = (JSON.parse(wrong.out) as Finding[]).filter(({ state }) => state === 'failed');
+  assert.deepEqual(
+    failed.map(({ subject }) => subject),
+    ['pool x', `127.0.0.1:${port}`],
+  );
+  assert.match(failed[0]?.message ?? '', /\/no\/such\/program/);
+});
