@@ -25,7 +25,16 @@ export interface AnswerTo {
 }
 
 // As long as a head and its body fit the 16 KiB that Node copies a string into on its stack, they leave without an allocation.
-const gatherBytes = 15_360;
+const textBytes = 15_360;
+
+// A longer body is gathered in blocks, each with room for its framing as a chunk:
+//
+//   | size in hex, CR LF |     data     | CR LF 0 CR LF CR LF |
+//            8             up to 65,536            7
+const sizeLineBytes = 8;
+const blockBytes = 65_536;
+const chunkEnd = '\r\n';
+const lastChunk = '0\r\n\r\n';
 
 /** The answer to one request. */
 export class Http1Answer implements HttpAnswer {
@@ -44,8 +53,10 @@ export class Http1Answer implements HttpAnswer {
   #declaredLength = -1;
   /** Bytes of the body that were taken. */
   #length = 0;
-  /** Bytes of the body that were taken and not passed on, as a byte string. */
-  #gathered = '';
+  /** What was taken and not passed on: a byte string as long as it is short, else `#filled` bytes of a block. */
+  #text = '';
+  #block: Buffer | null = null;
+  #filled = 0;
 
   constructor(connection: AnswerConnection, to: AnswerTo) {
     this.#connection = connection;
@@ -73,14 +84,11 @@ export class Http1Answer implements HttpAnswer {
 
   write(chunk: Uint8Array): boolean {
     if (!this.#hasBody || this.#state === 'waiting' || this.#state === 'done') return true;
-    const taken = this.#take(chunk);
-    if (this.#gathered.length + taken.length > gatherBytes) return this.#passOn(taken);
-    this.#gathered += taken.toString('latin1');
-    return true;
+    return this.#gather(this.#take(chunk));
   }
 
   flush(): void {
-    if (this.#state === 'gathering' || (this.#state === 'passing' && this.#gathered !== '')) this.#passOn(null);
+    if (this.#state === 'gathering' || (this.#state === 'passing' && this.#hasGathered)) this.#passOn(false);
   }
 
   end(): void {
@@ -89,18 +97,12 @@ export class Http1Answer implements HttpAnswer {
       this.#cut();
       return;
     }
-    let text = '';
-    if (this.#state === 'gathering') {
-      if (this.#hasBody && this.#declaredLength === -1) {
-        this.#head += `Content-Length: ${this.#length}\r\n`;
-        this.#declaredLength = this.#length;
-      }
-      text = this.#finishHead();
+    if (this.#state === 'gathering' && this.#hasBody && this.#declaredLength === -1) {
+      this.#head += `Content-Length: ${this.#length}\r\n`;
+      this.#declaredLength = this.#length;
     }
-    text += this.#frame(this.#gathered.length) + this.#gathered;
-    if (this.#isChunked) text += this.#gathered === '' ? '0\r\n\r\n' : '\r\n0\r\n\r\n';
+    if (this.#state === 'gathering' || this.#hasGathered || this.#isChunked) this.#passOn(true);
     this.#state = 'done';
-    if (text !== '') this.#connection.send(text);
     this.#connection.completed(this.#keepsAlive);
   }
 
@@ -117,7 +119,8 @@ export class Http1Answer implements HttpAnswer {
   gone(): void {
     if (this.#state === 'done') return;
     this.#state = 'done';
-    this.#gathered = '';
+    this.#text = '';
+    this.#block = null;
     this.onGone?.();
   }
 
@@ -138,15 +141,62 @@ export class Http1Answer implements HttpAnswer {
     return Buffer.from(chunk.buffer, chunk.byteOffset, length);
   }
 
-  /** Sends the head if it was not, what was gathered, and `chunk`. */
-  #passOn(chunk: Buffer | null): boolean {
+  get #hasGathered(): boolean {
+    return this.#text !== '' || this.#block !== null;
+  }
+
+  /** Copies bytes of the body, and passes on what fills a block. @returns false when the connection has no room */
+  #gather(bytes: Buffer): boolean {
+    let hasRoom = true;
+    for (let from = 0; ; ) {
+      const length = bytes.length - from;
+      if (this.#block === null && this.#text.length + length <= textBytes) {
+        this.#text += bytes.toString('latin1', from);
+        return hasRoom;
+      }
+      const block = this.#block ?? this.#openBlock();
+      const copied = bytes.copy(block, sizeLineBytes + this.#filled, from, from + blockBytes - this.#filled);
+      this.#filled += copied;
+      from += copied;
+      if (this.#filled === blockBytes) hasRoom = this.#passOn(false);
+      if (from === bytes.length) return hasRoom;
+    }
+  }
+
+  #openBlock(): Buffer {
+    this.#block = Buffer.allocUnsafe(sizeLineBytes + blockBytes + chunkEnd.length + lastChunk.length);
+    this.#filled = this.#block.write(this.#text, sizeLineBytes, 'latin1');
+    this.#text = '';
+    return this.#block;
+  }
+
+  /** Sends the head if it was not, what was gathered, and the end of the framing. */
+  #passOn(isLast: boolean): boolean {
     const head = this.#state === 'gathering' ? this.#finishHead() : '';
-    const length = this.#gathered.length + (chunk?.length ?? 0);
-    const before = head + this.#frame(length) + this.#gathered;
-    const after = this.#isChunked && length > 0 ? '\r\n' : '';
     this.#state = 'passing';
-    this.#gathered = '';
-    return this.#connection.send(chunk === null ? before + after : joined(before, chunk, after));
+    const end = this.#isChunked && isLast ? lastChunk : '';
+    const block = this.#block;
+    if (block === null) {
+      const text = this.#text;
+      this.#text = '';
+      const isChunk = this.#isChunked && text !== '';
+      return this.#connection.send(
+        isChunk ? `${head}${sizeLine(text.length)}${text}${chunkEnd}${end}` : head + text + end,
+      );
+    }
+    this.#block = null;
+    const bytes = this.#framed(block, end);
+    return this.#connection.send(head === '' ? bytes : Buffer.concat([Buffer.from(head, 'latin1'), bytes]));
+  }
+
+  /** A block as it goes onto the wire. */
+  #framed(block: Buffer, end: string): Buffer {
+    const to = sizeLineBytes + this.#filled;
+    if (!this.#isChunked) return block.subarray(sizeLineBytes, to);
+    const line = sizeLine(this.#filled);
+    const from = sizeLineBytes - line.length;
+    block.write(line, from, 'latin1');
+    return block.subarray(from, to + block.write(chunkEnd + end, to, 'latin1'));
   }
 
   /** The whole head: this is where it is decided how the body's end is told. */
@@ -164,23 +214,15 @@ export class Http1Answer implements HttpAnswer {
     return `${text}\r\n`;
   }
 
-  /** What goes before `length` bytes of the body. */
-  #frame(length: number): string {
-    return this.#isChunked && length > 0 ? `${length.toString(16)}\r\n` : '';
-  }
-
   #cut(): void {
-    if (this.#state === 'gathering' || (this.#state === 'passing' && this.#gathered !== '')) this.#passOn(null);
+    if (this.#state === 'gathering' || (this.#state === 'passing' && this.#hasGathered)) this.#passOn(false);
     const isPassing = this.#state === 'passing';
     this.#state = 'done';
     this.#connection.cut(isPassing && !this.#isChunked && this.#declaredLength === -1);
   }
 }
 
-function joined(before: string, chunk: Buffer, after: string): Buffer {
-  const bytes = Buffer.allocUnsafe(before.length + chunk.length + after.length);
-  bytes.write(before, 0, 'latin1');
-  bytes.set(chunk, before.length);
-  bytes.write(after, before.length + chunk.length, 'latin1');
-  return bytes;
+/** What goes before a chunk of so many bytes. */
+function sizeLine(length: number): string {
+  return `${length.toString(16)}\r\n`;
 }

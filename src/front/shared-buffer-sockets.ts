@@ -28,6 +28,9 @@ export interface Acceptor {
 
 const bufferBytes = 65_536;
 
+// Twice the largest write: with less, each write of that size would ask its sender to wait, though the system took it all.
+const writableHighWaterMark = 131_072;
+
 /** Takes the connections of a server that listens already. */
 export function acceptInto(server: Server, acceptor: Acceptor): void {
   server.on('error', () => acceptor.acceptFailed());
@@ -50,7 +53,7 @@ function open(handle: ConnectionHandle, buffer: Buffer, acceptor: Acceptor): voi
     received(buffer.subarray(0, length));
     return true;
   };
-  const options: object = { handle, allowHalfOpen: true, onread: { buffer, callback } };
+  const options: object = { handle, allowHalfOpen: true, writableHighWaterMark, onread: { buffer, callback } };
   const socket = new Socket(options);
   const received = acceptor.accept(socket);
 }

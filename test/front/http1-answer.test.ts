@@ -121,15 +121,35 @@ describe('a longer answer', () => {
     assert.equal(connection.outcome, 'closed');
   });
 
-  it('leaves bytes above what is gathered at once, and hands back what the connection says', () => {
+  it('up to 64 KiB leaves as one write, with its length', () => {
+    const { connection, answer } = answerTo();
+    answer.head(200, []);
+    for (let piece = 0; piece < 60; piece += 1) answer.write(bytes('a'.repeat(1_000)));
+    answer.end();
+    assert.deepEqual(connection.sent, [
+      `HTTP/1.1 200 OK\r\nContent-Length: 60000\r\nDate: now\r\n\r\n${'a'.repeat(60_000)}`,
+    ]);
+  });
+
+  it('leaves in blocks of 64 KiB, however it was written', () => {
+    const { connection, answer } = answerTo();
+    answer.head(200, []);
+    for (const length of [10, 20_000, 100_000, 3]) answer.write(bytes('a'.repeat(length)));
+    answer.end();
+    const block = `10000\r\n${'a'.repeat(65_536)}\r\n`;
+    const rest = 120_013 - 65_536;
+    assert.deepEqual(connection.sent, [
+      `HTTP/1.1 200 OK\r\nDate: now\r\nTransfer-Encoding: chunked\r\n\r\n${block}`,
+      `${rest.toString(16)}\r\n${'a'.repeat(rest)}\r\n0\r\n\r\n`,
+    ]);
+  });
+
+  it('hands back what the connection says of its room', () => {
     const { connection, answer } = answerTo();
     connection.hasRoom = false;
     answer.head(200, []);
     assert.equal(answer.write(bytes('a')), true);
     assert.equal(answer.write(bytes('b'.repeat(65_536))), false);
-    assert.deepEqual(connection.sent, [
-      `HTTP/1.1 200 OK\r\nDate: now\r\nTransfer-Encoding: chunked\r\n\r\n10001\r\na${'b'.repeat(65_536)}\r\n`,
-    ]);
     let drains = 0;
     answer.onDrain = () => (drains += 1);
     answer.drained();
