@@ -24,7 +24,8 @@ export function formatBanner({ status, plans, what, notes }: BannerParts, paint:
   for (const { site, url, address, root } of status.listeners) {
     const isOne = status.listeners.length === 1;
     rows.push([isOne ? 'site' : site, paint('cyan', paint('bold', url ?? address))]);
-    if (root !== null) rows.push(['folder', what === null ? root : `${root}  ${paint('dim', what)}`]);
+    if (root !== null && what !== 'application')
+      rows.push(['folder', what === null ? root : `${root}  ${paint('dim', what)}`]);
   }
   for (const plan of plans) rows.push(...poolRows(plan, plans.length === 1, paint));
   if (status.admin !== null) rows.push(['admin', paint('cyan', `${status.admin.replace(/\/$/, '')}/status`)]);

@@ -10,6 +10,8 @@ export interface Lifetime {
   /** For lines about stopping; null: nobody looks, the log tells it. */
   readonly output: Output | null;
   readonly reopenLogs: () => void;
+  /** Told once, when it begins to stop, how many requests run. @default nobody is */
+  readonly onStopping?: (running: number) => void;
 }
 
 /** How often the count of running requests is looked at while stopping. */
@@ -19,7 +21,10 @@ const countPeriodMs = 100;
  * Runs a service that was made with `whenStopAsked.ask` as its `onStopAsked`.
  * @returns whether it ended in peace; false: a second signal ended it
  */
-export async function live({ service, output, reopenLogs }: Lifetime, whenStopAsked: StopAsked): Promise<boolean> {
+export async function live(
+  { service, output, reopenLogs, onStopping }: Lifetime,
+  whenStopAsked: StopAsked,
+): Promise<boolean> {
   let end: (isPeaceful: boolean) => void = () => {};
   const ended = new Promise<boolean>((resolve) => {
     end = resolve;
@@ -28,6 +33,7 @@ export async function live({ service, output, reopenLogs }: Lifetime, whenStopAs
   const stop = (): void => {
     if (isStopping) return;
     isStopping = true;
+    onStopping?.(service.running);
     const stopCounting = countDown(service, output);
     service.close().then(
       () => {

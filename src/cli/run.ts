@@ -26,12 +26,15 @@ export function addRun(program: Command, _terminal: Terminal): void {
         log,
         asRoot: options.allowRoot === true ? 'allow' : 'refuse',
         onStopAsked: stopAsked.ask,
-        ...(config.values.log.access ? { onAccess: (access) => log.info(access, 'request') } : {}),
+        ...(config.values.log.access
+          ? { onAccess: (access) => log.info(access, `${access.method} ${access.url} ${access.status}`) }
+          : {}),
       });
       await service.start();
       const { listeners, admin } = service.status();
       log.info({ config: config.file, listeners, admin }, 'running');
-      const isPeaceful = await live({ service, output: null, reopenLogs: reopen }, stopAsked);
+      const onStopping = (running: number): void => log.info({ running }, `stopping: ${running} requests run`);
+      const isPeaceful = await live({ service, output: null, reopenLogs: reopen, onStopping }, stopAsked);
       log.info({}, isPeaceful ? 'ended' : 'ended at once by a second signal');
       flush();
       process.exitCode = isPeaceful ? exit.fine : exit.failed;
