@@ -35,7 +35,7 @@ describe('handleSignals()', () => {
   it('makes one more reload of however many are asked for while one runs', async (t) => {
     const { asked, finish } = recorder(t);
     emit('SIGHUP');
-    for (let i = 0; i < 50; i += 1) emit('SIGUSR2');
+    for (let i = 0; i < 50; i += 1) emit('SIGHUP');
     assert.equal(asked.length, 1);
     finish();
     await turn();
