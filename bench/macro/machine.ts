@@ -1,7 +1,7 @@
 // What the bench ran on, in words.
 
 import { execFileSync } from 'node:child_process';
-import { cpus, release, totalmem } from 'node:os';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 import { findProgram } from './program.ts';
 
 const versionArguments: Readonly<Record<string, readonly string[]>> = {
@@ -12,12 +12,13 @@ const versionArguments: Readonly<Record<string, readonly string[]>> = {
   caddy: ['version'],
 };
 
-/** Cores, memory, kernel and the versions of all that is compared. */
+/** Cores, memory, kernel, the versions of all that is compared, and whether something else ran at the start. */
 export function describeMachine(): string {
   const cores = cpus();
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
   const programs = Object.entries(versionArguments).map(([name, args]) => versionOf(name, args));
-  const parts = [`${cores.length} x ${cores[0]?.model.trim()}`, memory, `Linux ${release()}`];
+  const load = `load average ${loadavg()[0]!.toFixed(1)} at the start`;
+  const parts = [`${cores.length} x ${cores[0]?.model.trim()}`, memory, load, `Linux ${release()}`];
   return [...parts, `Node ${process.versions.node}`, ...programs.filter((text) => text !== null)].join(', ');
 }
 
