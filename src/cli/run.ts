@@ -20,15 +20,15 @@ export function addRun(program: Command, _terminal: Terminal): void {
     .option('--allow-root', 'let pools run as root when no user is configured')
     .action(async (options: { config: string; allowRoot?: boolean }) => {
       const config = await readConfig(options.config);
-      const { log, reopen, flush } = openLog(config.values.log, config.folder);
+      const { log, access, reopen, flush } = openLog(config.values.log, config.folder);
+      // Whatever ends the process: what was gathered is written.
+      process.once('exit', flush);
       const stopAsked = new StopAsked();
       const service = createService(config, {
         log,
         asRoot: options.allowRoot === true ? 'allow' : 'refuse',
         onStopAsked: stopAsked.ask,
-        ...(config.values.log.access
-          ? { onAccess: (access) => log.info(access, `${access.method} ${access.url} ${access.status}`) }
-          : {}),
+        ...(config.values.log.access ? { onAccess: access } : {}),
       });
       await service.start();
       const { listeners, admin } = service.status();
@@ -36,7 +36,6 @@ export function addRun(program: Command, _terminal: Terminal): void {
       const onStopping = (running: number): void => log.info({ running }, `stopping: ${running} requests run`);
       const isPeaceful = await live({ service, output: null, reopenLogs: reopen, onStopping }, stopAsked);
       log.info({}, isPeaceful ? 'ended' : 'ended at once by a second signal');
-      flush();
       process.exitCode = isPeaceful ? exit.fine : exit.failed;
     });
 }

@@ -1,6 +1,5 @@
 // The access log: what is told of each request when it is over.
 
-import type { Log } from '../log.ts';
 import { bytesToLog } from './bytes.ts';
 
 /** One request that is over. Texts are escaped and safe to print; credentials are blanked. */
@@ -33,11 +32,6 @@ export interface AccessRecord {
 
 /** Takes the records. */
 export type AccessLog = (record: AccessRecord) => void;
-
-/** An access log that writes to a logger, one line a request: `GET /a?b 200`, and the rest as fields. */
-export function logAccess(log: Log): AccessLog {
-  return (record) => log.info({ ...record }, `${record.method} ${record.url} ${record.status}`);
-}
 
 const MAX_URL_LENGTH = 2048;
 

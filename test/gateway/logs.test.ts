@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PosternError } from '../../src/errors.ts';
-import { logAccess, urlForLog } from '../../src/gateway/access-log.ts';
+import { urlForLog } from '../../src/gateway/access-log.ts';
 import { RecordRate } from '../../src/gateway/record-rate.ts';
 import { StderrLog } from '../../src/gateway/stderr-log.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -53,14 +53,6 @@ describe('the access log', () => {
       [`/${'a'.repeat(3000)}`, `/${'a'.repeat(2047)}...`],
     ];
     for (const [url, shown] of urls) assert.equal(urlForLog(url), shown);
-  });
-
-  it('writes to a logger', async (t) => {
-    const { gateway, access } = makeSite(t);
-    await ask(gateway.handle, '/');
-    const log = new RecordingLog();
-    logAccess(log)(access[0]!);
-    assert.deepEqual([log.records[0]?.level, log.records[0]?.message], ['info', 'GET / 200']);
   });
 });
 
