@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { LogDestination } from '../../src/service/log-destination.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+const full = (): never => {
+  throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+};
+
+describe('LogDestination', () => {
+  it('writes lines in order, however little the system takes at a time', (t) => {
+    let text = '';
+    const destination = new LogDestination(1, (_, bytes) => {
+      text += bytes.subarray(0, 3).toString();
+      return Math.min(3, bytes.length);
+    });
+    t.after(() => destination.close());
+    destination.write('one\n');
+    destination.write('two lines\n');
+    destination.flush();
+    assert.equal(text, 'one\ntwo lines\n');
+  });
+
+  it('keeps what a full disk does not take, loses what is more, and tells how much that was', (t) => {
+    let write: (bytes: Buffer) => number = full;
+    let text = '';
+    const destination = new LogDestination(2, (_, bytes) => write(bytes));
+    t.after(() => destination.close());
+    const line = `${'x'.repeat(999)}\n`;
+    for (let count = 0; count < 1_000; count += 1) destination.write(line);
+    destination.flush();
+    assert.ok(destination.lost > 700 && destination.lost < 800, `${destination.lost}`);
+    const { lost } = destination;
+    write = (bytes) => {
+      text += bytes.toString();
+      return bytes.length;
+    };
+    destination.flush();
+    const lines = text.trimEnd().split('\n');
+    assert.equal(lines.length - 1 + lost, 1_000);
+    assert.match(
+      lines.at(-1)!,
+      new RegExp(`"${lost} lines of this log were lost while it could not be written \\(ENOSPC\\)"`),
+    );
+    assert.equal(destination.lost, 0);
+  });
+
+  it('opens its file again by its name, and goes on with the old one where that fails', (t) => {
+    const folder = temporaryFolder(t);
+    const path = join(folder, 'log');
+    const destination = new LogDestination(path);
+    t.after(() => destination.close());
+    destination.write('one\n');
+    renameSync(path, `${path}.1`);
+    destination.reopen();
+    destination.write('two\n');
+    destination.flush();
+    assert.deepEqual([readFileSync(`${path}.1`, 'utf8'), readFileSync(path, 'utf8')], ['one\n', 'two\n']);
+    rmSync(folder, { recursive: true });
+    assert.throws(() => destination.reopen(), { code: 'ENOENT' });
+    destination.write('three\n');
+    destination.flush();
+  });
+});
