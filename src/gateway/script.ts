@@ -104,11 +104,7 @@ function fileAt(routing: Routing, path: string, target: RequestPath): Decision |
   const entry = root.look(path);
   if (entry === null) return null;
   if (entry.kind === 'folder') return folderAt(routing, root, path, target);
-  // A link to a script, from a name that no route takes, would show its source.
-  if (entry.realUrlPath !== null && entry.realUrlPath !== path && isScript(routing, entry.realUrlPath)) {
-    return refuse('it is a link to a script');
-  }
-  return { kind: 'file', entry };
+  return refusalOfLink(routing, entry, path) ?? { kind: 'file', entry };
 }
 
 function folderAt(routing: Routing, root: DocumentRoot, path: string, target: RequestPath): Decision | null {
@@ -125,8 +121,12 @@ function folderAt(routing: Routing, root: DocumentRoot, path: string, target: Re
   return null;
 }
 
-function isScript(routing: Routing, path: string): boolean {
-  return matchRoute(routing.routes, path)?.route.kind === 'script';
+/** A link to a script, from a name that no route takes, would show its source; and one to what is denied, or another case of its name, is denied. */
+function refusalOfLink({ routes }: Routing, { realUrlPath }: Entry, path: string): Decision | null {
+  if (realUrlPath === null || realUrlPath === path) return null;
+  const kind = matchRoute(routes, realUrlPath)?.route.kind;
+  if (kind === 'script') return refuse('it is a link to a script');
+  return kind === 'deny' ? refuse('it is a link to what a route denies') : null;
 }
 
 function refuse(why: string): Decision {

@@ -1,9 +1,21 @@
 // Sends files: types, validators and ranges (RFC 9110, sections 8.8, 13 and 14) by @fastify/send, the bytes by ourselves.
 //
-// send is asked as for HEAD, so it opens nothing. The file is then opened here by its real path, and not if that has become a
-// link since it was looked up. A small file is read at once and leaves in one write.
+// send is asked as for HEAD, so it opens nothing. The file is opened here by its real path, and is sent only if that path still
+// leads to it without a link: a program that may write under the root could otherwise put a link in the place of a folder, and
+// have files sent that only this process may read. A small file is read at once and leaves in one write.
 
-import { closeSync, constants, createReadStream, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  type Stats,
+} from 'node:fs';
 import type { Readable } from 'node:stream';
 import send from '@fastify/send';
 import { PosternError, toPosternError } from '../errors.ts';
@@ -75,33 +87,42 @@ export class StaticFiles {
     moreHeaders: readonly string[],
     isPlain: boolean,
   ): Promise<void> {
-    const question = { method: 'HEAD', headers: wanted };
-    const result = await send(question as unknown as Parameters<typeof send>[0], encodeURIComponent(entry.realPath), {
-      dotfiles: 'allow',
-      index: false,
-      cacheControl: false,
-    });
-    result.stream.destroy();
-    if (reply.isOver) return;
-    if (result.statusCode === 404 || result.type === 'directory') throw gone(entry);
-    const headers = mergeHeaders(result.headers, moreHeaders);
-    if (result.type === 'error' || result.statusCode === 304 || method === 'HEAD') {
-      // 412 and 416 leave without the page that send makes for them.
-      reply.answer(result.statusCode, result.type === 'error' ? bodiless(headers) : headers);
-      return;
+    const { fd, stats } = openEntry(entry);
+    let isTaken = false;
+    try {
+      const result = await describe(entry, wanted);
+      if (reply.isOver) return;
+      if (result.type !== 'error' && !isSame(result.metadata.stat, stats)) throw gone(entry);
+      const headers = mergeHeaders(result.headers, moreHeaders);
+      if (result.type === 'error' || result.statusCode === 304 || method === 'HEAD') {
+        // 412 and 416 leave without the page that send makes for them.
+        reply.answer(result.statusCode, result.type === 'error' ? bodiless(headers) : headers);
+        return;
+      }
+      const { size, mtimeMs } = stats;
+      if (isPlain) this.#plain.set(entry, { size, mtimeMs, headers });
+      const start = rangeStart(result.headers['Content-Range']);
+      isTaken = true;
+      writeFile(reply, fd, result.statusCode, headers, start, Number(result.headers['Content-Length']));
+    } finally {
+      if (!isTaken) closeSync(fd);
     }
-    const { size, mtimeMs } = result.metadata.stat;
-    if (isPlain) this.#plain.set(entry, { size, mtimeMs, headers });
-    const length = Number(result.headers['Content-Length']);
-    writeFile(
-      reply,
-      openEntry(entry).fd,
-      result.statusCode,
-      headers,
-      rangeStart(result.headers['Content-Range']),
-      length,
-    );
   }
+}
+
+type Description = Exclude<Awaited<ReturnType<typeof send>>, { readonly type: 'directory' }>;
+
+/** What send would answer for the file. @throws NOT_FOUND */
+async function describe(entry: Entry, wanted: Readonly<Record<string, string>>): Promise<Description> {
+  const question = { method: 'HEAD', headers: wanted };
+  const result = await send(question as unknown as Parameters<typeof send>[0], encodeURIComponent(entry.realPath), {
+    dotfiles: 'allow',
+    index: false,
+    cacheControl: false,
+  });
+  result.stream.destroy();
+  if (result.statusCode === 404 || result.type === 'directory') throw gone(entry);
+  return result;
 }
 
 /** Sends the bytes of an open file, and closes it. */
@@ -131,7 +152,7 @@ function writeFile(
   }
 }
 
-/** Opens the file that was looked up, and no other. */
+/** Opens the file that was looked up, and no other. @throws FORBIDDEN, NOT_FOUND */
 function openEntry(entry: Entry): { fd: number; stats: Stats } {
   let fd: number;
   try {
@@ -142,13 +163,34 @@ function openEntry(entry: Entry): { fd: number; stats: Stats } {
     if (code === 'EACCES' || code === 'EPERM') {
       throw new PosternError('FORBIDDEN', `${entry.realPath} may not be read (${code})`, { cause: error });
     }
-    if (code === 'ENOENT' || code === 'ELOOP') throw gone(entry);
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') throw gone(entry);
     throw error;
   }
   const stats = fstatSync(fd);
-  if (stats.isFile()) return { fd, stats };
+  if (stats.isFile() && isStillAt(entry.realPath, fd, stats)) return { fd, stats };
   closeSync(fd);
   throw gone(entry);
+}
+
+/** Whether an open file is at its path without a link on the way. */
+function isStillAt(path: string, fd: number, stats: Stats): boolean {
+  // What the kernel says is true of the open file itself; elsewhere the path is looked at again.
+  if (process.platform === 'linux') {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === path;
+    } catch {
+      // without /proc
+    }
+  }
+  try {
+    return realpathSync.native(path) === path && isSame(lstatSync(path), stats);
+  } catch {
+    return false;
+  }
+}
+
+function isSame(one: Stats, other: Stats): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
 }
 
 function pump(stream: Readable, reply: Reply): void {

@@ -6,7 +6,7 @@ import type { Log } from '../log.ts';
 import type { Environment, Exchange } from '../protocol/cgi/exchange.ts';
 import { isIdempotent } from '../protocol/cgi/request.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
-import type { RequestPath } from '../protocol/http/path.ts';
+import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import { type AccessLog, urlForLog } from './access-log.ts';
 import { type AnswerOwner, ProgramAnswer } from './answer.ts';
 import { checkBodyLength, collectBody, type HeldBody, streamBody } from './body.ts';
@@ -53,6 +53,7 @@ export class Visit implements ReplyOwner, AnswerOwner {
   readonly #first: HttpRequest;
   readonly #reply: Reply;
   readonly #startedAt: number;
+  #shownUrl: string | null = null;
   #client: Client | null = null;
   #redirects = 0;
   #body: HeldBody | null = null;
@@ -68,6 +69,12 @@ export class Visit implements ReplyOwner, AnswerOwner {
     this.#first = request;
     this.#startedAt = gateway.clock.now();
     this.#reply = new Reply(answer, request.headers, gateway.site, gateway.clock, this);
+  }
+
+  /** The client's target as logs show it; made when first asked for. */
+  get #url(): string {
+    this.#shownUrl ??= urlForLog(this.#first.target);
+    return this.#shownUrl;
   }
 
   start(): void {
@@ -135,7 +142,8 @@ export class Visit implements ReplyOwner, AnswerOwner {
     const { backend } = run.route;
     const contentLength = body === null ? request.contentLength : body.length;
     const environment = gateway.environmentFor(request, client, target, run, contentLength);
-    const { method, target: url } = request;
+    const { method } = request;
+    const url = request === this.#first ? this.#url : urlForLog(request.target);
     const answer = new ProgramAnswer(this.#reply, this, gateway.site.sendfile.length > 0);
     this.#pool = backend.name;
     this.#runFrom = gateway.clock.now();
@@ -152,8 +160,8 @@ export class Visit implements ReplyOwner, AnswerOwner {
 
   onStderr(chunk: Uint8Array): void {
     const { log, stderrRate } = this.#gateway;
-    const { method, target } = this.#first;
-    this.#stderr ??= new StderrLog(log, { pool: this.#pool, method, url: urlForLog(target) }, stderrRate);
+    const { method } = this.#first;
+    this.#stderr ??= new StderrLog(log, { pool: this.#pool, method, url: this.#url }, stderrRate);
     this.#stderr.write(chunk);
   }
 
@@ -171,6 +179,7 @@ export class Visit implements ReplyOwner, AnswerOwner {
       if (this.#redirects > MAX_LOCAL_REDIRECTS) {
         throw new PosternError('LOCAL_REDIRECT_LOOP', `more than ${MAX_LOCAL_REDIRECTS} redirects inside the server`);
       }
+      checkLocation(location);
       this.#take(redirected(this.#first, location), this.#client!);
     } catch (error) {
       this.#reply.fail(toPosternError(error));
@@ -189,7 +198,7 @@ export class Visit implements ReplyOwner, AnswerOwner {
   onOver(outcome: Outcome, error: PosternError | null): void {
     this.#release();
     this.#gateway.onOver();
-    if (error !== null && (error.status >= 500 || outcome === 'aborted')) this.#logError(error);
+    if (error !== null && !error.isTold && (error.status >= 500 || outcome === 'aborted')) this.#logError(error);
     if (this.#gateway.accessLog !== null) this.#logAccess(this.#gateway.accessLog, outcome, error);
   }
 
@@ -205,18 +214,18 @@ export class Visit implements ReplyOwner, AnswerOwner {
     const { log, errorRate } = this.#gateway;
     if (!errorRate.take()) return;
     const dropped = errorRate.takeDropped();
-    const { method, target } = this.#first;
-    const fields = { ...error.fields, code: error.code, method, url: urlForLog(target), pool: this.#pool };
+    const { method } = this.#first;
+    const fields = { ...error.fields, code: error.code, method, url: this.#url, pool: this.#pool };
     log.error(dropped === 0 ? fields : { ...fields, droppedRecords: dropped }, error.message);
   }
 
   #logAccess(accessLog: AccessLog, outcome: Outcome, error: PosternError | null): void {
-    const { method, target, version, headers, peer } = this.#first;
+    const { method, version, headers, peer } = this.#first;
     const { status, bytes } = this.#reply;
     accessLog({
       site: this.#gateway.site.name,
       method: bytesToLog(method, 32),
-      url: urlForLog(target),
+      url: this.#url,
       version,
       host: bytesToLog(fieldValue(headers, 'host') ?? '', 255),
       remoteAddress: this.#client?.remoteAddress ?? peer.remoteAddress,
@@ -235,6 +244,16 @@ export class Visit implements ReplyOwner, AnswerOwner {
 /** What is asked of a file that a program sends: conditions and ranges count where the request could have been for the file. */
 function fileRequest({ method, headers }: HttpRequest): FileRequest {
   return method === 'GET' || method === 'HEAD' ? { method, headers } : { method: 'GET', headers: [] };
+}
+
+/** A target that cannot be is the program's fault, not its client's. @throws ANSWER_INVALID */
+function checkLocation(location: string): void {
+  try {
+    parseTarget(location);
+  } catch (error) {
+    const message = `a program redirected inside the server, but ${(error as Error).message}`;
+    throw new PosternError('ANSWER_INVALID', message, { cause: error });
+  }
 }
 
 /** Fields that belong to the body, or to the resource, of the request that was redirected. */

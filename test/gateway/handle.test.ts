@@ -47,6 +47,14 @@ describe('a request to a program', () => {
     );
   });
 
+  it('names it to logs and the scoreboard with its credentials blanked', async (t) => {
+    const { backend, gateway } = makeSite(t);
+    await ask(gateway.handle, '/index.php?token=secret&a=%9b\x9b');
+    const { environment, url } = backend.requests[0]!;
+    assert.equal(url, '/index.php?token=***&a=%9b\ufffd');
+    assert.equal(environment.QUERY_STRING, 'token=secret&a=%9b\x9b');
+  });
+
   it('gives it what the site and the route configure', async (t) => {
     const { backend } = makeSite(t);
     const routes = [route('*.php', 'script', backend, { env: { B: 'route', C: 'caf\u00e9' } })];
@@ -206,6 +214,12 @@ describe('a trusted proxy', () => {
     assert.equal(access[0]?.remoteAddress, '203.0.113.7');
   });
 
+  it('is no network without its size', (t) => {
+    for (const entry of ['10.0.0.0/', '10.0.0.0/8/8', '10.0.0.0/33', '', 'proxy']) {
+      assert.throws(() => makeSite(t, undefined, { trustedProxies: [entry] }), { code: 'CONFIG_INVALID' }, entry);
+    }
+  });
+
   it('is the only one who is', async (t) => {
     const { backend, gateway } = makeSite(t, undefined, { trustedProxies: ['10.0.0.0/8', 'unix'] });
     await ask(gateway.handle, httpRequest('/', { headers }));
@@ -241,8 +255,9 @@ describe('a local redirect', () => {
     const { backend, gateway } = makeSite(t, { 'index.php': '', '.env': 'secret', 'style.css': 'css' });
     const statuses: Record<string, number> = {
       '/.env': 404,
-      '/../x': 400,
-      '/%00': 400,
+      '/../x': 502,
+      '/%00': 502,
+      '/a b#c': 502,
       '/style.css': 200,
       '/none': 404,
     };

@@ -170,6 +170,14 @@ describe('symbolic links', () => {
     assert.equal(decide('/source.txt'), '404');
   });
 
+  it('lead to nothing that a route denies', (t) => {
+    const { root, decide } = decider(t, { routes: [{ match: '/docs/*', kind: 'deny' }] });
+    symlinkSync(join(root, 'docs'), join(root, 'manual'));
+    assert.equal(decide('/docs/index.html'), '404');
+    assert.equal(decide('/manual/index.html'), '404');
+    assert.equal(decide('/manual/'), '404');
+  });
+
   it('that go in a circle lead nowhere', (t) => {
     const { root, decide } = decider(t);
     symlinkSync('loop', join(root, 'loop'));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { ask, httpRequest, postRequest, RecordingAnswer } from '../support/recording-answer.ts';
@@ -193,4 +193,20 @@ describe('a file that changes', () => {
     rmSync(join(root, 'a.css'));
     assert.equal((await get('/a.css')).status, 404);
   });
+});
+
+describe('a folder that a program turned into a link', () => {
+  for (const method of ['GET', 'HEAD']) {
+    it(`shows nothing of where it leads to, though its path was just found (${method})`, async (t) => {
+      const secret = makeSite(t, { 'a.txt': 'secret, and longer' });
+      const { root, gateway } = makeSite(t, { 'upload/a.txt': 'open' });
+      const ask1 = () => ask(gateway.handle, httpRequest('/upload/a.txt', { method }));
+      assert.equal((await ask1()).status, 200);
+      renameSync(join(root, 'upload'), join(root, 'away'));
+      symlinkSync(secret.root, join(root, 'upload'));
+      const answer = await ask1();
+      assert.equal(answer.status, 404);
+      assert.doesNotMatch(answer.text, /secret/);
+    });
+  }
 });

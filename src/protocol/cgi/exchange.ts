@@ -34,7 +34,7 @@ export interface CgiRequest {
   readonly data: RequestBody | null;
   /** The method as it came, for logs, the scoreboard and the retry rule. */
   readonly method: string;
-  /** The request target as it came, for logs and the scoreboard. */
+  /** The request target, for logs and the scoreboard; from a gateway its credentials are blanked and control bytes escaped. */
   readonly url: string;
   /** Whether sending it twice does no harm (RFC 9110, 9.2.2). */
   readonly idempotent: boolean;
