@@ -7,19 +7,21 @@ import { formatStatus } from './status-text.ts';
 
 /** How the pages are served. */
 export interface AdminOptions {
-  /** Names that a Host may have besides localhost and IP addresses. @default [] */
-  readonly hosts?: readonly string[];
+  /** Names that a Host may have besides localhost and IP addresses; asked for each request. @default none */
+  readonly hosts?: () => readonly string[];
   /** What POST may ask for; null: nothing changes state here. Only for a socket that its file's mode protects. @default null */
   readonly controls?: AdminControls | null;
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+type Page = (request: IncomingMessage, response: ServerResponse, query: URLSearchParams) => void;
+type Action = (response: ServerResponse, query: URLSearchParams, controls: AdminControls) => void;
 
 /** Makes the handler. */
-export function adminHandler(source: AdminSource, { hosts = [], controls = null }: AdminOptions = {}): Handler {
-  const get: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse, url: URL) => void>> = {
+export function adminHandler(source: AdminSource, { hosts = () => [], controls = null }: AdminOptions = {}): Handler {
+  const get: Readonly<Record<string, Page>> = {
     '/': (_request, response) => answer(response, 302, 'text/plain', 'see /status\n', { location: '/status' }),
-    '/status': (request, response, url) => answerStatus(response, source.status(), formatOf(request, url)),
+    '/status': (request, response, query) => answerStatus(response, source.status(), formatOf(request, query)),
     '/livez': (_request, response) => answer(response, 200, 'text/plain', 'ok\n'),
     '/readyz': (_request, response) => {
       const { notReady } = source.status();
@@ -33,14 +35,14 @@ export function adminHandler(source: AdminSource, { hosts = [], controls = null 
     },
   };
 
-  const post: Readonly<Record<string, (response: ServerResponse, url: URL, controls: AdminControls) => void>> = {
-    '/reload': (response, url, { reload }) => {
-      reload(url.searchParams.getAll('pool')).then(
+  const post: Readonly<Record<string, Action>> = {
+    '/reload': (response, query, { reload }) => {
+      reload(query.getAll('pool')).then(
         (outcome) => answerJson(response, outcome.ok ? 200 : 422, outcome),
         (error: unknown) => answerJson(response, 500, { at: Date.now(), ok: false, message: String(error) }),
       );
     },
-    '/stop': (response, _url, { stop }) => {
+    '/stop': (response, _query, { stop }) => {
       answerJson(response, 202, { stopping: true });
       stop();
     },
@@ -48,17 +50,19 @@ export function adminHandler(source: AdminSource, { hosts = [], controls = null 
 
   return (request, response) => {
     request.resume();
-    const refused = refusal(request.headers.host, request.headers.origin, hosts);
+    const refused = refusal(request.headers.host, request.headers.origin, hosts());
     if (refused !== null) return answer(response, 403, 'text/plain', `refused: ${refused}\n`);
-    const url = new URL(request.url?.startsWith('/') ? request.url : '/', 'http://admin');
-    const page = Object.hasOwn(get, url.pathname) ? get[url.pathname] : undefined;
-    const action = controls !== null && Object.hasOwn(post, url.pathname) ? post[url.pathname] : undefined;
+    // Not through URL: it throws for "//", and nothing here would catch that.
+    const [path = '/', search] = (request.url ?? '/').split('?', 2);
+    const query = new URLSearchParams(search);
+    const page = Object.hasOwn(get, path) ? get[path] : undefined;
+    const action = controls !== null && Object.hasOwn(post, path) ? post[path] : undefined;
     if (page === undefined && action === undefined) {
       return answer(response, 404, 'text/plain', 'there are /status, /livez, /readyz and /metrics\n');
     }
-    if (action !== undefined && request.method === 'POST') return action(response, url, controls!);
+    if (action !== undefined && request.method === 'POST') return action(response, query, controls!);
     if (page !== undefined && (request.method === 'GET' || request.method === 'HEAD'))
-      return page(request, response, url);
+      return page(request, response, query);
     answer(response, 405, 'text/plain', 'this method is not for this page\n', { allow: action ? 'POST' : 'GET, HEAD' });
   };
 }
@@ -70,8 +74,8 @@ async function metrics(status: ServiceStatus): Promise<{ type: string; text: str
 }
 
 /** JSON for programs; text where the request prefers it (a browser, a terminal), or ?format says so. */
-function formatOf(request: IncomingMessage, url: URL): 'json' | 'text' {
-  const wanted = url.searchParams.get('format');
+function formatOf(request: IncomingMessage, query: URLSearchParams): 'json' | 'text' {
+  const wanted = query.get('format');
   if (wanted === 'json' || wanted === 'text') return wanted;
   const accept = request.headers.accept ?? '';
   return /\btext\/(?:plain|html|\*)/.test(accept) && !/^application\/json/.test(accept) ? 'text' : 'json';

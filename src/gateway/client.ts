@@ -38,13 +38,14 @@ export class TrustedProxies {
   }
 
   #add(entry: string): void {
-    const [address = '', bits] = entry.split('/');
+    const [, address = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(entry) ?? [];
     const family = isIP(address);
-    const prefix = Number(bits ?? (family === 6 ? 128 : 32));
-    if (family === 0 || !Number.isInteger(prefix) || prefix < 0 || prefix > (family === 6 ? 128 : 32)) {
+    const most = family === 6 ? 128 : 32;
+    const prefix = Number(bits ?? most);
+    if (family === 0 || prefix > most) {
       throw new PosternError(
         'CONFIG_INVALID',
-        `trusted proxy "${entry}" is no address, network (10.0.0.0/8) or "unix"`,
+        `"${entry}" is no trusted proxy: write an address, a network ("10.0.0.0/8") or "unix"`,
       );
     }
     this.#list.addSubnet(address, prefix, family === 6 ? 'ipv6' : 'ipv4');

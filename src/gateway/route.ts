@@ -19,12 +19,26 @@ type Pattern =
 /** @throws CONFIG_INVALID for a pattern that is none of the three, and for a mount with a suffix */
 export function compileRoutes(routes: readonly Route[]): readonly CompiledRoute[] {
   return routes.map((route) => {
-    const pattern = compilePattern(route.match);
+    const pattern = parsePattern(route.match);
+    if (pattern === null) {
+      throw new PosternError(
+        'CONFIG_INVALID',
+        `"${route.match}" matches nothing: write "*.suffix", "/prefix/*" or "/exact/path"`,
+      );
+    }
     if (route.kind === 'mount' && pattern.kind === 'suffix') {
       throw new PosternError('CONFIG_INVALID', `route "${route.match}" cannot mount an application: write "/path/*"`);
     }
     return { route, pattern };
   });
+}
+
+/** Reads a route's match; null when it is neither a suffix, a prefix nor an exact path. */
+export function parsePattern(match: string): Pattern | null {
+  const text = textToBytes(match);
+  if (/^\*\.[^*/]+$/.test(text)) return { kind: 'suffix', text: lowerAscii(text.slice(1)) };
+  if (/^\/(?:[^*]*\/)?\*$/.test(text)) return { kind: 'prefix', text: text.slice(0, -1) };
+  return /^\/[^*]*$/.test(text) ? { kind: 'exact', text } : null;
 }
 
 /** The first route that takes the path, or null. */
@@ -48,17 +62,6 @@ export function componentEnd(path: string, from: number): number {
   if (from >= path.length) return -1;
   const slash = path.indexOf('/', from);
   return slash === -1 ? path.length : slash;
-}
-
-function compilePattern(match: string): Pattern {
-  const text = textToBytes(match);
-  if (/^\*\.[^*/]+$/.test(text)) return { kind: 'suffix', text: lowerAscii(text.slice(1)) };
-  if (/^\/(?:[^*]*\/)?\*$/.test(text)) return { kind: 'prefix', text: text.slice(0, -1) };
-  if (/^\/[^*]*$/.test(text)) return { kind: 'exact', text };
-  throw new PosternError(
-    'CONFIG_INVALID',
-    `"${match}" matches nothing: write "*.suffix", "/prefix/*" or "/exact/path"`,
-  );
 }
 
 function isMatch(pattern: Pattern, path: string): boolean {

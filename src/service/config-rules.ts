@@ -4,6 +4,8 @@ import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseAddress } from '../connection/address.ts';
 import { PosternError } from '../errors.ts';
+import { TrustedProxies } from '../gateway/client.ts';
+import { parsePattern } from '../gateway/route.ts';
 import type { ConfigValues, PoolValues, RouteValues, SiteValues } from './config-schema.ts';
 import { formatListenAddress, parseListenAddress } from './listen-address.ts';
 import { nearestName } from './nearest.ts';
@@ -43,6 +45,9 @@ function checkSite(site: SiteValues, path: Path, pools: readonly string[], folde
   const isFolder = statSync(root, { throwIfNoEntry: false })?.isDirectory() === true;
   return [
     ...when(!isFolder, [...path, 'root'], `root in ${sectionName(path)}: there is no folder ${root}`),
+    ...site.trustedProxies.flatMap((entry, index) =>
+      refused(() => new TrustedProxies([entry]), [...path, 'trustedProxies', index]),
+    ),
     ...site.route.flatMap((route, index) => checkRoute(route, [...path, 'route', index], pools)),
   ];
 }
@@ -60,17 +65,12 @@ function checkRoute(route: RouteValues, path: Path, pools: readonly string[]): P
     ),
     ...route.match.flatMap((match, index) =>
       when(
-        !isMatch(match),
+        parsePattern(match) === null,
         [...path, 'match', index],
         `match "${match}": write "*.php", "/cgi-bin/*" or "/exact/path"`,
       ),
     ),
   ];
-}
-
-/** A suffix, a prefix or an exact path: one star at most, at the begin of a suffix or the end of a prefix. */
-function isMatch(match: string): boolean {
-  return /^\*[^*/]+$/.test(match) || /^\/[^*]*$/.test(match) || /^\/(?:[^*]*\/)?\*$/.test(match);
 }
 
 function checkPool(pool: PoolValues, path: Path, folder: string): Problem[] {
@@ -123,6 +123,8 @@ function checkListeners(values: ConfigValues): Problem[] {
     problems.push(...refused(() => parseListenAddress(text), path));
     if (problems.length > 0) continue;
     const listen = parseListenAddress(text);
+    if (path[0] === 'admin' && listen.protocol !== 'http')
+      problems.push({ path, message: `${keyName(path)}: "${text}": the admin pages are HTTP: write "127.0.0.1:2020"` });
     const key = formatListenAddress(listen);
     const isAny = listen.address.kind === 'tcp' && listen.address.port === 0;
     const first = used.get(key);

@@ -2,7 +2,6 @@
 
 import { adminHandler } from '../admin/handler.ts';
 import type { ReloadStatus, ServiceStatus } from '../admin/source.ts';
-import { parseAddress } from '../connection/address.ts';
 import { toPosternError } from '../errors.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import { type Log, silentLog } from '../log.ts';
@@ -14,6 +13,7 @@ import { AnswerCounts } from './answer-counts.ts';
 import { type Config, readConfig } from './config.ts';
 import { type Control, startControl } from './control.ts';
 import { type AccessLog, makeGateways } from './gateways.ts';
+import { parseListenAddress } from './listen-address.ts';
 import { ListenerSet } from './listener-set.ts';
 import { type PlanContext, type PoolPlan, planPool } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
@@ -175,11 +175,9 @@ export class Service {
     const pools = this.#pools!;
     const plans = await this.#plan(config);
     const listening = await this.#listeners.change(config.values.site);
-    const isAdminNew = JSON.stringify(config.values.admin) !== JSON.stringify(this.#config.values.admin);
     let admin = this.#admin;
     try {
-      if (isAdminNew && config.values.admin?.listen !== this.#config.values.admin?.listen)
-        admin = await this.#openAdmin(config);
+      if (config.values.admin?.listen !== this.#config.values.admin?.listen) admin = await this.#openAdmin(config);
       const pooling = await pools.change(plans, forced);
       let gateways: ReadonlyMap<string, Gateway>;
       try {
@@ -252,7 +250,8 @@ export class Service {
 
   async #openAdmin({ values: { admin } }: Config): Promise<AdminListener | null> {
     if (admin === undefined) return null;
-    return openAdmin(parseAddress(admin.listen), adminHandler(this, { hosts: admin.hosts }));
+    const hosts = (): readonly string[] => this.#config.values.admin?.hosts ?? [];
+    return openAdmin(parseListenAddress(admin.listen).address, adminHandler(this, { hosts }));
   }
 
   #controls(): { reload: (pools: readonly string[]) => Promise<ReloadStatus>; stop: () => void } {

@@ -49,6 +49,14 @@ describe('the admin pages', () => {
     assert.match((await ask('GET', '/status?format=json', { accept: 'text/html' })).type, /^application\/json/);
   });
 
+  it('survive any request target', async (t) => {
+    const ask = await pages(t, serviceStatus());
+    for (const target of ['//', '//evil', '/\\\\', '*', '/status//', '/%']) {
+      assert.equal((await ask('GET', target)).status, 404, target);
+    }
+    assert.equal((await ask('GET', '/livez?%')).status, 200);
+  });
+
   it('turn not ready into 503, and stay alive', async (t) => {
     const ask = await pages(t, serviceStatus({ notReady: ['stopping'], state: 'stopping' }));
     assert.deepEqual(await ask('GET', '/readyz'), {
@@ -81,7 +89,7 @@ describe('the admin pages', () => {
   ];
   for (const [host, status] of hosts) {
     it(`answer ${status} to the Host ${host}`, async (t) => {
-      const ask = await pages(t, serviceStatus(), { hosts: ['Ops.example'] });
+      const ask = await pages(t, serviceStatus(), { hosts: () => ['Ops.example'] });
       assert.equal((await ask('GET', '/status', { host })).status, status);
     });
   }

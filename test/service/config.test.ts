@@ -119,6 +119,21 @@ describe('parseConfig()', () => {
       ':4: match "/a*b": write "*.php", "/cgi-bin/*" or "/exact/path"',
     ],
     [
+      'a suffix without its dot',
+      `${site}[[site.main.route]]\nmatch = "*php"\ndeny = true`,
+      ':4: match "*php": write "*.php", "/cgi-bin/*" or "/exact/path"',
+    ],
+    [
+      'a trusted proxy that is no network',
+      `${site}trustedProxies = ["10.0.0.1", "10.0.0.0/"]`,
+      ':3: trustedProxies in [site.main]: "10.0.0.0/" is no trusted proxy: write an address, a network ("10.0.0.0/8") or "unix"',
+    ],
+    [
+      'admin pages over FastCGI',
+      `${site}[admin]\nlisten = "fastcgi://127.0.0.1:2020"`,
+      ':4: listen in [admin]: "fastcgi://127.0.0.1:2020": the admin pages are HTTP: write "127.0.0.1:2020"',
+    ],
+    [
       'a pool that runs nothing',
       `${site}[pool.x]\nworkers = 2`,
       ':3: [pool.x] does not say what it runs: give one of php, command, connect, cgi, app',
