@@ -63,17 +63,28 @@ export const errorTable = {
 /** A public error code. */
 export type ErrorCode = keyof typeof errorTable;
 
+/** What an error is made from besides its code and message. */
+export interface PosternErrorOptions {
+  readonly cause?: unknown;
+  readonly fields?: Readonly<Record<string, unknown>>;
+  /** @default false */
+  readonly isTold?: boolean;
+}
+
 /** An error with a public code. `message` is for operators (what happened, with values, then what to do), never for clients. */
 export class PosternError extends Error {
   override readonly name = 'PosternError';
   readonly code: ErrorCode;
   /** Values that go to the log. */
   readonly fields: Readonly<Record<string, unknown>>;
+  /** Whether the log has it already, in one line for many such errors. */
+  readonly isTold: boolean;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; fields?: Record<string, unknown> } = {}) {
+  constructor(code: ErrorCode, message: string, options: PosternErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.fields = options.fields ?? {};
+    this.isTold = options.isTold ?? false;
   }
 
   /** The HTTP status of this error's code. */

@@ -1,4 +1,5 @@
 // Why a pool gives a request no lane, or a process was not started, in words: what happened, with its values, and what to do.
+// The pool tells the log of refusals itself: a line for each would fill it while a program cannot be started.
 
 import { PosternError } from '../errors.ts';
 import type { Crew } from './generation.ts';
@@ -15,22 +16,25 @@ export function fullError({ workers, queue, queueTimeoutMs }: PoolLimits, waitin
     queue === 0 || queueTimeoutMs === 0
       ? `no lane is free (${lanes}) and none may wait: raise workers, or queue and queueTimeout`
       : `${waiting} requests wait already (${lanes}): raise workers or queue`;
-  return new PosternError('QUEUE_FULL', message, { fields: { retryAfterS: 1 } });
+  return new PosternError('QUEUE_FULL', message, { fields: { retryAfterS: 1 }, isTold: true });
 }
 
 export function tooLateError({ workers }: PoolLimits, waitedMs: number, busy: number): PosternError {
   const message = `no lane became free within ${Math.round(waitedMs)} ms (${busy} of ${workers} busy): raise workers or queueTimeout`;
-  return new PosternError('QUEUE_TIMEOUT', message, { fields: { retryAfterS: 1 } });
+  return new PosternError('QUEUE_TIMEOUT', message, { fields: { retryAfterS: 1 }, isTold: true });
 }
 
 export function restingError(score: SpawnScore, nowMs: number): PosternError {
   const waitS = Math.ceil((score.allowedAtMs(nowMs) - nowMs) / 1000);
   const retryAfterS = Number.isFinite(waitS) ? Math.max(1, waitS) : unknownRetryS;
-  return new PosternError('POOL_RESTING', `no worker runs, ${score.describe(nowMs)}`, { fields: { retryAfterS } });
+  return new PosternError('POOL_RESTING', `no worker runs, ${score.describe(nowMs)}`, {
+    fields: { retryAfterS },
+    isTold: true,
+  });
 }
 
 export function closingError(name: string): PosternError {
-  return new PosternError('POOL_CLOSING', `pool ${name} is closing`);
+  return new PosternError('POOL_CLOSING', `pool ${name} is closing`, { isTold: true });
 }
 
 /** @param consequence what happens now: "it is tried again" */

@@ -27,14 +27,20 @@ export interface PosternProcess {
   ended(): Promise<Ended>;
 }
 
-/** Starts a command; it is ended with the test. `runtime` is where its services are found. */
+/**
+ * Starts a command; it is ended with the test.
+ * @param runtime where its services are found
+ * @param wrapper a program that runs another one in its place, with its arguments: `["prlimit", "--nofile=64"]`
+ */
 export function startPostern(
   t: { after: TestContext['after'] },
   runtime: string,
   args: readonly string[],
   cwd?: string,
+  wrapper: readonly string[] = [],
 ): PosternProcess {
-  const child = spawn(process.execPath, [entry, ...args], {
+  const [command = process.execPath, ...before] = [...wrapper, process.execPath];
+  const child = spawn(command, [...before, entry, ...args], {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, HOME: process.env.HOME, POSTERN_RUNTIME_DIR: runtime },
