@@ -6,6 +6,7 @@ import type { Paint, Style } from '../admin/paint.ts';
 import { type Config, defineConfig, readConfig } from '../service/config.ts';
 import { type Explanation, explain } from '../service/explain.ts';
 import { recognise } from '../service/recognise.ts';
+import { UsageError } from './exit.ts';
 import { defaultConfigFile } from './run.ts';
 import { folderConfig } from './serve-config.ts';
 import type { Terminal } from './terminal.ts';
@@ -19,6 +20,8 @@ export function addExplain(program: Command, { out }: Terminal): void {
     .option('-c, --config <file>', 'the configuration (default: postern.toml, or else the folder as serve takes it)')
     .option('--json', 'as JSON')
     .action(async (url: string, options: { config?: string; json?: boolean }) => {
+      if (!url.startsWith('/') && !URL.canParse(url))
+        throw new UsageError(`"${url}" is not a URL: write one such as http://127.0.0.1:8000/a, or its path`);
       const explanation = explain(await configOf(options.config), url);
       out.write(options.json ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation, out.paint));
     });

@@ -121,7 +121,7 @@ function httpRequestOf(request: CgiRequest): HttpRequest {
   return {
     method: request.method,
     target: targetOf(environment),
-    version: environment.SERVER_PROTOCOL?.startsWith('HTTP/') ? environment.SERVER_PROTOCOL.slice(5) : '1.1',
+    version: /^HTTP\/(\d\.\d)$/.exec(environment.SERVER_PROTOCOL ?? '')?.[1] ?? '1.1',
     headers: headersOf(environment),
     peer: {
       remoteAddress: addressOf(environment.REMOTE_ADDR),

@@ -5,7 +5,10 @@ import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import { PosternError } from '../errors.ts';
 import type { HttpAnswer, HttpHandler, HttpRequest, Peer } from '../gateway/message.ts';
 
-/** Where a request came from, as far as the server around it can tell. */
+/**
+ * Answers a request.
+ * @param peer where it came from, as far as the server around it can tell. @default remoteAddress 0.0.0.0, the rest as the URL has it
+ */
 export type FetchHandler = (request: Request, peer?: Partial<Peer>) => Promise<Response>;
 
 /** Bytes that may wait for a reader of the response before its program has to. */
@@ -32,7 +35,8 @@ function requestOf(request: Request, peer: Partial<Peer>): HttpRequest {
     version: '1.1',
     headers,
     peer: {
-      remoteAddress: peer.remoteAddress ?? '127.0.0.1',
+      // Not known; it must not look like this machine, which programs trust.
+      remoteAddress: peer.remoteAddress ?? '0.0.0.0',
       remotePort: peer.remotePort ?? 0,
       localAddress: peer.localAddress ?? url.hostname,
       localPort: peer.localPort ?? (Number(url.port) || (url.protocol === 'https:' ? 443 : 80)),

@@ -1,6 +1,6 @@
 // The services that run on this machine under this user, found by their control sockets; and which of them a command means.
 
-import { readdirSync, realpathSync } from 'node:fs';
+import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServiceStatus } from '../admin/source.ts';
 import { PosternError } from '../errors.ts';
@@ -22,8 +22,11 @@ export interface InstanceChoice {
 }
 
 /** All services that answer, oldest first. */
-export async function findInstances(bases: readonly string[] = runtimeBases()): Promise<Instance[]> {
-  const sockets = bases.flatMap((base) => foldersIn(base).map((folder) => controlPath(join(base, folder))));
+export async function findInstances(
+  bases: readonly string[] = runtimeBases(),
+  uid: number | undefined = process.getuid?.(),
+): Promise<Instance[]> {
+  const sockets = bases.flatMap((base) => foldersIn(base, uid).map((folder) => controlPath(join(base, folder))));
   const asked = await Promise.allSettled(
     sockets.map(async (socket) => ({ socket, status: await askStatus(socket, 2_000) })),
   );
@@ -65,9 +68,10 @@ function list(instances: readonly Instance[]): string {
     .join('\n');
 }
 
-function foldersIn(base: string): string[] {
+/** Folders of services in a base of that user: in /tmp another user may have made one of that name, with a service that is none. */
+function foldersIn(base: string, uid: number | undefined): string[] {
   try {
-    return readdirSync(base);
+    return uid === undefined || lstatSync(base).uid === uid ? readdirSync(base) : [];
   } catch {
     return []; // no service ran under this user since the machine's start
   }

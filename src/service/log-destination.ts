@@ -11,6 +11,8 @@ const maxKeptBytes = 262_144;
 /** Lines are gathered to so many characters, or for so long: a system call a line costs more than the line. */
 const gatheredCharacters = 8_192;
 const gatheredMs = 100;
+/** Addresses of clients and of pages are not for every user of the machine. */
+const fileMode = 0o640;
 
 /** A file, or a descriptor that is open already. */
 export class LogDestination {
@@ -28,7 +30,7 @@ export class LogDestination {
   /** @param to a path, which is opened for appending, or a descriptor @throws what opening the file fails with */
   constructor(to: string | number, write: WriteBytes = writeSync) {
     this.#path = typeof to === 'string' ? to : null;
-    this.#descriptor = typeof to === 'string' ? openSync(to, 'a') : to;
+    this.#descriptor = typeof to === 'string' ? openSync(to, 'a', fileMode) : to;
     this.#write = write;
     this.#timer = setInterval(() => this.flush(), gatheredMs);
     this.#timer.unref();
@@ -59,7 +61,7 @@ export class LogDestination {
     if (this.#path === null) return;
     this.flush();
     const old = this.#descriptor;
-    this.#descriptor = openSync(this.#path, 'a');
+    this.#descriptor = openSync(this.#path, 'a', fileMode);
     closeSync(old);
     this.flush();
   }

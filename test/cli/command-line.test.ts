@@ -38,6 +38,7 @@ describe('the command line', () => {
       78,
       /^postern: none\.toml: there is no such file/,
     ],
+    ['a URL that is none', ['explain', 'a'], 2, /^postern: "a" is not a URL: write one such as /],
     ['a service that is not there', ['status'], 1, /^postern: no service runs under this user$/],
     [
       'a FastCGI server that is not there',

@@ -78,6 +78,19 @@ describe('listenFastcgi()', () => {
     assert.doesNotMatch(stdout, /etc|auto_prepend|open_basedir/);
   });
 
+  it('takes a version of HTTP from the peer, and no other text', async (t) => {
+    const versions: string[] = [];
+    const peer = await frontOf(t, (request, answer) => {
+      versions.push(request.version);
+      describeRequest(request, answer);
+    });
+    for (const [id, SERVER_PROTOCOL] of ['HTTP/2.0', 'HTTP/1.0', 'HTTP/1.1"\n', 'INCLUDED'].entries()) {
+      peer.request(id + 1, { SERVER_PROTOCOL });
+      await peer.ended(id + 1);
+    }
+    assert.deepEqual(versions, ['2.0', '1.0', '1.1', '1.1']);
+  });
+
   it('makes a target of the parts where there is no REQUEST_URI', async (t) => {
     const targets: string[] = [];
     const peer = await frontOf(t, (request, answer) => {

@@ -15,6 +15,7 @@ describe('fetchHandler()', () => {
     assert.equal(await response.text(), 'POST example.org:8080 x=y');
     assert.equal(backend.requests[0]?.environment.QUERY_STRING, 'a=b');
     assert.equal(backend.requests[0]?.environment.SERVER_PORT, '8080');
+    assert.equal(backend.requests[0]?.environment.REMOTE_ADDR, '0.0.0.0', 'not known is not this machine');
   });
 
   it("keeps repeated Set-Cookie fields, and an error's status", async (t) => {

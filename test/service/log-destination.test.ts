@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { LogDestination } from '../../src/service/log-destination.ts';
@@ -21,6 +21,13 @@ describe('LogDestination', () => {
     destination.write('two lines\n');
     destination.flush();
     assert.equal(text, 'one\ntwo lines\n');
+  });
+
+  it('makes a file that not everybody may read', (t) => {
+    const path = join(temporaryFolder(t), 'postern.log');
+    const destination = new LogDestination(path);
+    t.after(() => destination.close());
+    assert.equal(statSync(path).mode & 0o007, 0);
   });
 
   it('keeps what a full disk does not take, loses what is more, and tells how much that was', (t) => {

@@ -10,6 +10,7 @@ import type { CgiHead } from '../../../src/protocol/cgi/exchange.ts';
  */
 export function parseAnswerHead(bytes: Buffer): CgiHead {
   if (bytes.length === 0) throw new PosternError('ANSWER_INVALID', 'embedded PHP gave no header');
+  // No trim() for values: it takes 0xA0 for a blank, and that may be half a letter.
   // As latin1, so that each character of a value is one byte. The build leaves tabs in values as they are.
   const json = bytes.toString('latin1').replace(/[\0-\x1f]/g, ' ');
   const { status, headers: lines } = JSON.parse(json) as { status: number; headers: string[] };
@@ -19,7 +20,7 @@ export function parseAnswerHead(bytes: Buffer): CgiHead {
     const colon = line.indexOf(':');
     if (colon < 0) continue;
     const name = line.slice(0, colon);
-    const value = line.slice(colon + 1).trim();
+    const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '');
     if (name.toLowerCase() === 'status') ownStatus = value;
     else headers.push(name, value);
   }
