@@ -146,6 +146,10 @@ const pool = z.strictObject({
   lanes: z.int().min(1).max(1024).prefault(1).meta({
     description: 'For command and app: requests that one process serves at a time, each on a connection of its own.',
   }),
+  reuse: z.enum(['always', 'bodiless', 'never']).optional().meta({
+    description:
+      'For command, app and connect: after which requests a connection is kept. "bodiless": those without a body. Default: "always", and "bodiless" with connect.',
+  }),
   minWorkers: count.prefault(1).meta({ description: 'Workers kept ready without traffic.' }),
   queue: count.prefault(512).meta({ description: 'Requests that may wait for a worker. 0: none waits.' }),
   queueTimeout: duration.prefault('5s').meta({ description: 'How long one may wait before it is answered 503.' }),

@@ -38,12 +38,13 @@ export function connectUnit(plan: ConnectPlan): Unit {
   };
 }
 
-function optionsOf({ name, addresses, limits }: ConnectPlan): RemoteBackendOptions {
+function optionsOf({ name, addresses, reuse, limits }: ConnectPlan): RemoteBackendOptions {
   const { workers, queue, queueTimeoutMs, requestTimeoutMs, idleTimeoutMs } = limits;
   return {
     name,
     servers: addresses.map((address) => ({ address })),
     maxConnections: workers,
+    reuse,
     idleTimeoutMs: Math.min(idleTimeoutMs, maxIdleMs),
     limits: { queue, queueTimeoutMs, requestTimeoutMs },
   };

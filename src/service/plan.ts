@@ -1,7 +1,8 @@
 // What a pool of the configuration is made from: the program found, its limits, and a fingerprint that tells whether a reload changes it.
 
 import { existsSync, statSync } from 'node:fs';
-import { delimiter, isAbsolute, join, resolve } from 'node:path';
+import { delimiter, extname, isAbsolute, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type Address, parseAddress } from '../connection/address.ts';
 import { PosternError } from '../errors.ts';
 import { findPhp, type Php } from '../php/find.ts';
@@ -10,6 +11,9 @@ import type { PoolLimits } from '../pool/limits.ts';
 import type { Program } from '../worker/program.ts';
 import { kindOf } from './config-rules.ts';
 import type { PoolValues } from './config-schema.ts';
+
+/** As TypeScript from a checkout, as JavaScript when built. */
+const appRunner = fileURLToPath(new URL(`../app/main${extname(import.meta.url)}`, import.meta.url));
 
 /** A program that is ready to be run, and what to do when its last process is gone. */
 export interface PreparedProgram {
@@ -40,6 +44,7 @@ export interface WorkersPlan extends AnyPlan {
 export interface ConnectPlan extends AnyPlan {
   readonly kind: 'connect';
   readonly addresses: readonly Address[];
+  readonly reuse: Program['reuse'];
 }
 
 /** Plain CGI programs: the matched file is run. */
@@ -75,7 +80,8 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
   const kind = kindOf(pool);
   if (kind === 'connect') {
     const addresses = (pool.connect ?? []).map(parseAddress);
-    return { kind, name, limits, addresses, fingerprint: JSON.stringify([kind, pool]), warnings: [] };
+    const reuse = pool.reuse ?? 'bodiless';
+    return { kind, name, limits, addresses, reuse, fingerprint: JSON.stringify([kind, pool]), warnings: [] };
   }
   const warnings = rootWarnings(name, pool, context);
   const env = stringsOf(pool.env);
@@ -115,13 +121,19 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
     lanesPerWorker: pool.lanes,
     preforks: false,
     probe: null,
-    reuse: 'always',
+    reuse: pool.reuse ?? 'always',
     title: kind === 'app' ? `application ${pool.app}` : command.join(' '),
   };
   return {
     ...workers,
     php: null,
-    fingerprint: JSON.stringify([kind, pool, command, path, changeTime(command[kind === 'app' ? 1 : 0]!)]),
+    fingerprint: JSON.stringify([
+      kind,
+      pool,
+      command,
+      path,
+      changeTime(kind === 'app' ? command.at(-1)! : command[0]!),
+    ]),
     warnings,
     prepare: () => ({ program, release: () => {} }),
   };
@@ -165,8 +177,9 @@ function commandOf(command: readonly string[], folder: string, path: string): st
   return [found === undefined ? resolve(folder, program) : join(found, program), ...args];
 }
 
+/** An application may call run() itself, or only export what is to be run. */
 function appCommand(app: string, { folder }: PlanContext): string[] {
-  return [process.execPath, resolve(folder, app)];
+  return [process.execPath, appRunner, resolve(folder, app)];
 }
 
 function stringsOf(values: Readonly<Record<string, string | number | boolean>>): Record<string, string> {
