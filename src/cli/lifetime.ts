@@ -18,7 +18,7 @@ export interface Lifetime {
 const countPeriodMs = 100;
 
 /**
- * Runs a service that was made with `whenStopAsked.ask` as its `onStopAsked`.
+ * Runs a service that was made with `whenStopAsked.ask` as its `onStopAsked`, and has been started or is about to be.
  * @returns whether it ended in peace; false: a second signal ended it
  */
 export async function live(

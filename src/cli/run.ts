@@ -30,12 +30,15 @@ export function addRun(program: Command, _terminal: Terminal): void {
         onStopAsked: stopAsked.ask,
         ...(config.values.log.access ? { onAccess: access } : {}),
       });
-      await service.start();
-      const { listeners, admin } = service.status();
-      log.info({ config: config.file, listeners, admin }, 'running');
       const onStopping = (running: number): void => log.info({ running }, `stopping: ${running} requests run`);
-      const isPeaceful = await live({ service, output: null, reopenLogs: reopen, onStopping }, stopAsked);
+      // Before the start: a signal that comes while workers start would end this process, and leave them behind.
+      const ended = live({ service, output: null, reopenLogs: reopen, onStopping }, stopAsked);
+      await service.start();
+      const { state, listeners, admin } = service.status();
+      if (state === 'running') log.info({ config: config.file, listeners, admin }, 'running');
+      const isPeaceful = await ended;
       log.info({}, isPeaceful ? 'ended' : 'ended at once by a second signal');
-      process.exitCode = isPeaceful ? exit.fine : exit.failed;
+      // At once is now, though something should still be on its way.
+      if (!isPeaceful) process.exit(exit.failed);
     });
 }

@@ -17,6 +17,8 @@ export interface PoolChange {
 export class PoolSet {
   readonly #context: UnitContext;
   #units: ReadonlyMap<string, Unit>;
+  /** What a change starts, while it does. */
+  readonly #arriving = new Set<Unit>();
 
   constructor(context: UnitContext, plans: readonly PoolPlan[]) {
     this.#context = context;
@@ -33,13 +35,15 @@ export class PoolSet {
    * Rejects, with everything as before, when one does not start.
    */
   async change(plans: readonly PoolPlan[], forced: readonly string[]): Promise<PoolChange> {
+    const { log } = this.#context;
     const before = this.#units;
     const after = new Map<string, Unit>();
     const words: string[] = [];
     const undos: (() => Promise<void>)[] = [];
     const undo = async (): Promise<void> => {
       this.#units = before;
-      for (const step of undos.toReversed()) await step();
+      // One that cannot go back, since all is being closed, must not keep the others from it.
+      for (const step of undos.toReversed()) await step().catch((error: Error) => log.warn({}, error.message));
     };
     try {
       for (const plan of plans) {
@@ -47,7 +51,8 @@ export class PoolSet {
         if (old === undefined || old.plan.kind !== plan.kind) {
           const unit = makeUnit(plan, this.#context);
           undos.push(() => unit.destroy());
-          await unit.start();
+          this.#arriving.add(unit);
+          await unit.start().finally(() => this.#arriving.delete(unit));
           words.push(`pool ${plan.name} started`);
           after.set(plan.name, unit);
           continue;
@@ -89,12 +94,16 @@ export class PoolSet {
 
   /** Ends all; each finishes its requests first. Repeatable. */
   async close(deadlineMs?: number): Promise<void> {
-    await Promise.all([...this.#units.values()].map((unit) => unit.close(deadlineMs)));
+    await Promise.all(this.#all().map((unit) => unit.close(deadlineMs)));
   }
 
   /** Ends all at once. Repeatable. */
   async destroy(): Promise<void> {
-    await Promise.all([...this.#units.values()].map((unit) => unit.destroy()));
+    await Promise.all(this.#all().map((unit) => unit.destroy()));
+  }
+
+  #all(): Unit[] {
+    return [...this.#units.values(), ...this.#arriving];
   }
 }
 

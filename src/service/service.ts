@@ -2,8 +2,9 @@
 
 import { adminHandler } from '../admin/handler.ts';
 import type { ReloadStatus, ServiceStatus } from '../admin/source.ts';
-import { toPosternError } from '../errors.ts';
+import { PosternError, toPosternError } from '../errors.ts';
 import type { Gateway } from '../gateway/handle.ts';
+import type { HttpHandler } from '../gateway/message.ts';
 import { type Log, silentLog } from '../log.ts';
 import { version } from '../version.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
@@ -19,6 +20,7 @@ import { type PlanContext, type PoolPlan, planPool } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
 import { runtimeBases } from './runtime-base.ts';
 import { serviceStatus } from './service-status.ts';
+import { siteHandler } from './site-handler.ts';
 
 /** What a service is started with besides its configuration. */
 export interface ServiceOptions {
@@ -36,7 +38,7 @@ export interface ServiceOptions {
   readonly onStopAsked?: () => void;
 }
 
-/** How long requests may go on when nothing else says so. */
+/** How long requests may go on where there is no pool that says so. */
 const defaultCloseMs = 10_000;
 
 /**
@@ -64,6 +66,7 @@ export class Service {
   #control: Control | null = null;
   #admin: AdminListener | null = null;
   #lastReload: ReloadStatus | null = null;
+  #opening: Promise<void> = Promise.resolve();
   #reloading: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | null = null;
 
@@ -95,17 +98,10 @@ export class Service {
    */
   async start(): Promise<void> {
     try {
-      const plans = await this.#plan(this.#config);
-      this.#directory = await openRuntimeDirectory(this.#options.runtimeBase ?? runtimeBases()[0]!, this.#log);
-      this.#pools = new PoolSet({ directory: this.#directory.path, log: this.#log }, plans);
-      this.#gateways = this.#makeGateways(this.#config);
-      const change = await this.#listeners.change(this.#config.values.site);
-      await change.settle(0);
-      this.#admin = await this.#openAdmin(this.#config);
-      this.#control = await startControl(this.#directory.path, adminHandler(this, { controls: this.#controls() }));
-      const failed = await this.#pools.start();
-      for (const [name, error] of failed)
-        this.#log.error({ pool: name, code: toPosternError(error).code }, error.message);
+      this.#opening = this.#open();
+      await this.#opening;
+      // Whoever closed it meanwhile has waited for what was being opened.
+      if (this.#state === 'starting') await this.#startPools(this.#pools!);
     } catch (error) {
       await this.destroy();
       throw await withOwner(error);
@@ -141,6 +137,20 @@ export class Service {
     this.#end();
   }
 
+  /**
+   * What answers a site's requests, for `nodeHandler` or `fetchHandler` on a server of your own. It follows reloads; before
+   * `start()` and after the site is gone it answers 503.
+   * @param site name of the site. @default the first of the configuration
+   * @throws CONFIG_INVALID when there is no such site
+   */
+  handler(site: string = Object.keys(this.#config.values.site)[0]!): HttpHandler {
+    const sites = Object.keys(this.#config.values.site);
+    if (!sites.includes(site)) {
+      throw new PosternError('CONFIG_INVALID', `there is no site "${site}": there are ${sites.join(', ')}`);
+    }
+    return siteHandler(site, (name) => this.#gateways.get(name));
+  }
+
   /** What the admin pages and `postern status` show. */
   status(): ServiceStatus {
     return serviceStatus({
@@ -154,6 +164,24 @@ export class Service {
       answers: this.#answers.byStatus(),
       units: [...(this.#pools?.units.values() ?? [])],
     });
+  }
+
+  async #open(): Promise<void> {
+    const plans = await this.#plan(this.#config);
+    this.#directory = await openRuntimeDirectory(this.#options.runtimeBase ?? runtimeBases()[0]!, this.#log);
+    this.#pools = new PoolSet({ directory: this.#directory.path, log: this.#log }, plans);
+    this.#gateways = this.#makeGateways(this.#config);
+    const change = await this.#listeners.change(this.#config.values.site);
+    await change.settle(0);
+    this.#admin = await this.#openAdmin(this.#config);
+    this.#control = await startControl(this.#directory.path, adminHandler(this, { controls: this.#controls() }));
+  }
+
+  async #startPools(pools: PoolSet): Promise<void> {
+    const failed = await pools.start();
+    if (this.#state !== 'starting') return;
+    for (const [name, error] of failed)
+      this.#log.error({ pool: name, code: toPosternError(error).code }, error.message);
   }
 
   async #reload(forced: readonly string[], given: Config | undefined): Promise<ReloadStatus> {
@@ -178,9 +206,11 @@ export class Service {
     let admin = this.#admin;
     try {
       if (config.values.admin?.listen !== this.#config.values.admin?.listen) admin = await this.#openAdmin(config);
+      this.#checkRunning();
       const pooling = await pools.change(plans, forced);
       let gateways: ReadonlyMap<string, Gateway>;
       try {
+        this.#checkRunning();
         gateways = this.#makeGateways(config);
       } catch (error) {
         await pooling.undo();
@@ -204,6 +234,11 @@ export class Service {
     }
   }
 
+  /** A reload that finds the service stopping goes no further. */
+  #checkRunning(): void {
+    if (this.#state !== 'running') throw new PosternError('POOL_CLOSING', `the service is ${this.#state}`);
+  }
+
   #reloaded(ok: boolean, message: string): ReloadStatus {
     this.#lastReload = { at: Date.now(), ok, message };
     if (ok) this.#log.info({}, message);
@@ -213,9 +248,12 @@ export class Service {
 
   async #close(deadlineMs: number): Promise<void> {
     this.#state = 'stopping';
-    await this.#reloading;
+    const untilMs = performance.now() + deadlineMs;
+    await this.#opening.catch(() => {});
     await this.#listeners.close(deadlineMs);
-    await this.#pools?.close(deadlineMs);
+    await this.#pools?.close(Math.max(0, untilMs - performance.now()));
+    // The pools have refused it; it undoes what it had begun.
+    await this.#reloading;
     this.#end();
   }
 
@@ -227,7 +265,8 @@ export class Service {
   }
 
   #closeMs(): number {
-    return Math.max(defaultCloseMs, ...this.plans.map(({ limits }) => limits.stopTimeoutMs));
+    const timeouts = this.plans.map(({ limits }) => limits.stopTimeoutMs);
+    return timeouts.length === 0 ? defaultCloseMs : Math.max(...timeouts);
   }
 
   #plan({ values, folder }: Config): Promise<PoolPlan[]> {
