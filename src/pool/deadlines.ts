@@ -97,6 +97,7 @@ export class Deadlines {
         `worker ${pid} did not answer within ${startTimeoutMs} ms of its start: it is killed`,
       );
       worker.kill();
+      crew.startByMs = Number.POSITIVE_INFINITY;
     }
   }
 

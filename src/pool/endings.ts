@@ -46,12 +46,16 @@ export class Endings {
     if (crew.retirement !== null) {
       // It ends with its group.
       this.#endings.delete(ending);
-    } else if (isGone(process.pid)) {
+    } else if (isGone(process.pid) || !this.#killIfDue(ending)) {
       this.#endings.delete(ending);
       this.#onGone(ending);
-    } else if (this.#clock.now() >= ending.killAtMs) {
-      crew.worker.signal(process, 'SIGKILL');
-      ending.killAtMs = Number.POSITIVE_INFINITY;
     }
+  }
+
+  /** @returns false when it has ended, and its id was given to a process of others */
+  #killIfDue(ending: Ending): boolean {
+    if (this.#clock.now() < ending.killAtMs) return true;
+    ending.killAtMs = Number.POSITIVE_INFINITY;
+    return ending.crew.worker.signal(ending.process, 'SIGKILL');
   }
 }

@@ -43,8 +43,8 @@ export class Crew {
   readonly worker: WorkerHandle;
   /** Those that are not gone. */
   readonly lanes = new Set<Lane>();
-  /** When it has to be ready. */
-  readonly startByMs: number;
+  /** When it has to be ready; Infinity when that is past, and it has been killed. */
+  startByMs: number;
   /** null while it takes requests. */
   retirement: Retirement | null = null;
   /** Whether it has finished a request, or lived long enough. */

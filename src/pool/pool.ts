@@ -335,7 +335,10 @@ export class Pool implements RosterOwner {
   }
 
   #free(lane: Lane, outcome: LaneOutcome): void {
-    this.#roster.free(lane, fateOf(outcome), this.#board.columns.deadlineMs[lane.slot]! - this.#clock.now());
+    const fate = fateOf(outcome);
+    this.#roster.free(lane, fate, this.#board.columns.deadlineMs[lane.slot]! - this.#clock.now());
+    // Its process may take a while to leave: whoever waits is not to wait for that.
+    if (fate !== 'keep' && this.#ledger.waiting > 0) this.#govern();
   }
 
   /** @param refused requests that were refused just now, and would have waited */

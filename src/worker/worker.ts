@@ -162,6 +162,8 @@ export class Worker implements LaneWorker {
 
   /** SIGKILL to the whole group. */
   kill(): void {
+    // Its id may be given to another group by now.
+    if (this.#isGone) return;
     sendSignal(-this.pid, 'SIGKILL');
     if (this.hasExited) this.#endGroup(0);
   }

@@ -113,6 +113,27 @@ test('a request that is over its time is expired, its process killed and replace
   assert.equal(ask().state, 'running');
 });
 
+test('whoever waits gets a new worker at once, and not when the one before it has taken its time to leave', () => {
+  const { ask, pool, hiring } = open({ workers: 1 });
+  const [first, second] = [ask('/first'), ask('/second')];
+  first.finish({ code: 'PROTOCOL_ERROR', isDone: false, isAborted: false });
+  verify(pool);
+  assert.equal(hiring.workers[0]!.hasExited, false);
+  hiring.readyAll();
+  assert.equal(second.state, 'running');
+  hiring.workers[0]!.end();
+  verify(pool);
+  assert.equal(hiring.living.length, 1);
+});
+
+test('a worker that is killed since it never answered is told of once, however long it takes to end', () => {
+  const { advance, pool, log } = open({ workers: 1, minWorkers: 0 });
+  pool.acquire(new FakeTicket(pool));
+  advance(31_000);
+  advance(1_000);
+  assert.equal(log.matching(/did not answer within/).length, 1);
+});
+
 test('a request that is sent again goes before all who wait', () => {
   const { ask, pool, hiring } = open({ workers: 1 });
   const [first, second] = [ask('/first'), ask('/second')];
