@@ -3,7 +3,7 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
-import { PosternError } from '../errors.ts';
+import { PosternError, toPosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import { type Address, formatAddress } from './address.ts';
@@ -140,10 +140,10 @@ export class FastcgiServer {
       return;
     }
     const connection = new ServerConnection(socket, {
-      run: this.#options.run,
+      run: (request, sink) => this.#run(request, sink),
       limits: this.#limits,
       clock: this.#clock,
-      onClose: (closed, error) => this.#closed(closed, error),
+      onClose: (closed, error, lost) => this.#closed(closed, error, lost),
     });
     this.#connections.add(connection);
     connection.start();
@@ -154,9 +154,25 @@ export class FastcgiServer {
     socket.destroy();
   }
 
-  #closed(connection: ServerConnection, error: PosternError | null): void {
+  /** A handler that throws is answered for: thrown out of the socket's event, it would end the process. */
+  #run(request: CgiRequest, sink: CgiSink): Exchange {
+    try {
+      return this.#options.run(request, sink);
+    } catch (thrown) {
+      const error = toPosternError(thrown);
+      this.#log.error({ code: error.code, err: thrown }, `the handler of a request failed: ${error.message}`);
+      sink.fail(error);
+      return { resume: () => {}, abort: () => {} };
+    }
+  }
+
+  #closed(connection: ServerConnection, error: PosternError | null, lost: number): void {
     this.#connections.delete(connection);
-    if (error !== null) this.#log.warn({ code: error.code }, `closed a FastCGI connection: ${error.message}`);
+    if (error !== null) {
+      // A peer that has its answers may close as it likes, with a reset as well.
+      const level = error.code === 'CONNECTION_LOST' && lost === 0 ? 'debug' : 'warn';
+      this.#log[level]({ code: error.code }, `closed a FastCGI connection: ${error.message}`);
+    }
     if (this.#isClosing && this.#connections.size === 0) this.#whenEmpty?.();
   }
 

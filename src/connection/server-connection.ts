@@ -7,7 +7,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
-import type { CgiRequest, CgiSink, Environment, Exchange } from '../protocol/cgi/exchange.ts';
+import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import { decodeBegin, decodeValueNames } from '../protocol/fastcgi/bodies.ts';
 import {
   ABORT_REQUEST,
@@ -26,7 +26,7 @@ import {
 import { RecordReader } from '../protocol/fastcgi/record-reader.ts';
 import { ServerExchange } from './server-exchange.ts';
 import type { InputOwner, ServerInput } from './server-input.ts';
-import type { ServerLimits } from './server-limits.ts';
+import { formatLimits, type ServerLimits } from './server-limits.ts';
 import { ServerOutput, TURN_BYTES } from './server-output.ts';
 
 /** What a connection needs of the one who accepted it. */
@@ -35,8 +35,8 @@ export interface ServerConnectionOptions {
   readonly run: (request: CgiRequest, sink: CgiSink) => Exchange;
   readonly limits: ServerLimits;
   readonly clock: Clock;
-  /** The connection is closed and forgotten; the error says why, where that is not the usual end. */
-  readonly onClose: (connection: ServerConnection, error: PosternError | null) => void;
+  /** The connection is closed and forgotten, with so many requests that ran; the error says why, where that is not the usual end. */
+  readonly onClose: (connection: ServerConnection, error: PosternError | null, lost: number) => void;
 }
 
 /** Ids whose late records are ignored, at most; above it the connection is taken no more requests from. */
@@ -116,10 +116,11 @@ export class ServerConnection implements InputOwner {
     this.#reader.stop();
     this.#socket.destroy();
     const gone = error ?? new PosternError('ABORTED', 'the web server closed the connection');
-    for (const exchange of [...this.#exchanges.values()]) exchange.lose(gone);
+    const lost = [...this.#exchanges.values()];
+    for (const exchange of lost) exchange.lose(gone);
     this.#exchanges.clear();
     this.#output.stop();
-    this.#options.onClose(this, error);
+    this.#options.onClose(this, error, lost.length);
   }
 
   /** Closes what has waited for too long. To be called now and then. */
@@ -273,14 +274,8 @@ export class ServerConnection implements InputOwner {
     exchange.handle = this.#options.run(exchange, exchange);
   }
 
-  /** FCGI_MAX_REQS is what all connections together may ask (FastCGI 1.0, section 4.1). */
   #answerValues(body: Buffer): void {
-    const { maxConnections, maxExchanges } = this.limits;
-    const known: Environment = {
-      FCGI_MAX_CONNS: String(maxConnections),
-      FCGI_MAX_REQS: String(maxConnections * maxExchanges),
-      FCGI_MPXS_CONNS: maxExchanges > 1 ? '1' : '0',
-    };
+    const known = formatLimits(this.limits);
     const asked = decodeValueNames(body).filter((name) => Object.hasOwn(known, name));
     this.#output.putValues(Object.fromEntries(asked.map((name) => [name, known[name]!])));
   }

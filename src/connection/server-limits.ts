@@ -1,5 +1,6 @@
 // The limits of the application side of a connection: all that a peer can make us keep or wait for, with finite defaults.
 
+import type { Environment } from '../protocol/cgi/exchange.ts';
 import { defaultNameValueLimits, type NameValueLimits } from '../protocol/fastcgi/name-values.ts';
 
 /** What a web server may ask of us on one connection. Every duration is in milliseconds. */
@@ -39,3 +40,12 @@ export const defaultServerLimits: ServerLimits = {
   idleTimeoutMs: 600_000,
   lingerTimeoutMs: 2_000,
 };
+
+/** What GET_VALUES may ask. FCGI_MAX_REQS is what all connections together may ask for (FastCGI 1.0, section 4.1). */
+export function formatLimits({ maxConnections, maxExchanges }: ServerLimits): Environment {
+  return {
+    FCGI_MAX_CONNS: String(maxConnections),
+    FCGI_MAX_REQS: String(maxConnections * maxExchanges),
+    FCGI_MPXS_CONNS: maxExchanges > 1 ? '1' : '0',
+  };
+}

@@ -352,6 +352,49 @@ describe('ServerConnection, aborts', () => {
   });
 });
 
+describe('ServerConnection, what the log is told', () => {
+  for (const [when, level] of [
+    ['after a finished answer', 'debug'],
+    ['under a request', 'warn'],
+  ] as const) {
+    it(`a connection that is reset ${when} is told at ${level}`, async (t) => {
+      const run = (_: CgiRequest, sink: CgiSink): Exchange => {
+        sink.head({ status: 200, reason: '', headers: [] });
+        if (level === 'debug') sink.end();
+        else sink.flush();
+        return nothing;
+      };
+      const { server, port, log } = await serve(t, { run });
+      const peer = await FastcgiPeer.connect(t, port);
+      peer.request(1);
+      await peer.raw.until(() => peer.order.length > 0);
+      peer.raw.socket.resetAndDestroy();
+      while (server.connections > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      assert.deepEqual(
+        log.matching(/^closed a FastCGI connection: /).map((record) => record.level),
+        [level],
+      );
+    });
+  }
+});
+
+describe('ServerConnection, a handler that throws', () => {
+  it('is answered with 500, and the connection serves the next request', async (t) => {
+    const run = (request: CgiRequest, sink: CgiSink): Exchange => {
+      if (request.url === '/broken') throw new Error('secret');
+      return answerAtOnce(request, sink);
+    };
+    const { port } = await serve(t, { run });
+    const peer = await FastcgiPeer.connect(t, port);
+    peer.request(1, { REQUEST_URI: '/broken' });
+    const { stdout } = await peer.ended(1);
+    assert.match(stdout, /^Status: 500 /);
+    assert.doesNotMatch(stdout, /secret/);
+    peer.request(1);
+    assert.match((await peer.ended(1)).stdout, /^Status: 200 /);
+  });
+});
+
 describe('ServerConnection, management records', () => {
   it('answers GET_VALUES with what was asked and is known', async (t) => {
     const { port } = await serve(t, { limits: { maxConnections: 5, maxExchanges: 3 } });
