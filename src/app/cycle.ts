@@ -244,12 +244,9 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
 
   /** What the handler gave back. */
   #take(answer: unknown, isAwaited: boolean): void {
+    if (this.#stage !== 'handling' || this.#stoppedAtMs > 0) discard(answer);
     if (this.#stage !== 'handling') return;
     if (this.#stoppedAtMs > 0) {
-      if (answer instanceof Response)
-        void realResponse(answer)
-          .body?.cancel()
-          .catch(() => {});
       this.#complete(this.#outcome!, this.#failure);
     } else if (answer instanceof Response) {
       this.#respond(answer);
@@ -368,6 +365,14 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
     if (index < 0) throw new TypeError(`module "${module.name}" is not among the application's modules`);
     return index;
   }
+}
+
+/** Nobody reads the body of an answer that came too late: what it comes from is told so. */
+function discard(answer: unknown): void {
+  if (!(answer instanceof Response)) return;
+  realResponse(answer)
+    .body?.cancel()
+    .catch(() => {});
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

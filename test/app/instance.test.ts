@@ -132,6 +132,27 @@ describe('Instance, phases', () => {
     await instance.close();
   });
 
+  it('the body of an answer that comes after the grace is cancelled', async () => {
+    const clock = new FakeClock();
+    let isCancelled = false;
+    let answer: (response: Response) => void = () => {};
+    const fetch = (): Promise<Response> =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    const instance = await start({ fetch }, { clock, limits: { graceMs: 1_000 } });
+    const exchange = instance.run(cgiRequest(), new RecordingSink());
+    exchange.abort();
+    clock.advance(3_000);
+    const cancel = (): void => {
+      isCancelled = true;
+    };
+    answer(new Response(new ReadableStream({ cancel })));
+    await tick();
+    assert.ok(isCancelled);
+    await instance.close();
+  });
+
   it('requestShutdown runs when the client left and the handler takes no notice, after the grace', async () => {
     const clock = new FakeClock();
     const trace: string[] = [];
