@@ -1,7 +1,10 @@
-// The public entry `postern`: run a service from a program of your own.
+// The public entry `postern`: run a service from a program of your own, or answer requests of a server of your own with it.
 
 export type { AdminSource, ListenerStatus, OtherPool, ReloadStatus, ServiceStatus } from './admin/source.ts';
 export { type ErrorCode, errorTable, PosternError } from './errors.ts';
+export { type FetchHandler, fetchHandler } from './front/fetch-handler.ts';
+export { type NodeHandler, nodeHandler } from './front/node-handler.ts';
+export type { HttpAnswer, HttpHandler, HttpRequest, Peer } from './gateway/message.ts';
 export type { Log, LogFields } from './log.ts';
 export type { LaneSnapshot, PoolCounters, PoolSnapshot } from './pool/snapshot.ts';
 export { type Config, defineConfig, parseConfig, readConfig } from './service/config.ts';

@@ -62,7 +62,7 @@ export interface Site {
   readonly hiddenSuffixes: readonly string[];
   /** @default [] */
   readonly sendfile: readonly SendfileFolder[];
-  /** Addresses and networks ("10.0.0.0/8") of proxies whose Forwarded and X-Forwarded-* fields are believed; "unix" for Unix sockets. @default [] */
+  /** Addresses and networks ("10.0.0.0/8") of proxies whose X-Forwarded-* fields are believed; "unix" for Unix sockets. @default [] */
   readonly trustedProxies: readonly string[];
   /** Larger request bodies are refused with 413. @default 128 MiB */
   readonly maxBodyBytes: number;

@@ -14,6 +14,10 @@ export function cgiUnit(plan: CgiPlan): Unit {
   let current = backendOf(plan, launcher);
   /** Of before a reload, with programs that still run. */
   const retired = new Set<CgiBackend>();
+  const destroy = async (): Promise<void> => {
+    await Promise.all([current, ...retired].map((one) => one.destroy()));
+    launcher.close();
+  };
   return {
     name: plan.name,
     get plan() {
@@ -31,14 +35,13 @@ export function cgiUnit(plan: CgiPlan): Unit {
       void old.close().then(() => retired.delete(old));
       return Promise.resolve();
     },
-    async close() {
+    async close(deadlineMs) {
+      const timer = deadlineMs === undefined ? null : systemClock.after(deadlineMs, () => void destroy());
       await Promise.all([current, ...retired].map((one) => one.close()));
+      timer?.cancel();
       launcher.close();
     },
-    async destroy() {
-      await Promise.all([current, ...retired].map((one) => one.destroy()));
-      launcher.close();
-    },
+    destroy,
     describe() {
       const { waiting, running, finished, failed, aborted } = current.counters;
       const program = 'plain CGI, one process a request';

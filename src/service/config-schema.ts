@@ -74,10 +74,14 @@ const sendfile = z.strictObject({
 });
 
 const site = z.strictObject({
-  listen: oneOrMore(text).prefault('127.0.0.1:8000').meta({
-    description:
-      'Addresses: "127.0.0.1:8000", "[::1]:8000", ":8000" (all interfaces), "unix:/run/site.sock"; for FastCGI "fastcgi://127.0.0.1:9000", "fastcgi+unix:/run/app.sock".',
-  }),
+  listen: z
+    .union([text, z.array(text)])
+    .transform((value) => (Array.isArray(value) ? value : [value]))
+    .prefault('127.0.0.1:8000')
+    .meta({
+      description:
+        'Addresses: "127.0.0.1:8000", "[::1]:8000", ":8000" (all interfaces), "unix:/run/site.sock"; for FastCGI "fastcgi://127.0.0.1:9000", "fastcgi+unix:/run/app.sock". `[]`: none, for a program that embeds the site.',
+    }),
   allowedClients: z
     .array(text)
     .prefault([])
@@ -119,12 +123,11 @@ const site = z.strictObject({
     .meta({ description: 'Ends of file names that are never served or run.' }),
   trustedProxies: z.array(text).prefault([]).meta({
     description:
-      'Addresses and networks of proxies whose X-Forwarded-* and Forwarded are believed; "unix" for sockets.',
+      'Addresses and networks of proxies whose X-Forwarded-* are believed; "unix" for sockets. Forwarded is not read.',
   }),
-  sendfile: z
-    .array(sendfile)
-    .prefault([])
-    .meta({ description: 'Folders that programs may send files from with X-Sendfile or X-Accel-Redirect.' }),
+  sendfile: z.array(sendfile).prefault([]).meta({
+    description: 'Folders that programs may send any file from with X-Sendfile or X-Accel-Redirect; hidden names too.',
+  }),
   route: z.array(route).prefault([]).meta({ description: 'Which requests go where; the first that matches wins.' }),
 });
 

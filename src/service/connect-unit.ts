@@ -1,6 +1,7 @@
 // A pool of FastCGI servers elsewhere, as a unit of a service.
 
 import { RemoteBackend, type RemoteBackendOptions } from '../backend/remote-backend.ts';
+import { systemClock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import type { ConnectPlan, PoolPlan } from './plan.ts';
 import type { Unit } from './unit.ts';
@@ -25,7 +26,11 @@ export function connectUnit(plan: ConnectPlan): Unit {
       backend.reload(optionsOf(inForce));
       return Promise.resolve();
     },
-    close: () => backend.close(),
+    async close(deadlineMs) {
+      const timer = deadlineMs === undefined ? null : systemClock.after(deadlineMs, () => backend.destroy());
+      await backend.close();
+      timer?.cancel();
+    },
     destroy() {
       backend.destroy();
       return Promise.resolve();

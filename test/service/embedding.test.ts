@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { createService, defineConfig, fetchHandler, nodeHandler, type Service } from '../../src/index.ts';
+import type { ConfigInput } from '../../src/service/config-schema.ts';
+import { findProgram, temporaryFolder } from '../support/folder.ts';
+import { startNode } from '../support/node-program.ts';
+
+/** A service without an address, of a folder with a page and a CGI script that runs for as long as it is let. */
+function embedded(t: TestContext): { folder: string; config: (site?: string) => ConfigInput; service: Service } {
+  const folder = temporaryFolder(t);
+  writeFileSync(join(folder, 'a.txt'), 'a file');
+  writeFileSync(join(folder, 'hang.cgi'), '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\nbegun"\nexec sleep 60\n');
+  chmodSync(join(folder, 'hang.cgi'), 0o755);
+  const config = (site = 'main'): ConfigInput => ({
+    site: { [site]: { listen: [], root: '.', route: [{ match: '*.cgi', pool: 'cgi' }] } },
+    pool: { cgi: { cgi: true, stopTimeout: '1s' } },
+  });
+  const options = { runtimeBase: join(folder, 'run'), asRoot: 'allow' } as const;
+  const service = createService(defineConfig(config(), folder), options);
+  t.after(() => service.destroy());
+  return { folder, config, service };
+}
+
+async function served(t: TestContext, service: Service): Promise<string> {
+  const server = createServer(nodeHandler(service.handler())).listen(0, '127.0.0.1');
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  await new Promise((resolve) => server.once('listening', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+describe('a service in a server of one’s own', () => {
+  it('answers through node:http and fetch from its start on, without an address of its own', async (t) => {
+    const { service } = embedded(t);
+    const base = await served(t, service);
+    const early = await fetch(`${base}/a.txt`);
+    assert.deepEqual([early.status, early.headers.has('retry-after')], [503, true]);
+    await service.start();
+    assert.deepEqual(service.status().listeners, []);
+    assert.equal(await (await fetch(`${base}/a.txt`)).text(), 'a file');
+    const inside = await fetchHandler(service.handler('main'))(new Request('http://example.org/a.txt'));
+    assert.equal(await inside.text(), 'a file');
+    assert.deepEqual(service.status().answers, { 200: 2 });
+  });
+
+  it('follows a reload, and answers 503 when that took its site away', async (t) => {
+    const { folder, config, service } = embedded(t);
+    await service.start();
+    const handle = fetchHandler(service.handler());
+    const statusOf = async (): Promise<number> => (await handle(new Request('http://example.org/a.txt'))).status;
+    assert.equal((await service.reload([], defineConfig(config('other'), folder))).ok, true);
+    assert.equal(await statusOf(), 503);
+    assert.equal((await service.reload([], defineConfig(config(), folder))).ok, true);
+    assert.equal(await statusOf(), 200);
+  });
+
+  it('has no handler for a site that there is not', (t) => {
+    const { service } = embedded(t);
+    assert.throws(() => service.handler('shop'), { code: 'CONFIG_INVALID', message: /"shop": there are main$/ });
+  });
+
+  it('ends what still runs at the deadline of its end', { timeout: 30_000 }, async (t) => {
+    const { service } = embedded(t);
+    await service.start();
+    const response = await fetch(`${await served(t, service)}/hang.cgi`);
+    await response.body!.getReader().read();
+    await service.close(100);
+    assert.equal(service.status().otherPools[0]?.running, 0);
+  });
+
+  it('runs as examples/embed has it', { timeout: 60_000 }, async (t) => {
+    if (findProgram('php-cgi') === null) return t.skip('php-cgi is not installed');
+    const example = new URL('../../examples/embed/server.ts', import.meta.url).pathname;
+    const program = startNode(t, [example, '0'], { env: { XDG_RUNTIME_DIR: temporaryFolder(t) } });
+    const url = await new Promise<string>((resolve, reject) => {
+      program.child.stdout!.once('data', (line: Buffer) => resolve(line.toString().trim()));
+      void program.ended.then(() => reject(new Error(program.stderr())));
+    });
+    assert.match(await (await fetch(url)).text(), /PHP \d+\.\d+\.\d+, process \d+\./);
+    assert.match(await (await fetch(`${url}api/time`)).text(), /^\{"now":"\d{4}-/);
+    program.child.kill('SIGTERM');
+    assert.equal(await program.ended, 0);
+  });
+});
