@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
-import type { Log } from '../log.ts';
+import type { Log, LogFields } from '../log.ts';
 import type { Environment, Exchange } from '../protocol/cgi/exchange.ts';
 import { isIdempotent } from '../protocol/cgi/request.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
@@ -215,8 +215,11 @@ export class Visit implements ReplyOwner, AnswerOwner {
     if (!errorRate.take()) return;
     const dropped = errorRate.takeDropped();
     const { method } = this.#first;
-    const fields = { ...error.fields, code: error.code, method, url: this.#url, pool: this.#pool };
-    log.error(dropped === 0 ? fields : { ...fields, droppedRecords: dropped }, error.message);
+    const fields: LogFields = { ...error.fields, code: error.code, method, url: this.#url, pool: this.#pool };
+    if (dropped > 0) fields.droppedRecords = dropped;
+    // Nobody expected it: where it came from is what there is to go by.
+    if (error.code === 'INTERNAL') fields.stack = (error.cause instanceof Error ? error.cause : error).stack;
+    log.error(fields, error.message);
   }
 
   #logAccess(accessLog: AccessLog, outcome: Outcome, error: PosternError | null): void {

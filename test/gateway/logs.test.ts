@@ -79,6 +79,16 @@ describe('the error log', () => {
     ]);
   });
 
+  it('has the stack of what nobody expected', async (t) => {
+    const { gateway, backend, log } = makeSite(t);
+    backend.script = () => {
+      throw new TypeError('a bug');
+    };
+    await ask(gateway.handle, '/');
+    assert.equal(log.records[0]?.fields.code, 'INTERNAL');
+    assert.match(String(log.records[0]?.fields.stack), /^TypeError: a bug\n +at .*logs\.test\.ts/);
+  });
+
   it("says nothing of what is the client's own doing", async (t) => {
     const { gateway, log } = makeSite(t);
     for (const target of ['/none', '/%00', '/.env']) await ask(gateway.handle, target);
