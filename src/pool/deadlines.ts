@@ -104,7 +104,7 @@ export class Deadlines {
   /** Takes the lane from a request whose time is over. */
   #expire(slot: number, error: PosternError, why: string): void {
     const { name, board, roster, ledger, log, onExpired } = this.#options;
-    const lane = roster.lane(slot);
+    const lane = roster.lanes.lane(slot);
     const ticket = ledger.leave(slot);
     if (lane === null || ticket === null) return;
     const { method, url } = ticket;

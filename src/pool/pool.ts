@@ -162,7 +162,7 @@ export class Pool implements RosterOwner {
       this.#ledger.refuse(ticket, closingError(this.name));
       return;
     }
-    const lane = this.#roster.take();
+    const lane = this.#roster.lanes.take();
     if (lane !== undefined) {
       this.#assign(ticket, lane, 0);
       return;
@@ -321,7 +321,7 @@ export class Pool implements RosterOwner {
     if (this.#isDispatching) return;
     this.#isDispatching = true;
     for (let ticket = this.#ledger.first; ticket !== null; ticket = this.#ledger.first) {
-      const lane = this.#roster.take();
+      const lane = this.#roster.lanes.take();
       if (lane === undefined) break;
       this.#ledger.unwait(ticket);
       this.#assign(ticket, lane, this.#clock.now() - ticket.waitingSinceMs);
@@ -331,7 +331,7 @@ export class Pool implements RosterOwner {
 
   /** The request of a lane leaves it; null: it had none, or lost it before. */
   #leave(lane: Lane): Ticket | null {
-    return this.#roster.lane(lane.slot) === lane ? this.#ledger.leave(lane.slot) : null;
+    return this.#roster.lanes.lane(lane.slot) === lane ? this.#ledger.leave(lane.slot) : null;
   }
 
   #free(lane: Lane, outcome: LaneOutcome): void {

@@ -1,22 +1,22 @@
-// The processes of a pool: crews of all generations, their lanes, which of these are free, and how each process comes to its end.
+// The processes of a pool: crews of all generations, and how each process comes to its end.
 
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { formatExit } from '../worker/exit.ts';
 import type { Lane } from '../worker/lane.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
-import { glimpseExit, isGone } from '../worker/process-table.ts';
-import type { LaneState, StopReason } from '../worker/state.ts';
+import type { StopReason } from '../worker/state.ts';
 import type { WorkerEvents, WorkerHandle } from '../worker/worker.ts';
-import { Endings } from './endings.ts';
+import { Children } from './children.ts';
+import { endKindOf } from './end-kind.ts';
 import { endOf, type Fate, lostGraceMs, type ProcessEnd } from './fate.ts';
 import { Crew, type Generation, type Retirement, startTimeoutMs } from './generation.ts';
 import { recycleReason } from './governor.ts';
 import { countRequest, describeLane, laneFacts, measureLane } from './lane-row.ts';
-import { noteLostRequest, tellExit, tellIdleExit, tellLostRequest, tellUnreachable } from './losses.ts';
+import { LaneTable } from './lane-table.ts';
+import { noteLostRequest, tellExit, tellLostRequest, tellUnreachable } from './losses.ts';
 import { isIdleWorker, lanesToRecycle } from './recycling.ts';
 import type { Scoreboard } from './scoreboard.ts';
-import { type EndKind, minServerLifeMs } from './spawn-score.ts';
+import { minServerLifeMs } from './spawn-score.ts';
 
 /** What the roster tells the pool. */
 export interface RosterOwner {
@@ -43,25 +43,29 @@ export interface RosterOptions {
 }
 
 export class Roster implements WorkerEvents {
-  readonly board: Scoreboard;
+  readonly lanes: LaneTable;
+  readonly #board: Scoreboard;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #owner: RosterOwner;
   readonly #hire: RosterOptions['hire'];
-  /** Free lanes; the last one is taken first, so that a lane which traffic never needs keeps sharing its parent's pages. */
-  readonly #idle: Lane[] = [];
-  readonly #lanes: (Lane | null)[] = [];
-  readonly #crewOf: (Crew | null)[] = [];
   readonly #crews = new Map<WorkerHandle, Crew>();
-  readonly #endings: Endings;
+  readonly #children: Children;
 
   constructor({ board, clock, log, owner, hire }: RosterOptions) {
-    this.board = board;
+    this.#board = board;
+    this.lanes = new LaneTable(board, clock);
     this.#clock = clock;
     this.#log = log;
     this.#owner = owner;
     this.#hire = hire;
-    this.#endings = new Endings(clock, ({ lane, crew, process }) => this.#childGone(lane, crew, process));
+    this.#children = new Children({
+      lanes: this.lanes,
+      clock,
+      log,
+      onReplaced: () => owner.laneFreed(),
+      onRetiredGone: (crew) => this.#settle(crew),
+    });
   }
 
   /** Crews that are not gone, of every generation. */
@@ -73,48 +77,25 @@ export class Roster implements WorkerEvents {
     return this.#crews.size;
   }
 
-  /** Free lanes, the next to be taken last. */
-  get idle(): readonly Lane[] {
-    return this.#idle;
-  }
-
-  /** The lane on a slot; null: none. */
-  lane(slot: number): Lane | null {
-    return this.#lanes[slot] ?? null;
-  }
-
-  /** The crew of the lane on a slot. */
-  crew(slot: number): Crew | null {
-    return this.#crewOf[slot] ?? null;
-  }
-
   /** Starts a worker with so many lanes. */
   start(generation: Generation, laneCount: number): void {
     const nowMs = this.#clock.now();
     const crew = new Crew(generation, this.#hire(generation, this), nowMs + startTimeoutMs);
     this.#crews.set(crew.worker, crew);
     generation.crews.add(crew);
-    for (let count = 0; count < laneCount; count += 1) this.#open(crew);
-    this.board.add('spawned', 1);
+    for (let count = 0; count < laneCount; count += 1) this.lanes.open(crew);
+    this.#board.add('spawned', 1);
     generation.score.started(nowMs);
     crew.worker.start();
-    for (const lane of crew.lanes) describeLane(this.board, lane, crew);
-  }
-
-  /** Takes a free lane for a request; undefined: there is none. */
-  take(): Lane | undefined {
-    const lane = this.#idle.pop();
-    if (lane !== undefined) this.#move(lane, 'busy');
-    return lane;
+    for (const lane of crew.lanes) describeLane(this.#board, lane, crew);
   }
 
   /** The lanes of crews that are ready become free: its generation is the one that takes requests from now on. */
   admit(crew: Crew): void {
     if (crew.retirement !== null) return;
     for (const lane of [...crew.lanes].reverse()) {
-      if (this.board.state(lane.slot) !== 'starting') continue;
-      this.#move(lane, 'idle');
-      this.#idle.push(lane);
+      if (this.#board.state(lane.slot) !== 'starting') continue;
+      this.lanes.offer(lane);
     }
     this.#owner.laneFreed();
   }
@@ -125,18 +106,18 @@ export class Roster implements WorkerEvents {
    */
   free(lane: Lane, fate: Fate, leftMs: number): void {
     const { slot } = lane;
-    const crew = this.#crewOf[slot];
+    const crew = this.lanes.crew(slot);
     if (!crew) return;
     if (fate === 'keep') {
-      countRequest(this.board, lane);
+      countRequest(this.#board, lane);
       if (!crew.hasWorked) this.#worked(crew);
     }
-    if (fate === 'lost') noteLostRequest(this.board, lane, crew, this.#log);
-    if (this.board.state(slot) === 'draining') {
+    if (fate === 'lost') noteLostRequest(this.#board, lane, crew, this.#log);
+    if (this.#board.state(slot) === 'draining') {
       if (fate !== 'keep' && crew.worker.program.preforks && lane.process) crew.worker.signal(lane.process, 'SIGKILL');
       if (fate === 'kill' && !crew.worker.program.preforks) crew.worker.kill();
       lane.close();
-      this.#move(lane, 'stopping');
+      this.lanes.move(lane, 'stopping');
       this.#settle(crew);
       return;
     }
@@ -155,12 +136,11 @@ export class Roster implements WorkerEvents {
           }
         : earlier;
     for (const lane of crew.lanes) {
-      const state = this.board.state(lane.slot);
+      const state = this.#board.state(lane.slot);
       if (state === 'gone' || state === 'draining') continue;
-      this.board.setReason(lane.slot, crew.retirement.reason);
+      this.#board.setReason(lane.slot, crew.retirement.reason);
       if (state === 'stopping') continue;
-      if (state === 'idle') this.#takeFromIdle(lane);
-      this.#move(lane, state === 'busy' ? 'draining' : 'stopping');
+      this.lanes.move(lane, state === 'busy' ? 'draining' : 'stopping');
       if (state !== 'busy') lane.close();
     }
     this.#settle(crew);
@@ -171,18 +151,17 @@ export class Roster implements WorkerEvents {
     for (const crew of this.#crews.values()) {
       if (!crew.hasWorked && crew.worker.isReady && nowMs - crew.worker.startedAtMs >= minServerLifeMs)
         this.#worked(crew);
-      for (const lane of crew.lanes) measureLane(this.board, lane);
+      for (const lane of crew.lanes) measureLane(this.#board, lane);
     }
     for (const { lane, crew, reason } of lanesToRecycle(
-      this.board,
-      this.#idle,
-      (lane) => this.#crewOf[lane.slot]!,
+      this.#board,
+      this.lanes.idle,
+      (lane) => this.lanes.crew(lane.slot)!,
       nowMs,
     )) {
-      this.#takeFromIdle(lane);
       this.#recycle(lane, crew, reason);
     }
-    for (const crew of this.#crews.values()) if (isIdleWorker(this.board, crew, nowMs)) this.#retireIdle(crew);
+    for (const crew of this.#crews.values()) if (isIdleWorker(this.#board, crew, nowMs)) this.#retireIdle(crew);
   }
 
   /** See WorkerEvents. */
@@ -196,9 +175,9 @@ export class Roster implements WorkerEvents {
     const crew = this.#crews.get(worker);
     if (!crew) return;
     const { generation, retirement } = crew;
-    const kind = endKind(crew);
+    const kind = endKindOf(crew);
     generation.score.ended(kind, worker.ending, this.#clock.now());
-    this.board.countEnd(retirement?.reason ?? 'crash');
+    this.#board.countEnd(retirement?.reason ?? 'crash');
     if (retirement === null) tellExit(crew, this.#log);
     tellLostRequest(crew, this.#log);
     // Preforked children outlive their parent: they may finish what they run, each within its own time.
@@ -219,26 +198,15 @@ export class Roster implements WorkerEvents {
 
   /** See LaneEvents. */
   laneKnown(lane: Lane): void {
-    const crew = this.#crewOf[lane.slot];
-    if (crew) describeLane(this.board, lane, crew);
+    const crew = this.lanes.crew(lane.slot);
+    if (crew) describeLane(this.#board, lane, crew);
   }
 
   /** See LaneEvents. */
   laneLost(lane: Lane, process: LaneProcess): void {
-    const crew = this.#crewOf[lane.slot];
-    if (!crew?.worker.program.preforks) return;
-    if (this.board.state(lane.slot) !== 'idle') return;
-    const exit = glimpseExit(process.pid);
-    this.#takeFromIdle(lane);
-    if (exit.code === null && exit.signal === null && !isGone(process.pid)) {
-      // It closed the connection and lives: the next request makes another.
-      describeLane(this.board, lane, crew);
-      this.#idle.unshift(lane);
-      return;
-    }
-    tellIdleExit(crew, process, formatExit(exit), this.#log);
-    this.board.setReason(lane.slot, 'crash');
-    this.#childGone(lane, crew, process);
+    const crew = this.lanes.crew(lane.slot);
+    const isFree = this.#board.state(lane.slot) === 'idle';
+    if (crew?.worker.program.preforks && isFree) this.#children.lost(lane, crew, process);
   }
 
   #meetFate(lane: Lane, crew: Crew, fate: Fate, leftMs: number): void {
@@ -260,13 +228,12 @@ export class Roster implements WorkerEvents {
   #keep(lane: Lane, crew: Crew): void {
     const { limits } = crew.generation;
     const mayRecycle = limits.maxRequests > 0 || limits.maxAgeMs > 0;
-    const reason = mayRecycle ? recycleReason(laneFacts(this.board, lane, this.#clock.now(), false), limits) : null;
+    const reason = mayRecycle ? recycleReason(laneFacts(this.#board, lane, this.#clock.now(), false), limits) : null;
     if (reason !== null) {
       this.#recycle(lane, crew, reason);
       return;
     }
-    this.#move(lane, 'idle');
-    this.#idle.push(lane);
+    this.lanes.offer(lane);
     this.#owner.laneFreed();
   }
 
@@ -276,12 +243,12 @@ export class Roster implements WorkerEvents {
     if (!crew.worker.program.preforks) {
       this.#endWorker(lane, crew, how);
     } else if (process !== null) {
-      this.#endChild(lane, crew, process, how);
+      this.#children.end(lane, crew, process, how);
     } else if (how.reason === 'crash' || how.reason === 'abandoned') {
       // Nobody had taken the connection, or the one who had is dead: there is nothing to end.
       lane.close();
-      this.board.setReason(lane.slot, how.reason);
-      this.#replace(lane, crew);
+      this.#board.setReason(lane.slot, how.reason);
+      this.#children.replace(lane, crew);
     } else {
       this.#endWorker(lane, crew, how);
     }
@@ -290,25 +257,16 @@ export class Roster implements WorkerEvents {
   #endWorker(lane: Lane, crew: Crew, how: ProcessEnd): void {
     const isOnly = crew.lanes.size === 1;
     lane.close();
-    this.#move(lane, 'stopping');
+    this.lanes.move(lane, 'stopping');
     if (isOnly && how.signal === 'SIGKILL') crew.worker.kill();
     this.retire(crew, { ...how, drainUntilMs: Number.POSITIVE_INFINITY });
-  }
-
-  #endChild(lane: Lane, crew: Crew, process: LaneProcess, how: ProcessEnd): void {
-    this.board.setReason(lane.slot, how.reason);
-    this.#move(lane, 'stopping');
-    crew.worker.signal(process, how.signal);
-    // After the signal: php-cgi goes on reading a kept connection until that ends, and then sees that it is to leave.
-    lane.close();
-    this.#endings.add({ lane, crew, process, killAtMs: this.#clock.now() + how.graceMs });
   }
 
   /** Ends the process of a free lane for a reason of ours. */
   #recycle(lane: Lane, crew: Crew, reason: StopReason): void {
     const { program, limits } = crew.generation;
     const how = { reason, signal: program.leaveSignal ?? 'SIGTERM', graceMs: limits.stopTimeoutMs } as const;
-    if (program.preforks && lane.process) this.#endChild(lane, crew, lane.process, how);
+    if (program.preforks && lane.process) this.#children.end(lane, crew, lane.process, how);
     else this.#endWorker(lane, crew, how);
   }
 
@@ -326,70 +284,15 @@ export class Roster implements WorkerEvents {
   #settle(crew: Crew): void {
     const { retirement, worker } = crew;
     if (retirement === null) return;
-    for (const lane of crew.lanes) if (this.board.state(lane.slot) === 'draining') return;
+    for (const lane of crew.lanes) if (this.#board.state(lane.slot) === 'draining') return;
     if (!worker.isGone) {
       worker.stop(retirement.graceMs, retirement.signal);
       return;
     }
-    for (const lane of crew.lanes) this.#move(lane, 'gone');
+    for (const lane of crew.lanes) this.lanes.move(lane, 'gone');
     this.#crews.delete(worker);
     crew.generation.crews.delete(crew);
     this.#owner.crewGone(crew);
-  }
-
-  /** A preforked child has ended; its parent has forked another by now, or is about to. */
-  #childGone(lane: Lane, crew: Crew, process: LaneProcess): void {
-    lane.close();
-    crew.worker.forget(process);
-    this.board.countEnd(this.board.reason(lane.slot) ?? 'crash');
-    this.board.add('spawned', 1);
-    this.#replace(lane, crew);
-  }
-
-  /** A new lane to the same worker in the place of one that is over. */
-  #replace(lane: Lane, crew: Crew): void {
-    this.#move(lane, 'gone');
-    if (crew.retirement !== null) {
-      this.#settle(crew);
-      return;
-    }
-    const next = this.#open(crew);
-    describeLane(this.board, next, crew);
-    this.#move(next, 'idle');
-    // It has no connection yet: those that have one are taken before it.
-    this.#idle.unshift(next);
-    this.#owner.laneFreed();
-  }
-
-  #open(crew: Crew): Lane {
-    const lane = crew.worker.addLane();
-    lane.slot = this.board.open(this.#clock.now());
-    this.board.columns.generation[lane.slot] = crew.generation.number;
-    this.#lanes[lane.slot] = lane;
-    this.#crewOf[lane.slot] = crew;
-    crew.lanes.add(lane);
-    crew.generation.lanes += 1;
-    crew.generation.startingLanes += 1;
-    return lane;
-  }
-
-  /** Moves a lane; the only caller of the scoreboard's `move`. */
-  #move(lane: Lane, to: LaneState): void {
-    const { slot } = lane;
-    const crew = this.#crewOf[slot]!;
-    const from = this.board.state(slot);
-    this.board.move(slot, to, this.#clock.now());
-    if (from === 'starting') crew.generation.startingLanes -= 1;
-    if (to !== 'gone') return;
-    crew.lanes.delete(lane);
-    if (crew.retirement === null) crew.generation.lanes -= 1;
-    this.#lanes[slot] = null;
-    this.#crewOf[slot] = null;
-  }
-
-  #takeFromIdle(lane: Lane): void {
-    const at = this.#idle.lastIndexOf(lane);
-    if (at >= 0) this.#idle.splice(at, 1);
   }
 
   #worked(crew: Crew): void {
@@ -397,16 +300,4 @@ export class Roster implements WorkerEvents {
     crew.generation.score.worked();
     this.#owner.crewWorked(crew);
   }
-}
-
-/** Ends that are the program's own doing, also where we finished it. */
-const faults: ReadonlySet<StopReason> = new Set(['crash', 'protocol-error', 'timeout']);
-
-/** What the end of a crew's process is for the spawn score. */
-function endKind({ retirement, hasWorked, worker }: Crew): EndKind {
-  const isPlanned = retirement !== null && !faults.has(retirement.reason);
-  if (isPlanned || (hasWorked && worker.exit?.code === 0)) return 'planned';
-  // No program sends itself SIGKILL: somebody else did, which says nothing about whether it can be started.
-  const isForeign = retirement === null && worker.exit?.signal === 'SIGKILL';
-  return hasWorked || isForeign ? 'killed' : 'failed';
 }

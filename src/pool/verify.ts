@@ -16,12 +16,12 @@ export function verify(pool: Pool): void {
 
 function verifyLanes({ board, roster, ledger }: PoolInner): void {
   const counted: Record<LaneState, number> = { gone: 0, starting: 0, idle: 0, busy: 0, draining: 0, stopping: 0 };
-  const idle = new Set(roster.idle);
-  hold('one place', idle.size === roster.idle.length, 'a lane is in the list of free lanes twice');
+  const idle = new Set(roster.lanes.idle);
+  hold('one place', idle.size === roster.lanes.idle.length, 'a lane is in the list of free lanes twice');
   for (let slot = 0; slot < board.slots; slot += 1) {
     const state = board.state(slot);
     counted[state] += 1;
-    const lane = roster.lane(slot);
+    const lane = roster.lanes.lane(slot);
     const isRunning = state === 'busy' || state === 'draining';
     hold('one place', (lane === null) === (state === 'gone'), `lane ${slot} is ${state}`);
     hold(
@@ -34,7 +34,7 @@ function verifyLanes({ board, roster, ledger }: PoolInner): void {
       Boolean(ledger.on(slot)) === isRunning,
       `lane ${slot} is ${state}, ${ledger.on(slot) ? 'with' : 'without'} a request`,
     );
-    hold('ownership', (roster.crew(slot) === null) === (lane === null), `lane ${slot} and its worker`);
+    hold('ownership', (roster.lanes.crew(slot) === null) === (lane === null), `lane ${slot} and its worker`);
     hold('ownership', lane === null || lane.slot === slot, `lane ${slot} thinks it is ${lane?.slot}`);
   }
   for (const state of Object.keys(counted) as LaneState[]) {
@@ -87,8 +87,8 @@ function verifyAccounting({ board, ledger }: PoolInner): void {
 }
 
 function verifySafety({ roster, ledger }: PoolInner): void {
-  const isSafe = ledger.waiting === 0 || roster.idle.length === 0;
-  hold('safety', isSafe, `${ledger.waiting} requests wait while ${roster.idle.length} lanes are free`);
+  const isSafe = ledger.waiting === 0 || roster.lanes.idle.length === 0;
+  hold('safety', isSafe, `${ledger.waiting} requests wait while ${roster.lanes.idle.length} lanes are free`);
 }
 
 function verifyProgress({ board, ledger, heldUntilMs, isClosing }: PoolInner): void {
