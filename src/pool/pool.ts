@@ -15,7 +15,7 @@ import type { PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { Lane, LaneOutcome } from '../worker/lane.ts';
 import type { Program } from '../worker/program.ts';
-import type { StopReason } from '../worker/state.ts';
+import { Closing } from './closing.ts';
 import { Congestion } from './congestion.ts';
 import { Deadlines } from './deadlines.ts';
 import { fateOf } from './fate.ts';
@@ -25,13 +25,15 @@ import { Hiring } from './hiring.ts';
 import { Ledger } from './ledger.ts';
 import type { PoolLimits } from './limits.ts';
 import { closingError, fullError, launchError, tooLateError } from './refusals.ts';
+import { Reloading } from './reloading.ts';
 import { Roster, type RosterOptions, type RosterOwner } from './roster.ts';
 import { Scoreboard } from './scoreboard.ts';
 import type { PoolSnapshot } from './snapshot.ts';
 import { Staffing } from './staffing.ts';
 import { takeSnapshot } from './take-snapshot.ts';
-import { Takeover } from './takeover.ts';
+import type { Takeover } from './takeover.ts';
 import type { Ticket } from './ticket.ts';
+import type { PoolInner } from './verify.ts';
 
 /** What a pool is made from. */
 export interface PoolOptions {
@@ -50,12 +52,9 @@ export interface PoolOptions {
 /** How often processes are looked at. */
 const sweepMs = 1_000;
 
-type Phase = 'new' | 'open' | 'closing' | 'closed';
-
 export class Pool implements RosterOwner {
   readonly name: string;
   readonly #clock: Clock;
-  readonly #log: Log;
   readonly #board = new Scoreboard();
   readonly #roster: Roster;
   readonly #hiring: Hiring | null;
@@ -64,26 +63,18 @@ export class Pool implements RosterOwner {
   readonly #congestion: Congestion;
   readonly #deadlines: Deadlines;
   readonly #staffing: Staffing;
+  readonly #reloading: Reloading;
+  readonly #closing: Closing;
   readonly #startedAtMs: number;
-  #phase: Phase = 'new';
   #current: Generation;
-  /** The reload that is on its way. */
-  #takeover: Takeover | null = null;
-  #lastNumber = 1;
   #isDispatching = false;
   #sweep: Timer | null = null;
-  #closeBy: Timer | null = null;
-  #keepAlive: NodeJS.Timeout | null = null;
-  #lastReload: string | null = null;
-  #starting: Waiting | null = null;
-  #reloads: Promise<void> = Promise.resolve();
-  #closed: Promise<void> | null = null;
-  #whenClosed: (() => void) | null = null;
+  /** What `start()` gave out, until the first worker is ready or has failed. */
+  #starting: PromiseWithResolvers<void> | null = null;
 
   constructor({ program, limits, directory, clock = systemClock, log = silentLog, hire }: PoolOptions) {
     this.name = program.name;
     this.#clock = clock;
-    this.#log = log;
     this.#startedAtMs = clock.wall();
     this.#current = new Generation(1, program, limits);
     this.#ledger = new Ledger(this.#board, clock);
@@ -116,7 +107,24 @@ export class Pool implements RosterOwner {
         this.#refuseForLack(ticket, tooLateError(this.#current.limits, waitedMs, busy));
       },
       onExpired: (lane) => this.#free(lane, { code: 'ANSWER_TIMEOUT', isDone: false, isAborted: false }),
-      onTick: () => this.#closeWhenDone(),
+      onTick: () => this.#closing.endWhenServed(),
+    });
+    this.#reloading = new Reloading({
+      name: program.name,
+      clock,
+      log,
+      onBegin: (takeover) => this.#startNext(takeover),
+      onReady: (next) => this.#takeOver(next),
+      onFailed: (next) => this.#roster.retireAll(next, 'reload', clock.now()),
+    });
+    this.#closing = new Closing({
+      roster: this.#roster,
+      ledger: this.#ledger,
+      deadlines: this.#deadlines,
+      clock,
+      error: closingError(program.name),
+      onBegin: () => this.#giveUp(),
+      onClosed: () => this.#closed(),
     });
   }
 
@@ -127,7 +135,7 @@ export class Pool implements RosterOwner {
       roster: this.#roster,
       ledger: this.#ledger,
       current: this.#current,
-      isClosing: this.#phase !== 'open',
+      isClosing: this.#closing.phase !== 'open',
       heldUntilMs: this.#staffing.heldUntilMs,
     };
   }
@@ -137,16 +145,14 @@ export class Pool implements RosterOwner {
    * @throws LAUNCH_FAILED when the first could not be started; the pool stays open, and goes on trying
    */
   start(): Promise<void> {
-    if (this.#phase !== 'new') return Promise.resolve();
-    this.#phase = 'open';
+    if (this.#closing.phase !== 'new') return Promise.resolve();
+    this.#closing.open();
     this.#hiring?.open();
     this.#sweep = this.#clock.every(sweepMs, () => this.#roster.sweep(this.#clock.now()));
     this.#govern();
-    return this.#current.crews.size === 0
-      ? Promise.resolve()
-      : new Promise((resolve, reject) => {
-          this.#starting = { resolve, reject };
-        });
+    if (this.#current.crews.size === 0) return Promise.resolve();
+    this.#starting = Promise.withResolvers();
+    return this.#starting.promise;
   }
 
   /**
@@ -158,7 +164,7 @@ export class Pool implements RosterOwner {
    */
   acquire(ticket: Ticket): void {
     this.#ledger.accept();
-    if (this.#phase !== 'open') {
+    if (this.#closing.phase !== 'open') {
       this.#ledger.refuse(ticket, closingError(this.name));
       return;
     }
@@ -192,7 +198,7 @@ export class Pool implements RosterOwner {
     if (!this.#leave(lane)) return;
     this.#ledger.close(outcome.code === null && !outcome.isAborted ? 'finished' : 'aborted');
     this.#free(lane, outcome);
-    this.#closeWhenDone();
+    this.#closing.endWhenServed();
   }
 
   /** The lane's request has failed in a way that allows it to be sent again: its ticket is granted another lane, before all who wait. */
@@ -200,7 +206,7 @@ export class Pool implements RosterOwner {
     const ticket = this.#leave(lane);
     if (!ticket) return;
     this.#ledger.close('retried');
-    if (this.#phase === 'closed') {
+    if (this.#closing.phase === 'ending') {
       this.#ledger.refuse(ticket, closingError(this.name));
       this.#free(lane, outcome);
       return;
@@ -217,9 +223,7 @@ export class Pool implements RosterOwner {
    * @throws LAUNCH_FAILED when the new program does not start; POOL_CLOSING. The old generation goes on then
    */
   reload(program: Program, limits: PoolLimits): Promise<void> {
-    const turn = this.#reloads.then(() => this.#reload(program, limits));
-    this.#reloads = turn.catch(() => {});
-    return turn;
+    return this.#reloading.reload(program, limits);
   }
 
   /**
@@ -227,21 +231,12 @@ export class Pool implements RosterOwner {
    * @param deadlineMs how long requests may go on; by default `stopTimeoutMs`
    */
   close(deadlineMs: number = this.#current.limits.stopTimeoutMs): Promise<void> {
-    const closed = this.#beginClosing();
-    if (this.#phase === 'closing') {
-      this.#closeBy ??= this.#clock.after(deadlineMs, () =>
-        this.#endAll(`it was still running ${deadlineMs} ms after the pool was closed`),
-      );
-      this.#closeWhenDone();
-    }
-    return closed;
+    return this.#closing.close(deadlineMs);
   }
 
   /** Ends every request and process at once. Repeatable. */
   destroy(): Promise<void> {
-    const closed = this.#beginClosing();
-    this.#endAll('the pool was ended');
-    return closed;
+    return this.#closing.destroy();
   }
 
   /** What the scoreboard says at this moment. */
@@ -256,7 +251,7 @@ export class Pool implements RosterOwner {
       queue: limits.queue,
       governor: score.describe(this.#clock.now()),
       spawnScore: score.value(this.#clock.now()),
-      lastReload: this.#lastReload,
+      lastReload: this.#reloading.lastResult,
       nowMs: this.#clock.now(),
     });
   }
@@ -268,7 +263,7 @@ export class Pool implements RosterOwner {
 
   /** See RosterOwner. */
   crewReady(crew: Crew): void {
-    if (crew.generation === this.#takeover?.next && this.#takeover.isReady) this.#takeOver(this.#takeover);
+    this.#reloading.crewReady(crew);
     if (crew.generation !== this.#current) return;
     this.#roster.admit(crew);
     this.#starting?.resolve();
@@ -283,10 +278,7 @@ export class Pool implements RosterOwner {
 
   /** See RosterOwner. */
   crewExited(crew: Crew): void {
-    if (crew.generation === this.#takeover?.next) {
-      this.#takeover.lost(crew);
-      this.#takeover = null;
-    }
+    this.#reloading.crewExited(crew);
     if (crew.generation !== this.#current) return;
     if (!crew.worker.isReady) {
       this.#starting?.reject(launchError(crew, 'it is tried again'));
@@ -298,7 +290,7 @@ export class Pool implements RosterOwner {
   /** See RosterOwner. */
   crewGone(crew: Crew): void {
     if (crew.generation === this.#current) this.#govern();
-    this.#finishClosing();
+    this.#closing.finishWhenEmpty();
   }
 
   #assign(ticket: Ticket, lane: Lane, waitedMs: number): void {
@@ -343,122 +335,39 @@ export class Pool implements RosterOwner {
 
   /** @param refused requests that were refused just now, and would have waited */
   #govern(refused = 0): void {
-    const isServing = this.#phase === 'open' || (this.#phase === 'closing' && this.#ledger.waiting > 0);
+    const { phase } = this.#closing;
+    const isServing = phase === 'open' || (phase === 'closing' && this.#ledger.waiting > 0);
     if (!isServing) return;
     this.#staffing.govern(this.#current, refused);
     if (this.#current.startingLanes > 0) this.#deadlines.watch();
   }
 
-  async #reload(program: Program, limits: PoolLimits): Promise<void> {
-    if (this.#phase !== 'open') throw closingError(this.name);
-    const beganMs = this.#clock.now();
-    this.#lastNumber += 1;
-    const takeover = new Takeover(new Generation(this.#lastNumber, program, limits));
-    const { next, done } = takeover;
-    this.#takeover = takeover;
+  #startNext(takeover: Takeover): void {
+    if (this.#closing.phase !== 'open') throw closingError(this.name);
     const workers = takeover.wantedWorkers(this.#current.lanes);
-    for (let count = 0; count < workers; count += 1) this.#staffing.start(next);
+    for (let count = 0; count < workers; count += 1) this.#staffing.start(takeover.next);
     this.#deadlines.watch();
-    try {
-      await done;
-      const tookMs = Math.round(this.#clock.now() - beganMs);
-      this.#lastReload = `generation ${next.number} took over after ${tookMs} ms`;
-      this.#log.info({ pool: this.name, generation: next.number }, `pool ${this.name} reloaded: ${this.#lastReload}`);
-    } catch (error) {
-      this.#lastReload = `failed: ${(error as Error).message}`;
-      this.#log.error(
-        { pool: this.name, generation: next.number },
-        `pool ${this.name} not reloaded: ${(error as Error).message}`,
-      );
-      this.#retireGeneration(next, 'reload', this.#clock.now());
-      throw error;
-    }
   }
 
-  /** All that a reload has started is ready: it takes over, at this moment. */
-  #takeOver(takeover: Takeover): void {
+  #takeOver(next: Generation): void {
     const old = this.#current;
-    this.#takeover = null;
-    this.#current = takeover.next;
-    for (const crew of takeover.next.crews) this.#roster.admit(crew);
-    this.#retireGeneration(old, 'reload', this.#clock.now() + old.limits.stopTimeoutMs);
+    this.#current = next;
+    for (const crew of next.crews) this.#roster.admit(crew);
+    this.#roster.retireAll(old, 'reload', this.#clock.now() + old.limits.stopTimeoutMs);
     this.#govern();
-    this.#health.report(this.#current, false, this.#clock.now());
-    takeover.succeed();
+    this.#health.report(next, false, this.#clock.now());
   }
 
-  #retireGeneration(generation: Generation, reason: StopReason, drainUntilMs: number): void {
-    const { stopTimeoutMs } = generation.limits;
-    for (const crew of [...generation.crews]) {
-      this.#roster.retire(crew, { reason, drainUntilMs, graceMs: stopTimeoutMs, signal: 'SIGTERM' });
-    }
+  /** The pool closes: whoever waits for a worker to start is told. */
+  #giveUp(): void {
+    const error = closingError(this.name);
+    this.#starting?.reject(error);
+    this.#reloading.cancel(error);
   }
 
-  #beginClosing(): Promise<void> {
-    this.#closed ??= new Promise((resolve) => {
-      this.#whenClosed = resolve;
-      // Our timers let the process end, and it must not before its children have.
-      this.#keepAlive = setInterval(() => {}, 60_000);
-    });
-    if (this.#phase === 'new' || this.#phase === 'open') {
-      const error = closingError(this.name);
-      this.#phase = 'closing';
-      this.#starting?.reject(error);
-      this.#takeover?.fail(error);
-      this.#takeover = null;
-    }
-    return this.#closed;
-  }
-
-  /** While it closes: what waits is still served; when nothing waits, processes end as they finish. */
-  #closeWhenDone(): void {
-    if (this.#phase !== 'closing' || this.#ledger.waiting > 0) return;
-    this.#phase = 'closed';
-    for (const crew of [...this.#roster.crews]) this.#shutDown(crew, Number.POSITIVE_INFINITY);
-    this.#finishClosing();
-  }
-
-  #shutDown(crew: Crew, drainUntilMs: number): void {
-    const { stopTimeoutMs } = crew.generation.limits;
-    this.#roster.retire(crew, { reason: 'shutdown', drainUntilMs, graceMs: stopTimeoutMs, signal: 'SIGTERM' });
-  }
-
-  #endAll(why: string): void {
-    this.#phase = 'closed';
-    this.#ledger.refuseAll(closingError(this.name));
-    for (const crew of [...this.#roster.crews]) {
-      this.#shutDown(crew, this.#clock.now());
-      this.#deadlines.expireCrew(crew, why);
-      crew.worker.kill();
-    }
-    this.#finishClosing();
-  }
-
-  #finishClosing(): void {
-    if (this.#phase !== 'closed' || this.#roster.size > 0) return;
-    this.#deadlines.stop();
+  #closed(): void {
     this.#staffing.stop();
     this.#sweep?.cancel();
-    this.#closeBy?.cancel();
-    if (this.#keepAlive) clearInterval(this.#keepAlive);
     this.#hiring?.close();
-    this.#whenClosed?.();
   }
-}
-
-/** A promise that is open. */
-interface Waiting {
-  resolve(): void;
-  reject(error: PosternError): void;
-}
-
-/** What `verify.ts` looks at. */
-export interface PoolInner {
-  readonly board: Scoreboard;
-  readonly roster: Roster;
-  readonly ledger: Ledger;
-  readonly current: Generation;
-  readonly isClosing: boolean;
-  /** When the governor decides again; null: nothing is held back. */
-  readonly heldUntilMs: number | null;
 }

@@ -146,6 +146,12 @@ export class Roster implements WorkerEvents {
     this.#settle(crew);
   }
 
+  /** Retires the workers of a generation. @param drainUntilMs until when their requests may go on */
+  retireAll(generation: Generation, reason: StopReason, drainUntilMs: number): void {
+    const { stopTimeoutMs: graceMs } = generation.limits;
+    for (const crew of [...generation.crews]) this.retire(crew, { reason, drainUntilMs, graceMs, signal: 'SIGTERM' });
+  }
+
   /** Once a second: looks at what processes use, and ends those whose time has come. */
   sweep(nowMs: number): void {
     for (const crew of this.#crews.values()) {

@@ -2,7 +2,21 @@
 
 import type { LaneState } from '../worker/state.ts';
 import type { Generation } from './generation.ts';
-import type { Pool, PoolInner } from './pool.ts';
+import type { Ledger } from './ledger.ts';
+import type { Pool } from './pool.ts';
+import type { Roster } from './roster.ts';
+import type { Scoreboard } from './scoreboard.ts';
+
+/** What is looked at of a pool. */
+export interface PoolInner {
+  readonly board: Scoreboard;
+  readonly roster: Roster;
+  readonly ledger: Ledger;
+  readonly current: Generation;
+  readonly isClosing: boolean;
+  /** When the governor decides again; null: nothing is held back. */
+  readonly heldUntilMs: number | null;
+}
 
 /** @throws when an invariant does not hold, with its name and the values */
 export function verify(pool: Pool): void {
