@@ -5,8 +5,10 @@ import { connect } from 'node:net';
 import { systemClock } from '../clock.ts';
 import { listenFastcgi } from '../front/fastcgi.ts';
 import { Http1Front } from '../front/http1.ts';
+import { defaultHttp1Limits } from '../front/http1-limits.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
+import { descriptorLimit } from '../worker/descriptors.ts';
 import { formatListenAddress, type ListenAddress } from './listen-address.ts';
 
 /** An address that is listened on. */
@@ -38,7 +40,7 @@ export async function openListener(listen: ListenAddress, options: ListenerOptio
   if (listen.address.kind === 'unix') await removeStaleSocket(listen.address.path);
   if (listen.protocol === 'fastcgi') return fastcgiListener(listen, key, options);
   const { handler, log } = options;
-  const front = new Http1Front({ handler, log });
+  const front = new Http1Front({ handler, log, limits: { maxConnections: connectionsFor(descriptorLimit()) } });
   const address = await front.listen(listen.address);
   return {
     key,
@@ -46,6 +48,14 @@ export async function openListener(listen: ListenAddress, options: ListenerOptio
     close: (deadlineMs) => front.close(deadlineMs),
     destroy: () => front.destroy(),
   };
+}
+
+/**
+ * How many connections clients may have open, so that half of what descriptors there are, 1024 at most, are left: for
+ * workers, files, the log, and for whoever asks what is wrong.
+ */
+export function connectionsFor(descriptors: number): number {
+  return Math.min(defaultHttp1Limits.maxConnections, descriptors - Math.min(Math.ceil(descriptors / 2), 1_024));
 }
 
 async function fastcgiListener(

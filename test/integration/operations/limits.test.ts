@@ -1,0 +1,169 @@
+// What a service does when something is used up: lanes, descriptors, the disk of its log and of its bodies.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmdirSync, symlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { findProgram, temporaryFolder } from '../../support/folder.ts';
+import { PhpService, phpMissing, phpPool, until } from '../../support/php-service.ts';
+import { postern } from '../../support/postern-process.ts';
+
+const files = {
+  'pid.php': '<?php echo getmypid();',
+  'slow.php': '<?php usleep(1500000); echo "slow";',
+  'length.php': '<?php echo strlen(file_get_contents("php://input"));',
+  'plain.txt': 'plain',
+};
+
+describe('limits of a running service', { skip: phpMissing }, () => {
+  it('all lanes busy: bounded queue, then 503 with Retry-After; the log names the limit to raise', async (t) => {
+    const pool = `${phpPool}workers = 1\nqueue = 2\nqueueTimeout = "10s"\n`;
+    const service = await PhpService.start(t, { files, pool });
+    const answers = [service.get('slow.php')];
+    await service.busy(1);
+    answers.push(...Array.from({ length: 12 }, () => service.get('slow.php')));
+    const responses = await Promise.all(answers);
+    const refused = responses.filter(({ status }) => status === 503);
+    assert.equal(responses.filter(({ status }) => status === 200).length, 3);
+    assert.equal(refused.length, 10);
+    assert.ok(refused.every(({ headers }) => headers.get('retry-after') === '1'));
+    const told = service.log().filter(({ level }) => level >= 40);
+    assert.deepEqual(
+      told.map(({ msg }) => msg),
+      ['pool php refused a request: 2 requests wait already (1 of 1 busy): raise workers or queue'],
+    );
+    const { counters } = await service.pool();
+    assert.deepEqual([counters.accepted, counters.finished, counters.refused, counters.maxWaiting], [13, 3, 10, 2]);
+  });
+
+  it('all lanes busy: who waits longer than queueTimeout is answered 503', async (t) => {
+    const pool = `${phpPool}workers = 1\nqueueTimeout = "300ms"\n`;
+    const service = await PhpService.start(t, { files, pool });
+    const slow = service.get('slow.php');
+    await service.busy(1);
+    const late = await service.get('pid.php');
+    assert.deepEqual([late.status, late.headers.get('retry-after')], [503, '1']);
+    assert.match((await service.logged('refused a request'))[0]!.msg, /1 of 1 busy\): raise workers or queueTimeout/);
+    assert.equal((await slow).status, 200);
+  });
+
+  it('no descriptors left: control still answers, and it recovers by itself', async (t) => {
+    if (findProgram('prlimit') === null) return t.skip('prlimit is not installed');
+    const wrapper = ['prlimit', '--nofile=160:160', '--'];
+    const service = await PhpService.start(t, { files, wrapper });
+    await service.text('pid.php');
+    const clients = Array.from({ length: 400 }, () => connect(service.port, '127.0.0.1').on('error', () => {}));
+    t.after(() => clients.forEach((client) => void client.destroy()));
+    await service.logged('a connection');
+    const status = await postern(t, service.folder, ['status', '--json']);
+    assert.equal(status.status, 0, status.err);
+    assert.equal((await fetch(`${service.admin}livez`)).status, 200);
+    for (const client of clients) client.destroy();
+    await until('it answers again', () =>
+      service.get('pid.php').then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+    );
+    assert.equal((await service.get('plain.txt')).status, 200);
+    assert.equal((await service.pool()).counters.ended.crash, 0);
+  });
+
+  it('no descriptors left for workers and files: 503 or an error answer, and it recovers by itself', async (t) => {
+    if (findProgram('prlimit') === null) return t.skip('prlimit is not installed');
+    const service = await PhpService.start(t, { files });
+    await service.text('pid.php');
+    const open = readdirSync(`/proc/${service.postern.pid}/fd`).length;
+    const limit = (soft: number | string) =>
+      execFileSync('prlimit', ['--pid', String(service.postern.pid), `--nofile=${soft}:`]);
+    const before = readFileSync(`/proc/${service.postern.pid}/limits`, 'latin1').match(/Max open files +(\d+)/)![1]!;
+    limit(open);
+    process.kill(-(await lastWorker(service)), 'SIGKILL');
+    const statuses = new Set<number>();
+    for (let count = 0; count < 10; count += 1) {
+      statuses.add(
+        await service.get('pid.php').then(
+          ({ status }) => status,
+          () => 0,
+        ),
+      );
+      statuses.add(
+        await service.get('plain.txt').then(
+          ({ status }) => status,
+          () => 0,
+        ),
+      );
+    }
+    t.diagnostic(`answers: ${[...statuses]}`);
+    assert.equal(service.postern.child.exitCode, null);
+    limit(before);
+    await until('it answers again', async () => (await service.get('pid.php')).status === 200);
+    assert.equal((await service.get('plain.txt')).status, 200);
+  });
+
+  it('log disk full: requests are answered, what was lost is told', async (t) => {
+    const folder = temporaryFolder(t);
+    symlinkSync('/dev/full', join(folder, 'log'));
+    const pool = `${phpPool}workers = 1\nqueue = 0\n`;
+    const service = await PhpService.start(t, {
+      folder,
+      files,
+      pool,
+      logFile: 'log',
+      listen: `unix:${folder}/site.sock`,
+    });
+    const ask = () =>
+      execFileSync('curl', ['-s', '--unix-socket', `${folder}/site.sock`, 'http://a/pid.php'], { encoding: 'utf8' });
+    await until('it answers', () => {
+      try {
+        return Number(ask()) > 0;
+      } catch {
+        return false; // not listening yet
+      }
+    });
+    for (let count = 0; count < 30; count += 1) assert.ok(Number(ask()) > 0);
+    await service.postern.wrote(/postern: the log cannot be written \(ENOSPC\)/);
+    service.postern.child.kill('SIGUSR1');
+    assert.ok(Number(ask()) > 0);
+    service.postern.child.kill('SIGTERM');
+    assert.equal((await service.postern.ended()).status, 0);
+  });
+
+  it('standard output closed by whoever read the log: requests are answered', async (t) => {
+    const service = await PhpService.start(t, { files });
+    service.postern.child.stdout!.destroy();
+    for (let count = 0; count < 20; count += 1) await service.text('pid.php');
+    service.postern.child.kill('SIGTERM');
+    assert.equal((await service.postern.ended()).status, 0);
+  });
+
+  it('spool disk full: 507, the log says so, and it recovers', async (t) => {
+    const spool = mountTiny(t);
+    if (spool === null) return t.skip('this user may not mount a file system');
+    const service = await PhpService.start(t, { files, site: `spoolFolder = "${spool}"\n` });
+    const post = (bytes: number) => service.get('length.php', { method: 'POST', body: Buffer.alloc(bytes, 'x') });
+    assert.equal(await (await post(500_000)).text(), '500000');
+    assert.equal((await post(3_000_000)).status, 507);
+    assert.match((await service.logged('no room for a request body'))[0]!.msg, /ENOSPC/);
+    assert.equal(await (await post(500_000)).text(), '500000');
+    assert.deepEqual(readdirSync(spool), []);
+  });
+});
+
+async function lastWorker(service: PhpService): Promise<number> {
+  return (await service.lanes('idle'))[0]!.workerPid;
+}
+
+/** A file system of 1 MB that goes with the test. @returns null: it may not be made */
+function mountTiny(t: TestContext): string | null {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-spool-'));
+  t.after(() => {
+    spawnSync('umount', ['-l', folder]);
+    rmdirSync(folder);
+  });
+  const made = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'postern-test', folder]);
+  return made.status === 0 ? folder : null;
+}
