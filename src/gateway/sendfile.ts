@@ -1,10 +1,10 @@
 // X-Sendfile and X-Accel-Redirect: a program's answer that names a file to send in its place, from configured folders only.
 
 import { realpathSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { PosternError } from '../errors.ts';
 import { parseTarget } from '../protocol/http/path.ts';
-import { bytesToText } from './bytes.ts';
+import { bytesToText, textToBytes } from './bytes.ts';
 import type { Entry } from './document-root.ts';
 import type { SendfileFolder } from './site.ts';
 
@@ -40,7 +40,8 @@ export function takeSendfile(headers: readonly string[]): SendfileFields {
 export function findSendfile(name: NonNullable<SendfileFields['name']>, folders: readonly SendfileFolder[]): Entry {
   const text = bytesToText(name.value);
   const path = text === null ? null : name.by === 'path' ? text : pathOfUrl(text, folders);
-  if (path === null) throw outside(name);
+  // A relative name would mean a folder of this process, which no program knows.
+  if (path === null || !isAbsolute(path)) throw outside(name);
   let real: string;
   try {
     real = realpathSync.native(path);
@@ -64,7 +65,12 @@ function lowerServerField(name: string): string | null {
 }
 
 function pathOfUrl(url: string, folders: readonly SendfileFolder[]): string | null {
-  const path = bytesToText(parseTarget(Buffer.from(url).toString('latin1')).path);
+  let path: string | null;
+  try {
+    path = bytesToText(parseTarget(textToBytes(url)).path);
+  } catch {
+    return null; // no path that a client could send; the program's fault, not its client's
+  }
   if (path === null) return null;
   for (const { folder, prefix } of folders) {
     if (prefix !== null && path.startsWith(prefix)) return join(folder, path.slice(prefix.length));

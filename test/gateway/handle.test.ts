@@ -41,7 +41,7 @@ describe('a request to a program', () => {
     assert.equal(environment.QUERY_STRING, '-s+-d+allow_url_include=1');
     assert.deepEqual(
       Object.keys(environment)
-        .filter((name) => environment[name]!.includes('-s'))
+        .filter((name) => environment[name]!.includes('-s+-d'))
         .sort(),
       ['QUERY_STRING', 'REQUEST_URI'],
     );
