@@ -1,5 +1,6 @@
 // The listeners of a service, each with its site; and how they go from one configuration to the next.
 
+import { PosternError } from '../errors.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
 import type { ConfigValues } from './config-schema.ts';
@@ -11,6 +12,8 @@ export interface SiteListener {
   /** Changed in place by a reload that gives its address to another site. */
   site: string;
   readonly listener: Listener;
+  /** Who may connect, where FastCGI is spoken. */
+  readonly allowedClients: readonly string[];
 }
 
 /** Listeners that were opened but not put in force: exactly one of the two is called. */
@@ -57,6 +60,7 @@ export class ListenerSet {
         const kept = this.#listeners.find(
           (one) => one.listener.key === key && !after.some(({ entry }) => entry === one),
         );
+        if (kept !== undefined) checkClients(kept, allowedClients);
         const entry = kept ?? (await this.#open(site, address, allowedClients));
         if (kept === undefined) opened.push(entry.listener);
         after.push({ entry, site });
@@ -93,12 +97,21 @@ export class ListenerSet {
   }
 
   async #open(site: string, address: ListenAddress, allowedClients: readonly string[]): Promise<SiteListener> {
-    const entry: { site: string; listener: Listener | null } = { site, listener: null };
-    entry.listener = await openListener(address, {
+    const entry = { site, allowedClients };
+    const listener = await openListener(address, {
       handler: (request, answer) => this.#handlerOf(entry.site)(request, answer),
       allowedClients,
       log: this.#log,
     });
-    return entry as SiteListener;
+    return Object.assign(entry, { listener });
   }
+}
+
+/** A listener that is kept lets in whom it did before: to go on without a word would keep a door open that was to be closed. */
+function checkClients({ listener: { key, address }, allowedClients }: SiteListener, wanted: readonly string[]): void {
+  if (address.protocol !== 'fastcgi' || allowedClients.join() === wanted.join()) return;
+  throw new PosternError(
+    'CONFIG_INVALID',
+    `allowedClients of ${key} changed, which takes a new start: stop the service and start it again, or listen elsewhere`,
+  );
 }

@@ -56,6 +56,18 @@ describe('Service', () => {
     await assert.rejects(fetch(second));
   });
 
+  it('refuses a reload that would let in clients as before though allowedClients changed', async (t) => {
+    const { config, start } = workshop(t);
+    const one = (allowedClients: string[]) => ({
+      site: { one: { listen: 'fastcgi://127.0.0.1:0', root: 'a', allowedClients } },
+    });
+    const service = await start(one(['127.0.0.1', '127.0.0.2']));
+    assert.equal((await service.reload([], config(one(['127.0.0.1', '127.0.0.2'])))).ok, true);
+    const outcome = await service.reload([], config(one(['127.0.0.1'])));
+    assert.equal(outcome.ok, false);
+    assert.match(outcome.message, /allowedClients of fastcgi:\/\/127\.0\.0\.1:0 changed, which takes a new start/);
+  });
+
   it('changes nothing when an address of the new configuration is in use', async (t) => {
     const { config, start } = workshop(t);
     const taken = createServer().listen(0, '127.0.0.3');
