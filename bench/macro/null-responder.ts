@@ -20,11 +20,10 @@ export async function buildResponder(folder: string, signal: AbortSignal): Promi
   return program;
 }
 
-/** Starts the responders of a stack, if it has any, on one socket; returns their pids. */
-export function startResponder(stack: Stack, processes: Processes): number[] {
-  if (stack.responder === null) return [];
-  const command = [stack.responder, responderSocket(stack), String(stack.workers)];
-  return [processes.start(command, { folder: stack.folder, logFile: logFileOf(stack) })];
+/** Starts as many responders as the stack has workers, on one socket; returns the pid of their parent. */
+export function startResponder(program: string, stack: Stack, processes: Processes): number {
+  const command = [program, responderSocket(stack), String(stack.workers)];
+  return processes.start(command, { folder: stack.folder, logFile: logFileOf(stack) });
 }
 
 /** Where the responders listen. */

@@ -1,6 +1,6 @@
 // One way of putting PHP on the web: how it is started for a case, and how to tell when it answers.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Processes } from './processes.ts';
@@ -13,6 +13,8 @@ export interface Peer {
   readonly title: string;
   /** Programs, and absolute paths of files, that it cannot run without. */
   readonly needs: readonly string[];
+  /** The socket of a program that the peer does not start itself: it is ready when that is there. @default none */
+  socket?(stack: Stack): string;
   /** Writes the configuration into `stack.folder` and starts every process; returns their pids. */
   start(stack: Stack, processes: Processes): number[];
 }
@@ -45,7 +47,8 @@ export async function startPeer(
   let last = 'nothing';
   while (performance.now() - began < startLimitMs) {
     signal.throwIfAborted();
-    last = await firstLine(origin + path);
+    const socket = peer.socket?.(stack);
+    last = socket === undefined || existsSync(socket) ? await firstLine(origin + path) : `${socket} is not there`;
     if (last === '200') return { peer, stack, origin, roots, readyMs: performance.now() - began };
     if (!roots.every((pid) => processes.isRunning(pid))) break;
     await sleep(2);

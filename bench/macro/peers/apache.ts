@@ -2,11 +2,12 @@
 
 import { writeFileSync } from 'node:fs';
 import { account } from '../account.ts';
-import { responderSocket, startResponder } from '../null-responder.ts';
+import { responderSocket } from '../null-responder.ts';
 import { logFileOf, type Peer } from '../peer.ts';
-import { fpmSocket, startFpm } from '../php-fpm.ts';
+import { fpmSocket } from '../php-fpm.ts';
 import type { Processes } from '../processes.ts';
 import { programPath } from '../program.ts';
+import { programSocket, startProgramServer } from '../program-server.ts';
 import type { Stack } from '../stack.ts';
 
 const modules = '/usr/lib/apache2/modules';
@@ -23,9 +24,10 @@ export const apacheFpm: Peer = {
   name: 'apache-fpm',
   title: 'Apache + mod_proxy_fcgi + php-fpm',
   needs: ['apache2', 'php-fpm', `${modules}/mod_proxy_fcgi.so`],
+  socket: programSocket,
   start(stack, processes) {
-    const programs = stack.responder === null ? [startFpm(stack, processes)] : startResponder(stack, processes);
-    return [startApache(stack, processes, ['proxy', 'proxy_fcgi'], proxy(stack)), ...programs];
+    const program = startProgramServer(stack, processes);
+    return [startApache(stack, processes, ['proxy', 'proxy_fcgi'], proxy(stack)), program];
   },
 };
 

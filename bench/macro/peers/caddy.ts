@@ -2,23 +2,25 @@
 
 import { writeFileSync } from 'node:fs';
 import { account } from '../account.ts';
-import { responderSocket, startResponder } from '../null-responder.ts';
+import { responderSocket } from '../null-responder.ts';
 import { logFileOf, type Peer } from '../peer.ts';
-import { fpmSocket, startFpm } from '../php-fpm.ts';
+import { fpmSocket } from '../php-fpm.ts';
 import { programPath } from '../program.ts';
+import { programSocket, startProgramServer } from '../program-server.ts';
 import type { Stack } from '../stack.ts';
 
 export const caddy: Peer = {
   name: 'caddy',
   title: 'Caddy + php-fpm',
   needs: ['caddy', 'php-fpm', ...(account === null ? [] : ['setpriv'])],
+  socket: programSocket,
   start(stack, processes) {
     const file = `${stack.folder}/Caddyfile`;
     writeFileSync(file, configuration(stack));
-    const programs = stack.responder === null ? [startFpm(stack, processes)] : startResponder(stack, processes);
+    const program = startProgramServer(stack, processes);
     // Unlike the others, Caddy does not change its account by itself.
     const command = [...asAccount(), programPath('caddy'), 'run', '--adapter', 'caddyfile', '--config', file];
-    return [processes.start(command, { folder: stack.folder, logFile: logFileOf(stack) }), ...programs];
+    return [processes.start(command, { folder: stack.folder, logFile: logFileOf(stack) }), program];
   },
 };
 

@@ -2,11 +2,12 @@
 
 import { writeFileSync } from 'node:fs';
 import { account } from '../account.ts';
-import { responderSocket, startResponder } from '../null-responder.ts';
+import { responderSocket } from '../null-responder.ts';
 import { logFileOf, type Peer } from '../peer.ts';
-import { fpmSocket, startFpm } from '../php-fpm.ts';
+import { fpmSocket } from '../php-fpm.ts';
 import type { Processes } from '../processes.ts';
 import { programPath } from '../program.ts';
+import { programSocket, startProgramServer } from '../program-server.ts';
 import type { Stack } from '../stack.ts';
 
 const needs = ['nginx', 'php-fpm', '/etc/nginx/fastcgi.conf', '/etc/nginx/mime.types'];
@@ -15,6 +16,7 @@ export const nginx: Peer = {
   name: 'nginx',
   title: 'nginx + php-fpm, as shipped',
   needs,
+  socket: programSocket,
   start: (stack, processes) => start(stack, processes, false),
 };
 
@@ -22,15 +24,16 @@ export const nginxKeepalive: Peer = {
   name: 'nginx-keepalive',
   title: 'nginx + php-fpm, keep-alive to FPM',
   needs,
+  socket: programSocket,
   start: (stack, processes) => start(stack, processes, true),
 };
 
 function start(stack: Stack, processes: Processes, keepAlive: boolean): number[] {
   const file = `${stack.folder}/nginx.conf`;
   writeFileSync(file, configuration(stack, keepAlive));
-  const programs = stack.responder === null ? [startFpm(stack, processes)] : startResponder(stack, processes);
+  const program = startProgramServer(stack, processes);
   const command = [programPath('nginx'), '-p', stack.folder, '-e', `${stack.folder}/error.log`, '-c', file];
-  return [processes.start(command, { folder: stack.folder, logFile: logFileOf(stack) }), ...programs];
+  return [processes.start(command, { folder: stack.folder, logFile: logFileOf(stack) }), program];
 }
 
 function configuration(stack: Stack, keepAlive: boolean): string {
