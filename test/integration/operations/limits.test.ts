@@ -13,7 +13,7 @@ import { postern } from '../../support/postern-process.ts';
 
 const files = {
   'pid.php': '<?php echo getmypid();',
-  'slow.php': '<?php usleep(1500000); echo "slow";',
+  'slow.php': '<?php usleep(700000); echo "slow";',
   'length.php': '<?php echo strlen(file_get_contents("php://input"));',
   'plain.txt': 'plain',
 };
@@ -51,8 +51,9 @@ describe('limits of a running service', { skip: phpMissing }, () => {
   });
 
   it('no descriptors left: control still answers, and it recovers by itself', async (t) => {
-    if (findProgram('prlimit') === null) return t.skip('prlimit is not installed');
-    const wrapper = ['prlimit', '--nofile=160:160', '--'];
+    if (findProgram('bash') === null) return t.skip('bash is not installed');
+    // One that was opened before the limit came down to below it cannot be closed in workers; they start all the same.
+    const wrapper = ['bash', '-c', 'exec 250</dev/null; ulimit -n 160; exec "$@"', 'bash'];
     const service = await PhpService.start(t, { files, wrapper });
     await service.text('pid.php');
     const clients = Array.from({ length: 400 }, () => connect(service.port, '127.0.0.1').on('error', () => {}));

@@ -1,7 +1,7 @@
 // Workers that are killed, hang or do not start, as whoever operates a service sees it: status, log, the next answer.
 
 import assert from 'node:assert/strict';
-import { chmodSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { isGone } from '../../../src/worker/process-table.ts';
@@ -9,8 +9,8 @@ import { temporaryFolder } from '../../support/folder.ts';
 import { PhpService, phpMissing, phpPool, until } from '../../support/php-service.ts';
 
 const pidScript = '<?php echo getmypid();';
-const slowScript = '<?php usleep(1500000); echo getmypid();';
-const streamScript = '<?php ob_end_flush(); echo str_repeat("x", 70000); flush(); usleep(1500000); echo "end";';
+const slowScript = '<?php usleep(700000); echo getmypid();';
+const streamScript = '<?php ob_end_flush(); echo str_repeat("x", 70000); flush(); usleep(700000); echo "end";';
 const files = { 'pid.php': pidScript, 'slow.php': slowScript, 'stream.php': streamScript };
 
 describe('workers of a running service', { skip: phpMissing }, () => {
@@ -107,7 +107,6 @@ describe('a program that crashes at start, or is missing, or not executable', { 
     const folder = temporaryFolder(t);
     const service = await PhpService.start(t, { folder, files, more });
     const bin = join(folder, 'public/cgi-bin');
-    const { mkdirSync } = await import('node:fs');
     mkdirSync(bin);
     writeFileSync(join(bin, 'plain'), '#!/bin/sh\necho "Content-Type: text/plain"; echo; echo ok\n', { mode: 0o755 });
     writeFileSync(join(bin, 'shut'), '#!/bin/sh\n', { mode: 0o644 });

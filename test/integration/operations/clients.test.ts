@@ -1,0 +1,113 @@
+// Clients that leave, send half, send too much or are slow, before a service with real PHP.
+
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { isGone } from '../../../src/worker/process-table.ts';
+import { temporaryFolder } from '../../support/folder.ts';
+import { PhpService, phpMissing, phpPool, until } from '../../support/php-service.ts';
+import { RawClient } from '../../support/raw-client.ts';
+
+const files = {
+  'pid.php': '<?php echo getmypid();',
+  'stream.php':
+    '<?php while (ob_get_level()) ob_end_flush(); while (true) { echo str_repeat("x", 9000); flush(); usleep(20000); }',
+  'body.php':
+    '<?php $b = file_get_contents("php://input"); file_put_contents(__DIR__ . "/ran", "x", FILE_APPEND); echo strlen($b), " ", md5($b), " ", $_SERVER["CONTENT_LENGTH"] ?? "-";',
+  'large.php': '<?php for ($i = 0; $i < 400; $i++) echo str_repeat("y", 100000);',
+};
+const one = `${phpPool}workers = 1\n`;
+
+describe('clients of a running service', { skip: phpMissing }, () => {
+  it('a client that goes away in the answer: the lane is free again, others are answered', async (t) => {
+    const service = await PhpService.start(t, { files, pool: one });
+    for (let round = 0; round < 2; round += 1) {
+      const client = await RawClient.connect(t, service.port);
+      client.send('GET /stream.php HTTP/1.1\r\nHost: a\r\n\r\n');
+      await client.untilHas('xxxx');
+      client.socket.destroy();
+      assert.equal((await service.get('pid.php')).status, 200);
+    }
+    const { counters } = await service.pool();
+    assert.deepEqual([counters.accepted, counters.finished, counters.aborted], [4, 2, 2]);
+  });
+
+  it('a client that goes away: its CGI program is ended', async (t) => {
+    const folder = temporaryFolder(t);
+    const more = '[[site.main.route]]\nmatch = "*.sh"\npool = "cgi"\n[pool.cgi]\ncgi = true\nallowRoot = true\n';
+    const script = '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n$$\\n"\nexec sleep 60\n';
+    const service = await PhpService.start(t, { folder, files: { ...files, 'wait.sh': script }, more });
+    chmodSync(join(folder, 'public/wait.sh'), 0o755);
+    const client = await RawClient.connect(t, service.port);
+    client.send('GET /wait.sh HTTP/1.1\r\nHost: a\r\n\r\n');
+    await client.until(({ received }) => /\r\n\r\n[0-9a-f]+\r\n\d+\n/.test(received));
+    const pid = Number(/\r\n\r\n[0-9a-f]+\r\n(\d+)\n/.exec(client.received)![1]);
+    assert.equal(isGone(pid), false);
+    client.socket.destroy();
+    await until('the program is ended', () => isGone(pid));
+  });
+
+  it('an upload cut in half never reaches a program as a whole one', async (t) => {
+    const service = await PhpService.start(t, { files });
+    for (const head of ['Content-Length: 400000', 'Transfer-Encoding: chunked']) {
+      for (const bytes of [1_000, 300_000]) {
+        const client = await RawClient.connect(t, service.port);
+        const data = head.startsWith('T') ? `${(400_000).toString(16)}\r\n${'z'.repeat(bytes)}` : 'z'.repeat(bytes);
+        client.send(`POST /body.php HTTP/1.1\r\nHost: a\r\n${head}\r\n\r\n${data}`);
+        await wait(50);
+        client.socket.end();
+        const answer = await client.untilEnd();
+        assert.match(answer, /^(?:HTTP\/1\.1 400 |$)/);
+      }
+    }
+    assert.equal(existsSync(join(service.folder, 'public/ran')), false, 'PHP ran on none of them');
+  });
+
+  it('a chunked upload reaches PHP with its length; the spool file is gone afterwards', async (t) => {
+    const folder = temporaryFolder(t);
+    const service = await PhpService.start(t, { folder, files: { ...files, spool: '' }, site: 'spoolFolder = "."\n' });
+    const client = await RawClient.connect(t, service.port);
+    const piece = `${(50_000).toString(16)}\r\n${'q'.repeat(50_000)}\r\n`;
+    client.send('POST /body.php HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
+    for (let count = 0; count < 12; count += 1) client.send(piece);
+    client.send('0\r\nX-Trailer: dropped\r\n\r\n');
+    await client.untilHas(' 600000');
+    assert.match(client.received, /\r\n\r\n600000 [0-9a-f]{32} 600000/);
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.endsWith('.body')),
+      [],
+    );
+  });
+
+  it('a body above maxBody: 413, at once when its length is told', async (t) => {
+    const service = await PhpService.start(t, { files, site: 'maxBody = "100KB"\n' });
+    const told = await RawClient.connect(t, service.port);
+    told.send('POST /body.php HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n');
+    assert.match(await told.untilEnd(), /^HTTP\/1\.1 413 /);
+    const untold = await RawClient.connect(t, service.port);
+    untold.send(
+      `POST /body.php HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${(200_000).toString(16)}\r\n${'q'.repeat(200_000)}`,
+    );
+    assert.match(await untold.untilHas('413'), /^HTTP\/1\.1 413 /);
+    assert.equal(existsSync(join(service.folder, 'public/ran')), false);
+  });
+
+  it('slow bodies and slow readers have limits and hold no worker', async (t) => {
+    const service = await PhpService.start(t, { files, pool: one, site: 'bodyTimeout = "1s"\nwriteTimeout = "1s"\n' });
+    const slow = await RawClient.connect(t, service.port);
+    slow.send('POST /body.php HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf');
+    const head = await RawClient.connect(t, service.port);
+    head.send('GET /pid.php HTTP/1.1\r\nHost: a\r\nX-Slow: ');
+    assert.equal((await service.get('pid.php')).status, 200, 'the only worker is free meanwhile');
+    assert.match(await slow.untilEnd(), /^HTTP\/1\.1 408 /);
+
+    const reader = await RawClient.connect(t, service.port);
+    reader.socket.pause();
+    reader.send('GET /large.php HTTP/1.1\r\nHost: a\r\n\r\n');
+    await service.busy(1);
+    await until('it is given up', async () => (await service.lanes('busy')).length === 0);
+    assert.equal((await service.get('pid.php')).status, 200);
+  });
+});
