@@ -51,11 +51,11 @@ export async function openListener(listen: ListenAddress, options: ListenerOptio
 }
 
 /**
- * How many connections clients may have open, so that half of what descriptors there are, 1024 at most, are left: for
+ * How many connections clients may have open, so that half of what descriptors there are, 512 at most, are left: for
  * workers, files, the log, and for whoever asks what is wrong.
  */
 export function connectionsFor(descriptors: number): number {
-  return Math.min(defaultHttp1Limits.maxConnections, descriptors - Math.min(Math.ceil(descriptors / 2), 1_024));
+  return Math.min(defaultHttp1Limits.maxConnections, descriptors - Math.min(Math.ceil(descriptors / 2), 512));
 }
 
 async function fastcgiListener(

@@ -3,11 +3,11 @@ import { describe, it } from 'node:test';
 import { connectionsFor } from '../../src/service/listener.ts';
 
 describe('connectionsFor()', () => {
-  it('leaves half of few descriptors, and 1024 of many', () => {
+  it('leaves half of few descriptors, and 512 of many', () => {
     for (const [descriptors, connections] of [
       [64, 32],
       [1_024, 512],
-      [20_000, 18_976],
+      [20_000, 19_488],
       [1_048_576, 65_536],
       [Number.POSITIVE_INFINITY, 65_536],
     ] as const) {
