@@ -113,7 +113,7 @@ export class LogDestination {
     if (this.#lost === 0) return;
     const message = `${this.#lost} lines of this log were lost while it could not be written (${code})`;
     this.#lost = 0;
-    const line = { level: 40, time: new Date().toISOString(), pid: process.pid, msg: message };
+    const line = { level: 'warn', time: new Date().toISOString(), msg: message };
     this.#keep(`${JSON.stringify(line)}\n`);
   }
 

@@ -33,7 +33,7 @@ export interface PhpServiceOptions {
 }
 
 /** A line of the log. */
-export type LogLine = Readonly<Record<string, unknown>> & { readonly level: number; readonly msg: string };
+export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
 
 /** Lines of a pool of PHP that may run as root where the test does. */
 export const phpPool = 'php = "auto"\nallowRoot = true\n';
@@ -107,6 +107,11 @@ export class PhpService {
       .filter((line) => line.startsWith('{') && line.endsWith('}'))
       .map((line) => JSON.parse(line) as LogLine)
       .filter(({ msg }) => typeof msg === 'string' && msg.includes(part));
+  }
+
+  /** The lines of the log so far that are warnings or worse. */
+  troubles(): LogLine[] {
+    return this.log().filter(({ level }) => ['warn', 'error', 40, 50].includes(level as string | number));
   }
 
   async status(): Promise<ServiceStatus> {

@@ -30,7 +30,7 @@ describe('limits of a running service', { skip: phpMissing }, () => {
     assert.equal(responses.filter(({ status }) => status === 200).length, 3);
     assert.equal(refused.length, 10);
     assert.ok(refused.every(({ headers }) => headers.get('retry-after') === '1'));
-    const told = service.log().filter(({ level }) => level >= 40);
+    const told = service.troubles();
     assert.deepEqual(
       told.map(({ msg }) => msg),
       ['pool php refused a request: 2 requests wait already (1 of 1 busy): raise workers or queue'],

@@ -95,9 +95,9 @@ describe('a program that crashes at start, or is missing, or not executable', { 
       const { counters, governor } = await service.pool();
       assert.ok(counters.spawned < 12, `${counters.spawned} starts`);
       assert.match(governor, /next spawn allowed in|rest/);
-      const told = service.log().filter(({ level, msg }) => level >= 50 && /answers 503/.test(msg));
+      const told = service.troubles().filter(({ msg }) => /answers 503/.test(msg));
       assert.equal(told.length, 1, JSON.stringify(told));
-      const loud = service.log().filter(({ level, msg }) => level >= 40 && msg !== 'no database');
+      const loud = service.troubles().filter(({ msg }) => msg !== 'no database');
       assert.ok(loud.length <= 4, loud.map(({ msg }) => msg).join('\n'));
     });
   }
