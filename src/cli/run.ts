@@ -35,7 +35,7 @@ export function addRun(program: Command, _terminal: Terminal): void {
       const ended = live({ service, output: null, reopenLogs: reopen, onStopping }, stopAsked);
       await service.start();
       const { state, listeners, admin } = service.status();
-      if (state === 'running') log.info({ config: config.file, listeners, admin }, 'running');
+      if (state === 'running') log.info({ service: process.pid, config: config.file, listeners, admin }, 'running');
       const isPeaceful = await ended;
       log.info({}, isPeaceful ? 'ended' : 'ended at once by a second signal');
       // At once is now, though something should still be on its way.

@@ -27,6 +27,8 @@ export interface DocumentRootOptions {
   readonly linkFolders: readonly string[];
   readonly visibleDotNames: readonly string[];
   readonly hiddenSuffixes: readonly string[];
+  /** Absolute paths of files that are not there for us. */
+  readonly hiddenFiles: readonly string[];
   readonly validMs: number;
   /** Monotonic milliseconds. */
   readonly now: () => number;
@@ -44,6 +46,7 @@ export class DocumentRoot {
   #realRoot = '';
   #realRootBytes = '';
   #linkFolders: readonly string[] = [];
+  #hiddenFiles: readonly string[] = [];
   #since = Number.NEGATIVE_INFINITY;
 
   constructor(options: DocumentRootOptions) {
@@ -94,6 +97,7 @@ export class DocumentRoot {
     this.#linkFolders = this.#options.linkFolders
       .map((folder) => realPathOf(folder))
       .filter((folder) => folder !== null);
+    this.#hiddenFiles = this.#options.hiddenFiles.map((file) => realPathOf(file)).filter((file) => file !== null);
   }
 
   #find(path: string): Entry | null {
@@ -104,7 +108,7 @@ export class DocumentRoot {
     const plainStats = statOf(plain);
     if (plainStats === null) return null;
     const real = realPathOf(plain);
-    if (real === null || !this.#isAllowed(real)) return null;
+    if (real === null || !this.#isAllowed(real) || this.#hiddenFiles.includes(real)) return null;
     // A link was followed, or the file system ignores case: then the names that are really there must be allowed too.
     const stats = real === plain ? plainStats : statOf(real);
     if (stats === null || (path.endsWith('/') && !stats.isDirectory())) return null;

@@ -60,6 +60,8 @@ export interface Site {
   readonly visibleDotNames: readonly string[];
   /** Ends of file names that are never served or run. @default ["~", ".bak", ".swp", ".orig"] */
   readonly hiddenSuffixes: readonly string[];
+  /** Absolute paths of files that are never served or run, by whatever name they are asked for: configuration and log. @default [] */
+  readonly hiddenFiles: readonly string[];
   /** @default [] */
   readonly sendfile: readonly SendfileFolder[];
   /** Addresses and networks ("10.0.0.0/8") of proxies whose X-Forwarded-* fields are believed; "unix" for Unix sockets. @default [] */
@@ -88,6 +90,7 @@ export const siteDefaults: Omit<Site, 'name' | 'root' | 'routes'> = {
   linkFolders: [],
   visibleDotNames: ['.well-known'],
   hiddenSuffixes: ['~', '.bak', '.swp', '.orig'],
+  hiddenFiles: [],
   sendfile: [],
   trustedProxies: [],
   maxBodyBytes: 128 * 1024 * 1024,

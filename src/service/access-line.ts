@@ -3,16 +3,11 @@
 
 import type { AccessRecord } from '../gateway/access-log.ts';
 
-/** Formats the lines of one process. */
+/** Formats the lines of one log. */
 export class AccessLines {
-  readonly #pid: number;
   /** The text of the present millisecond. */
   #time = '';
   #timeMs = 0;
-
-  constructor(pid: number) {
-    this.#pid = pid;
-  }
 
   /**
    * The line, with its end.
@@ -24,7 +19,7 @@ export class AccessLines {
       this.#time = new Date(wallMs).toISOString();
     }
     const { status, bytes, outcome } = record;
-    return `{"level":30,"time":"${this.#time}","pid":${this.#pid},"site":${quote(record.site)},"method":${quote(record.method)},"url":${quote(record.url)},"version":"${record.version}","host":${quote(record.host)},"remoteAddress":${quote(record.remoteAddress)},"status":${status},"bytes":${bytes},"durationMs":${number(record.durationMs)},"waitedMs":${number(record.waitedMs)},"runMs":${number(record.runMs)},"pool":${quote(record.pool)},"outcome":"${outcome}","error":${quote(record.error)},"msg":"request"}\n`;
+    return `{"level":30,"time":"${this.#time}","site":${quote(record.site)},"method":${quote(record.method)},"url":${quote(record.url)},"version":"${record.version}","host":${quote(record.host)},"remoteAddress":${quote(record.remoteAddress)},"status":${status},"bytes":${bytes},"durationMs":${number(record.durationMs)},"waitedMs":${number(record.waitedMs)},"runMs":${number(record.runMs)},"pool":${quote(record.pool)},"outcome":"${outcome}","error":${quote(record.error)},"msg":"request"}\n`;
   }
 }
 

@@ -12,15 +12,18 @@ export type { AccessLog, AccessRecord };
 
 /** Makes one gateway a site. @throws CONFIG_INVALID for a proxy that cannot be read */
 export function makeGateways(
-  { values, folder }: Config,
+  config: Config,
   units: ReadonlyMap<string, Pick<Unit, 'backend'>>,
   log: Log,
   accessLog: AccessLog | null,
 ): ReadonlyMap<string, Gateway> {
   return new Map(
-    Object.entries(values.site).map(([name, site]) => {
-      const targetOf = (pool: string) => ({ kind: kindOf(values.pool[pool]!), backend: units.get(pool)!.backend });
-      return [name, createGateway({ site: siteOf(name, site, folder, targetOf), log, accessLog })];
+    Object.entries(config.values.site).map(([name, site]) => {
+      const targetOf = (pool: string) => ({
+        kind: kindOf(config.values.pool[pool]!),
+        backend: units.get(pool)!.backend,
+      });
+      return [name, createGateway({ site: siteOf(name, site, config, targetOf), log, accessLog })];
     }),
   );
 }

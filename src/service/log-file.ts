@@ -33,7 +33,8 @@ export function openLog({ level, file = 'stdout' }: ConfigValues['log'], folder:
   const log = pino(
     {
       level,
-      base: { pid: process.pid },
+      // "pid" in a line is that of a worker; the service's own is in the first line.
+      base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       hooks: {
         logMethod(args, write, lineLevel) {
@@ -44,7 +45,7 @@ export function openLog({ level, file = 'stdout' }: ConfigValues['log'], folder:
     },
     destination,
   );
-  const lines = new AccessLines(process.pid);
+  const lines = new AccessLines();
   const isTold = log.isLevelEnabled('info');
   return {
     log,

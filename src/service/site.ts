@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { type Route, type Site, siteDefaults } from '../gateway/site.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
+import type { Config } from './config.ts';
 import type { PoolKind } from './config-rules.ts';
 import type { RouteValues, SiteValues } from './config-schema.ts';
 
@@ -14,15 +15,15 @@ export interface RouteTarget {
 
 /**
  * Makes one site.
- * @param folder where relative paths start from
  * @param targetOf the pool of a name; the configuration was checked, so that it is there
  */
 export function siteOf(
   name: string,
   values: SiteValues,
-  folder: string,
+  config: Config,
   targetOf: (pool: string) => RouteTarget,
 ): Site {
+  const { folder } = config;
   return {
     ...siteDefaults,
     name,
@@ -34,6 +35,7 @@ export function siteOf(
     linkFolders: values.linkFolders.map((path) => resolve(folder, path)),
     visibleDotNames: values.visibleDotNames,
     hiddenSuffixes: values.hiddenSuffixes,
+    hiddenFiles: ownFiles(config),
     sendfile: values.sendfile.map((one) => ({ folder: resolve(folder, one.folder), prefix: one.prefix ?? null })),
     trustedProxies: values.trustedProxies,
     maxBodyBytes: values.maxBody,
@@ -42,6 +44,13 @@ export function siteOf(
     bodyTimeoutMs: values.bodyTimeout,
     writeTimeoutMs: values.writeTimeout,
   };
+}
+
+/** Files of the service's own, which a document root may hold too: `root = "."` is the default. */
+function ownFiles({ file, folder, values }: Config): string[] {
+  const log = values.log.file;
+  const isFile = log !== undefined && log !== 'stdout' && log !== 'stderr';
+  return [...(file === null ? [] : [file]), ...(isFile ? [resolve(folder, log)] : [])];
 }
 
 function routeOf(match: string, route: RouteValues, targetOf: (pool: string) => RouteTarget): Route {

@@ -162,6 +162,16 @@ describe('symbolic links', () => {
     assert.equal(decide('/out/x.php'), 'run /out/x.php');
   });
 
+  it('knows no file that is ours, by whatever name it is asked for', (t) => {
+    const folder = temporaryFolder(t);
+    writeFiles(folder, { 'postern.toml': '', 'other.toml': '' });
+    symlinkSync('postern.toml', join(folder, 'link.toml'));
+    const hiddenFiles = [join(folder, 'postern.toml'), join(folder, 'not-there')];
+    const { gateway } = makeSite(t, {}, { root: folder, hiddenFiles });
+    const decide = (target: string): string => short(gateway.explain(httpRequest(target)).decision, folder);
+    assert.deepEqual(['/postern.toml', '/link.toml', '/other.toml'].map(decide), ['404', '404', 'file /other.toml']);
+  });
+
   it('do not make a hidden file visible, nor a script readable (rule 4)', (t) => {
     const { root, decide } = decider(t);
     symlinkSync(join(root, '.env'), join(root, 'env.txt'));

@@ -21,7 +21,7 @@ const record: AccessRecord = {
 };
 
 describe('AccessLines', () => {
-  const lines = new AccessLines(17);
+  const lines = new AccessLines();
   const wallMs = Date.UTC(2026, 0, 2, 3, 4, 5, 6);
 
   it('writes every value of a record, and what all lines of the log begin with', () => {
@@ -30,7 +30,6 @@ describe('AccessLines', () => {
     assert.deepEqual(JSON.parse(line), {
       level: 30,
       time: '2026-01-02T03:04:05.006Z',
-      pid: 17,
       ...record,
       durationMs: 1.235,
       msg: 'request',
