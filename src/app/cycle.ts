@@ -9,7 +9,6 @@
 import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, CgiSink, Environment, Exchange, Role } from '../protocol/cgi/exchange.ts';
 import { Answer } from './answer.ts';
-import type { Application } from './application.ts';
 import type { Call } from './call.ts';
 import type { Context, Mode, Outcome } from './context.ts';
 import { filterDataOf } from './filter-data.ts';
@@ -17,18 +16,16 @@ import { Grant } from './grant.ts';
 import { lazyRequest, type RequestHost } from './lazy-request.ts';
 import type { Module } from './module.ts';
 import { realResponse } from './reply.ts';
+import { RequestModules, type RequestModulesHost, type RequestModulesOwner } from './request-modules.ts';
+import { isThenable } from './thenable.ts';
 
 /** What all requests of a thread share. */
-export interface CycleHost {
-  readonly app: Application;
+export interface CycleHost extends RequestModulesHost {
   readonly mode: Mode;
   readonly thread: number;
-  /** What each module's threadInit returned, in the modules' order. */
-  readonly own: readonly unknown[];
-  readonly hasRequestInit: boolean;
-  readonly hasRequestShutdown: boolean;
+  /** Whether a module of the application has a requestInit or a requestShutdown. */
+  readonly hasRequestPhases: boolean;
   readonly maxBodyBytes: number;
-  readonly now: () => number;
   readonly onOver: (cycle: Cycle) => void;
 }
 
@@ -41,7 +38,7 @@ export interface CycleLimits {
 }
 
 /** One request. */
-export class Cycle implements Context, Exchange, Call, RequestHost {
+export class Cycle implements Context, Exchange, Call, RequestHost, RequestModulesOwner {
   readonly #host: CycleHost;
   readonly #request: CgiRequest;
   readonly #answer: Answer;
@@ -51,17 +48,15 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
   /** When the client left or the time was over, so that a handler which takes no notice is not waited for for ever. */
   #stoppedAtMs = 0;
   #controller: AbortController | null = null;
-  /** What the modules' requestInit returned; as many as are over. */
-  readonly #states: unknown[] = [];
-  /** The module whose shutdown is waited for. */
-  #shutdownAt = -1;
-  #shutdownSinceMs = 0;
+  /** null where no module has anything to do for a request. */
+  readonly #modules: RequestModules | null;
   #failure: PosternError | null = null;
 
   constructor(host: CycleHost, request: CgiRequest, sink: CgiSink) {
     this.#host = host;
     this.#request = request;
     this.#answer = new Answer(sink, request.method);
+    this.#modules = host.hasRequestPhases ? new RequestModules(host, this) : null;
     this.#startedAtMs = host.now();
   }
 
@@ -104,7 +99,8 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
   }
 
   get<Shared, Own, State>(module: Module<Shared, Own, State>): State {
-    return this.#states[this.#indexOf(module)] as State;
+    const index = this.#indexOf(module);
+    return this.#modules?.state(index) as State;
   }
 
   own<Shared, Own, State>(module: Module<Shared, Own, State>): Own {
@@ -165,7 +161,7 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
 
   /** Takes the request through its phases. */
   start(): void {
-    if (this.#host.hasRequestInit) this.#init(0);
+    if (this.#modules) this.#modules.init();
     else this.#handle();
   }
 
@@ -173,42 +169,19 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
   check(now: number, { requestTimeoutMs, graceMs }: CycleLimits): void {
     const stage = this.#stage;
     if (stage === 'shutdown') {
-      if (now - this.#shutdownSinceMs <= graceMs) return;
-      this.#report(new Error(`requestShutdown of module ${this.#nameAt(this.#shutdownAt)} takes over ${graceMs} ms`));
-      this.#shutdown(this.#shutdownAt - 1);
+      this.#modules?.checkShutdown(now, graceMs);
     } else if (this.#stoppedAtMs > 0) {
       if (now - this.#stoppedAtMs > graceMs) this.#complete(this.#outcome ?? 'aborted', this.#failure);
     } else if (!this.#answer.hasHead && requestTimeoutMs > 0 && now - this.#startedAtMs > requestTimeoutMs) {
       const late = new PosternError('ANSWER_TIMEOUT', `the application gave no answer within ${requestTimeoutMs} ms`);
-      this.#report(late);
+      this.report(late);
       this.#answerError(late);
       this.#stop('timeout', late);
     }
   }
 
-  #init(from: number): void {
-    const { modules } = this.#host.app;
-    for (let at = from; at < modules.length; at += 1) {
-      let state: unknown;
-      try {
-        state = modules[at]!.requestInit?.(this, this.#host.own[at]);
-      } catch (thrown) {
-        this.#failed(thrown);
-        return;
-      }
-      if (isThenable(state)) {
-        state.then(
-          (value) => {
-            if (this.#stage !== 'init') return;
-            this.#states.push(value);
-            this.#init(at + 1);
-          },
-          (thrown: unknown) => this.#failed(thrown),
-        );
-        return;
-      }
-      this.#states.push(state);
-    }
+  /** See RequestModulesOwner. */
+  initialised(): void {
     if (this.#stoppedAtMs > 0) this.#complete(this.#outcome!, this.#failure);
     else this.#handle();
   }
@@ -219,13 +192,13 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
     try {
       answer = this.#callHandler();
     } catch (thrown) {
-      this.#failed(thrown);
+      this.failed(thrown);
       return;
     }
     if (isThenable(answer)) {
       answer.then(
         (value) => this.#take(value, true),
-        (thrown: unknown) => this.#failed(thrown),
+        (thrown: unknown) => this.failed(thrown),
       );
     } else {
       this.#take(answer, false);
@@ -256,7 +229,7 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
     } else if (answer === undefined && this.#host.app.respond && this.role === 'responder') {
       if (isAwaited) this.end();
     } else {
-      this.#failed(new TypeError(`the handler returned ${String(answer)} where a Response is wanted`));
+      this.failed(new TypeError(`the handler returned ${String(answer)} where a Response is wanted`));
     }
   }
 
@@ -268,11 +241,11 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
       else {
         streaming.then(
           () => this.#responded(),
-          (thrown: unknown) => this.#failed(thrown),
+          (thrown: unknown) => this.failed(thrown),
         );
       }
     } catch (thrown) {
-      this.#failed(thrown);
+      this.failed(thrown);
     }
   }
 
@@ -282,14 +255,14 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
   }
 
   /** The handler, or a requestInit, threw, or its answer cannot be sent. */
-  #failed(thrown: unknown): void {
+  failed(thrown: unknown): void {
     if (this.#stage === 'shutdown' || this.#stage === 'over') return;
     if (this.#stoppedAtMs > 0) {
       // It was told to stop, and did so by throwing.
       this.#complete(this.#outcome!, this.#failure);
       return;
     }
-    this.#report(thrown);
+    this.report(thrown);
     const error = toPosternError(thrown);
     this.#answerError(error);
     this.#complete('failed', this.#failure);
@@ -318,46 +291,20 @@ export class Cycle implements Context, Exchange, Call, RequestHost {
     this.#outcome = outcome;
     this.#failure = failure;
     this.#stage = 'shutdown';
-    if (this.#host.hasRequestShutdown) this.#shutdown(this.#states.length - 1);
-    else this.#close();
+    if (this.#modules) this.#modules.shutdown();
+    else this.close();
   }
 
-  /** Shuts down the modules from the one at `from` to the first. */
-  #shutdown(from: number): void {
-    const { modules } = this.#host.app;
-    for (let at = from; at >= 0; at -= 1) {
-      try {
-        const pending = modules[at]!.requestShutdown?.(this, this.#states[at]);
-        if (isThenable(pending)) {
-          this.#shutdownAt = at;
-          this.#shutdownSinceMs = this.#host.now();
-          this.flush();
-          const next = (thrown?: unknown): void => {
-            if (thrown !== undefined) this.#report(thrown);
-            if (this.#stage === 'shutdown' && this.#shutdownAt === at) this.#shutdown(at - 1);
-          };
-          pending.then(() => next(), next);
-          return;
-        }
-      } catch (thrown) {
-        this.#report(thrown);
-      }
-    }
-    this.#close();
-  }
-
-  #close(): void {
+  /** See RequestModulesOwner. */
+  close(): void {
     this.#stage = 'over';
     this.#answer.end(this.#failure);
     this.#host.onOver(this);
   }
 
-  #report(thrown: unknown): void {
+  /** See RequestModulesOwner. */
+  report(thrown: unknown): void {
     this.log(thrown instanceof Error ? (thrown.stack ?? String(thrown)) : String(thrown));
-  }
-
-  #nameAt(index: number): string {
-    return this.#host.app.modules[index]?.name ?? '';
   }
 
   #indexOf(module: { readonly name: string }): number {
@@ -373,8 +320,4 @@ function discard(answer: unknown): void {
   realResponse(answer)
     .body?.cancel()
     .catch(() => {});
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return value instanceof Promise || typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
