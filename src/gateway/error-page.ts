@@ -2,6 +2,7 @@
 
 import { type ErrorCode, errorTable, type PosternError } from '../errors.ts';
 import { fieldValues } from '../protocol/http/headers.ts';
+import { reasonPhrases } from '../protocol/http/reason-phrases.ts';
 
 /** An error as an HTTP answer. */
 export interface ErrorAnswer {
@@ -97,27 +98,6 @@ function adviceOf(status: number): string {
     : 'Changing the request may help.';
 }
 
-const titles: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  408: 'Request Timeout',
-  412: 'Precondition Failed',
-  413: 'Content Too Large',
-  414: 'URI Too Long',
-  416: 'Range Not Satisfiable',
-  417: 'Expectation Failed',
-  431: 'Request Header Fields Too Large',
-  500: 'Internal Server Error',
-  501: 'Not Implemented',
-  502: 'Bad Gateway',
-  503: 'Service Unavailable',
-  504: 'Gateway Timeout',
-  505: 'HTTP Version Not Supported',
-  507: 'Insufficient Storage',
-};
-
 function titleOf(status: number): string {
-  return titles[status] ?? 'Error';
+  return reasonPhrases[status] ?? 'Error';
 }
