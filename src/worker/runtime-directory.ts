@@ -1,6 +1,6 @@
 // The private directory of one running manager, for its sockets; opening one clears away those of managers that died.
 
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
@@ -24,16 +24,21 @@ export async function openRuntimeDirectory(parent: string, log: Log = silentLog)
   checkPrivate(parent);
   for (const name of readdirSync(parent).filter((entry) => entry.startsWith(prefix))) {
     const directory = join(parent, name);
-    if (name !== `${prefix}${process.pid}` && isMarkAlive(join(directory, markName))) continue;
+    if (isMarkAlive(join(directory, markName))) continue;
     const groups = await clearLeftovers(directory);
     log.info({ directory, groups }, `cleared what a manager that died left behind (${groups.length} process groups)`);
   }
-  const path = join(parent, `${prefix}${process.pid}`);
+  const path = freePath(join(parent, `${prefix}${process.pid}`));
   // Complete before it has its name, or another manager that starts now would take it for a dead one's.
   const made = mkdtempSync(join(parent, 'new-'));
   writeMark(join(made, markName), process.pid);
   renameSync(made, path);
   return { path, close: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+// One process may hold several managers. What has the name is one of them: those of the dead were cleared.
+function freePath(first: string): string {
+  for (let path = first, count = 2; ; path = `${first}-${count}`, count += 1) if (!existsSync(path)) return path;
 }
 
 // Whoever can write there could put a socket of his own in the place of a worker's.

@@ -61,6 +61,15 @@ test('the directory of a manager that lives is left alone', async (t) => {
   assert.equal(statSync(directory.path).mode & 0o777, 0o700);
 });
 
+test('two managers in one process have a directory each', async (t) => {
+  const parent = temporaryFolder(t);
+  const [first, second] = await Promise.all([openRuntimeDirectory(parent), openRuntimeDirectory(parent)]);
+  assert.deepEqual(readdirSync(parent).sort(), [`manager-${process.pid}`, `manager-${process.pid}-2`]);
+  first.close();
+  assert.ok(existsSync(second.path));
+  second.close();
+});
+
 test('a directory that others can write to, or that is a link, is refused', async (t) => {
   const folder = temporaryFolder(t);
   const open = join(folder, 'open');
