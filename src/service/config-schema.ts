@@ -151,7 +151,7 @@ const pool = z.strictObject({
   }),
   reuse: z.enum(['always', 'bodiless', 'never']).optional().meta({
     description:
-      'For command, app and connect: after which requests a connection is kept. "bodiless": those without a body. Default: "always", and "bodiless" with connect.',
+      'For command, app and connect: after which requests a connection is kept. "bodiless": those without a body. Default: "always", and "bodiless" with connect and for a program that is called php-cgi.',
   }),
   minWorkers: count.prefault(1).meta({ description: 'Workers kept ready without traffic.' }),
   queue: count.prefault(512).meta({ description: 'Requests that may wait for a worker. 0: none waits.' }),

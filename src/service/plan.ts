@@ -1,7 +1,7 @@
 // What a pool of the configuration is made from: the program found, its limits, and a fingerprint that tells whether a reload changes it.
 
 import { existsSync, statSync } from 'node:fs';
-import { delimiter, extname, isAbsolute, join, resolve } from 'node:path';
+import { basename, delimiter, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Address, parseAddress } from '../connection/address.ts';
 import { PosternError } from '../errors.ts';
@@ -121,7 +121,7 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
     lanesPerWorker: pool.lanes,
     preforks: false,
     probe: null,
-    reuse: pool.reuse ?? 'always',
+    reuse: pool.reuse ?? (isPhp(command[0]!) ? 'bodiless' : 'always'),
     title: kind === 'app' ? `application ${pool.app}` : command.join(' '),
   };
   return {
@@ -189,4 +189,9 @@ function stringsOf(values: Readonly<Record<string, string | number | boolean>>):
 /** When a file was last changed; 0: it is not there. */
 function changeTime(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+/** A PHP whose version nobody asked for may be one that reads the rest of a body as records (CVE-2026-129289). */
+function isPhp(program: string): boolean {
+  return /^php[-.\d]*(?:cgi)?[-.\d]*$/.test(basename(program));
 }
