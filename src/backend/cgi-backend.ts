@@ -84,7 +84,7 @@ export class CgiBackend implements Backend {
       this.#waiting.remove(run);
       run.refuse(error);
     }
-    for (const run of this.#running) run.kill(error);
+    for (const run of this.#running) run.destroy(error);
     return this.close();
   }
 

@@ -105,6 +105,12 @@ export class CgiRun implements Exchange, Waiter<CgiRun> {
     this.#end();
   }
 
+  /** Ends the program at once, also one that was asked to leave before; its request fails. */
+  destroy(error: PosternError): void {
+    this.kill(error);
+    if (this.#state === 'ending' && this.#child?.pid !== undefined) sendSignal(-this.#child.pid, 'SIGKILL');
+  }
+
   #sendBody({ stdin }: ChildProcess): void {
     // A program need not read its body: a broken pipe is none of our business.
     stdin!.on('error', () => {});

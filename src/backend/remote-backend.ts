@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
 import { type DispatchCounters, Dispatcher, type DispatchLimits } from '../connection/dispatcher.ts';
 import { Upstream } from '../connection/upstream.ts';
+import { PosternError } from '../errors.ts';
 import type { Backend, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import { Balance, type BalanceLimits, defaultBalanceLimits } from './balance.ts';
 
@@ -101,10 +102,11 @@ export class RemoteBackend implements Backend {
     await Promise.all(this.#balance.upstreams.map((upstream) => upstream.close()));
   }
 
-  /** Closes every connection now; what runs fails with CONNECTION_LOST. Repeatable. */
+  /** Closes every connection now; what runs fails with POOL_CLOSING. Repeatable. */
   destroy(): void {
     void this.#dispatcher.close();
-    for (const upstream of [...this.#retired, ...this.#balance.upstreams]) upstream.destroy();
+    const error = new PosternError('POOL_CLOSING', 'the connections were closed before the answer was complete');
+    for (const upstream of [...this.#retired, ...this.#balance.upstreams]) upstream.destroy(error);
   }
 
   #limits(): Partial<DispatchLimits> {

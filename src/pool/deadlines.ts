@@ -50,7 +50,8 @@ export class Deadlines {
   /** Ends what a crew still runs. */
   expireCrew(crew: Crew, why: string): void {
     const reason = crew.retirement?.reason ?? 'shutdown';
-    const error = new PosternError('CONNECTION_LOST', `the process was ended (${reason}): ${why}`);
+    const code = reason === 'shutdown' ? 'POOL_CLOSING' : 'CONNECTION_LOST';
+    const error = new PosternError(code, `the process was ended (${reason}): ${why}`, { isTold: true });
     for (const { slot } of [...crew.lanes]) this.#expire(slot, error, `${reason}: ${why}`);
   }
 

@@ -41,6 +41,9 @@ export interface ServiceOptions {
 /** How long requests may go on where there is no pool that says so. */
 const defaultCloseMs = 10_000;
 
+/** What is left for the answers to requests that were ended at the deadline, before their connections are closed. */
+const lastAnswersMs = 1_000;
+
 /**
  * Makes a service; nothing happens before `start()`.
  * @param config from `readConfig`, `parseConfig` or `defineConfig`
@@ -250,8 +253,10 @@ export class Service {
     this.#state = 'stopping';
     const untilMs = performance.now() + deadlineMs;
     await this.#opening.catch(() => {});
-    await this.#listeners.close(deadlineMs);
-    await this.#pools?.close(Math.max(0, untilMs - performance.now()));
+    // The programs end before the connections do: whoever still waits then is told so, and not hung up on.
+    const listening = this.#listeners.close(deadlineMs + lastAnswersMs);
+    await settledWithin(listening, deadlineMs);
+    await Promise.all([listening, this.#pools?.close(Math.max(0, untilMs - performance.now()))]);
     // The pools have refused it; it undoes what it had begun.
     await this.#reloading;
     this.#end();
@@ -302,4 +307,12 @@ export class Service {
       },
     };
   }
+}
+
+/** Resolves when it is over, or after so long. */
+async function settledWithin(over: Promise<void>, limitMs: number): Promise<void> {
+  const limit = Promise.withResolvers<void>();
+  const timer = setTimeout(limit.resolve, limitMs);
+  await Promise.race([over, limit.promise]);
+  clearTimeout(timer);
 }

@@ -136,6 +136,30 @@ describe('postern run', () => {
     assert.equal((await running.ended()).status, 1);
     assert.notEqual(await slow, 'slow');
   });
+
+  it('answers 503 at the end of stopTimeout what still runs, and is over a moment later', async (t) => {
+    const site = await phpSite(t);
+    if (site === null) return;
+    writeFileSync(join(site.folder, 'public/loop.php'), "<?php file_put_contents('../begun', 'x'); for (;;);");
+    site.write('stopTimeout = "2s"\n');
+    const running = await started(t, site);
+    const asked = fetch(`${site.url}loop.php`);
+    await until(async () => hasText(join(site.folder, 'begun')));
+
+    const beganAtMs = performance.now();
+    const stopped = await postern(t, site.folder, ['stop']);
+    const tookMs = performance.now() - beganAtMs;
+    assert.equal(stopped.status, 0, stopped.err);
+    assert.equal((await running.ended()).status, 0);
+    const answer = await asked;
+    assert.equal(answer.status, 503);
+    assert.match(answer.headers.get('retry-after') ?? '', /^\d+$/);
+    // Twice stopTimeout would be the grace of a process that was asked to leave only then.
+    assert.ok(tookMs < 15_000, `it took ${tookMs} ms`);
+    const line = /.*"url":"\/loop\.php".*"msg":"request".*/.exec(readFileSync(join(site.folder, 'log'), 'utf8'))?.[0];
+    const { status, error } = JSON.parse(line ?? '{}') as Record<string, unknown>;
+    assert.deepEqual([status, error], [503, 'POOL_CLOSING']);
+  });
 });
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
