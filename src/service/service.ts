@@ -16,6 +16,7 @@ import { type Control, startControl } from './control.ts';
 import { type AccessLog, makeGateways } from './gateways.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { ListenerSet } from './listener-set.ts';
+import { nearestName } from './nearest.ts';
 import { type PlanContext, type PoolPlan, planPool } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
 import { runtimeBases } from './runtime-base.ts';
@@ -203,6 +204,7 @@ export class Service {
 
   /** Opens and starts what is new, then swaps, then ends what is old; a failure before the swap undoes all of it. */
   async #moveTo(config: Config, forced: readonly string[]): Promise<string[]> {
+    checkPoolNames(forced, Object.keys(config.values.pool));
     const pools = this.#pools!;
     const plans = await this.#plan(config);
     const listening = await this.#listeners.change(config.values.site);
@@ -315,4 +317,13 @@ async function settledWithin(over: Promise<void>, limitMs: number): Promise<void
   const timer = setTimeout(limit.resolve, limitMs);
   await Promise.race([over, limit.promise]);
   clearTimeout(timer);
+}
+
+/** @throws CONFIG_INVALID for a pool that was asked for and is not there */
+function checkPoolNames(asked: readonly string[], pools: readonly string[]): void {
+  const missing = asked.find((name) => name !== '*' && !pools.includes(name));
+  if (missing === undefined) return;
+  const near = nearestName(missing, pools);
+  const hint = near === null ? `there are ${pools.join(', ')}` : `did you mean "${near}"?`;
+  throw new PosternError('CONFIG_INVALID', `there is no pool "${missing}": ${hint}`);
 }

@@ -96,6 +96,10 @@ describe('Service', () => {
     assert.equal((await service.reload([], changed)).message, 'reloaded: pool who reloaded');
     assert.equal(await textOf(who), 'second');
 
+    const misnamed = await service.reload(['hwo'], changed);
+    assert.equal(misnamed.ok, false);
+    assert.match(misnamed.message, /there is no pool "hwo": did you mean "who"\?/);
+
     const missing = config({
       site: site('who'),
       pool: { who: { cgi: true, env: { WHO: 'third' } }, broken: { command: ['/no/such/program'] } },

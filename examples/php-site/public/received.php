@@ -11,6 +11,10 @@ function show_received(): void
     if ($_SERVER['REQUEST_METHOD'] !== 'POST') {
         return;
     }
+    if ($_POST === [] && $_FILES === [] && (int) ($_SERVER['CONTENT_LENGTH'] ?? 0) > 0) {
+        show_too_large();
+        return;
+    }
     $name = trim((string) ($_POST['name'] ?? ''));
     $file = $_FILES['file'] ?? null;
     ?>
@@ -22,6 +26,17 @@ function show_received(): void
           <?php show_file($file) ?>
         </table>
         <?php show_picture($file) ?>
+      </div>
+    <?php
+}
+
+/** PHP throws all of a form away that is larger than post_max_size. */
+function show_too_large(): void
+{
+    ?>
+      <div class="came" role="status">
+        <h3>PHP did not take it</h3>
+        <p>The form has <?= e(bytes_in_words((int) $_SERVER['CONTENT_LENGTH'])) ?>, and post_max_size is <?= e(ini_get('post_max_size')) ?>.</p>
       </div>
     <?php
 }
