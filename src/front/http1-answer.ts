@@ -12,10 +12,19 @@ export interface AnswerConnection {
   readonly dateLine: string;
   /** Sends a byte string or bytes, which now belong to the connection. False: wait until `onDrain` is called. */
   send(data: string | Buffer): boolean;
+  /** Whether the system has taken all that was sent. */
+  readonly isFlushed: boolean;
+  /** Shared by all connections of a front. */
+  readonly spare: SpareBlock;
   /** The answer is complete, and was sent. */
   completed(keepsAlive: boolean): void;
   /** The answer will not be complete. `looksWhole`: only a reset tells the client so. */
   cut(looksWhole: boolean): void;
+}
+
+/** Keeps one block that no answer uses and no socket holds: to allocate one for each 64 KiB costs several times their copying. */
+export interface SpareBlock {
+  block: Buffer | null;
 }
 
 /** What an answer needs to know of its request. */
@@ -27,11 +36,13 @@ export interface AnswerTo {
 // As long as a head and its body fit the 16 KiB that Node copies a string into on its stack, they leave without an allocation.
 const textBytes = 15_360;
 
-// A longer body is gathered in blocks, each with room for its framing as a chunk:
+// A longer body is gathered in blocks, each with room for its framing as a chunk, and for a head of usual size:
 //
-//   | size in hex, CR LF |     data     | CR LF 0 CR LF CR LF |
-//            8             up to 65,536            7
+//   |  head  | size in hex, CR LF |     data     | CR LF 0 CR LF CR LF |
+//      4096            8            up to 65,536            7
+const headBytes = 4_096;
 const sizeLineBytes = 8;
+const dataAt = headBytes + sizeLineBytes;
 const blockBytes = 65_536;
 const chunkEnd = '\r\n';
 const lastChunk = '0\r\n\r\n';
@@ -155,7 +166,7 @@ export class Http1Answer implements HttpAnswer {
         return hasRoom;
       }
       const block = this.#block ?? this.#openBlock();
-      const copied = bytes.copy(block, sizeLineBytes + this.#filled, from, from + blockBytes - this.#filled);
+      const copied = bytes.copy(block, dataAt + this.#filled, from, from + blockBytes - this.#filled);
       this.#filled += copied;
       from += copied;
       if (this.#filled === blockBytes) hasRoom = this.#passOn(false);
@@ -164,10 +175,13 @@ export class Http1Answer implements HttpAnswer {
   }
 
   #openBlock(): Buffer {
-    this.#block = Buffer.allocUnsafe(sizeLineBytes + blockBytes + chunkEnd.length + lastChunk.length);
-    this.#filled = this.#block.write(this.#text, sizeLineBytes, 'latin1');
+    const { spare } = this.#connection;
+    const block = spare.block ?? Buffer.allocUnsafeSlow(dataAt + blockBytes + chunkEnd.length + lastChunk.length);
+    spare.block = null;
+    this.#block = block;
+    this.#filled = block.write(this.#text, dataAt, 'latin1');
     this.#text = '';
-    return this.#block;
+    return block;
   }
 
   /** Sends the head if it was not, what was gathered, and the end of the framing. */
@@ -185,18 +199,25 @@ export class Http1Answer implements HttpAnswer {
       );
     }
     this.#block = null;
-    const bytes = this.#framed(block, end);
-    return this.#connection.send(head === '' ? bytes : Buffer.concat([Buffer.from(head, 'latin1'), bytes]));
+    return this.#sendBlock(block, head, end);
+  }
+
+  #sendBlock(block: Buffer, head: string, end: string): boolean {
+    const isLong = head.length > headBytes;
+    if (isLong) this.#connection.send(head);
+    const hasRoom = this.#connection.send(this.#framed(block, isLong ? '' : head, end));
+    // Only a block of which the socket holds nothing may be written to again.
+    if (this.#connection.isFlushed) this.#connection.spare.block = block;
+    return hasRoom;
   }
 
   /** A block as it goes onto the wire. */
-  #framed(block: Buffer, end: string): Buffer {
-    const to = sizeLineBytes + this.#filled;
-    if (!this.#isChunked) return block.subarray(sizeLineBytes, to);
-    const line = sizeLine(this.#filled);
-    const from = sizeLineBytes - line.length;
-    block.write(line, from, 'latin1');
-    return block.subarray(from, to + block.write(chunkEnd + end, to, 'latin1'));
+  #framed(block: Buffer, head: string, end: string): Buffer {
+    const line = this.#isChunked ? sizeLine(this.#filled) : '';
+    const from = dataAt - line.length - head.length;
+    block.write(head + line, from, 'latin1');
+    const to = dataAt + this.#filled;
+    return block.subarray(from, this.#isChunked ? to + block.write(chunkEnd + end, to, 'latin1') : to);
   }
 
   /** The whole head: this is where it is decided how the body's end is told. */

@@ -10,7 +10,7 @@ import { PosternError, toPosternError } from '../errors.ts';
 import type { Peer } from '../gateway/message.ts';
 import { HeadReader } from '../protocol/http/http1-head-reader.ts';
 import type { RequestHead } from '../protocol/http/http1-request-head.ts';
-import { type AnswerConnection, Http1Answer } from './http1-answer.ts';
+import { type AnswerConnection, Http1Answer, type SpareBlock } from './http1-answer.ts';
 import { type BodyConnection, Http1Body } from './http1-body.ts';
 import type { Http1Connections } from './http1-connections.ts';
 import { formatRefusal } from './http1-refusal.ts';
@@ -139,6 +139,14 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
     if (!hasRoom) this.#setWriteDeadline();
     else if (this.#isHalfClosed) this.#setDeadline(this.#owner.limits.halfClosedTimeoutMs);
     return hasRoom;
+  }
+
+  get isFlushed(): boolean {
+    return this.#socket.writableLength === 0;
+  }
+
+  get spare(): SpareBlock {
+    return this.#owner.spare;
   }
 
   completed(keepsAlive: boolean): void {

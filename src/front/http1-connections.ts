@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import { type Log, silentLog } from '../log.ts';
+import type { SpareBlock } from './http1-answer.ts';
 import { Http1Connection } from './http1-connection.ts';
 import { DateLine } from './http1-date.ts';
 import { defaultHttp1Limits, type Http1Limits } from './http1-limits.ts';
@@ -28,6 +29,7 @@ export class Http1Connections implements Acceptor {
   readonly handler: HttpHandler;
   readonly limits: Http1Limits;
   readonly log: Log;
+  readonly spare: SpareBlock = { block: null };
   readonly #clock: Clock;
   isClosing = false;
   readonly #connections: Http1Connection[] = [];

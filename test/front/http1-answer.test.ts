@@ -1,18 +1,23 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PosternError } from '../../src/errors.ts';
-import { type AnswerConnection, Http1Answer } from '../../src/front/http1-answer.ts';
+import { type AnswerConnection, Http1Answer, type SpareBlock } from '../../src/front/http1-answer.ts';
 
 /** A connection that keeps what it is told. */
 class Recorder implements AnswerConnection {
   mayKeepAlive = true;
   hasRoom = true;
   readonly dateLine = 'Date: now\r\n';
+  readonly spare: SpareBlock = { block: null };
+  /** Whether the system takes all at once; else what was sent last is held, as a socket holds it. */
+  isFlushed = true;
+  held: Buffer | null = null;
   readonly sent: string[] = [];
   outcome = 'open';
 
   send(data: string | Buffer): boolean {
     this.sent.push(typeof data === 'string' ? data : data.toString('latin1'));
+    if (typeof data !== 'string' && !this.isFlushed) this.held = data;
     return this.hasRoom;
   }
 
@@ -141,6 +146,54 @@ describe('a longer answer', () => {
     assert.deepEqual(connection.sent, [
       `HTTP/1.1 200 OK\r\nDate: now\r\nTransfer-Encoding: chunked\r\n\r\n${block}`,
       `${rest.toString(16)}\r\n${'a'.repeat(rest)}\r\n0\r\n\r\n`,
+    ]);
+  });
+
+  it('uses a block again once the system has taken it, and never one that the socket holds', () => {
+    const { connection, answer } = answerTo();
+    answer.head(200, []);
+    answer.write(bytes('a'.repeat(65_536)));
+    const first: Buffer = connection.spare.block!;
+    connection.isFlushed = false;
+    answer.write(bytes('b'.repeat(65_536)));
+    assert.equal(connection.held?.buffer, first.buffer);
+    assert.equal(connection.spare.block, null);
+    const held = connection.held?.toString('latin1');
+    connection.isFlushed = true;
+    answer.write(bytes('c'.repeat(65_536)));
+    answer.end();
+    const { spare } = connection;
+    assert.notEqual(spare.block?.buffer, first.buffer);
+    assert.equal(Buffer.from(first.buffer).toString('latin1').includes('c'.repeat(9)), false);
+    assert.equal(held, `10000\r\n${'b'.repeat(65_536)}\r\n`);
+    assert.equal(connection.sent.at(-2), `10000\r\n${'c'.repeat(65_536)}\r\n`);
+  });
+
+  it('gives two answers at a time a block each', () => {
+    const { connection, answer } = answerTo();
+    const other = new Http1Answer(connection, { method: 'GET', version: '1.1' });
+    for (const [one, letter] of [
+      [answer, 'a'],
+      [other, 'b'],
+    ] as const) {
+      one.head(200, []);
+      one.write(bytes(letter.repeat(20_000)));
+    }
+    answer.end();
+    other.end();
+    assert.match(connection.sent[0]!, /\r\n\r\na{20000}$/);
+    assert.match(connection.sent[1]!, /\r\n\r\nb{20000}$/);
+  });
+
+  it('leaves after a head that no block has room for', () => {
+    const { connection, answer } = answerTo();
+    const value = 'v'.repeat(5_000);
+    answer.head(200, ['A', value]);
+    answer.write(bytes('a'.repeat(20_000)));
+    answer.end();
+    assert.deepEqual(connection.sent, [
+      `HTTP/1.1 200 OK\r\nA: ${value}\r\nContent-Length: 20000\r\nDate: now\r\n\r\n`,
+      'a'.repeat(20_000),
     ]);
   });
 
