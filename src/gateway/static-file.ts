@@ -2,12 +2,12 @@
 //
 // send is asked as for HEAD, so it opens nothing. The file is opened here by its real path, and is sent only if that path still
 // leads to it without a link: a program that may write under the root could otherwise put a link in the place of a folder, and
-// have files sent that only this process may read. A small file is read at once and leaves in one write.
+// have files sent that only this process may read. A small file is read at once and leaves in one write; asked for again, it is
+// held in memory for as long as its path is believed and a stat says that it is the same.
 
 import {
   closeSync,
   constants,
-  createReadStream,
   fstatSync,
   lstatSync,
   openSync,
@@ -16,14 +16,15 @@ import {
   realpathSync,
   type Stats,
 } from 'node:fs';
-import type { Readable } from 'node:stream';
 import send from '@fastify/send';
 import { PosternError, toPosternError } from '../errors.ts';
 import { isNamed } from '../protocol/http/headers.ts';
 import type { Entry } from './document-root.ts';
+import { FilePump, SparePieces } from './file-pump.ts';
+import { type FileHolder, HeldFiles } from './held-files.ts';
 import type { Reply } from './reply.ts';
 
-/** Files up to this size are read at once. */
+/** Files up to this size are read at once, and may be held. */
 const SMALL_FILE_BYTES = 65_536;
 
 /** What is asked of a file. */
@@ -34,9 +35,8 @@ export interface FileRequest {
 }
 
 /** What was answered for a file to who asked for no more than the file. */
-interface PlainAnswer {
-  readonly size: number;
-  readonly mtimeMs: number;
+interface PlainAnswer extends FileHolder {
+  readonly stats: Stats;
   readonly headers: readonly string[];
 }
 
@@ -44,6 +44,8 @@ interface PlainAnswer {
 export class StaticFiles {
   /** The same few files are asked for again and again: while they are as they were, so is the head of their answer. */
   readonly #plain = new WeakMap<Entry, PlainAnswer>();
+  readonly #held = new HeldFiles();
+  readonly #spare = new SparePieces();
 
   /**
    * Sends a file, or answers why not. Never throws.
@@ -70,12 +72,28 @@ export class StaticFiles {
   #sendAgain(reply: Reply, entry: Entry): boolean {
     const known = this.#plain.get(entry);
     if (known === undefined) return false;
+    if (known.bytes !== null && this.#sendHeld(reply, entry, known, known.bytes)) return true;
     const { fd, stats } = openEntry(entry);
-    if (stats.size !== known.size || stats.mtimeMs !== known.mtimeMs) {
+    if (!isUnchanged(stats, known.stats)) {
       closeSync(fd);
       return false;
     }
-    writeFile(reply, fd, 200, known.headers, 0, known.size);
+    const bytes = this.#writeFile(reply, fd, 200, known.headers, 0, stats.size);
+    if (bytes !== null && bytes.length === stats.size) this.#held.hold(entry.realPath, known, bytes);
+    return true;
+  }
+
+  /** @returns false when the file has changed, or cannot be looked at */
+  #sendHeld(reply: Reply, entry: Entry, known: PlainAnswer, bytes: Buffer): boolean {
+    const stats = statOf(entry.realPath);
+    if (stats === null || !isUnchanged(stats, known.stats)) {
+      this.#held.release(entry.realPath);
+      return false;
+    }
+    this.#held.touch(entry.realPath);
+    reply.head(200, known.headers);
+    if (bytes.length > 0) reply.write(bytes);
+    reply.end();
     return true;
   }
 
@@ -99,14 +117,35 @@ export class StaticFiles {
         reply.answer(result.statusCode, result.type === 'error' ? bodiless(headers) : headers);
         return;
       }
-      const { size, mtimeMs } = stats;
-      if (isPlain) this.#plain.set(entry, { size, mtimeMs, headers });
+      if (isPlain) this.#plain.set(entry, { stats, headers, bytes: null });
       const start = rangeStart(result.headers['Content-Range']);
       isTaken = true;
-      writeFile(reply, fd, result.statusCode, headers, start, Number(result.headers['Content-Length']));
+      this.#writeFile(reply, fd, result.statusCode, headers, start, Number(result.headers['Content-Length']));
     } finally {
       if (!isTaken) closeSync(fd);
     }
+  }
+
+  /** Sends a part of an open file, and closes it. @returns what was read of a small one; null: it was not */
+  #writeFile(
+    reply: Reply,
+    fd: number,
+    status: number,
+    headers: readonly string[],
+    start: number,
+    length: number,
+  ): Buffer | null {
+    if (length > SMALL_FILE_BYTES) {
+      reply.head(status, headers);
+      new FilePump(reply, fd, start, start + length, this.#spare).start();
+      return null;
+    }
+    const bytes = readPart(fd, start, length);
+    reply.head(status, headers);
+    if (bytes.length > 0) reply.write(bytes);
+    // A file that has become shorter since: the front sees that Content-Length is not reached, and aborts.
+    reply.end();
+    return bytes;
   }
 }
 
@@ -125,28 +164,11 @@ async function describe(entry: Entry, wanted: Readonly<Record<string, string>>):
   return result;
 }
 
-/** Sends the bytes of an open file, and closes it. */
-function writeFile(
-  reply: Reply,
-  fd: number,
-  status: number,
-  headers: readonly string[],
-  start: number,
-  length: number,
-): void {
-  if (length > SMALL_FILE_BYTES) {
-    reply.head(status, headers);
-    const end = start + length - 1;
-    pump(createReadStream('', { fd, start, end, highWaterMark: SMALL_FILE_BYTES }), reply);
-    return;
-  }
+/** Reads a part of an open file, and closes it; less where it has become shorter. */
+function readPart(fd: number, start: number, length: number): Buffer {
   try {
     const bytes = Buffer.allocUnsafe(length);
-    const read = length === 0 ? 0 : readSync(fd, bytes, 0, length, start);
-    reply.head(status, headers);
-    if (read > 0) reply.write(bytes.subarray(0, read));
-    // A file that has become shorter since: the front sees that Content-Length is not reached, and aborts.
-    reply.end();
+    return bytes.subarray(0, length === 0 ? 0 : readSync(fd, bytes, 0, length, start));
   } finally {
     closeSync(fd);
   }
@@ -193,14 +215,17 @@ function isSame(one: Stats, other: Stats): boolean {
   return one.ino === other.ino && one.dev === other.dev;
 }
 
-function pump(stream: Readable, reply: Reply): void {
-  reply.onResume = () => void stream.resume();
-  reply.onStop = () => void stream.destroy();
-  stream.on('data', (chunk: Buffer) => {
-    if (!reply.write(chunk)) stream.pause();
-  });
-  stream.once('end', () => reply.end());
-  stream.once('error', (error) => reply.fail(toPosternError(error)));
+/** Whether a file is the one it was and nobody wrote to it, or changed who may read it. */
+function isUnchanged(now: Stats, then: Stats): boolean {
+  return isSame(now, then) && now.size === then.size && now.mtimeMs === then.mtimeMs && now.ctimeMs === then.ctimeMs;
+}
+
+function statOf(path: string): Stats | null {
+  try {
+    return lstatSync(path);
+  } catch {
+    return null;
+  }
 }
 
 /** The fields that send looks at, as it looks at them; null where there is none. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { ask, httpRequest, postRequest, RecordingAnswer } from '../support/recording-answer.ts';
@@ -75,14 +75,39 @@ describe('a file', () => {
   });
 
   it('waits for a client that does not read, and is closed when that has gone', async (t) => {
-    const { gateway, access } = site(t);
+    const { root, gateway, access } = site(t);
+    writeFileSync(join(root, 'huge.bin'), Buffer.alloc(5_000_000));
     const answer = new RecordingAnswer();
     answer.takesMore = false;
-    gateway.handle(httpRequest('/large.bin'), answer);
+    gateway.handle(httpRequest('/huge.bin'), answer);
     while (answer.body.length < 65_536) await new Promise((resolve) => setImmediate(resolve));
     answer.onGone?.();
     assert.equal(access[0]?.outcome, 'gone');
     assert.equal(gateway.active, 0);
+  });
+
+  it('is the same however often its reader has to wait', async (t) => {
+    const { root, gateway } = site(t);
+    const content = Buffer.alloc(3_000_000, 'abcdefghijk');
+    writeFileSync(join(root, 'huge.bin'), content);
+    const answer = new RecordingAnswer();
+    answer.takesMore = false;
+    gateway.handle(httpRequest('/huge.bin'), answer);
+    while (!answer.ended) {
+      await new Promise((resolve) => setImmediate(resolve));
+      answer.onDrain?.();
+    }
+    assert.ok(answer.body.equals(content));
+  });
+
+  it('that is long does not mix with others that are read at the same time', async (t) => {
+    const { root, get } = site(t);
+    const contents = ['abc', 'defg', 'hijkl', 'm'].map((letters) => Buffer.alloc(1_000_003, letters));
+    for (const [i, content] of contents.entries()) writeFileSync(join(root, `${i}.bin`), content);
+    for (let round = 0; round < 2; round += 1) {
+      const answers = await Promise.all(contents.map((_, i) => get(`/${i}.bin`)));
+      assert.ok(answers.every((answer, i) => answer.body.equals(contents[i]!)));
+    }
   });
 
   it('answers 405 with Allow to other methods', async (t) => {
@@ -179,6 +204,48 @@ describe('a file that changes', () => {
     utimesSync(join(root, 'a.css'), 1_800_000_000, 1_800_000_000);
     const answer = await get('/a.css');
     assert.deepEqual([answer.text, answer.field('Last-Modified')], ['CHANGED', 'Fri, 15 Jan 2027 08:00:00 GMT']);
+  });
+
+  it('is sent as it is now also when it was held in memory', async (t) => {
+    const { root, get } = site(t);
+    for (const text of ['a{}', 'a{}', 'a{}']) assert.equal((await get('/a.css')).text, text);
+    writeFileSync(join(root, 'a.css'), 'b{}');
+    assert.equal((await get('/a.css')).text, 'b{}');
+    for (let i = 0; i < 3; i += 1) assert.equal((await get('/a.css')).text, 'b{}');
+    writeFileSync(join(root, 'new.css'), 'c{}');
+    renameSync(join(root, 'new.css'), join(root, 'a.css'));
+    assert.equal((await get('/a.css')).text, 'c{}');
+    for (let i = 0; i < 3; i += 1) await get('/a.css');
+    rmSync(join(root, 'a.css'));
+    assert.equal((await get('/a.css')).status, 404);
+  });
+
+  it('is still sent in part, or not at all, when it is held in memory', async (t) => {
+    const { get } = site(t);
+    for (let i = 0; i < 3; i += 1) await get('/a.css');
+    const etag = (await get('/a.css')).field('ETag')!;
+    assert.equal((await get('/a.css', ['Range', 'bytes=1-'])).text, '{}');
+    assert.equal((await get('/a.css', ['If-None-Match', etag])).status, 304);
+    assert.equal((await get('/a.css', [], 'HEAD')).writes, 0);
+    for (let i = 0; i < 3; i += 1) assert.equal((await get('/empty.txt')).field('Content-Length'), '0');
+  });
+
+  it('ends short of its length when it becomes shorter while it is sent', async (t) => {
+    const { root, gateway, access } = site(t);
+    const path = join(root, 'huge.bin');
+    writeFileSync(path, Buffer.alloc(3_000_000));
+    const answer = new RecordingAnswer();
+    answer.takesMore = false;
+    gateway.handle(httpRequest('/huge.bin'), answer);
+    while (answer.body.length < 200_000) await new Promise((resolve) => setImmediate(resolve));
+    truncateSync(path, 100);
+    while (!answer.ended) {
+      await new Promise((resolve) => setImmediate(resolve));
+      answer.onDrain?.();
+    }
+    assert.ok(answer.body.length < 3_000_000);
+    assert.equal(gateway.active, 0);
+    assert.equal(access.length, 1);
   });
 
   it('is sent again with the same head while it has not changed', async (t) => {
