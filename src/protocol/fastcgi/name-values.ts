@@ -20,6 +20,9 @@ export const defaultNameValueLimits: NameValueLimits = { maxBytes: 262_144, maxP
 
 const NO_BYTES = Buffer.alloc(0);
 const SHORT_MAX = 127;
+const shortLengths: readonly string[] = Array.from({ length: SHORT_MAX + 1 }, (_, length) =>
+  String.fromCharCode(length),
+);
 
 /** Bytes that one pair takes. */
 export function pairBytes(name: string, value: string): number {
@@ -42,6 +45,16 @@ export function writePair(target: Buffer, at: number, name: string, value: strin
   const nameAt = writeLength(target, writeLength(target, at, name.length), value.length);
   const valueAt = nameAt + writeText(target, nameAt, name);
   return valueAt + writeText(target, valueAt, value);
+}
+
+/** Pairs as a byte string. */
+export function nameValueText(environment: Environment): string {
+  let text = '';
+  for (const name in environment) {
+    const value = environment[name]!;
+    text += lengthText(name.length) + lengthText(value.length) + name + value;
+  }
+  return text;
 }
 
 /** Pairs as bytes. */
@@ -158,6 +171,11 @@ function writeLength(target: Buffer, at: number, length: number): number {
   if (length > SHORT_MAX) return target.writeUInt32BE((length | 0x80000000) >>> 0, at);
   target[at] = length;
   return at + 1;
+}
+
+function lengthText(length: number): string {
+  if (length <= SHORT_MAX) return shortLengths[length]!;
+  return String.fromCharCode((length >>> 24) | 0x80, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff);
 }
 
 function readLength(bytes: Buffer, at: number): number {

@@ -2,7 +2,7 @@
 
 import { PosternError } from '../../errors.ts';
 import type { Environment, Role } from '../cgi/exchange.ts';
-import { nameValueBytes, pairBytes, writePair } from './name-values.ts';
+import { nameValueBytes, nameValueText, pairBytes, writePair } from './name-values.ts';
 import {
   ABORT_REQUEST,
   BEGIN_REQUEST,
@@ -63,24 +63,34 @@ export class RecordWriter {
    * @throws PARAMS_TOO_LARGE when one pair does not fit into a record; then nothing was added.
    */
   params(id: number, environment: Environment): void {
-    const bytes = nameValueBytes(environment);
+    // One copy for all pairs: a walk that reads and copies each variable takes a third longer.
+    const text = nameValueText(environment);
+    if (text.length > MAX_PARAMS_BYTES) {
+      this.#largeParams(id, environment, text.length);
+    } else {
+      this.text(PARAMS, id, text);
+      this.#close();
+    }
+    this.end(PARAMS, id);
+  }
+
+  #largeParams(id: number, environment: Environment, bytes: number): void {
+    checkPairs(environment);
     // Headers and padding: every record but the last holds more than half of the maximum, or the pair after it does.
     this.#reserve(bytes + 16 * (2 + Math.ceil((2 * bytes) / MAX_PARAMS_BYTES)));
-    if (bytes > MAX_PARAMS_BYTES) checkPairs(environment);
     this.#close();
     const buffer = this.#buffer!;
     let headerAt = this.#length;
     let at = headerAt + HEADER_BYTES;
     for (const name in environment) {
       const value = environment[name]!;
-      if (bytes > MAX_PARAMS_BYTES && at + pairBytes(name, value) - headerAt - HEADER_BYTES > MAX_PARAMS_BYTES) {
+      if (at + pairBytes(name, value) - headerAt - HEADER_BYTES > MAX_PARAMS_BYTES) {
         headerAt = finish(buffer, headerAt, at, PARAMS, id);
         at = headerAt + HEADER_BYTES;
       }
       at = writePair(buffer, at, name, value);
     }
-    this.#length = at === headerAt + HEADER_BYTES ? headerAt : finish(buffer, headerAt, at, PARAMS, id);
-    this.end(PARAMS, id);
+    this.#length = finish(buffer, headerAt, at, PARAMS, id);
   }
 
   /** Some content of a stream; empty content adds nothing. */
