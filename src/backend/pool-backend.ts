@@ -94,7 +94,8 @@ class PoolExchange implements Exchange, Ticket, LaneUser {
     }
   }
 
-  refused(error: PosternError): void {
+  refused(error: PosternError, waitedMs: number): void {
+    this.waitedMs += waitedMs;
     this.#fail(error);
   }
 

@@ -41,7 +41,7 @@ export class Ledger {
 
   refuse(ticket: Ticket, error: PosternError): void {
     this.#board.add('refused', 1);
-    ticket.refused(error);
+    ticket.refused(error, ticket.waitingSinceMs === 0 ? 0 : this.#clock.now() - ticket.waitingSinceMs);
   }
 
   /** @param isFirst before all who wait */
@@ -73,6 +73,7 @@ export class Ledger {
   run(ticket: Ticket, lane: Lane, waitedMs: number, timeoutMs: number): void {
     const nowMs = this.#clock.now();
     this.#running[lane.slot] = ticket;
+    ticket.waitingSinceMs = 0;
     this.#board.add('running', 1);
     this.#board.raise('maxRunning', this.#board.counter('running'));
     this.#board.begin(lane.slot, ticket, waitedMs, nowMs, nowMs + timeoutMs);

@@ -8,13 +8,13 @@ import type { Waiter } from './wait-list.ts';
 export interface Ticket extends Waiter<Ticket> {
   readonly method: string;
   readonly url: string;
-  /** When it began to wait, and until when it may; kept by the pool. */
+  /** When it began to wait (0: it does not), and until when it may; kept by the pool. */
   waitingSinceMs: number;
   waitUntilMs: number;
   /** Run it on this lane, and then `pool.release(lane, ...)` or `pool.retry(lane, ...)`. */
   granted(lane: Lane, waitedMs: number): void;
-  /** It will not be run. */
-  refused(error: PosternError): void;
+  /** It will not be run. @param waitedMs how long it waited for that */
+  refused(error: PosternError, waitedMs: number): void;
   /** The lane was taken from it: its time is over, or the process is to end. Nothing is to be released any more. */
   expired(error: PosternError): void;
   /** Called every 100 ms while it has a lane. */

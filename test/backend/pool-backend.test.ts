@@ -37,6 +37,20 @@ test('an exchange tells how long it waited', { skip }, async (t) => {
   assert.ok((exchange.waitedMs ?? 0) >= 50);
 });
 
+test('an exchange that was refused after its wait tells how long that was', { skip }, async (t) => {
+  const limits = { workers: 1, queueTimeoutMs: 100 };
+  const running = new RunningPool(t, (folder) => preforkedPhp(phpCgi!, folder, 1), limits);
+  await running.pool.start();
+  const script = running.script('sleep.php', '<?php usleep(500000); echo "done";');
+  const first = running.run(script);
+  const sink = new RecordingSink();
+  const exchange = running.backend.run(cgiRequest({ environment: phpEnvironment(script) }), sink);
+  await sink.done;
+  assert.equal(sink.error?.code, 'QUEUE_TIMEOUT');
+  assert.ok((exchange.waitedMs ?? 0) >= 100);
+  await first;
+});
+
 test('a request whose variables do not fit is refused, and its lane is free again', { skip }, async (t) => {
   const running = new RunningPool(t, () => singlePhp(phpCgi!), { workers: 1 });
   await running.pool.start();

@@ -105,7 +105,7 @@ for (const { name, make } of kinds) {
     const answer = running.run(running.script('sleep.php', '<?php sleep(60);'), { idempotent: false });
     await running.until('it runs', () => running.lanes('busy').length === 1);
     await running.pool.close(200);
-    assert.equal((await answer).error?.code, 'CONNECTION_LOST');
+    assert.equal((await answer).error?.code, 'POOL_CLOSING');
     assert.equal(running.log.matching(/is killed with SIGKILL while it runs .* \(shutdown: /).length, 1);
   });
 }
