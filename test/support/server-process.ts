@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { connect, createServer } from 'node:net';
 import type { TestContext } from 'node:test';
+import { findProgram } from './folder.ts';
 
 /** Starts a program and waits until it listens. @throws with what it printed, when it does not */
 export async function startServer(
@@ -10,7 +11,7 @@ export async function startServer(
   command: readonly [string, ...string[]],
   port: number | string,
 ): Promise<{ readonly pid: number; readonly output: () => string }> {
-  const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(findProgram(command[0]!) ?? command[0]!, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk));
   child.stderr.on('data', (chunk: Buffer) => (output += chunk));
