@@ -1,7 +1,6 @@
 // Pools of programs that are not PHP: one lane a worker, ready by GET_VALUES, and all the ways in which a program can be bad.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -135,19 +134,4 @@ test('a program has the environment of its configuration, fd 0 to 2, and nothing
   const told = JSON.parse((await running.ask(cgiRequest())).body);
   assert.deepEqual(told.env, given);
   assert.equal(told.fd0, 'socket');
-});
-
-test('a pool of root runs as the user it is given, with the groups of that user', async (t) => {
-  if (process.getuid?.() !== 0) {
-    t.skip('only root can change the user');
-    return;
-  }
-  if (spawnSync('setpriv', ['--reuid=33', '--clear-groups', 'test', '-r', import.meta.filename]).status !== 0) {
-    t.skip('the checkout is in a folder that other users cannot enter');
-    return;
-  }
-  const running = new RunningPool(t, () => ({ ...fixture('tells-what-it-has.ts'), user: 'www-data' }), { workers: 1 });
-  await running.pool.start();
-  const told = JSON.parse((await running.ask(cgiRequest())).body);
-  assert.deepEqual(told.ids, { uid: 33, gid: 33, groups: [33] });
 });
