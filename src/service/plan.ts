@@ -11,6 +11,7 @@ import type { PoolLimits } from '../pool/limits.ts';
 import type { Program } from '../worker/program.ts';
 import { kindOf } from './config-rules.ts';
 import type { PoolValues } from './config-schema.ts';
+import { variablesOf } from './variables.ts';
 
 /** As TypeScript from a checkout, as JavaScript when built. */
 const appRunner = fileURLToPath(new URL(`../app/main${extname(import.meta.url)}`, import.meta.url));
@@ -84,7 +85,7 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
     return { kind, name, limits, addresses, reuse, fingerprint: JSON.stringify([kind, pool]), warnings: [] };
   }
   const warnings = rootWarnings(name, pool, context);
-  const env = stringsOf(pool.env);
+  const env = variablesOf(pool.env);
   const user = pool.user ?? null;
   if (kind === 'cgi') {
     const withPath = { PATH: context.path, ...env };
@@ -180,10 +181,6 @@ function commandOf(command: readonly string[], folder: string, path: string): st
 /** An application may call run() itself, or only export what is to be run. */
 function appCommand(app: string, { folder }: PlanContext): string[] {
   return [process.execPath, appRunner, resolve(folder, app)];
-}
-
-function stringsOf(values: Readonly<Record<string, string | number | boolean>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
 }
 
 /** When a file was last changed; 0: it is not there. */

@@ -6,6 +6,7 @@ import type { Backend } from '../protocol/cgi/exchange.ts';
 import type { Config } from './config.ts';
 import type { PoolKind } from './config-rules.ts';
 import type { RouteValues, SiteValues } from './config-schema.ts';
+import { variablesOf } from './variables.ts';
 
 /** What a route leads to. */
 export interface RouteTarget {
@@ -31,7 +32,7 @@ export function siteOf(
     index: values.index,
     fallback: values.fallback ?? null,
     routes: values.route.flatMap((route) => route.match.map((match) => routeOf(match, route, targetOf))),
-    env: stringsOf(values.env),
+    env: variablesOf(values.env),
     linkFolders: values.linkFolders.map((path) => resolve(folder, path)),
     visibleDotNames: values.visibleDotNames,
     hiddenSuffixes: values.hiddenSuffixes,
@@ -62,15 +63,11 @@ function routeOf(match: string, route: RouteValues, targetOf: (pool: string) => 
     kind: isMount(match, kind) ? 'mount' : 'script',
     backend,
     streamUploads: route.streamUploads,
-    env: stringsOf(route.env),
+    env: variablesOf(route.env),
   };
 }
 
 /** A suffix looks for a file, and so do PHP and plain CGI everywhere; other programs are mounted at an exact path or a prefix. */
 function isMount(match: string, kind: PoolKind): boolean {
   return !match.startsWith('*') && kind !== 'php' && kind !== 'cgi';
-}
-
-function stringsOf(values: Readonly<Record<string, string | number | boolean>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, String(value)]));
 }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ServiceStatus } from '../../src/admin/source.ts';
 import { findProgram, temporaryFolder } from '../support/folder.ts';
 import { type PosternProcess, postern, startPostern } from '../support/postern-process.ts';
+import { freePort } from '../support/server-process.ts';
 
 interface Site {
   readonly folder: string;
@@ -176,13 +176,4 @@ function hasText(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }

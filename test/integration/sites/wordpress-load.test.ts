@@ -4,7 +4,6 @@
 import assert from 'node:assert/strict';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,6 +11,7 @@ import type { PoolSnapshot } from '../../../src/pool/snapshot.ts';
 import { findProgram, temporaryFolder } from '../../support/folder.ts';
 import { mariaDbMissing, startMariaDb } from '../../support/mariadb.ts';
 import { type RunningPostern, runPostern, startPostern } from '../../support/postern.ts';
+import { freePort } from '../../support/server-process.ts';
 import { copyWordPress, siteMissing } from '../../support/sites.ts';
 
 const missing =
@@ -212,13 +212,4 @@ async function settled(postern: RunningPostern): Promise<PoolSnapshot> {
 function assertAccounting({ counters }: PoolSnapshot): void {
   const { accepted, waiting, running, finished, refused, aborted } = counters;
   assert.equal(accepted, waiting + running + finished + refused + aborted);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
