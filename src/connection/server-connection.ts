@@ -53,7 +53,7 @@ export class ServerConnection implements InputOwner {
   readonly #ready: ServerExchange[] = [];
   /** Inputs with more unread bytes than allowed: while there is one, the socket is not read. */
   readonly #unread = new Set<ServerInput>();
-  /** Ids that are over though the peer may still send their streams: refused ones, and authorizers. */
+  /** Ids that are over though records of their streams may still come: refused ones, and those that lacked only the end of STDIN. */
   readonly #ignored = new Set<number>();
   #isReading = false;
   #keepsOpen = true;
@@ -149,7 +149,7 @@ export class ServerConnection implements InputOwner {
   finished(exchange: ServerExchange, appStatus: number, protocolStatus: number, hasStderr: boolean): void {
     this.#output.putEnd(exchange.id, appStatus, protocolStatus, hasStderr);
     this.#forget(exchange);
-    if (exchange.role === 'authorizer') this.#ignore(exchange.id);
+    if (exchange.lacksOnlyEnd) this.#ignore(exchange.id);
     else if (!exchange.isInputComplete) this.#keepsOpen = false;
     this.#closeWhenEmpty();
     this.#output.flush();

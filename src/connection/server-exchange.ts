@@ -75,10 +75,18 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
     return this.dataInput;
   }
 
-  /** Whether all that belongs to the request has come. An authorizer has no input, though some web servers close it. */
+  /** Whether all that belongs to the request has come. */
   get isInputComplete(): boolean {
-    if (this.role === 'authorizer') return this.state !== 'params';
     return this.stdin.isComplete && (this.dataInput === null || this.dataInput.isComplete);
+  }
+
+  /**
+   * Whether nothing but the end of STDIN is missing. Web servers may send it on its own, which can be after the answer of a
+   * quick program (Apache's mod_proxy_fcgi), or never: an authorizer has no input.
+   */
+  get lacksOnlyEnd(): boolean {
+    if (this.stdin.isComplete) return false;
+    return this.role === 'authorizer' || (this.dataInput === null && this.stdin.isContentComplete);
   }
 
   get isInputWanted(): boolean {

@@ -50,6 +50,11 @@ export class ServerInput implements RequestBody {
     return this.#isComplete;
   }
 
+  /** Whether all bytes came that were announced. */
+  get isContentComplete(): boolean {
+    return this.#receivedBytes >= (this.#length ?? 0);
+  }
+
   get unreadBytes(): number {
     return this.#unreadBytes;
   }

@@ -7,7 +7,7 @@ import type { ServerLimits } from '../../src/connection/server-limits.ts';
 import { PosternError } from '../../src/errors.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../../src/protocol/cgi/exchange.ts';
 import { decodeValues } from '../../src/protocol/fastcgi/bodies.ts';
-import { GET_VALUES_RESULT, UNKNOWN_TYPE } from '../../src/protocol/fastcgi/record.ts';
+import { GET_VALUES_RESULT, STDIN, UNKNOWN_TYPE } from '../../src/protocol/fastcgi/record.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FastcgiPeer } from '../support/fastcgi-peer.ts';
 import { RecordingLog } from '../support/recording-log.ts';
@@ -198,6 +198,19 @@ describe('ServerConnection, bodies', () => {
     await peer.ended(1);
     await peer.raw.untilEnd();
     assert.equal(peer.raw.end, 'ended');
+  });
+
+  it('keeps the connection after an answer that came before the end of an empty STDIN', async (t) => {
+    const { port } = await serve(t, { run: answerAtOnce });
+    const peer = await FastcgiPeer.connect(t, port);
+    peer.request(1, {}, { stdin: null });
+    await peer.ended(1);
+    peer.send((writer) => writer.end(STDIN, 1));
+    for (const stdin of [null, 'abc']) {
+      peer.request(2, stdin === null ? {} : { CONTENT_LENGTH: '3' }, { stdin });
+      await peer.ended(2);
+    }
+    assert.equal(peer.raw.end, 'open');
   });
 
   it('gives a filter its DATA after STDIN', async (t) => {

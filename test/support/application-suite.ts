@@ -71,6 +71,7 @@ export function applicationSuite(mode: string, send: SuiteDriver): void {
     const answers = await Promise.all(
       secrets.map((secret) => send({ path: '/state', headers: { 'x-secret': secret, 'x-leak': 'yes' } })),
     );
+    for (const { status, body } of answers) assert.equal(status, 200, body.toString());
     const seen = answers.map((answer) => JSON.parse(answer.body.toString()) as Record<string, unknown>);
     assert.deepEqual(
       seen.map(({ secret, word }) => [secret, word]),
