@@ -1,6 +1,7 @@
 // Runs CGI requests on the workers of a pool.
 
 import { PosternError, toPosternError } from '../errors.ts';
+import type { Desk } from '../pool/desk.ts';
 import { mayRetry } from '../pool/fate.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Ticket } from '../pool/ticket.ts';
@@ -10,16 +11,16 @@ import { codeOf, type Lane, type LaneOutcome, type LaneUser } from '../worker/la
 /** A pool as a backend. */
 export class PoolBackend implements Backend {
   readonly name: string;
-  readonly #pool: Pool;
+  readonly #desk: Desk;
 
   constructor(pool: Pool) {
     this.name = pool.name;
-    this.#pool = pool;
+    this.#desk = pool.desk;
   }
 
   run(request: CgiRequest, sink: CgiSink): Exchange {
-    const exchange = new PoolExchange(this.#pool, request, sink);
-    this.#pool.acquire(exchange);
+    const exchange = new PoolExchange(this.#desk, request, sink);
+    this.#desk.acquire(exchange);
     return exchange;
   }
 }
@@ -47,7 +48,7 @@ class PoolExchange implements Exchange, Ticket, LaneUser {
   waitingSinceMs = 0;
   waitUntilMs = 0;
   waitedMs = 0;
-  readonly #pool: Pool;
+  readonly #desk: Desk;
   readonly #request: CgiRequest;
   /** null once it was told the end, or wants to hear no more. */
   #sink: CgiSink | null;
@@ -60,8 +61,8 @@ class PoolExchange implements Exchange, Ticket, LaneUser {
   /** When the tick first saw that the client has left. */
   #abortedAtMs = 0;
 
-  constructor(pool: Pool, request: CgiRequest, sink: CgiSink) {
-    this.#pool = pool;
+  constructor(desk: Desk, request: CgiRequest, sink: CgiSink) {
+    this.#desk = desk;
     this.#request = request;
     this.#sink = sink;
     this.method = request.method;
@@ -76,7 +77,7 @@ class PoolExchange implements Exchange, Ticket, LaneUser {
     if (this.#isAborted || this.#sink === null) return;
     this.#isAborted = true;
     this.#sink = null;
-    if (this.#lane === null) this.#pool.cancel(this);
+    if (this.#lane === null) this.#desk.cancel(this);
     else this.#lane.abort();
   }
 
@@ -90,7 +91,7 @@ class PoolExchange implements Exchange, Ticket, LaneUser {
       const error = toPosternError(thrown);
       this.#lane = null;
       this.#fail(error);
-      this.#pool.release(lane, { code: error.code, isDone: true, isAborted: false });
+      this.#desk.release(lane, { code: error.code, isDone: true, isAborted: false });
     }
   }
 
@@ -110,7 +111,7 @@ class PoolExchange implements Exchange, Ticket, LaneUser {
     if (nowMs - this.#abortedAtMs < cutOffMs || this.#lane.discardedBytes === 0) return;
     const lane = this.#lane;
     this.#lane = null;
-    this.#pool.release(lane, { code: 'ABORTED', isDone: false, isAborted: true });
+    this.#desk.release(lane, { code: 'ABORTED', isDone: false, isAborted: true });
   }
 
   head(head: CgiHead): void {
@@ -161,9 +162,9 @@ class PoolExchange implements Exchange, Ticket, LaneUser {
     this.#lane = null;
     if (this.#willRetry && !this.#isAborted) {
       this.#willRetry = false;
-      this.#pool.retry(lane, outcome);
+      this.#desk.retry(lane, outcome);
     } else {
-      this.#pool.release(lane, outcome);
+      this.#desk.release(lane, outcome);
     }
   }
 

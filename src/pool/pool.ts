@@ -1,4 +1,4 @@
-// The pool: the workers of one program, and the queue of requests before them.
+// The pool: the workers of one program, and the queue of requests before them; its parts, put together, and its life.
 //
 // Invariants, executed by `verify.ts` in every test of a pool:
 // - Safety: if a request waits, no lane that could take it is free.
@@ -11,20 +11,18 @@
 // - Nothing sent twice: see `fate.ts`. Nothing ends well that did not: see the connection.
 
 import { type Clock, systemClock, type Timer } from '../clock.ts';
-import type { PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
-import type { Lane, LaneOutcome } from '../worker/lane.ts';
 import type { Program } from '../worker/program.ts';
 import { Closing } from './closing.ts';
 import { Congestion } from './congestion.ts';
 import { Deadlines } from './deadlines.ts';
-import { fateOf } from './fate.ts';
+import { Desk } from './desk.ts';
 import { type Crew, Generation } from './generation.ts';
 import { Health } from './health.ts';
 import { Hiring } from './hiring.ts';
 import { Ledger } from './ledger.ts';
 import type { PoolLimits } from './limits.ts';
-import { closingError, fullError, launchError, tooLateError } from './refusals.ts';
+import { closingError, launchError } from './refusals.ts';
 import { Reloading } from './reloading.ts';
 import { Roster, type RosterOptions, type RosterOwner } from './roster.ts';
 import { Scoreboard } from './scoreboard.ts';
@@ -32,7 +30,6 @@ import type { PoolSnapshot } from './snapshot.ts';
 import { Staffing } from './staffing.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 import type { Takeover } from './takeover.ts';
-import type { Ticket } from './ticket.ts';
 import type { PoolInner } from './verify.ts';
 
 /** What a pool is made from. */
@@ -54,20 +51,19 @@ const sweepMs = 1_000;
 
 export class Pool implements RosterOwner {
   readonly name: string;
+  /** Where requests are given lanes. */
+  readonly desk: Desk;
   readonly #clock: Clock;
   readonly #board = new Scoreboard();
   readonly #roster: Roster;
   readonly #hiring: Hiring | null;
   readonly #ledger: Ledger;
   readonly #health: Health;
-  readonly #congestion: Congestion;
   readonly #deadlines: Deadlines;
   readonly #staffing: Staffing;
   readonly #reloading: Reloading;
   readonly #closing: Closing;
   readonly #startedAtMs: number;
-  #current: Generation;
-  #isDispatching = false;
   #sweep: Timer | null = null;
   /** What `start()` gave out, until the first worker is ready or has failed. */
   #starting: PromiseWithResolvers<void> | null = null;
@@ -76,10 +72,8 @@ export class Pool implements RosterOwner {
     this.name = program.name;
     this.#clock = clock;
     this.#startedAtMs = clock.wall();
-    this.#current = new Generation(1, program, limits);
     this.#ledger = new Ledger(this.#board, clock);
     this.#health = new Health(program.name, log);
-    this.#congestion = new Congestion(program.name, clock, log);
     this.#hiring = hire ? null : new Hiring({ directory, clock, log });
     this.#roster = new Roster({
       board: this.#board,
@@ -93,7 +87,7 @@ export class Pool implements RosterOwner {
       ledger: this.#ledger,
       health: this.#health,
       clock,
-      onWake: () => this.#govern(),
+      onWake: () => this.desk.govern(),
     });
     this.#deadlines = new Deadlines({
       name: program.name,
@@ -102,11 +96,8 @@ export class Pool implements RosterOwner {
       ledger: this.#ledger,
       clock,
       log,
-      onLate: (ticket, waitedMs) => {
-        const busy = this.#board.count('busy');
-        this.#refuseForLack(ticket, tooLateError(this.#current.limits, waitedMs, busy));
-      },
-      onExpired: (lane) => this.#free(lane, { code: 'ANSWER_TIMEOUT', isDone: false, isAborted: false }),
+      onLate: (ticket, waitedMs) => this.desk.late(ticket, waitedMs),
+      onExpired: (lane) => this.desk.expired(lane),
       onTick: () => this.#closing.endWhenServed(),
     });
     this.#reloading = new Reloading({
@@ -126,6 +117,17 @@ export class Pool implements RosterOwner {
       onBegin: () => this.#giveUp(),
       onClosed: () => this.#closed(),
     });
+    this.desk = new Desk(new Generation(1, program, limits), {
+      name: program.name,
+      board: this.#board,
+      roster: this.#roster,
+      ledger: this.#ledger,
+      congestion: new Congestion(program.name, clock, log),
+      staffing: this.#staffing,
+      deadlines: this.#deadlines,
+      closing: this.#closing,
+      clock,
+    });
   }
 
   /** For `verify.ts` alone. */
@@ -134,7 +136,7 @@ export class Pool implements RosterOwner {
       board: this.#board,
       roster: this.#roster,
       ledger: this.#ledger,
-      current: this.#current,
+      current: this.desk.generation,
       isClosing: this.#closing.phase !== 'open',
       heldUntilMs: this.#staffing.heldUntilMs,
     };
@@ -149,72 +151,10 @@ export class Pool implements RosterOwner {
     this.#closing.open();
     this.#hiring?.open();
     this.#sweep = this.#clock.every(sweepMs, () => this.#roster.sweep(this.#clock.now()));
-    this.#govern();
-    if (this.#current.crews.size === 0) return Promise.resolve();
+    this.desk.govern();
+    if (this.desk.generation.crews.size === 0) return Promise.resolve();
     this.#starting = Promise.withResolvers();
     return this.#starting.promise;
-  }
-
-  /**
-   * Gives the ticket a lane: at once, or when one is free.
-   * 1. A closing pool takes nothing.
-   * 2. A free lane is taken at once, the one that was used last.
-   * 3. Else the request waits, unless too many do, or none may: then it is refused.
-   * 4. Whoever waits is told what the governor decides: a lane is on its way, or none can come soon.
-   */
-  acquire(ticket: Ticket): void {
-    this.#ledger.accept();
-    if (this.#closing.phase !== 'open') {
-      this.#ledger.refuse(ticket, closingError(this.name));
-      return;
-    }
-    const lane = this.#roster.lanes.take();
-    if (lane !== undefined) {
-      this.#assign(ticket, lane, 0);
-      return;
-    }
-    const { queue, queueTimeoutMs } = this.#current.limits;
-    if (this.#ledger.waiting >= queue || queueTimeoutMs === 0) {
-      this.#refuseForLack(ticket, fullError(this.#current.limits, this.#ledger.waiting, this.#board.count('busy')));
-      this.#govern(1);
-      return;
-    }
-    if (this.#ledger.waiting === 0 && this.#current.lanes >= this.#current.limits.workers) {
-      this.#board.add('maxWorkersReached', 1);
-    }
-    this.#wait(ticket, false);
-    this.#govern();
-  }
-
-  /** Takes back a ticket that waits. @returns false when it does not wait (any more) */
-  cancel(ticket: Ticket): boolean {
-    if (!this.#ledger.unwait(ticket)) return false;
-    this.#ledger.close('aborted');
-    return true;
-  }
-
-  /** The lane's request has ended. */
-  release(lane: Lane, outcome: LaneOutcome): void {
-    if (!this.#leave(lane)) return;
-    this.#ledger.close(outcome.code === null && !outcome.isAborted ? 'finished' : 'aborted');
-    this.#free(lane, outcome);
-    this.#closing.endWhenServed();
-  }
-
-  /** The lane's request has failed in a way that allows it to be sent again: its ticket is granted another lane, before all who wait. */
-  retry(lane: Lane, outcome: LaneOutcome): void {
-    const ticket = this.#leave(lane);
-    if (!ticket) return;
-    this.#ledger.close('retried');
-    if (this.#closing.phase === 'ending') {
-      this.#ledger.refuse(ticket, closingError(this.name));
-      this.#free(lane, outcome);
-      return;
-    }
-    this.#wait(ticket, true);
-    this.#free(lane, outcome);
-    this.#dispatch();
-    this.#govern();
   }
 
   /**
@@ -230,7 +170,7 @@ export class Pool implements RosterOwner {
    * Takes no more requests, finishes those it has, and ends every process. Repeatable.
    * @param deadlineMs how long requests may go on; by default `stopTimeoutMs`
    */
-  close(deadlineMs: number = this.#current.limits.stopTimeoutMs): Promise<void> {
+  close(deadlineMs: number = this.desk.generation.limits.stopTimeoutMs): Promise<void> {
     return this.#closing.close(deadlineMs);
   }
 
@@ -241,7 +181,7 @@ export class Pool implements RosterOwner {
 
   /** What the scoreboard says at this moment. */
   snapshot(): PoolSnapshot {
-    const { program, limits, number, score } = this.#current;
+    const { program, limits, number, score } = this.desk.generation;
     return takeSnapshot(this.#board, {
       name: this.name,
       program: program.title ?? program.command.join(' '),
@@ -258,103 +198,54 @@ export class Pool implements RosterOwner {
 
   /** See RosterOwner. */
   laneFreed(): void {
-    this.#dispatch();
+    this.desk.dispatch();
   }
 
   /** See RosterOwner. */
   crewReady(crew: Crew): void {
     this.#reloading.crewReady(crew);
-    if (crew.generation !== this.#current) return;
+    if (crew.generation !== this.desk.generation) return;
     this.#roster.admit(crew);
     this.#starting?.resolve();
     this.#starting = null;
-    this.#health.report(this.#current, false, this.#clock.now());
+    this.#health.report(this.desk.generation, false, this.#clock.now());
   }
 
   /** See RosterOwner. */
   crewWorked({ generation }: Crew): void {
-    if (generation === this.#current) this.#health.report(generation, false, this.#clock.now());
+    if (generation === this.desk.generation) this.#health.report(generation, false, this.#clock.now());
   }
 
   /** See RosterOwner. */
   crewExited(crew: Crew): void {
     this.#reloading.crewExited(crew);
-    if (crew.generation !== this.#current) return;
+    if (crew.generation !== this.desk.generation) return;
     if (!crew.worker.isReady) {
       this.#starting?.reject(launchError(crew, 'it is tried again'));
       this.#starting = null;
     }
-    this.#govern();
+    this.desk.govern();
   }
 
   /** See RosterOwner. */
   crewGone(crew: Crew): void {
-    if (crew.generation === this.#current) this.#govern();
+    if (crew.generation === this.desk.generation) this.desk.govern();
     this.#closing.finishWhenEmpty();
-  }
-
-  #assign(ticket: Ticket, lane: Lane, waitedMs: number): void {
-    this.#deadlines.watch();
-    this.#ledger.run(ticket, lane, waitedMs, this.#current.limits.requestTimeoutMs);
-  }
-
-  #wait(ticket: Ticket, isFirst: boolean): void {
-    this.#deadlines.watch();
-    this.#ledger.wait(ticket, this.#current.limits.queueTimeoutMs, isFirst);
-  }
-
-  #refuseForLack(ticket: Ticket, error: PosternError): void {
-    this.#congestion.note(error);
-    this.#ledger.refuse(ticket, error);
-  }
-
-  #dispatch(): void {
-    // A ticket may release its lane before granted() returns; the loop sees that lane, and the stack stays flat.
-    if (this.#isDispatching) return;
-    this.#isDispatching = true;
-    for (let ticket = this.#ledger.first; ticket !== null; ticket = this.#ledger.first) {
-      const lane = this.#roster.lanes.take();
-      if (lane === undefined) break;
-      this.#ledger.unwait(ticket);
-      this.#assign(ticket, lane, this.#clock.now() - ticket.waitingSinceMs);
-    }
-    this.#isDispatching = false;
-  }
-
-  /** The request of a lane leaves it; null: it had none, or lost it before. */
-  #leave(lane: Lane): Ticket | null {
-    return this.#roster.lanes.lane(lane.slot) === lane ? this.#ledger.leave(lane.slot) : null;
-  }
-
-  #free(lane: Lane, outcome: LaneOutcome): void {
-    const fate = fateOf(outcome);
-    this.#roster.free(lane, fate, this.#board.columns.deadlineMs[lane.slot]! - this.#clock.now());
-    // Its process may take a while to leave: whoever waits is not to wait for that.
-    if (fate !== 'keep' && this.#ledger.waiting > 0) this.#govern();
-  }
-
-  /** @param refused requests that were refused just now, and would have waited */
-  #govern(refused = 0): void {
-    const { phase } = this.#closing;
-    const isServing = phase === 'open' || (phase === 'closing' && this.#ledger.waiting > 0);
-    if (!isServing) return;
-    this.#staffing.govern(this.#current, refused);
-    if (this.#current.startingLanes > 0) this.#deadlines.watch();
   }
 
   #startNext(takeover: Takeover): void {
     if (this.#closing.phase !== 'open') throw closingError(this.name);
-    const workers = takeover.wantedWorkers(this.#current.lanes);
+    const workers = takeover.wantedWorkers(this.desk.generation.lanes);
     for (let count = 0; count < workers; count += 1) this.#staffing.start(takeover.next);
     this.#deadlines.watch();
   }
 
   #takeOver(next: Generation): void {
-    const old = this.#current;
-    this.#current = next;
+    const old = this.desk.generation;
+    this.desk.generation = next;
     for (const crew of next.crews) this.#roster.admit(crew);
     this.#roster.retireAll(old, 'reload', this.#clock.now() + old.limits.stopTimeoutMs);
-    this.#govern();
+    this.desk.govern();
     this.#health.report(next, false, this.#clock.now());
   }
 

@@ -1,4 +1,4 @@
-// A request as the pool sees it: something that waits for a lane, is given one, and gives it back.
+// A request as a pool's desk sees it: something that waits for a lane, is given one, and gives it back.
 
 import type { PosternError } from '../errors.ts';
 import type { Lane } from '../worker/lane.ts';
@@ -11,7 +11,7 @@ export interface Ticket extends Waiter<Ticket> {
   /** When it began to wait (0: it does not), and until when it may; kept by the pool. */
   waitingSinceMs: number;
   waitUntilMs: number;
-  /** Run it on this lane, and then `pool.release(lane, ...)` or `pool.retry(lane, ...)`. */
+  /** Run it on this lane, and then `desk.release(lane, ...)` or `desk.retry(lane, ...)`. */
   granted(lane: Lane, waitedMs: number): void;
   /** It will not be run. @param waitedMs how long it waited for that */
   refused(error: PosternError, waitedMs: number): void;

@@ -98,7 +98,7 @@ class Model {
       case 'acquire': {
         const ticket = new FakeTicket(this.pool, `/${this.tickets.length}`);
         this.tickets.push(ticket);
-        this.pool.acquire(ticket);
+        this.pool.desk.acquire(ticket);
         break;
       }
       case 'finish':
@@ -112,7 +112,7 @@ class Model {
         break;
       case 'cancel': {
         const ticket = pick(waiting, action.which);
-        if (ticket) this.pool.cancel(ticket);
+        if (ticket) this.pool.desk.cancel(ticket);
         break;
       }
       case 'ready':

@@ -24,7 +24,7 @@ function open(given: Partial<PoolLimits> = {}) {
   hiring.readyAll();
   const ask = (url = '/'): FakeTicket => {
     const ticket = new FakeTicket(pool, url);
-    pool.acquire(ticket);
+    pool.desk.acquire(ticket);
     verify(pool);
     return ticket;
   };
@@ -88,9 +88,9 @@ for (const given of [{ queue: 0 }, { queueTimeoutMs: 0 }]) {
 test('a request that waits can be taken back, wherever it stands', () => {
   const { ask, pool } = open({ workers: 1 });
   const [running, second, third] = [ask(), ask(), ask()];
-  assert.equal(pool.cancel(second), true);
-  assert.equal(pool.cancel(second), false);
-  assert.equal(pool.cancel(running), false);
+  assert.equal(pool.desk.cancel(second), true);
+  assert.equal(pool.desk.cancel(second), false);
+  assert.equal(pool.desk.cancel(running), false);
   running.finish();
   assert.equal(third.state, 'running');
   verify(pool);
@@ -128,7 +128,7 @@ test('whoever waits gets a new worker at once, and not when the one before it ha
 
 test('a worker that is killed since it never answered is told of once, however long it takes to end', () => {
   const { advance, pool, log } = open({ workers: 1, minWorkers: 0 });
-  pool.acquire(new FakeTicket(pool));
+  pool.desk.acquire(new FakeTicket(pool));
   advance(31_000);
   advance(1_000);
   assert.equal(log.matching(/did not answer within/).length, 1);

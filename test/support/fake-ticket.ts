@@ -53,13 +53,13 @@ export class FakeTicket implements Ticket {
   finish(outcome: LaneOutcome = answered): void {
     const { lane } = this;
     this.lane = null;
-    if (lane !== null) this.#pool.release(lane, outcome);
+    if (lane !== null) this.#pool.desk.release(lane, outcome);
   }
 
   /** Its lane is given back, and it asks for another. */
   retry(outcome: LaneOutcome): void {
     const { lane } = this;
     this.lane = null;
-    if (lane !== null) this.#pool.retry(lane, outcome);
+    if (lane !== null) this.#pool.desk.retry(lane, outcome);
   }
 }
