@@ -41,9 +41,9 @@ function head(status: ServiceStatus, paint: Paint): string[] {
   if (status.config !== null) lines.push(`  ${label('config')}  ${status.config}`);
   if (status.lastReload !== null) {
     const { at, ok, message } = status.lastReload;
-    lines.push(
-      `  ${label('reload')}  ${new Date(at).toLocaleTimeString('en-GB')} ${paint(ok ? 'green' : 'red', message)}`,
-    );
+    const [first = '', ...more] = message.split('\n').map((line) => paint(ok ? 'green' : 'red', line));
+    lines.push(`  ${label('reload')}  ${new Date(at).toLocaleTimeString('en-GB')} ${first}`);
+    lines.push(...more.map((line) => `  ${label('')}  ${line}`));
   }
   const answers = Object.entries(status.answers).map(([code, count]) => `${code}: ${formatCount(count)}`);
   if (answers.length > 0) lines.push(`  ${label('answers')}  ${answers.join('  ')}`);
@@ -81,16 +81,16 @@ function laneLines(lanes: readonly LaneSnapshot[], paint: Paint, width: number):
 }
 
 const columns: readonly Column[] = [
-  { title: 'lane', align: 'right' },
+  { title: 'lane', align: 'right', isSpare: true },
   { title: 'pid', align: 'right' },
-  { title: 'gen', align: 'right' },
+  { title: 'gen', align: 'right', isSpare: true },
   { title: 'state', align: 'left' },
   { title: 'requests', align: 'right' },
   { title: 'age', align: 'right' },
-  { title: 'memory', align: 'right' },
-  { title: 'waited', align: 'right' },
+  { title: 'memory', align: 'right', isSpare: true },
+  { title: 'waited', align: 'right', isSpare: true },
   { title: 'ran', align: 'right' },
-  { title: 'reason', align: 'left' },
+  { title: 'last end', align: 'left' },
   { title: 'request', align: 'left' },
 ];
 
@@ -107,17 +107,20 @@ function laneCells(lane: LaneSnapshot): Cell[] {
   const isBusy = lane.state === 'busy' || lane.state === 'draining';
   const hasRequest = lane.method !== '';
   const request = `${lane.method} ${lane.url}`.trimEnd();
+  // The reason is that of this process once it is being stopped, and else that of the one before it.
+  const isEnding = lane.state === 'draining' || lane.state === 'stopping';
+  const state = isEnding && lane.reason !== null ? `${lane.state}: ${lane.reason}` : lane.state;
   return [
     String(lane.lane),
     lane.pid === 0 ? '-' : String(lane.pid),
     String(lane.generation),
-    { text: lane.state, style: stateStyles[lane.state] },
+    { text: state, style: stateStyles[lane.state] },
     formatCount(lane.requests),
-    formatDuration(lane.ageMs),
+    lane.pid === 0 ? '-' : formatDuration(lane.ageMs),
     lane.memoryBytes === 0 ? '-' : formatSize(lane.memoryBytes),
     hasRequest ? formatDuration(lane.waitedMs) : '-',
     hasRequest ? formatDuration(lane.runMs) : '-',
-    lane.reason ?? '-',
+    (isEnding ? null : lane.reason) ?? '-',
     isBusy ? request : { text: request, style: 'dim' },
   ];
 }

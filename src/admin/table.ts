@@ -6,14 +6,19 @@ import { type Paint, plainPaint, type Style } from './paint.ts';
 export interface Column {
   readonly title: string;
   readonly align: 'left' | 'right';
+  /** Whether it may be left out where the last column would have too little room. @default false */
+  readonly isSpare?: boolean;
 }
 
 /** A cell: text, or text with a style. */
 export type Cell = string | { readonly text: string; readonly style: Style };
 
+/** Characters of the last column below which spare ones make room. */
+const leastRoom = 20;
+
 /**
  * A table of lines without borders: a dim line of titles, then the rows.
- * @param width the last column is cut so that no line is longer; 0: never
+ * @param width no line is longer: spare columns are left out, from the right, then the last one is cut; 0: any length
  */
 export function formatTable(
   columns: readonly Column[],
@@ -25,6 +30,11 @@ export function formatTable(
     Math.max(title.length, ...rows.map((row) => textOf(row[index] ?? '').length)),
   );
   const room = width - widths.slice(0, -1).reduce((sum, one) => sum + one + 2, 0);
+  const spare = columns.findLastIndex(({ isSpare }) => isSpare === true);
+  if (width > 0 && room < Math.min(leastRoom, widths.at(-1) ?? 0) && spare >= 0) {
+    const without = <Item>(list: readonly Item[]): Item[] => list.toSpliced(spare, 1);
+    return formatTable(without(columns), rows.map(without), paint, width);
+  }
   const line = (cells: readonly Cell[]): string =>
     cells
       .map((cell, index) => {

@@ -19,7 +19,9 @@ export function humanLog(output: Output, least: Level): Log {
     if (looks[level].rank < looks[least].rank) return;
     const pool = typeof fields.pool === 'string' && !message.includes(fields.pool) ? `pool ${fields.pool}: ` : '';
     const word = output.paint(looks[level].style, level.padEnd(5));
-    output.write(`${output.paint('dim', clockTime())}  ${word}  ${pool}${message}\n`);
+    // Below each other: the time and the level take 17 columns.
+    const text = message.replaceAll('\n', `\n${' '.repeat(17)}`);
+    output.write(`${output.paint('dim', clockTime())}  ${word}  ${pool}${text}\n`);
   };
   return {
     debug: (fields, message) => write('debug', fields, message),

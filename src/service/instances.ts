@@ -1,8 +1,9 @@
 // The services that run on this machine under this user, found by their control sockets; and which of them a command means.
 
-import { lstatSync, readdirSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServiceStatus } from '../admin/source.ts';
+import { formatTable } from '../admin/table.ts';
 import { PosternError } from '../errors.ts';
 import { askStatus, controlPath } from './control.ts';
 import { runtimeBases } from './runtime-base.ts';
@@ -55,16 +56,21 @@ export function chooseInstance(instances: readonly Instance[], { config, pid }: 
   }
   const named =
     pid !== undefined ? ` with pid ${pid}` : config !== undefined ? ` with the configuration ${config}` : '';
+  const missing = config !== undefined && !existsSync(config) ? `: there is no file ${config}` : '';
   const others = instances.length > 0 && named !== '' ? `; these do:\n${list(instances)}` : '';
-  throw new PosternError('NOT_RUNNING', `no service${named} runs under this user${others}`);
+  throw new PosternError('NOT_RUNNING', `no service${named} runs under this user${missing}${others}`);
 }
 
 function list(instances: readonly Instance[]): string {
-  return instances
-    .map(({ status }) => {
-      const listeners = status.listeners.map(({ url, address }) => url ?? address).join(' ');
-      return `  pid ${status.pid}  ${status.config ?? status.listeners[0]?.root ?? ''}  ${listeners}`;
-    })
+  const rows = instances.map(({ status: { pid, config, listeners } }) => [
+    String(pid),
+    config ?? listeners[0]?.root ?? '',
+    listeners.map(({ url, address }) => url ?? address).join(' '),
+  ]);
+  const titles = ['pid', 'configuration or folder', 'address'];
+  const columns = titles.map((title, index) => ({ title, align: index === 0 ? 'right' : 'left' }) as const);
+  return formatTable(columns, rows)
+    .map((line) => `  ${line}`)
     .join('\n');
 }
 

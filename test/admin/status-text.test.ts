@@ -34,22 +34,45 @@ pool php  php-cgi 8.2.36 (/usr/bin/php-cgi)
   workers   generation 1, 2 started, 1 ended: crash
   governor  next spawn allowed in 2.4 s: 4 crashes in 3 s (exit 255) (score 12.0)
 
-  lane   pid  gen  state  requests        age  memory  waited    ran  reason  request
-     0  4242    1  busy          1  1 min 5 s   28 MB  250 us  2.4 s  -       POST /wp-admin/post.php
-     1  4243    1  idle          1  1 min 5 s   28 MB  250 us  12 ms  crash   GET /a?b
+  lane   pid  gen  state  requests        age  memory  waited    ran  last end  request
+     0  4242    1  busy          1  1 min 5 s   28 MB  250 us  2.4 s  -         POST /wp-admin/post.php
+     1  4243    1  idle          1  1 min 5 s   28 MB  250 us  12 ms  crash     GET /a?b
   2 more idle, not needed yet
 `,
     );
   });
 
-  it('keeps to the width of the terminal by cutting the request', () => {
+  it('keeps to the width of the terminal by cutting the request, and leaves out what is least needed', () => {
     const pools = [poolSnapshot({ lanes: [laneSnapshot({ url: `/${'x'.repeat(300)}` })] })];
-    const lines = formatStatus(serviceStatus({ pools }), { width: 100 }).split('\n');
-    assert.ok(
-      lines.every((line) => line.length <= 100),
-      lines.join('\n'),
-    );
-    assert.ok(lines.some((line) => line.endsWith('…')));
+    const text = (width: number): string => formatStatus(serviceStatus({ pools }), { width });
+    for (const width of [80, 120]) {
+      const lines = text(width).split('\n');
+      assert.ok(
+        lines.every((line) => line.length <= width),
+        lines.join('\n'),
+      );
+      assert.ok(lines.some((line) => /GET \/x{10,}…$/.test(line)));
+    }
+    assert.match(text(120), /gen .*memory .*waited/);
+    assert.doesNotMatch(text(80), /gen {2}|memory|waited/);
+  });
+
+  it('says of a lane that is being stopped why it is, and of others how the process before ended', () => {
+    const lanes = [
+      laneSnapshot({ state: 'draining', reason: 'reload' }),
+      laneSnapshot({ lane: 1, reason: 'max-age' }),
+      laneSnapshot({ lane: 2, pid: 0, reason: 'crash' }),
+    ];
+    const lines = formatStatus(serviceStatus({ pools: [poolSnapshot({ lanes })] })).split('\n');
+    assert.match(lines.find((line) => line.includes('draining')) ?? '', /draining: reload .* - {9}GET/);
+    assert.match(lines.find((line) => line.includes('max-age')) ?? '', /idle .* max-age {3}GET/);
+    assert.match(lines.find((line) => line.includes('crash ')) ?? '', /2 {5}- .* idle +1 {10}- /, 'no process, no age');
+  });
+
+  it('shows each problem of a failed reload on a line of its own', () => {
+    const message = 'not reloaded: a.toml:3: one\na.toml:4: two';
+    const text = formatStatus(serviceStatus({ lastReload: { at: 0, ok: false, message } }));
+    assert.match(text, /\n {2}reload {4}\d\d:00:00 not reloaded: a\.toml:3: one\n {12}a\.toml:4: two\n/);
   });
 
   it('says why it is not ready, what the last reload did, and pools without processes of ours', () => {
