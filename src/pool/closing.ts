@@ -111,6 +111,6 @@ export class Closing {
 
   #shutDown(crew: Crew, drainUntilMs: number): void {
     const { stopTimeoutMs: graceMs } = crew.generation.limits;
-    this.#options.roster.retire(crew, { reason: 'shutdown', drainUntilMs, graceMs, signal: 'SIGTERM' });
+    this.#options.roster.departures.retire(crew, { reason: 'shutdown', drainUntilMs, graceMs, signal: 'SIGTERM' });
   }
 }

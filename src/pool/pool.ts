@@ -106,7 +106,7 @@ export class Pool implements RosterOwner {
       log,
       onBegin: (takeover) => this.#startNext(takeover),
       onReady: (next) => this.#takeOver(next),
-      onFailed: (next) => this.#roster.retireAll(next, 'reload', clock.now()),
+      onFailed: (next) => this.#roster.departures.retireAll(next, 'reload', clock.now()),
     });
     this.#closing = new Closing({
       roster: this.#roster,
@@ -244,7 +244,7 @@ export class Pool implements RosterOwner {
     const old = this.desk.generation;
     this.desk.generation = next;
     for (const crew of next.crews) this.#roster.admit(crew);
-    this.#roster.retireAll(old, 'reload', this.#clock.now() + old.limits.stopTimeoutMs);
+    this.#roster.departures.retireAll(old, 'reload', this.#clock.now() + old.limits.stopTimeoutMs);
     this.desk.govern();
     this.#health.report(next, false, this.#clock.now());
   }
