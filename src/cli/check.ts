@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import type { Style } from '../admin/paint.ts';
 import { checkService, type Finding } from '../service/check.ts';
-import { readConfig } from '../service/config.ts';
+import { readConfig } from '../service/config-file.ts';
 import { exit } from './exit.ts';
 import { humanLog } from './human-log.ts';
 import { defaultConfigFile } from './run.ts';

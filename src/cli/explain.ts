@@ -3,7 +3,8 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Paint, Style } from '../admin/paint.ts';
-import { type Config, defineConfig, readConfig } from '../service/config.ts';
+import { type Config, defineConfig } from '../service/config.ts';
+import { readConfig } from '../service/config-file.ts';
 import { type Explanation, explain } from '../service/explain.ts';
 import { recognise } from '../service/recognise.ts';
 import { UsageError } from './exit.ts';

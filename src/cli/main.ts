@@ -1,7 +1,7 @@
-// The `postern` command's entry: compiled code of an earlier start is used again, which halves the time to the first answer.
+// The `postern` command's entry: what follows is loaded with the compiled code of an earlier start.
 
-import { enableCompileCache } from 'node:module';
+import { keepCompiledCode } from './compile-cache.ts';
 
-enableCompileCache();
+keepCompiledCode();
 const { runCommandLine } = await import('./command-line.ts');
 process.exitCode = await runCommandLine(process.argv.slice(2));

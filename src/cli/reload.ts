@@ -1,7 +1,7 @@
 // `postern reload`: asks the running service to read its configuration again.
 
 import type { Command } from 'commander';
-import { readConfig } from '../service/config.ts';
+import { readConfig } from '../service/config-file.ts';
 import { askReload } from '../service/control.ts';
 import { exit } from './exit.ts';
 import { addInstanceOptions, instanceOf } from './instance-options.ts';

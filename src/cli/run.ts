@@ -1,7 +1,7 @@
 // `postern run`: the service from a configuration, for servers: JSON log lines, no colours, ended by signals.
 
 import type { Command } from 'commander';
-import { readConfig } from '../service/config.ts';
+import { readConfig } from '../service/config-file.ts';
 import { openLog } from '../service/log-file.ts';
 import { createService } from '../service/service.ts';
 import { exit } from './exit.ts';

@@ -4,7 +4,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { PosternError } from '../errors.ts';
-import { type Config, defineConfig, readConfig } from '../service/config.ts';
+import { type Config, defineConfig } from '../service/config.ts';
 import { freePort } from '../service/free-port.ts';
 import { recognise } from '../service/recognise.ts';
 import { createService, type Service, type ServiceOptions } from '../service/service.ts';
@@ -94,6 +94,7 @@ async function prepare(dir: string | undefined, options: ServeOptions): Promise<
         `${dir === undefined ? `--${other}` : `"${dir}"`} and -c do not go together: write it into the configuration`,
       );
     }
+    const { readConfig } = await import('../service/config-file.ts');
     return { config: await readConfig(options.config), what: null, notes: [] };
   }
   const path = resolve(dir ?? '.');

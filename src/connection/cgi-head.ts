@@ -1,8 +1,8 @@
 // The head of a CGI answer as the text that a program writes (RFC 3875, section 6.2). Pure.
 
-import { STATUS_CODES } from 'node:http';
 import { PosternError } from '../errors.ts';
 import type { CgiHead } from '../protocol/cgi/exchange.ts';
+import { reasonPhrases } from '../protocol/http/reason-phrases.ts';
 
 /** What would end a line or a header early, or is no byte. */
 const forbiddenInHead = /[^\t\x20-\x7e\x80-\xff]/;
@@ -20,7 +20,7 @@ export function formatHead({ status, reason, headers }: CgiHead): string {
   let text =
     status === 200 && reason === ''
       ? plainStatus
-      : `Status: ${status} ${value('Status', reason || (STATUS_CODES[status] ?? 'Unknown'))}\r\n`;
+      : `Status: ${status} ${value('Status', reason || (reasonPhrases[status] ?? 'Unknown'))}\r\n`;
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const name = headers[index]!;
     if (!headerName.test(name)) throw new PosternError('ANSWER_INVALID', `${JSON.stringify(name)} is no header name`);

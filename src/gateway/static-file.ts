@@ -16,7 +16,6 @@ import {
   realpathSync,
   type Stats,
 } from 'node:fs';
-import send from '@fastify/send';
 import { PosternError, toPosternError } from '../errors.ts';
 import { isNamed } from '../protocol/http/headers.ts';
 import type { Entry } from './document-root.ts';
@@ -149,12 +148,15 @@ export class StaticFiles {
   }
 }
 
-type Description = Exclude<Awaited<ReturnType<typeof send>>, { readonly type: 'directory' }>;
+type Send = typeof import('@fastify/send').default;
+type Description = Exclude<Awaited<ReturnType<Send>>, { readonly type: 'directory' }>;
 
 /** What send would answer for the file. @throws NOT_FOUND */
 async function describe(entry: Entry, wanted: Readonly<Record<string, string>>): Promise<Description> {
+  // Loaded with the first file: its table of types takes a tenth of a start, and a site may have scripts only.
+  const { default: send } = await import('@fastify/send');
   const question = { method: 'HEAD', headers: wanted };
-  const result = await send(question as unknown as Parameters<typeof send>[0], encodeURIComponent(entry.realPath), {
+  const result = await send(question as unknown as Parameters<Send>[0], encodeURIComponent(entry.realPath), {
     dotfiles: 'allow',
     index: false,
     cacheControl: false,

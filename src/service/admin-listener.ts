@@ -1,8 +1,9 @@
 // The admin pages on an address of their own, through node:http.
 
-import { createServer, type RequestListener } from 'node:http';
+import type { RequestListener } from 'node:http';
 import { type Address, formatAddress } from '../connection/address.ts';
 import { PosternError } from '../errors.ts';
+import { createServer } from './node-http.ts';
 
 /** The admin pages while they are served. */
 export interface AdminListener {

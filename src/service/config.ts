@@ -1,14 +1,22 @@
-// Reads a configuration: TOML text or an object, checked against the schema and the rules that span keys.
+// A configuration: an object as the file would be, checked against the schema and the rules that span keys.
 
-import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { parse, TomlError } from 'smol-toml';
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { PosternError } from '../errors.ts';
 import { checkConfig } from './config-rules.ts';
 import { type ConfigInput, type ConfigValues, configSchema } from './config-schema.ts';
 import { formatProblem, type Problem, problemsOf } from './problem.ts';
-import { lineOf, type TomlLines, tomlLines } from './toml-lines.ts';
+import { lineOf, type TomlLines } from './toml-lines.ts';
+
+/** Where a configuration comes from. */
+export interface ConfigOrigin {
+  /** What errors call it. */
+  readonly shown: string;
+  readonly file: string | null;
+  readonly folder: string;
+  /** Lines of what is in it, by path; empty: it has none. */
+  readonly lines: TomlLines;
+}
 
 /** A configuration that was read and checked. */
 export interface Config {
@@ -20,49 +28,16 @@ export interface Config {
 }
 
 /**
- * Reads a configuration file.
- * @param file shown in errors as given
- * @throws CONFIG_INVALID with every problem, one a line: "postern.toml:12: unknown key ..."
- */
-export async function readConfig(file: string): Promise<Config> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'it may not be read' : String(code);
-    throw new PosternError('CONFIG_INVALID', `${file}: ${why}: name the configuration with -c FILE`, { cause: error });
-  }
-  return parseConfig(text, file);
-}
-
-/**
- * Checks the text of a configuration file.
- * @param file its name, for errors and for relative paths
- * @throws CONFIG_INVALID
- */
-export function parseConfig(text: string, file: string): Config {
-  let input: unknown;
-  try {
-    input = parse(text);
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const what = error.message.replace(/^Invalid TOML document: /, '').split('\n')[0];
-    throw new PosternError('CONFIG_INVALID', `${file}:${error.line}: this is not TOML: ${what}`, { cause: error });
-  }
-  return check(input, file, resolve(file), dirname(resolve(file)), tomlLines(text));
-}
-
-/**
  * Checks a configuration made in this process, written as the file would be.
  * @param folder where relative paths in it start from
  * @throws CONFIG_INVALID
  */
 export function defineConfig(input: ConfigInput, folder: string = process.cwd()): Config {
-  return check(input, 'configuration', null, resolve(folder), new Map());
+  return checkConfiguration(input, { shown: 'configuration', file: null, folder: resolve(folder), lines: new Map() });
 }
 
-function check(input: unknown, shown: string, file: string | null, folder: string, lines: TomlLines): Config {
+/** Checks what was written, and fills in the defaults. @throws CONFIG_INVALID with every problem, one a line */
+export function checkConfiguration(input: unknown, { shown, file, folder, lines }: ConfigOrigin): Config {
   const parsed = configSchema.safeParse(input);
   const problems: readonly Problem[] = parsed.success
     ? checkConfig(parsed.data, folder)

@@ -1,10 +1,11 @@
 // The control socket of a service, and how a command asks it: HTTP over a Unix socket that only its owner can open.
 
 import { chmodSync } from 'node:fs';
-import { createServer, type RequestListener, request, type Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import { join } from 'node:path';
 import type { ReloadStatus, ServiceStatus } from '../admin/source.ts';
 import { PosternError } from '../errors.ts';
+import { createServer, request } from './node-http.ts';
 
 const socketName = 'control.sock';
 

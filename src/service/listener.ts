@@ -3,7 +3,6 @@
 import { lstatSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { systemClock } from '../clock.ts';
-import { listenFastcgi } from '../front/fastcgi.ts';
 import { Http1Front } from '../front/http1.ts';
 import { defaultHttp1Limits } from '../front/http1-limits.ts';
 import type { HttpHandler } from '../gateway/message.ts';
@@ -63,6 +62,7 @@ async function fastcgiListener(
   key: string,
   { handler, allowedClients, log }: ListenerOptions,
 ): Promise<Listener> {
+  const { listenFastcgi } = await import('../front/fastcgi.ts');
   const front = await listenFastcgi(listen.address, {
     handler,
     log,

@@ -11,7 +11,7 @@ import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-d
 import { withOwner } from './address-owner.ts';
 import { type AdminListener, openAdmin } from './admin-listener.ts';
 import { AnswerCounts } from './answer-counts.ts';
-import { type Config, readConfig } from './config.ts';
+import type { Config } from './config.ts';
 import { type Control, startControl } from './control.ts';
 import { type AccessLog, makeGateways } from './gateways.ts';
 import { parseListenAddress } from './listen-address.ts';
@@ -191,7 +191,7 @@ export class Service {
   async #reload(forced: readonly string[], given: Config | undefined): Promise<ReloadStatus> {
     if (this.#state !== 'running') return this.#reloaded(false, `not reloaded: the service is ${this.#state}`);
     try {
-      const config = given ?? (this.#config.file === null ? this.#config : await readConfig(this.#config.file));
+      const config = given ?? (await this.#configAgain());
       const words = await this.#moveTo(config, forced);
       return this.#reloaded(
         true,
@@ -200,6 +200,13 @@ export class Service {
     } catch (error) {
       return this.#reloaded(false, `not reloaded, the service goes on as it was: ${(await withOwner(error)).message}`);
     }
+  }
+
+  async #configAgain(): Promise<Config> {
+    const { file } = this.#config;
+    if (file === null) return this.#config;
+    const { readConfig } = await import('./config-file.ts');
+    return readConfig(file);
   }
 
   /** Opens and starts what is new, then swaps, then ends what is old; a failure before the swap undoes all of it. */

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { PosternError } from '../../src/errors.ts';
-import { defineConfig, parseConfig, readConfig } from '../../src/service/config.ts';
+import { defineConfig } from '../../src/service/config.ts';
+import { parseConfig, readConfig } from '../../src/service/config-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'postern-config-'));
 mkdirSync(join(folder, 'public'));

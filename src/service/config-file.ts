@@ -1,0 +1,43 @@
+// A configuration file: TOML text, read and checked. Apart from `config.ts`, since a service without a file needs no TOML.
+
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { parse, TomlError } from 'smol-toml';
+import { PosternError } from '../errors.ts';
+import { type Config, checkConfiguration } from './config.ts';
+import { tomlLines } from './toml-lines.ts';
+
+/**
+ * Reads a configuration file.
+ * @param file shown in errors as given
+ * @throws CONFIG_INVALID with every problem, one a line: "postern.toml:12: unknown key ..."
+ */
+export async function readConfig(file: string): Promise<Config> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'it may not be read' : String(code);
+    throw new PosternError('CONFIG_INVALID', `${file}: ${why}: name the configuration with -c FILE`, { cause: error });
+  }
+  return parseConfig(text, file);
+}
+
+/**
+ * Checks the text of a configuration file.
+ * @param file its name, for errors and for relative paths
+ * @throws CONFIG_INVALID
+ */
+export function parseConfig(text: string, file: string): Config {
+  let input: unknown;
+  try {
+    input = parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const what = error.message.replace(/^Invalid TOML document: /, '').split('\n')[0];
+    throw new PosternError('CONFIG_INVALID', `${file}:${error.line}: this is not TOML: ${what}`, { cause: error });
+  }
+  const path = resolve(file);
+  return checkConfiguration(input, { shown: file, file: path, folder: dirname(path), lines: tomlLines(text) });
+}
