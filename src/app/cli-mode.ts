@@ -6,10 +6,10 @@ import { makeEnvironment } from '../protocol/cgi/environment.ts';
 import type { CgiRequest, RequestBody } from '../protocol/cgi/exchange.ts';
 import { HeaderNames } from '../protocol/cgi/header-names.ts';
 import { isIdempotent } from '../protocol/cgi/request.ts';
-import type { CommandLine } from './command-line.ts';
+import { type CommandLine, UsageError } from './command-line.ts';
 import { memoryBody } from './memory-body.ts';
 
-/** The request that a command line asks for. */
+/** The request that a command line asks for. @throws UsageError when a file that it names cannot be read */
 export async function cliRequest(line: CommandLine, stdin: () => Readable): Promise<CgiRequest> {
   const url = new URL(line.target ?? '/', 'http://localhost');
   const target = url.pathname + url.search;
@@ -56,15 +56,24 @@ export async function cliRequest(line: CommandLine, stdin: () => Readable): Prom
 async function bodyOf(text: string | null, stdin: () => Readable): Promise<RequestBody | null> {
   if (text === null) return null;
   if (text === '@-') return memoryBody(Buffer.concat(await stdin().toArray()));
-  if (text.startsWith('@')) return memoryBody(await readFile(text.slice(1)));
+  if (text.startsWith('@')) return memoryBody(await given('--data', () => readFile(text.slice(1))));
   return memoryBody(Buffer.from(text));
 }
 
 async function dataOf(file: string | null): Promise<{ body: RequestBody; variables: Record<string, string> } | null> {
   if (file === null) return null;
-  const { mtimeMs, size } = await stat(file);
+  const { mtimeMs, size } = await given('--data-file', () => stat(file));
   const variables = { FCGI_DATA_LENGTH: String(size), FCGI_DATA_LAST_MOD: String(Math.floor(mtimeMs / 1_000)) };
-  return { body: memoryBody(await readFile(file)), variables };
+  return { body: memoryBody(await given('--data-file', () => readFile(file))), variables };
+}
+
+/** What an option's file gives. */
+async function given<Value>(option: string, read: () => Promise<Value>): Promise<Value> {
+  try {
+    return await read();
+  } catch (error) {
+    throw new UsageError(`${option}: ${(error as Error).message}`);
+  }
 }
 
 function hasHeader(headers: readonly string[], name: string): boolean {

@@ -22,6 +22,11 @@ export interface CommandLine {
   readonly isHelpAsked: boolean;
 }
 
+/** A command line that cannot be meant: shown without a stack, exit status 2. */
+export class UsageError extends TypeError {
+  override readonly name = 'UsageError';
+}
+
 /** What `--help` prints. */
 export const usage = `Usage: node APP [PATH] [options]        run one request and print its answer
        node APP --listen ADDRESS [options]   serve FastCGI
@@ -50,17 +55,17 @@ const options = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-/** @throws TypeError with a message for the user */
+/** @throws UsageError, or the TypeError of `parseArgs`; either has a message for the user */
 export function parseCommandLine(parameters: readonly string[]): CommandLine {
   const { values, positionals } = parseArgs({ args: [...parameters], options, allowPositionals: true });
-  if (positionals.length > 1) throw new TypeError(`one path is wanted, and ${positionals.length} are given`);
+  if (positionals.length > 1) throw new UsageError(`one path is wanted, and ${positionals.length} are given`);
   const role = values.role ?? 'responder';
   if (role !== 'responder' && role !== 'authorizer' && role !== 'filter') {
-    throw new TypeError(`--role is responder, authorizer or filter, and not "${role}"`);
+    throw new UsageError(`--role is responder, authorizer or filter, and not "${role}"`);
   }
   const threads = values.threads;
   if (threads !== undefined && !/^[1-9]\d{0,2}$/.test(threads)) {
-    throw new TypeError(`--threads is a number from 1 to 999, and not "${threads}"`);
+    throw new UsageError(`--threads is a number from 1 to 999, and not "${threads}"`);
   }
   return {
     target: targetOf(values.url ?? positionals[0]),
@@ -79,11 +84,11 @@ export function parseCommandLine(parameters: readonly string[]): CommandLine {
 function targetOf(text: string | undefined): string | null {
   if (text === undefined) return null;
   if (text.startsWith('/') || /^https?:\/\//.test(text)) return text;
-  throw new TypeError(`"${text}" is no path: it begins with / or http://`);
+  throw new UsageError(`"${text}" is no path: it begins with / or http://`);
 }
 
 function splitHeader(line: string): [string, string] {
   const colon = line.indexOf(':');
-  if (colon <= 0) throw new TypeError(`"${line}" is no header: write 'Name: value'`);
+  if (colon <= 0) throw new UsageError(`"${line}" is no header: write 'Name: value'`);
   return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
 }

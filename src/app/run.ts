@@ -8,7 +8,7 @@ import type { Application } from './application.ts';
 import { startEnvironment } from './cgi-environment.ts';
 import { cgiRequest } from './cgi-mode.ts';
 import { cliRequest } from './cli-mode.ts';
-import { type CommandLine, parseCommandLine, usage } from './command-line.ts';
+import { type CommandLine, parseCommandLine, UsageError, usage } from './command-line.ts';
 import { isListeningSocket } from './descriptor.ts';
 import { type FastcgiService, type ServeOptions, serveFastcgi } from './fastcgi-mode.ts';
 import { Instance } from './instance.ts';
@@ -65,14 +65,7 @@ async function main(app: Application, options: RunOptions, log: Log): Promise<nu
   }
   const threads = line.threads ?? threadsOf(process.env.POSTERN_THREADS) ?? options.threads ?? 1;
   try {
-    const start = decideStart({
-      environment: process.env,
-      pid: process.pid,
-      isListening,
-      listen: line.listen ?? options.listen,
-      threads,
-      hasRequest: line.target !== null,
-    });
+    const start = startOf(isListening, line, line.listen ?? options.listen, threads);
     if (start.mode === 'fastcgi' || start.mode === 'threads') return await serve(app, start, threads, options, log);
     if (start.mode === 'cgi') {
       return await once(
@@ -87,8 +80,22 @@ async function main(app: Application, options: RunOptions, log: Log): Promise<nu
     const request = await cliRequest(line, () => process.stdin);
     return await once(app, 'cli', request, line.isHeadPrinted ? 'http' : 'none', options, log);
   } catch (thrown) {
+    if (thrown instanceof UsageError) {
+      process.stderr.write(`${thrown.message}\n`);
+      return WRONG_USAGE;
+    }
     log.error({}, toPosternError(thrown).message);
     return FAILED;
+  }
+}
+
+/** @throws UsageError for an address that is none */
+function startOf(isListening: boolean, line: CommandLine, listen: string | undefined, threads: number): Start {
+  const { env: environment, pid } = process;
+  try {
+    return decideStart({ environment, pid, isListening, listen, threads, hasRequest: line.target !== null });
+  } catch (error) {
+    throw new UsageError(`--listen: ${(error as Error).message}`);
   }
 }
 

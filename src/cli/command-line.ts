@@ -49,12 +49,21 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
 function report(error: unknown, { err }: Terminal): void {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return;
-    // "error: unknown option '--lisen'\n(Did you mean --listen?)" in one line; without a command commander gives its help.
-    const text = error.code === 'commander.help' ? 'no command: try postern --help' : error.message;
-    err.write(`postern: ${text.replace(/^error: /, '').replaceAll('\n', ' ')}\n`);
+    err.write(`postern: ${usageMessage(error)}\n`);
     return;
   }
   const lines = describeError(error).split('\n');
   const isList = lines.length > 1 && exitStatusOf(error) === exit.config;
   err.write(`${isList ? lines.map((line) => `postern: ${line}`).join('\n') : `postern: ${lines.join('\n')}`}\n`);
+}
+
+/** What commander refuses, in one line and without its own words around the reason. */
+function usageMessage({ code, message }: CommanderError): string {
+  // Without a command commander gives its help.
+  if (code === 'commander.help') return 'no command: try postern --help';
+  return message
+    .replace(/^error: /, '')
+    .replace(/^option '(?:-\w, )?(--[\w-]+)[^']*' argument '.*' is invalid\. /s, '$1: ')
+    .replace(/^command-argument value '.*' is invalid for argument '.*?'\. /s, '')
+    .replaceAll('\n', ' ');
 }

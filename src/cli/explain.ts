@@ -17,15 +17,21 @@ export function addExplain(program: Command, { out }: Terminal): void {
   program
     .command('explain')
     .description('tell which route, script, variables and pool a URL gets, and why; nothing is run')
-    .argument('<url>', 'a URL of the site, or its path')
+    .argument('<url>', 'a URL of the site, or its path: /a?b, index.php')
     .option('-c, --config <file>', 'the configuration (default: postern.toml, or else the folder as serve takes it)')
     .option('--json', 'as JSON')
     .action(async (url: string, options: { config?: string; json?: boolean }) => {
-      if (!url.startsWith('/') && !URL.canParse(url))
-        throw new UsageError(`"${url}" is not a URL: write one such as http://127.0.0.1:8000/a, or its path`);
-      const explanation = explain(await configOf(options.config), url);
+      const explanation = explain(await configOf(options.config), urlOf(url));
       out.write(options.json ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation, out.paint));
     });
+}
+
+/** A URL as it is; anything else is a path from the top of the site, as a file's name is when it is typed there. */
+function urlOf(text: string): string {
+  if (/^https?:\/\//i.test(text) && URL.canParse(text)) return text;
+  if (text === '' || text.includes('://'))
+    throw new UsageError(`"${text}" is not a URL: write one such as http://127.0.0.1:8000/a, or its path, /a`);
+  return text.startsWith('/') ? text : `/${text.replace(/^\.\//, '')}`;
 }
 
 async function configOf(file: string | undefined): Promise<Config> {

@@ -1,36 +1,43 @@
-// The values of options: read, or refused with a sentence that commander puts after the option's name.
+// The values of options and arguments: read, or refused with a sentence that names the value.
 
 import { InvalidArgumentError } from 'commander';
-import { parseListenAddress } from '../service/listen-address.ts';
+import { absoluteAddress, formatListenAddress, parseListenAddress } from '../service/listen-address.ts';
 
 /** A whole number. */
 export function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError(`"${text}" is not a whole number`);
   return Number(text);
 }
 
 /** A whole number from 1. */
 export function positiveNumber(text: string): number {
   const number = wholeNumber(text);
-  if (number < 1) throw new InvalidArgumentError('It must be at least 1.');
+  if (number < 1) throw new InvalidArgumentError(`${number} is too few: it must be at least 1`);
   return number;
 }
 
 /** A TCP port; 0 is any free one. */
 export function port(text: string): number {
   const number = wholeNumber(text);
-  if (number > 65_535) throw new InvalidArgumentError('A port is at most 65535.');
+  if (number > 65_535) throw new InvalidArgumentError(`${number} is not a port: the highest is 65535`);
   return number;
 }
 
-/** An address that can be listened on. */
+/** An address that can be listened on; a socket file's path starts from the folder that the command was typed in. */
 export function listenAddress(text: string): string {
+  const absolute = absoluteAddress(text, process.cwd());
   try {
-    parseListenAddress(text);
-    return text;
+    parseListenAddress(absolute);
+    return absolute;
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
   }
+}
+
+/** Where a FastCGI server is, with or without "fastcgi://". */
+export function serverAddress(text: string): string {
+  const { address } = parseListenAddress(listenAddress(text));
+  return formatListenAddress({ protocol: 'http', address });
 }
 
 /** Gathers the values of an option that may be given more than once. */

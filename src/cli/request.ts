@@ -2,12 +2,12 @@
 
 import { readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Paint } from '../admin/paint.ts';
 import { formatDuration } from '../admin/units.ts';
 import { type Answer, type ClientRequest, createClient, makeParams, type Role, type Timing } from '../client/index.ts';
 import { exit, UsageError } from './exit.ts';
-import { positiveNumber, repeatable } from './option-values.ts';
+import { positiveNumber, repeatable, serverAddress } from './option-values.ts';
 import type { Terminal } from './terminal.ts';
 
 interface RequestOptions {
@@ -28,7 +28,7 @@ export function addRequest(program: Command, terminal: Terminal): void {
   program
     .command('request')
     .description('send one FastCGI request and show the answer; exit status 0 below 400')
-    .argument('<address>', '"127.0.0.1:9000" or "unix:/run/php/fpm.sock"', address)
+    .argument('<address>', '"127.0.0.1:9000" or "unix:/run/php/fpm.sock"', serverAddress)
     .argument('<script>', "the script's file, as the application sees it; a query may follow: index.php?a=b")
     .option('-X, --method <method>', 'request method (default: GET, or POST with -d)')
     .option('-H, --header <line>', 'header field, "Name: value" (repeatable)', repeatable, [])
@@ -103,11 +103,6 @@ function pair(text: string, pattern: RegExp, hint: string): [string, string] {
   const match = pattern.exec(text);
   if (match === null) throw new UsageError(`"${text}": ${hint}`);
   return [match[1]!, match[2]!];
-}
-
-function address(text: string): string {
-  if (/^(?:unix:)?\/|^[^/]*\d$/.test(text)) return text;
-  throw new InvalidArgumentError('Write HOST:PORT or unix:/PATH.');
 }
 
 function formatParams(params: Readonly<Record<string, string>>, role: Role, paint: Paint): string {

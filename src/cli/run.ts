@@ -20,7 +20,7 @@ export function addRun(program: Command, _terminal: Terminal): void {
     .option('--allow-root', 'let pools run as root when no user is configured')
     .action(async (options: { config: string; allowRoot?: boolean }) => {
       const config = await readConfig(options.config);
-      const { log, access, reopen, flush } = openLog(config.values.log, config.folder);
+      const { log, access, reopen, flush } = openLog(config);
       // Whatever ends the process: what was gathered is written.
       process.once('exit', flush);
       const stopAsked = new StopAsked();

@@ -1,7 +1,6 @@
 // Tries a configuration out: one worker of each pool is started, one real request made to each site; the addresses are only looked at.
 
-import { connect } from 'node:net';
-import { toPosternError } from '../errors.ts';
+import { type Address, formatAddress } from '../connection/address.ts';
 import type { AccessRecord } from '../gateway/access-log.ts';
 import type { Log } from '../log.ts';
 import { openRuntimeDirectory } from '../worker/runtime-directory.ts';
@@ -9,10 +8,12 @@ import type { Config } from './config.ts';
 import { makeGateways } from './gateways.ts';
 import { innerGet } from './inner-request.ts';
 import { findInstances } from './instances.ts';
-import { formatListenAddress, type ListenAddress, parseListenAddress, urlOf } from './listen-address.ts';
-import { type PlanContext, type PoolPlan, planPool } from './plan.ts';
+import { knock } from './knock.ts';
+import { formatListenAddress, parseListenAddress, urlOf } from './listen-address.ts';
+import { type PlanContext, type PoolPlan, planPool, type WorkersPlan } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
 import { runtimeBases } from './runtime-base.ts';
+import type { Unit } from './unit.ts';
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -23,6 +24,9 @@ export interface Finding {
   readonly message: string;
 }
 
+/** How long the answer of somebody who listens may take. */
+const knockLimitMs = 2_000;
+
 /**
  * Tries it out; whatever was started has ended when this resolves.
  * @param log gets what programs say on STDERR
@@ -31,6 +35,7 @@ export interface Finding {
 export async function checkService(config: Config, asRoot: PlanContext['asRoot'], log: Log): Promise<Finding[]> {
   const context = {
     folder: config.folder,
+    refusal: config.refusal,
     path: process.env.PATH ?? '',
     home: process.env.HOME ?? null,
     asRoot,
@@ -42,14 +47,11 @@ export async function checkService(config: Config, asRoot: PlanContext['asRoot']
   const directory = await openRuntimeDirectory(`${runtimeBases()[0]!}-check`, log);
   const pools = new PoolSet({ directory: directory.path, log }, plans.map(smallest));
   try {
-    const began = performance.now();
-    const failed = await pools.start();
-    const tookMs = Math.round(performance.now() - began);
-    return [
-      ...plans.flatMap((plan) => poolFindings(plan, failed.get(plan.name), tookMs)),
-      ...(await siteFindings(config, pools, failed, log)),
-      ...(await listenFindings(config)),
-    ];
+    const failed = new Map<string, Error>();
+    const found: Finding[] = [];
+    // One after another, so that the time of each is its own.
+    for (const unit of pools.units.values()) found.push(...(await poolFindings(unit, failed)));
+    return [...found, ...(await siteFindings(config, pools, failed, log)), ...(await listenFindings(config))];
   } finally {
     await pools.close(2_000);
     await pools.destroy();
@@ -62,16 +64,40 @@ function smallest(plan: PoolPlan): PoolPlan {
   return { ...plan, limits: { ...plan.limits, minWorkers: 1 } };
 }
 
-function poolFindings(plan: PoolPlan, error: Error | undefined, tookMs: number): Finding[] {
+/** Starts a pool; one that fails is also noted in `failed`. */
+async function poolFindings({ plan, start }: Unit, failed: Map<string, Error>): Promise<Finding[]> {
   const subject = `pool ${plan.name}`;
   const notes = plan.warnings.map((message): Finding => ({ state: 'note', subject, message }));
-  if (error !== undefined) return [{ state: 'failed', subject, message: error.message }, ...notes];
-  return [{ state: 'ok', subject, message: `${whatOf(plan)}: ready after ${tookMs} ms` }, ...notes];
+  if (plan.kind === 'cgi') return [{ state: 'ok', subject, message: 'plain CGI: one process a request' }, ...notes];
+  if (plan.kind === 'connect') {
+    const servers = await Promise.all(plan.addresses.map((address) => serverFinding(subject, address)));
+    if (servers.every(({ state }) => state === 'failed'))
+      failed.set(plan.name, new Error('no server takes connections'));
+    return servers;
+  }
+  const began = performance.now();
+  try {
+    await start();
+    return [{ state: 'ok', subject, message: `${whatOf(plan)}: ready after ${msSince(began)}` }, ...notes];
+  } catch (error) {
+    failed.set(plan.name, error as Error);
+    return [{ state: 'failed', subject, message: (error as Error).message }, ...notes];
+  }
 }
 
-function whatOf(plan: PoolPlan): string {
-  if (plan.kind === 'connect') return 'FastCGI servers elsewhere';
-  if (plan.kind === 'cgi') return 'plain CGI';
+/** A server elsewhere, of which more cannot be asked: PHP-FPM for one answers no FCGI_GET_VALUES. */
+async function serverFinding(subject: string, address: Address): Promise<Finding> {
+  const began = performance.now();
+  const error = await knock(address, knockLimitMs);
+  const where = formatAddress(address);
+  if (error === null) return { state: 'ok', subject, message: `${where}: takes connections, after ${msSince(began)}` };
+  const message = `${where}: no connection (${error.message}): start the server, or correct connect`;
+  return { state: 'failed', subject, message };
+}
+
+const msSince = (began: number): string => `${Math.round(performance.now() - began)} ms`;
+
+function whatOf(plan: WorkersPlan): string {
   if (plan.php === null) return 'a FastCGI program';
   return `PHP ${plan.php.version.text}, ${plan.php.path}, ${plan.php.reason}`;
 }
@@ -147,7 +173,8 @@ async function listenFindings({ values }: Config): Promise<Finding[]> {
   return Promise.all(
     texts.map(parseListenAddress).map(async (listen): Promise<Finding> => {
       const subject = formatListenAddress(listen);
-      if (!(await isTaken(listen))) return { state: 'ok', subject, message: 'free' };
+      const refused = await knock(listen.address, knockLimitMs);
+      if (refused !== null && refused.code !== 'ETIMEDOUT') return { state: 'ok', subject, message: 'free' };
       const owner = instances.find(({ status }) =>
         [...status.listeners.map(({ url, address }) => url ?? address), status.admin].includes(
           urlOf(listen) ?? subject,
@@ -158,18 +185,4 @@ async function listenFindings({ values }: Config): Promise<Finding[]> {
       return { state: 'failed', subject, message: 'in use by another program: stop that, or choose another address' };
     }),
   );
-}
-
-/** Whether somebody answers there. */
-function isTaken({ address }: ListenAddress): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = address.kind === 'unix' ? connect(address.path) : connect(address.port, address.host);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', (error) => {
-      resolve(toPosternError(error).message.includes('ETIMEDOUT'));
-    });
-  });
 }

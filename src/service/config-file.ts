@@ -7,6 +7,12 @@ import { PosternError } from '../errors.ts';
 import { type Config, checkConfiguration } from './config.ts';
 import { tomlLines } from './toml-lines.ts';
 
+const unreadable: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a folder',
+  EACCES: 'it may not be read',
+};
+
 /**
  * Reads a configuration file.
  * @param file shown in errors as given
@@ -18,7 +24,7 @@ export async function readConfig(file: string): Promise<Config> {
     text = await readFile(file, 'utf8');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'it may not be read' : String(code);
+    const why = unreadable[code ?? ''] ?? (error as Error).message;
     throw new PosternError('CONFIG_INVALID', `${file}: ${why}: name the configuration with -c FILE`, { cause: error });
   }
   return parseConfig(text, file);

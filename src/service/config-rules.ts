@@ -1,11 +1,13 @@
 // The rules of a configuration that span keys, or that ask the disk: one kind a pool, pools that exist, addresses used once.
 
 import { existsSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { parseAddress } from '../connection/address.ts';
 import { PosternError } from '../errors.ts';
 import { TrustedProxies } from '../gateway/client.ts';
 import { parsePattern } from '../gateway/route.ts';
+import { formatIniSetting } from '../php/ini.ts';
+import { groupOf } from '../worker/user.ts';
 import type { ConfigValues, PoolValues, RouteValues, SiteValues } from './config-schema.ts';
 import { formatListenAddress, parseListenAddress } from './listen-address.ts';
 import { nearestName } from './nearest.ts';
@@ -30,6 +32,7 @@ export function checkConfig(values: ConfigValues, folder: string): Problem[] {
     ...checkSites(values, folder),
     ...Object.entries(values.pool).flatMap(([name, pool]) => checkPool(pool, ['pool', name], folder)),
     ...checkListeners(values),
+    ...checkLog(values.log, folder),
   ];
 }
 
@@ -104,10 +107,29 @@ function checkPool(pool: PoolValues, path: Path, folder: string): Problem[] {
       [...path, 'user'],
       `user in ${section} needs Postern to be started as root: take it out, or start it as root`,
     ),
+    ...when(
+      pool.user !== undefined && isRoot && groupOf(pool.user) === null,
+      [...path, 'user'],
+      `user in ${section}: there is no user "${pool.user}" on this system: create it, or change user`,
+    ),
+    ...Object.entries(pool.ini).flatMap(([name, value]) =>
+      refused(() => formatIniSetting(name, value), [...path, 'ini', name]),
+    ),
     ...when(kind === 'app' && !existsSync(app), [...path, 'app'], `app in ${section}: there is no file ${app}`),
     ...(kind === 'connect' ? (pool.connect ?? []) : []).flatMap((text, index) =>
       refused(() => parseAddress(text), [...path, 'connect', index]),
     ),
+  ];
+}
+
+/** What can be known of the log's file without making it. */
+function checkLog({ file }: ConfigValues['log'], folder: string): Problem[] {
+  if (file === undefined || file === 'stdout' || file === 'stderr') return [];
+  const path = resolve(folder, file);
+  const isFolder = (name: string): boolean => statSync(name, { throwIfNoEntry: false })?.isDirectory() === true;
+  return [
+    ...when(isFolder(path), ['log', 'file'], `file in [log]: ${path} is a folder: name a file in it`),
+    ...when(!isFolder(dirname(path)), ['log', 'file'], `file in [log]: there is no folder ${dirname(path)}`),
   ];
 }
 

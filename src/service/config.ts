@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { PosternError } from '../errors.ts';
 import { checkConfig } from './config-rules.ts';
 import { type ConfigInput, type ConfigValues, configSchema } from './config-schema.ts';
+import { absoluteAddress } from './listen-address.ts';
 import { formatProblem, type Problem, problemsOf } from './problem.ts';
 import { lineOf, type TomlLines } from './toml-lines.ts';
 
@@ -25,6 +26,8 @@ export interface Config {
   /** The folder that relative paths in it start from. */
   readonly folder: string;
   readonly values: ConfigValues;
+  /** An error that names file and line, for what shows only when the configuration is used. Without a file: the message alone. */
+  readonly refusal: (problem: Problem) => PosternError;
 }
 
 /**
@@ -39,15 +42,32 @@ export function defineConfig(input: ConfigInput, folder: string = process.cwd())
 /** Checks what was written, and fills in the defaults. @throws CONFIG_INVALID with every problem, one a line */
 export function checkConfiguration(input: unknown, { shown, file, folder, lines }: ConfigOrigin): Config {
   const parsed = configSchema.safeParse(input);
-  const problems: readonly Problem[] = parsed.success
-    ? checkConfig(parsed.data, folder)
-    : problemsOf(parsed.error.issues, input, keysOf);
+  const values = parsed.success ? withAbsoluteSockets(parsed.data, folder) : null;
+  const problems: readonly Problem[] =
+    values === null ? problemsOf(parsed.error!.issues, input, keysOf) : checkConfig(values, folder);
   if (problems.length > 0) {
     const inOrder = problems.toSorted((a, b) => (lineOf(lines, a.path) ?? 0) - (lineOf(lines, b.path) ?? 0));
     const texts = inOrder.map((problem) => formatProblem(shown, lines, problem));
     throw new PosternError('CONFIG_INVALID', texts.join('\n'), { fields: { problems: texts } });
   }
-  return { file, folder, values: parsed.data as ConfigValues };
+  const refusal = (problem: Problem): PosternError =>
+    new PosternError('CONFIG_INVALID', file === null ? problem.message : formatProblem(shown, lines, problem));
+  return { file, folder, values: values!, refusal };
+}
+
+/** Socket files, as all paths, start from the folder of the configuration. */
+function withAbsoluteSockets(values: ConfigValues, folder: string): ConfigValues {
+  const absolute = (text: string): string => absoluteAddress(text, folder);
+  return {
+    ...values,
+    ...(values.admin && { admin: { ...values.admin, listen: absolute(values.admin.listen) } }),
+    site: mapValues(values.site, (site) => ({ ...site, listen: site.listen.map(absolute) })),
+    pool: mapValues(values.pool, (pool) => ({ ...pool, ...(pool.connect && { connect: pool.connect.map(absolute) }) })),
+  };
+}
+
+function mapValues<Value>(values: Readonly<Record<string, Value>>, change: (value: Value) => Value) {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]));
 }
 
 /** The keys that a section may have, found in the schema itself. */

@@ -2,10 +2,9 @@
 
 import { resolve } from 'node:path';
 import { type Logger, pino } from 'pino';
-import { PosternError } from '../errors.ts';
 import type { AccessLog } from '../gateway/access-log.ts';
 import { AccessLines } from './access-line.ts';
-import type { ConfigValues } from './config-schema.ts';
+import type { Config } from './config.ts';
 import { LogDestination } from './log-destination.ts';
 
 /** A log, and its life. */
@@ -26,10 +25,10 @@ const warnLevel = 40;
  * Opens the log that the configuration asks for.
  * @throws CONFIG_INVALID when the file cannot be opened
  */
-export function openLog({ level, file = 'stdout' }: ConfigValues['log'], folder: string): LogFile {
+export function openLog(config: Config): LogFile {
+  const { level, file = 'stdout' } = config.values.log;
   const standard = file === 'stdout' ? 1 : file === 'stderr' ? 2 : null;
-  const path = standard === null ? resolve(folder, file) : null;
-  const destination = openDestination(path ?? standard!);
+  const destination = openDestination(standard ?? resolve(config.folder, file), config);
   const log = pino(
     {
       level,
@@ -63,10 +62,10 @@ export function openLog({ level, file = 'stdout' }: ConfigValues['log'], folder:
   };
 }
 
-function openDestination(to: string | number): LogDestination {
+function openDestination(to: string | number, { refusal }: Config): LogDestination {
   try {
     return new LogDestination(to);
   } catch (error) {
-    throw new PosternError('CONFIG_INVALID', `file in [log]: ${(error as Error).message}`, { cause: error });
+    throw refusal({ path: ['log', 'file'], message: `file in [log]: ${(error as Error).message}` });
   }
 }

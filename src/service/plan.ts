@@ -4,11 +4,11 @@ import { existsSync, statSync } from 'node:fs';
 import { basename, delimiter, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Address, parseAddress } from '../connection/address.ts';
-import { PosternError } from '../errors.ts';
 import { findPhp, type Php } from '../php/find.ts';
 import { phpProgram } from '../php/program.ts';
 import type { PoolLimits } from '../pool/limits.ts';
 import type { Program } from '../worker/program.ts';
+import type { Config } from './config.ts';
 import { kindOf } from './config-rules.ts';
 import type { PoolValues } from './config-schema.ts';
 import { variablesOf } from './variables.ts';
@@ -62,6 +62,8 @@ export type PoolPlan = WorkersPlan | ConnectPlan | CgiPlan;
 export interface PlanContext {
   /** Folder that relative paths start from. */
   readonly folder: string;
+  /** Makes an error that names file and line. */
+  readonly refusal: Config['refusal'];
   /** PATH, for finding programs and for workers whose env has none. */
   readonly path: string;
   /** The user's home; null: version managers there are not looked into. */
@@ -96,7 +98,11 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
   const workers = { kind: 'workers', name, limits } as const;
   if (kind === 'php') {
     const wanted = pool.php!;
-    const php = await findPhp({ wanted, path: context.path, home: context.home, folder: context.folder });
+    const php = await findPhp({ wanted, path: context.path, home: context.home, folder: context.folder }).catch(
+      (error: Error) => {
+        throw context.refusal({ path: ['pool', name, 'php'], message: error.message });
+      },
+    );
     const most = php.kind === 'embedded' ? (context.embeddedWorkers ?? pool.workers) : pool.workers;
     const laneCount = Math.min(pool.workers, most);
     const options = { name, php, workers: laneCount, cwd, env, path, ini: pool.ini, user };
@@ -140,14 +146,14 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
   };
 }
 
-function rootWarnings(name: string, pool: PoolValues, { asRoot }: PlanContext): string[] {
+function rootWarnings(name: string, pool: PoolValues, { asRoot, refusal }: PlanContext): string[] {
   const isRoot = process.getuid?.() === 0 && (pool.user === undefined || pool.user === 'root');
   if (!isRoot || pool.allowRoot || asRoot === 'allow') return [];
   if (asRoot === 'warn') return [`pool ${name} runs as root: good for trying, not for a machine that others reach`];
-  throw new PosternError(
-    'CONFIG_INVALID',
-    `pool ${name} would run as root: set user = "www-data" in [pool.${name}], or allowRoot = true, or start with --allow-root`,
-  );
+  throw refusal({
+    path: ['pool', name, 'user'],
+    message: `pool ${name} would run as root: set user = "www-data" in [pool.${name}], or allowRoot = true, or start with --allow-root`,
+  });
 }
 
 function limitsOf(pool: PoolValues): PoolLimits {

@@ -283,9 +283,10 @@ export class Service {
     return timeouts.length === 0 ? defaultCloseMs : Math.max(...timeouts);
   }
 
-  #plan({ values, folder }: Config): Promise<PoolPlan[]> {
+  #plan({ values, folder, refusal }: Config): Promise<PoolPlan[]> {
     const context: PlanContext = {
       folder,
+      refusal,
       path: process.env.PATH ?? '',
       home: process.env.HOME ?? null,
       asRoot: this.#options.asRoot ?? 'refuse',

@@ -6,6 +6,7 @@ import { createServer, type Server } from 'node:net';
 import { PosternError } from '../errors.ts';
 import { inheritableDescriptors } from './descriptors.ts';
 import type { Program } from './program.ts';
+import { groupOf } from './user.ts';
 
 /** Where setpriv(1) of util-linux is, on the systems that have it. */
 const setprivPaths = ['/usr/bin/setpriv', '/bin/setpriv', '/usr/local/bin/setpriv'];
@@ -89,11 +90,11 @@ export class Launcher {
   #identity(user: string): string[] {
     let group = this.#groups.get(user);
     if (group === undefined) {
-      const { stdout, status } = spawnSync('id', ['-g', '--', user], { encoding: 'utf8' });
-      if (status !== 0) {
+      const known = groupOf(user);
+      if (known === null) {
         throw new PosternError('LAUNCH_FAILED', `there is no user "${user}" on this system: create it, or change user`);
       }
-      group = stdout.trim();
+      group = known;
       this.#groups.set(user, group);
     }
     return ['--reuid', user, '--regid', group, '--init-groups'];

@@ -64,11 +64,17 @@ describe('an application from the command line', () => {
 
   it('exits with 0 for an answer below 400, 1 above, 2 for wrong usage', async () => {
     const statuses = await Promise.all(
-      [['/hello?name=x'], ['/nowhere'], ['nonsense'], ['--role', 'king', '/']].map(
-        (parameters) => startNode(scope, [file, ...parameters]).ended,
-      ),
+      [
+        ['/hello?name=x'],
+        ['/nowhere'],
+        ['nonsense'],
+        ['--role', 'king', '/'],
+        ['/', '-d', '@/no/such/file'],
+        ['/', '--role', 'filter', '--data-file', '/no/such/file'],
+        ['--listen', '127.0.0.1:70000'],
+      ].map((parameters) => startNode(scope, [file, ...parameters]).ended),
     );
-    assert.deepEqual(statuses, [0, 1, 2, 2]);
+    assert.deepEqual(statuses, [0, 1, 2, 2, 2, 2, 2]);
   });
 
   it('plays the authorizer when asked to', async () => {

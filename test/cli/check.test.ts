@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -28,6 +29,17 @@ it('postern check starts each pool, asks each site, and says what is wrong', asy
   assert.match(fine.out, /ok +pool php +PHP \d+\.\d+\.\d+, \S+, .*: ready after \d+ ms/);
   assert.match(fine.out, /ok +site main +GET \/: 200, 5 bytes, \d+ ms by pool php/);
   assert.match(fine.out, /ok +unix:\S+ +free/);
+
+  const far = `unix:${folder}/none.sock`;
+  const connecting = `${good}[pool.far]\nconnect = ["unix:site.sock", "unix:none.sock"]\n`;
+  writeFileSync(config, connecting);
+  const server = createServer().listen(join(folder, 'site.sock'));
+  await once(server, 'listening');
+  const reached = await postern(t, folder, ['check', '-c', config]);
+  server.close();
+  assert.equal(reached.status, 1);
+  assert.match(reached.out, /ok +pool far +unix:\S+site\.sock: takes connections, after \d+ ms\n/);
+  assert.ok(reached.out.includes(`${far}: no connection (connect ENOENT`), reached.out);
 
   const broken = `${good.replace('unix:', `127.0.0.1:${port}", "unix:`).replace('listen = ', 'listen = [').replace('site.sock"', 'site.sock"]')}[pool.x]\ncommand = ["/no/such/program"]\nallowRoot = true\n`;
   writeFileSync(config, broken);

@@ -15,9 +15,27 @@ describe('the command line', () => {
       2,
       /^postern: unknown option '--lisen' \(Did you mean --listen\?\)$/,
     ],
-    ['an address that is none', ['serve', '--listen', 'x'], 2, /"x" is not an address: write HOST:PORT/],
-    ['a port that is none', ['serve', '--port', '70000'], 2, /A port is at most 65535\.$/],
-    ['no workers', ['serve', '--workers', '0'], 2, /It must be at least 1\.$/],
+    [
+      'an address that is none',
+      ['serve', '--listen', 'x'],
+      2,
+      /^postern: --listen: "x" is not an address: write HOST:PORT/,
+    ],
+    [
+      'an address with a port that is none',
+      ['serve', '--listen', ':70000'],
+      2,
+      /^postern: --listen: ":70000" is not an/,
+    ],
+    ['a server whose address is none', ['request', 'a', 'b'], 2, /^postern: "a" is not an address: write HOST:PORT/],
+    ['a pid that is none', ['status', '--pid', 'a'], 2, /^postern: --pid: "a" is not a whole number$/],
+    [
+      'a port that is none',
+      ['serve', '--port', '70000'],
+      2,
+      /^postern: --port: 70000 is not a port: the highest is 65535$/,
+    ],
+    ['no workers', ['serve', '--workers', '0'], 2, /^postern: --workers: 0 is too few: it must be at least 1$/],
     [
       'options that exclude each other',
       ['serve', '--port', '1', '--listen', ':1'],
@@ -38,7 +56,8 @@ describe('the command line', () => {
       78,
       /^postern: none\.toml: there is no such file/,
     ],
-    ['a URL that is none', ['explain', 'a'], 2, /^postern: "a" is not a URL: write one such as /],
+    ['a URL that is none', ['explain', 'ftp://a/'], 2, /^postern: "ftp:\/\/a\/" is not a URL: write one such as /],
+    ['a configuration that is a folder', ['run', '-c', '/tmp'], 78, /^postern: \/tmp: it is a folder: name the /],
     ['a service that is not there', ['status'], 1, /^postern: no service runs under this user$/],
     [
       'a FastCGI server that is not there',
@@ -78,6 +97,8 @@ describe('the command line', () => {
     const told = JSON.parse(out) as { outcome: string; pool: string; environment: Record<string, string> };
     assert.equal(status, 0);
     assert.deepEqual([told.outcome, told.pool], ['script', 'php']);
+    const file = await postern(t, folder, ['explain', 'index.php', '--json'], folder);
+    assert.equal((JSON.parse(file.out) as { url: string }).url, 'http://127.0.0.1:8000/index.php');
     assert.equal(told.environment.SCRIPT_NAME, '/index.php');
     assert.equal(told.environment.PATH_INFO, '/a');
     assert.equal(told.environment.QUERY_STRING, 'b=c');

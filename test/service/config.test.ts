@@ -10,6 +10,7 @@ import { parseConfig, readConfig } from '../../src/service/config-file.ts';
 const folder = mkdtempSync(join(tmpdir(), 'postern-config-'));
 mkdirSync(join(folder, 'public'));
 const file = join(folder, 'postern.toml');
+const isRoot = process.getuid?.() === 0;
 after(() => rmSync(folder, { recursive: true }));
 
 const good = `
@@ -35,6 +36,20 @@ describe('parseConfig()', () => {
     assert.deepEqual(values.site.main?.listen, ['127.0.0.1:8000']);
     assert.deepEqual(values.site.main?.route[0]?.match, ['*.php']);
     assert.equal(values.admin, undefined);
+  });
+
+  it('starts the path of a socket from the folder of the file, as all paths', () => {
+    const { values } = parseConfig(
+      '[admin]\nlisten = "unix:run/admin.sock"\n[site.a]\nroot = "public"\nlisten = ["unix:a.sock", "fastcgi+unix:../b.sock", "unix:/run/c.sock"]\n[pool.x]\nconnect = "unix:php.sock"\n',
+      file,
+    );
+    assert.equal(values.admin?.listen, `unix:${folder}/run/admin.sock`);
+    assert.deepEqual(values.site.a?.listen, [
+      `unix:${folder}/a.sock`,
+      `fastcgi+unix:${join(folder, '../b.sock')}`,
+      'unix:/run/c.sock',
+    ]);
+    assert.deepEqual(values.pool.x?.connect, [`unix:${folder}/php.sock`]);
   });
 
   it('takes one value where a list is possible', () => {
@@ -180,6 +195,28 @@ describe('parseConfig()', () => {
       ':3: listen in [site.main]: "gopher://:70": "gopher" is not http, https or fastcgi',
     ],
     [
+      'a name of a PHP setting that is none',
+      `${site}${php}ini = { "memory limit" = "1M" }`,
+      ':5: memory limit in [pool.php.ini]: "memory limit" is not the name of a PHP setting: write one such as memory_limit',
+    ],
+    [
+      'a log in a folder that is not there',
+      `${site}[log]\nfile = "gone/a.log"`,
+      `:4: file in [log]: there is no folder ${folder}/gone`,
+    ],
+    [
+      'a log that is a folder',
+      `${site}[log]\nfile = "public"`,
+      `:4: file in [log]: ${folder}/public is a folder: name a file in it`,
+    ],
+    [
+      'a user that is not there, or any without root',
+      `${site}${php}user = "no-such-user"`,
+      isRoot
+        ? ':5: user in [pool.php]: there is no user "no-such-user" on this system: create it, or change user'
+        : ':5: user in [pool.php] needs Postern to be started as root',
+    ],
+    [
       'an address used twice',
       `${site}[site.b]\nroot = "public"`,
       ':3: listen in [site.b]: "127.0.0.1:8000" is also that of [site.main]',
@@ -217,6 +254,13 @@ describe('readConfig()', () => {
     await assert.rejects(readConfig(join(folder, 'none.toml')), {
       code: 'CONFIG_INVALID',
       message: /there is no such file/,
+    });
+  });
+
+  it('says that it is a folder', async () => {
+    await assert.rejects(readConfig(folder), {
+      code: 'CONFIG_INVALID',
+      message: `${folder}: it is a folder: name the configuration with -c FILE`,
     });
   });
 

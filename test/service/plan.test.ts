@@ -3,6 +3,7 @@ import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { defineConfig } from '../../src/service/config.ts';
+import { parseConfig } from '../../src/service/config-file.ts';
 import { planPool, type WorkersPlan } from '../../src/service/plan.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
@@ -12,8 +13,11 @@ const context = { path: '/usr/bin:/bin', home: null, asRoot: 'allow', embeddedWo
 async function reuseOf(t: TestContext, name: string, given: { reuse?: 'always' } = {}): Promise<string> {
   const folder = temporaryFolder(t);
   symlinkSync('/bin/true', join(folder, name));
-  const { values } = defineConfig({ site: { main: {} }, pool: { a: { command: [`./${name}`], ...given } } }, folder);
-  const plan = (await planPool('a', values.pool.a!, { ...context, folder })) as WorkersPlan;
+  const { values, refusal } = defineConfig(
+    { site: { main: {} }, pool: { a: { command: [`./${name}`], ...given } } },
+    folder,
+  );
+  const plan = (await planPool('a', values.pool.a!, { ...context, folder, refusal })) as WorkersPlan;
   return plan.prepare().program.reuse;
 }
 
@@ -21,6 +25,16 @@ describe('planPool()', () => {
   it('keeps no connection after a request with a body for a PHP that is run as a command', async (t) => {
     for (const name of ['php-cgi', 'php-cgi8.2', 'php8.2-cgi', 'php']) assert.equal(await reuseOf(t, name), 'bodiless');
     assert.equal(await reuseOf(t, 'php-cgi', { reuse: 'always' }), 'always');
+  });
+
+  it('names file and line when its PHP cannot be used, or it would run as root', async (t) => {
+    const folder = temporaryFolder(t);
+    const { values, refusal } = parseConfig('[site.main]\n[pool.a]\nphp = "/bin/true"\n', join(folder, 'p.toml'));
+    const planned = (asRoot: 'allow' | 'refuse') =>
+      planPool('a', values.pool.a!, { ...context, asRoot, folder, refusal });
+    const place = (line: number) => new RegExp(`^${folder}/p\\.toml:${line}: `);
+    await assert.rejects(planned('allow'), { code: 'CONFIG_INVALID', message: place(3) });
+    if (process.getuid?.() === 0) await assert.rejects(planned('refuse'), { message: place(2) });
   });
 
   it('keeps connections for other programs', async (t) => {
