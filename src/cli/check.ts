@@ -2,8 +2,7 @@
 
 import type { Command } from 'commander';
 import type { Style } from '../admin/paint.ts';
-import { checkService, type Finding } from '../service/check.ts';
-import { readConfig } from '../service/config-file.ts';
+import type { Finding } from '../service/check.ts';
 import { exit } from './exit.ts';
 import { humanLog } from './human-log.ts';
 import { defaultConfigFile } from './run.ts';
@@ -18,7 +17,9 @@ export function addCheck(program: Command, { out, err }: Terminal): void {
     .option('--allow-root', 'as for run')
     .option('--json', 'as JSON')
     .action(async (options: { config: string; allowRoot?: boolean; json?: boolean }) => {
+      const { readConfig } = await import('../service/config-file.ts');
       const config = await readConfig(options.config);
+      const { checkService } = await import('../service/check.ts');
       const findings = await checkService(config, options.allowRoot ? 'allow' : 'refuse', humanLog(err, 'warn'));
       const all: Finding[] = [{ state: 'ok', subject: 'configuration', message: options.config }, ...findings];
       out.write(options.json ? `${JSON.stringify(all, null, 2)}\n` : formatFindings(all, out.paint));

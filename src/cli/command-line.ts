@@ -7,7 +7,7 @@ import { processTerminal, type Terminal } from './terminal.ts';
 
 type AddCommand = (program: Command, terminal: Terminal) => void;
 
-/** Each command, in the order of the help. Only the one that is run is loaded: others would cost the start of a service 100 ms. */
+/** Each command, in the order of the help. Only the one that is run is loaded, and what it works with only when it runs. */
 const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   serve: async () => (await import('./serve.ts')).addServe,
   run: async () => (await import('./run.ts')).addRun,

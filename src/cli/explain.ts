@@ -3,10 +3,8 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Paint, Style } from '../admin/paint.ts';
-import { type Config, defineConfig } from '../service/config.ts';
-import { readConfig } from '../service/config-file.ts';
-import { type Explanation, explain } from '../service/explain.ts';
-import { recognise } from '../service/recognise.ts';
+import type { Config } from '../service/config.ts';
+import type { Explanation } from '../service/explain.ts';
 import { UsageError } from './exit.ts';
 import { defaultConfigFile } from './run.ts';
 import { folderConfig } from './serve-config.ts';
@@ -21,6 +19,7 @@ export function addExplain(program: Command, { out }: Terminal): void {
     .option('-c, --config <file>', 'the configuration (default: postern.toml, or else the folder as serve takes it)')
     .option('--json', 'as JSON')
     .action(async (url: string, options: { config?: string; json?: boolean }) => {
+      const { explain } = await import('../service/explain.ts');
       const explanation = explain(await configOf(options.config), urlOf(url));
       out.write(options.json ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation, out.paint));
     });
@@ -35,7 +34,12 @@ function urlOf(text: string): string {
 }
 
 async function configOf(file: string | undefined): Promise<Config> {
-  if (file !== undefined || existsSync(defaultConfigFile)) return readConfig(file ?? defaultConfigFile);
+  if (file !== undefined || existsSync(defaultConfigFile)) {
+    const { readConfig } = await import('../service/config-file.ts');
+    return readConfig(file ?? defaultConfigFile);
+  }
+  const { defineConfig } = await import('../service/config.ts');
+  const { recognise } = await import('../service/recognise.ts');
   return defineConfig(folderConfig(recognise('.'), { listen: '127.0.0.1:8000', admin: '127.0.0.1:2020' }));
 }
 

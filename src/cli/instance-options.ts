@@ -1,7 +1,7 @@
 // The options by which status, reload and stop are told which running service is meant.
 
 import type { Command } from 'commander';
-import { chooseInstance, findInstances, type Instance } from '../service/instances.ts';
+import type { Instance } from '../service/instances.ts';
 import { wholeNumber } from './option-values.ts';
 
 interface InstanceOptions {
@@ -21,5 +21,6 @@ export function addInstanceOptions(command: Command): Command {
  * @throws NOT_RUNNING
  */
 export async function instanceOf({ config, pid }: InstanceOptions): Promise<Instance> {
+  const { chooseInstance, findInstances } = await import('../service/instances.ts');
   return chooseInstance(await findInstances(), { config, pid });
 }

@@ -1,8 +1,6 @@
 // `postern reload`: asks the running service to read its configuration again.
 
 import type { Command } from 'commander';
-import { readConfig } from '../service/config-file.ts';
-import { askReload } from '../service/control.ts';
 import { exit } from './exit.ts';
 import { addInstanceOptions, instanceOf } from './instance-options.ts';
 import { repeatable } from './option-values.ts';
@@ -26,7 +24,9 @@ export function addReload(program: Command, { out, err }: Terminal): void {
     .action(async (options: ReloadOptions) => {
       const { socket, status } = await instanceOf(options);
       // Read here first: the person who typed it sees file and line, and a bad file never reaches the service.
+      const { readConfig } = await import('../service/config-file.ts');
       if (status.config !== null) await readConfig(status.config);
+      const { askReload } = await import('../service/control.ts');
       const outcome = await askReload(socket, options.all === true ? ['*'] : options.pool);
       if (options.json) out.write(`${JSON.stringify(outcome, null, 2)}\n`);
       else if (outcome.ok) out.write(`${outcome.message}\n`);

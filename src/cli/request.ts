@@ -5,7 +5,7 @@ import { basename, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Paint } from '../admin/paint.ts';
 import { formatDuration } from '../admin/units.ts';
-import { type Answer, type ClientRequest, createClient, makeParams, type Role, type Timing } from '../client/index.ts';
+import type { Answer, ClientRequest, Role, Timing } from '../client/index.ts';
 import { exit, UsageError } from './exit.ts';
 import { positiveNumber, repeatable, serverAddress } from './option-values.ts';
 import type { Terminal } from './terminal.ts';
@@ -49,6 +49,7 @@ export function addRequest(program: Command, terminal: Terminal): void {
 
 async function send(to: string, script: string, options: RequestOptions, { out, err }: Terminal): Promise<void> {
   const request = requestOf(script, options);
+  const { createClient, makeParams } = await import('../client/index.ts');
   const params = makeParams(request, request.body === undefined ? null : Buffer.byteLength(request.body as Buffer));
   if (options.verbose) err.write(formatParams(params, options.role, err.paint));
   const client = createClient({ address: to, idleTimeoutMs: 0, requestTimeoutMs: options.timeout * 1_000 });

@@ -1,11 +1,8 @@
 // `postern run`: the service from a configuration, for servers: JSON log lines, no colours, ended by signals.
 
 import type { Command } from 'commander';
-import { readConfig } from '../service/config-file.ts';
-import { openLog } from '../service/log-file.ts';
-import { createService } from '../service/service.ts';
 import { exit } from './exit.ts';
-import { live, StopAsked } from './lifetime.ts';
+import { phpAhead } from './php-ahead.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Where the configuration is looked for. */
@@ -19,13 +16,20 @@ export function addRun(program: Command, _terminal: Terminal): void {
     .option('-c, --config <file>', 'the configuration', defaultConfigFile)
     .option('--allow-root', 'let pools run as root when no user is configured')
     .action(async (options: { config: string; allowRoot?: boolean }) => {
+      const { readConfig } = await import('../service/config-file.ts');
       const config = await readConfig(options.config);
+      const wanted = Object.values(config.values.pool).flatMap(({ php }) => php ?? []);
+      const findPhp = phpAhead(wanted, config.folder);
+      const { openLog } = await import('../service/log-file.ts');
+      const { createService } = await import('../service/service.ts');
+      const { live, StopAsked } = await import('./lifetime.ts');
       const { log, access, reopen, flush } = openLog(config);
       // Whatever ends the process: what was gathered is written.
       process.once('exit', flush);
       const stopAsked = new StopAsked();
       const service = createService(config, {
         log,
+        findPhp,
         asRoot: options.allowRoot === true ? 'allow' : 'refuse',
         onStopAsked: stopAsked.ask,
         ...(config.values.log.access ? { onAccess: access } : {}),

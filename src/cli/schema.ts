@@ -1,7 +1,6 @@
 // `postern schema`: prints the JSON Schema of the configuration, for editors.
 
 import type { Command } from 'commander';
-import { configJsonSchema } from '../service/config-schema.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Adds the command. */
@@ -9,5 +8,8 @@ export function addSchema(program: Command, { out }: Terminal): void {
   program
     .command('schema')
     .description('print the JSON Schema of the configuration, for editors')
-    .action(() => out.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`));
+    .action(async () => {
+      const { configJsonSchema } = await import('../service/config-schema.ts');
+      out.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
+    });
 }

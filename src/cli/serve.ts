@@ -1,23 +1,15 @@
 // `postern serve [DIR]`: files and PHP of a folder on the web, without a configuration.
 
-import { existsSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { PosternError } from '../errors.ts';
-import { type Config, defineConfig } from '../service/config.ts';
-import { freePort } from '../service/free-port.ts';
-import { recognise } from '../service/recognise.ts';
-import { createService, type Service, type ServiceOptions } from '../service/service.ts';
-import { accessLine } from './access-line.ts';
-import { formatBanner } from './banner.ts';
-import { exit, UsageError } from './exit.ts';
-import { humanLog } from './human-log.ts';
-import { live, StopAsked } from './lifetime.ts';
+import type { FindPhp } from '../php/find-ahead.ts';
 import { listenAddress, port, positiveNumber } from './option-values.ts';
-import { appConfig, folderConfig } from './serve-config.ts';
+import { phpAhead } from './php-ahead.ts';
 import type { Terminal } from './terminal.ts';
 
-interface ServeOptions {
+/** What the command line says. */
+export interface ServeOptions {
   readonly config?: string;
   readonly listen?: string;
   readonly port?: number;
@@ -26,21 +18,8 @@ interface ServeOptions {
   readonly admin?: string;
 }
 
-/** A configuration to serve, and what is to be said of it. */
-interface Prepared {
-  readonly config: Config;
-  readonly what: string | null;
-  readonly notes: readonly string[];
-}
-
-const firstPort = 8000;
-const firstAdminPort = 2020;
-const portTries = 5;
-/** Unless --workers says otherwise: each takes a process of some 100 MB, where php-cgi's workers share theirs. */
-const embeddedWorkers = 2;
-
 /** Adds the command. */
-export function addServe(program: Command, { out, err }: Terminal): void {
+export function addServe(program: Command, terminal: Terminal): void {
   program
     .command('serve')
     .description('serve the files and PHP of a folder, or a TypeScript application; no configuration needed')
@@ -52,75 +31,15 @@ export function addServe(program: Command, { out, err }: Terminal): void {
     .option('--admin <address>', 'where the admin pages are', listenAddress)
     .option('-c, --config <file>', 'serve what this configuration says')
     .action(async (dir: string | undefined, options: ServeOptions) => {
-      const stopAsked = new StopAsked();
-      const { service, what, notes } = await startFree(dir, options, {
-        log: humanLog(err, 'warn'),
-        asRoot: 'warn',
-        ...(options.workers === undefined && options.config === undefined ? { embeddedWorkers } : {}),
-        onAccess: (access) => out.write(`${accessLine(access, out.paint)}\n`),
-        onStopAsked: stopAsked.ask,
-      });
-      out.write(formatBanner({ status: service.status(), plans: service.plans, what, notes }, out.paint, out.width));
-      const isPeaceful = await live({ service, output: out, reopenLogs: () => {} }, stopAsked);
-      process.exitCode = isPeaceful ? exit.fine : exit.failed;
+      const findPhp = ahead(dir, options);
+      const { serve } = await import('./serving.ts');
+      await serve({ dir, options, findPhp, terminal });
     });
 }
 
-/** Starts it; where nobody named the port, one that was taken since it was found free makes way for the next. */
-async function startFree(
-  dir: string | undefined,
-  options: ServeOptions,
-  serviceOptions: ServiceOptions,
-): Promise<Omit<Prepared, 'config'> & { service: Service }> {
-  for (let tries = 1; ; tries += 1) {
-    const { config, what, notes } = await prepare(dir, options);
-    const service = createService(config, serviceOptions);
-    try {
-      await service.start();
-      return { service, what, notes };
-    } catch (error) {
-      const isNamed = [options.config, options.listen ?? options.port, options.admin].some((one) => one !== undefined);
-      const isTaken = error instanceof PosternError && error.code === 'ADDRESS_IN_USE';
-      if (!isTaken || isNamed || tries === portTries) throw error;
-    }
-  }
-}
-
-async function prepare(dir: string | undefined, options: ServeOptions): Promise<Prepared> {
-  if (options.config !== undefined) {
-    const other = ['listen', 'port', 'php', 'workers', 'admin'].find((name) => Object.hasOwn(options, name));
-    if (dir !== undefined || other !== undefined) {
-      throw new UsageError(
-        `${dir === undefined ? `--${other}` : `"${dir}"`} and -c do not go together: write it into the configuration`,
-      );
-    }
-    const { readConfig } = await import('../service/config-file.ts');
-    return { config: await readConfig(options.config), what: null, notes: [] };
-  }
-  const path = resolve(dir ?? '.');
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) throw new UsageError(`there is no folder ${path}`);
-  const { listen, notes } = await listenOf(options);
-  const admin = options.admin ?? `127.0.0.1:${await freePort('127.0.0.1', firstAdminPort)}`;
-  const choices = { listen, admin, php: options.php, workers: options.workers };
-  if (stat.isFile()) {
-    if (!/\.[cm]?[jt]s$/.test(path)) throw new UsageError(`${path} is not a folder, nor an application (.ts, .js)`);
-    return { config: defineConfig(appConfig(path, dirname(path), choices), dirname(path)), what: 'application', notes };
-  }
-  const recognised = recognise(path);
-  const hint = existsSync(join(path, 'postern.toml')) ? ['there is a postern.toml here: postern run uses it'] : [];
-  return {
-    config: defineConfig(folderConfig(recognised, choices), path),
-    what: recognised.what,
-    notes: [...notes, ...hint],
-  };
-}
-
-/** The address that was asked for, or else the first free port. */
-async function listenOf({ listen, port }: ServeOptions): Promise<{ listen: string; notes: string[] }> {
-  if (listen !== undefined) return { listen, notes: [] };
-  if (port !== undefined) return { listen: `127.0.0.1:${port}`, notes: [] };
-  const free = await freePort('127.0.0.1', firstPort);
-  const notes = free === firstPort ? [] : [`port ${firstPort} is in use, so ${free} was taken: choose one with --port`];
-  return { listen: `127.0.0.1:${free}`, notes };
+/** PHP is looked for while the service is loaded. @returns null where there will be none, or it is not known yet which */
+function ahead(dir: string | undefined, { config, php = 'auto' }: ServeOptions): FindPhp | null {
+  const folder = resolve(dir ?? '.');
+  const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return config === undefined && isFolder ? phpAhead([php], folder) : null;
 }

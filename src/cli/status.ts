@@ -1,7 +1,6 @@
 // `postern status`: the scoreboard of the running service, in the terminal.
 
 import type { Command } from 'commander';
-import { formatStatus } from '../admin/status-text.ts';
 import { addInstanceOptions, instanceOf } from './instance-options.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -12,6 +11,7 @@ export function addStatus(program: Command, { out }: Terminal): void {
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean; config?: string; pid?: number }) => {
       const { status } = await instanceOf(options);
+      const { formatStatus } = await import('../admin/status-text.ts');
       out.write(options.json ? `${JSON.stringify(status, null, 2)}\n` : formatStatus(status, out));
     });
 }

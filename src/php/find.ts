@@ -4,7 +4,7 @@ import { accessSync, constants, globSync, readdirSync, statSync } from 'node:fs'
 import { basename, delimiter, isAbsolute, join, resolve } from 'node:path';
 import { PosternError } from '../errors.ts';
 import { findEmbeddedPhp } from './embedded.ts';
-import { type Inspection, inspectOpenBasedir, inspectPhp } from './inspect.ts';
+import { type Inspection, inspectPhp } from './inspect.ts';
 import { type PhpPlace, phpPlaces, versionedNames } from './places.ts';
 import { newestFirst, type PhpVersion, versionWarnings } from './versions.ts';
 
@@ -63,7 +63,7 @@ export async function findPhp(options: FindPhpOptions): Promise<Php> {
       else warnings.push(`${candidate.path} was passed over: ${problem(inspection)}`);
     }
     const newest = found.sort((a, b) => newestFirst(a.version, b.version))[0];
-    if (newest) return confined(newest, options.path);
+    if (newest) return newest;
   }
   return findEmbeddedPhp('no php-cgi was found', [...warnings, ...(await commandLineOnly(options))]);
 }
@@ -80,15 +80,15 @@ async function givenPhp({ wanted, path, folder }: FindPhpOptions): Promise<Php> 
   }
   const inspection = await inspectPhp(given, path);
   if (inspection.kind !== 'php' || inspection.sapi !== 'cgi-fcgi') throw unusable(given, problem(inspection));
-  return confined(cgiPhp({ path: given, reason: 'as configured' }, inspection, []), path);
+  return cgiPhp({ path: given, reason: 'as configured' }, inspection, []);
 }
 
-function cgiPhp(candidate: Candidate, { version }: Inspection & { kind: 'php' }, warnings: readonly string[]): Php {
-  return { kind: 'cgi', ...candidate, version, warnings: [...warnings, ...versionWarnings(version)] };
-}
-
-async function confined(php: Php, path: string): Promise<Php> {
-  return { ...php, openBasedir: await inspectOpenBasedir(php.path, path) };
+function cgiPhp(
+  candidate: Candidate,
+  { version, openBasedir }: Inspection & { kind: 'php' },
+  warnings: readonly string[],
+): Php {
+  return { kind: 'cgi', ...candidate, version, openBasedir, warnings: [...warnings, ...versionWarnings(version)] };
 }
 
 /** Groups of candidates; the newest of the first group that has a usable one is taken. */

@@ -1,49 +1,64 @@
-// Asks a program whether it is PHP, by running it with -v.
+// Asks a program whether it is PHP, and what its php.ini confines it to, by running it with -v and with -i.
 
 import { type ExecFileException, execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
-import { type PhpVersion, parsePhpBanner } from './versions.ts';
+import { type PhpBanner, type PhpVersion, parsePhpBanner } from './versions.ts';
 
 /** What a program turned out to be. `why` goes on after a colon: "there is no such file". */
 export type Inspection =
-  | { readonly kind: 'php'; readonly version: PhpVersion; readonly sapi: string }
+  | {
+      readonly kind: 'php';
+      readonly version: PhpVersion;
+      readonly sapi: string;
+      /** open_basedir of the php.ini that it reads; empty: none. The probe script must be let in. */
+      readonly openBasedir: string;
+    }
   | { readonly kind: 'failed'; readonly why: string };
 
 /** How long a PHP may take to say its version; a cold disk needs some of it. */
 const answerTimeoutMs = 10_000;
 
-/** Runs `PROGRAM -n -v` (without a php.ini, so that nothing in one can disturb) in an environment of PATH alone. */
+/**
+ * Asks in an environment of PATH alone; both questions at once, since each takes PHP as long as a start does.
+ * @param path PATH
+ */
 export async function inspectPhp(program: string, path: string): Promise<Inspection> {
   const unfit = whyNotExecutable(program);
   if (unfit !== null) return { kind: 'failed', why: unfit };
+  const [said, openBasedir] = await Promise.all([askVersion(program, path), askOpenBasedir(program, path)]);
+  return typeof said === 'string' ? { kind: 'failed', why: said } : { kind: 'php', ...said, openBasedir };
+}
+
+/** Without a php.ini, so that nothing in one can disturb. @returns a text: why it is not PHP */
+async function askVersion(program: string, path: string): Promise<PhpBanner | string> {
+  const { error, stdout, stderr } = await run(program, ['-n', '-v'], path);
+  const banner = parsePhpBanner(stdout);
+  if (banner !== null) return banner;
+  return error?.killed ? hung() : `it is not PHP: ${saidBy(stdout || stderr, error)}`;
+}
+
+async function askOpenBasedir(program: string, path: string): Promise<string> {
+  const { stdout } = await run(program, ['-q', '-i'], path);
+  const value = /<td class="e">open_basedir\s*<\/td><td class="v">([^<]+)<\/td>/.exec(stdout)?.[1] ?? '';
+  return value.replaceAll('&#039;', "'").replaceAll('&quot;', '"').replaceAll('&amp;', '&');
+}
+
+interface Run {
+  readonly error: ExecFileException | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(program: string, args: readonly string[], path: string): Promise<Run> {
   return new Promise((resolve) => {
     const options = {
       env: { PATH: path },
       cwd: '/',
       timeout: answerTimeoutMs,
       killSignal: 'SIGKILL',
-      maxBuffer: 65_536,
+      maxBuffer: 4_194_304,
     } as const;
-    const child = execFile(program, ['-n', '-v'], options, (error, stdout, stderr) => {
-      const banner = parsePhpBanner(stdout);
-      if (banner) resolve({ kind: 'php', ...banner });
-      else resolve({ kind: 'failed', why: error?.killed ? hung() : `it is not PHP: ${said(stdout || stderr, error)}` });
-    });
-    child.stdin?.end();
-  });
-}
-
-/**
- * The open_basedir of the php.ini that a php-cgi reads, empty for none: the probe script must be let in.
- * @param path PATH, all of its environment
- */
-export async function inspectOpenBasedir(program: string, path: string): Promise<string> {
-  return new Promise((resolve) => {
-    const options = { env: { PATH: path }, cwd: '/', timeout: answerTimeoutMs, maxBuffer: 4_194_304 } as const;
-    const child = execFile(program, ['-q', '-i'], options, (_error, stdout) => {
-      const value = /<td class="e">open_basedir\s*<\/td><td class="v">([^<]+)<\/td>/.exec(stdout)?.[1] ?? '';
-      resolve(value.replaceAll('&#039;', "'").replaceAll('&quot;', '"').replaceAll('&amp;', '&'));
-    });
+    const child = execFile(program, args, options, (error, stdout, stderr) => resolve({ error, stdout, stderr }));
     child.stdin?.end();
   });
 }
@@ -68,7 +83,7 @@ function hung(): string {
 }
 
 /** The first line that a program printed, or how it failed to start. */
-function said(output: string, error: ExecFileException | null): string {
+function saidBy(output: string, error: ExecFileException | null): string {
   const line = output
     .split('\n', 1)[0]!
     .replace(/[^\x20-\x7e]/g, '?')

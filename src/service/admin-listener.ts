@@ -1,6 +1,7 @@
 // The admin pages on an address of their own, through node:http.
 
-import type { RequestListener } from 'node:http';
+import { adminHandler } from '../admin/handler.ts';
+import type { AdminSource } from '../admin/source.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
 import { PosternError } from '../errors.ts';
 import { createServer } from './node-http.ts';
@@ -17,10 +18,15 @@ export interface AdminListener {
 
 /**
  * Begins to listen.
+ * @param hosts names that a Host may have besides localhost and IP addresses; asked for each request
  * @throws ADDRESS_IN_USE, CONFIG_INVALID
  */
-export async function openAdmin(address: Address, handler: RequestListener): Promise<AdminListener> {
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, handler);
+export async function openAdmin(
+  address: Address,
+  source: AdminSource,
+  hosts: () => readonly string[],
+): Promise<AdminListener> {
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, adminHandler(source, { hosts }));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(

@@ -1,9 +1,10 @@
 // The control socket of a service, and how a command asks it: HTTP over a Unix socket that only its owner can open.
 
 import { chmodSync } from 'node:fs';
-import type { RequestListener, Server } from 'node:http';
+import type { Server } from 'node:http';
 import { join } from 'node:path';
-import type { ReloadStatus, ServiceStatus } from '../admin/source.ts';
+import { adminHandler } from '../admin/handler.ts';
+import type { AdminControls, AdminSource, ReloadStatus, ServiceStatus } from '../admin/source.ts';
 import { PosternError } from '../errors.ts';
 import { createServer, request } from './node-http.ts';
 
@@ -19,9 +20,9 @@ export interface Control {
 }
 
 /** Listens in an instance's directory, which must be private already. */
-export async function startControl(directory: string, handler: RequestListener): Promise<Control> {
+export async function startControl(directory: string, source: AdminSource, controls: AdminControls): Promise<Control> {
   const path = controlPath(directory);
-  const server = createServer({ requestTimeout: 10_000 }, handler);
+  const server = createServer({ requestTimeout: 10_000 }, adminHandler(source, { controls }));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(path, resolve);

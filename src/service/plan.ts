@@ -5,6 +5,7 @@ import { basename, delimiter, extname, isAbsolute, join, resolve } from 'node:pa
 import { fileURLToPath } from 'node:url';
 import { type Address, parseAddress } from '../connection/address.ts';
 import { findPhp, type Php } from '../php/find.ts';
+import type { FindPhp } from '../php/find-ahead.ts';
 import { phpProgram } from '../php/program.ts';
 import type { PoolLimits } from '../pool/limits.ts';
 import type { Program } from '../worker/program.ts';
@@ -70,6 +71,8 @@ export interface PlanContext {
   readonly home: string | null;
   /** What to do with a pool that would run as root without leave. */
   readonly asRoot: 'refuse' | 'warn' | 'allow';
+  /** @default findPhp, which begins to look when it is asked */
+  readonly findPhp?: FindPhp;
   /** Workers of embedded PHP at most: each is a process of some 100 MB. null: as configured. */
   readonly embeddedWorkers: number | null;
 }
@@ -98,7 +101,8 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
   const workers = { kind: 'workers', name, limits } as const;
   if (kind === 'php') {
     const wanted = pool.php!;
-    const php = await findPhp({ wanted, path: context.path, home: context.home, folder: context.folder }).catch(
+    const find = context.findPhp ?? findPhp;
+    const php = await find({ wanted, path: context.path, home: context.home, folder: context.folder }).catch(
       (error: Error) => {
         throw context.refusal({ path: ['pool', name, 'php'], message: error.message });
       },

@@ -1,18 +1,18 @@
 // A service: the pools, sites, listeners, admin pages and control socket of one configuration, started, reloaded and ended together.
 
-import { adminHandler } from '../admin/handler.ts';
-import type { ReloadStatus, ServiceStatus } from '../admin/source.ts';
+import type { AdminControls, ReloadStatus, ServiceStatus } from '../admin/source.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import { type Log, silentLog } from '../log.ts';
+import type { FindPhp } from '../php/find-ahead.ts';
 import { version } from '../version.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
 import { withOwner } from './address-owner.ts';
-import { type AdminListener, openAdmin } from './admin-listener.ts';
+import type { AdminListener } from './admin-listener.ts';
 import { AnswerCounts } from './answer-counts.ts';
 import type { Config } from './config.ts';
-import { type Control, startControl } from './control.ts';
+import type { Control } from './control.ts';
 import { type AccessLog, makeGateways } from './gateways.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { ListenerSet } from './listener-set.ts';
@@ -29,6 +29,8 @@ export interface ServiceOptions {
   readonly log?: Log;
   /** What to do with a pool that would run as root without leave. @default "refuse" */
   readonly asRoot?: PlanContext['asRoot'];
+  /** How PHP is looked for: one that was looked for ahead, for instance. @default when a start or a reload needs it */
+  readonly findPhp?: FindPhp;
   /** Workers of embedded PHP at most. @default as configured */
   readonly embeddedWorkers?: number;
   /** Folder that holds the private folders of services. @default see `runtimeBases` */
@@ -105,7 +107,12 @@ export class Service {
       this.#opening = this.#open();
       await this.#opening;
       // Whoever closed it meanwhile has waited for what was being opened.
-      if (this.#state === 'starting') await this.#startPools(this.#pools!);
+      if (this.#state === 'starting') {
+        // The programs take a while to answer: the rest is loaded and opened meanwhile.
+        const started = this.#startPools(this.#pools!);
+        this.#opening = this.#openForOperators();
+        await Promise.all([started, this.#opening]);
+      }
     } catch (error) {
       await this.destroy();
       throw await withOwner(error);
@@ -177,8 +184,12 @@ export class Service {
     this.#gateways = this.#makeGateways(this.#config);
     const change = await this.#listeners.change(this.#config.values.site);
     await change.settle(0);
+  }
+
+  async #openForOperators(): Promise<void> {
     this.#admin = await this.#openAdmin(this.#config);
-    this.#control = await startControl(this.#directory.path, adminHandler(this, { controls: this.#controls() }));
+    const { startControl } = await import('./control.ts');
+    this.#control = await startControl(this.#directory!.path, this, this.#controls());
   }
 
   async #startPools(pools: PoolSet): Promise<void> {
@@ -291,6 +302,7 @@ export class Service {
       home: process.env.HOME ?? null,
       asRoot: this.#options.asRoot ?? 'refuse',
       embeddedWorkers: this.#options.embeddedWorkers ?? null,
+      ...(this.#options.findPhp === undefined ? {} : { findPhp: this.#options.findPhp }),
     };
     return Promise.all(Object.entries(values.pool).map(([name, pool]) => planPool(name, pool, context)));
   }
@@ -305,10 +317,11 @@ export class Service {
   async #openAdmin({ values: { admin } }: Config): Promise<AdminListener | null> {
     if (admin === undefined) return null;
     const hosts = (): readonly string[] => this.#config.values.admin?.hosts ?? [];
-    return openAdmin(parseListenAddress(admin.listen).address, adminHandler(this, { hosts }));
+    const { openAdmin } = await import('./admin-listener.ts');
+    return openAdmin(parseListenAddress(admin.listen).address, this, hosts);
   }
 
-  #controls(): { reload: (pools: readonly string[]) => Promise<ReloadStatus>; stop: () => void } {
+  #controls(): AdminControls {
     return {
       reload: (pools) => this.reload(pools),
       stop: () => {
