@@ -132,6 +132,7 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
     lanesPerWorker: pool.lanes,
     preforks: false,
     probe: null,
+    answersValues: kind === 'app',
     reuse: pool.reuse ?? (isPhp(command[0]!) ? 'bodiless' : 'always'),
     title: kind === 'app' ? `application ${pool.app}` : command.join(' '),
   };

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import type { Clock } from '../clock.ts';
 import { RecordWriter } from '../protocol/fastcgi/record-writer.ts';
 
-/** A program that is alive after so long without an answer is taken for ready: not every one answers GET_VALUES. */
+/** A program that is alive after so long without an answer is taken for ready, unless it is known to answer GET_VALUES: not every one does. */
 const silenceMs = 1_000;
 
 /** A handshake that is running; `cancel()` is repeatable. */
@@ -16,12 +16,14 @@ export interface Handshake {
  * Sends GET_VALUES (FastCGI 1.0, section 4.1), which a program answers as soon as it accepts connections, and which begins
  * no request. `onReady` is called once, at the first byte of an answer, when the program closes the connection, or after a while of
  * silence: whether it is alive is seen by its parent, not here.
+ * @param answers whether the program is known to answer, so that its silence only says that it has not started yet
  */
-export function shakeHands(socketPath: string, clock: Clock, onReady: () => void): Handshake {
+export function shakeHands(socketPath: string, answers: boolean, clock: Clock, onReady: () => void): Handshake {
   const writer = new RecordWriter();
   writer.getValues(['FCGI_MPXS_CONNS']);
   const socket = connect(socketPath);
   let isOver = false;
+  let isBroken = false;
   const cancel = (): void => {
     isOver = true;
     timer.cancel();
@@ -32,9 +34,13 @@ export function shakeHands(socketPath: string, clock: Clock, onReady: () => void
     cancel();
     onReady();
   };
-  const timer = clock.after(silenceMs, settle);
+  const timer = clock.after(silenceMs, () => {
+    if (isBroken || !answers) settle();
+  });
   // A refused or broken connection is no answer: the program may be about to end, and the silence will tell.
-  socket.on('error', () => {});
+  socket.on('error', () => {
+    isBroken = true;
+  });
   socket.once('data', settle);
   socket.once('end', settle);
   socket.write(writer.take());

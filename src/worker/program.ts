@@ -19,6 +19,11 @@ export interface Program {
   /** The request that each new connection of a preforked lane begins with; null: the lane's process is the worker's. */
   readonly probe: LaneProbe | null;
   /**
+   * It answers GET_VALUES as soon as it can serve, so that while it is silent it is starting still. Absent: it may be one that
+   * never answers, and is taken for ready when it has been silent for a while.
+   */
+  readonly answersValues?: boolean;
+  /**
    * When a connection may serve another request: always; only after one that had no body (CVE-2026-129289, see facts of PHP); never.
    */
   readonly reuse: 'always' | 'bodiless' | 'never';

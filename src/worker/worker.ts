@@ -212,7 +212,8 @@ export class Worker implements LaneWorker {
 
   #askReadiness(): void {
     const { clock } = this.#options;
-    if (this.program.probe === null) this.#handshake = shakeHands(this.socketPath, clock, () => this.#ready());
+    const { probe, answersValues = false } = this.program;
+    if (probe === null) this.#handshake = shakeHands(this.socketPath, answersValues, clock, () => this.#ready());
     else this.#firstLane?.probe((error) => this.#probed(error));
   }
 
