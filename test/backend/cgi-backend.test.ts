@@ -11,6 +11,7 @@ import { type Launcher, openLauncher } from '../../src/worker/launcher.ts';
 import { bodyOf, cgiRequest, streamBody } from '../support/cgi-request.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { RecordingSink } from '../support/recording-sink.ts';
+import { until } from '../support/until.ts';
 
 const limits = { workers: 2, queue: 2, queueTimeoutMs: 20_000, requestTimeoutMs: 20_000, stopTimeoutMs: 2_000 };
 
@@ -234,10 +235,6 @@ function script(t: TestContext, body: string): string {
 
 function request(path: string, environment: Record<string, string> = {}): CgiRequest {
   return cgiRequest({ environment: { REQUEST_METHOD: 'GET', SCRIPT_FILENAME: path, ...environment } });
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await delay(20);
 }
 
 function isAlive(pid: number): boolean {

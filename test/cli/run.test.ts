@@ -7,6 +7,7 @@ import type { ServiceStatus } from '../../src/admin/source.ts';
 import { findProgram, temporaryFolder } from '../support/folder.ts';
 import { type PosternProcess, postern, startPostern } from '../support/postern-process.ts';
 import { freePort } from '../support/server-process.ts';
+import { until } from '../support/until.ts';
 
 interface Site {
   readonly folder: string;
@@ -161,14 +162,6 @@ describe('postern run', () => {
     assert.deepEqual([status, error], [503, 'POOL_CLOSING']);
   });
 });
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 300; tries += 1) {
-    if (await isSo()) return;
-    await wait(50);
-  }
-  assert.fail('it did not happen within 15 s');
-}
 
 function hasText(path: string): boolean {
   try {

@@ -11,6 +11,7 @@ import { GET_VALUES_RESULT, STDIN, UNKNOWN_TYPE } from '../../src/protocol/fastc
 import { FakeClock } from '../support/fake-clock.ts';
 import { FastcgiPeer } from '../support/fastcgi-peer.ts';
 import { RecordingLog } from '../support/recording-log.ts';
+import { until } from '../support/until.ts';
 
 /** A request that the handler holds. */
 interface Held {
@@ -62,13 +63,6 @@ function answerAtOnce({ environment, url }: CgiRequest, sink: CgiSink): Exchange
   sink.write(Buffer.from(`${url} ${environment.X ?? ''}`));
   sink.end();
   return nothing;
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (let turn = 0; !isSo(); turn += 1) {
-    if (turn > 2_000) throw new Error('it did not become so');
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
 }
 
 describe('ServerConnection, one request', () => {

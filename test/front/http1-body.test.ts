@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PosternError } from '../../src/errors.ts';
 import type { HttpAnswer, HttpHandler, HttpRequest } from '../../src/gateway/message.ts';
-import { answerText, collectRequests, startFront, until } from '../support/http1-front.ts';
+import { answerText, collectRequests, startFront } from '../support/http1-front.ts';
 import { RawClient } from '../support/raw-client.ts';
+import { until } from '../support/until.ts';
 
 const post = 'POST / HTTP/1.1\r\nHost: a\r\n';
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { until } from '../support/http1-front.ts';
 import { RawClient } from '../support/raw-client.ts';
+import { until } from '../support/until.ts';
 
 const program = new URL('../fixtures/http1-front.ts', import.meta.url).pathname;
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';

@@ -6,8 +6,9 @@ import { PosternError } from '../../src/errors.ts';
 import { Http1Front } from '../../src/front/http1.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { answerText, collectRequests, echoTarget, startFront, until } from '../support/http1-front.ts';
+import { answerText, collectRequests, echoTarget, startFront } from '../support/http1-front.ts';
 import { RawClient } from '../support/raw-client.ts';
+import { until } from '../support/until.ts';
 
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 

@@ -34,11 +34,3 @@ export function answerText(answer: HttpAnswer, text: string): void {
   answer.write(Buffer.from(text, 'latin1'));
   answer.end();
 }
-
-/** Waits until something holds that no event tells of. */
-export async function until(isSo: () => boolean): Promise<void> {
-  for (let tries = 0; !isSo(); tries += 1) {
-    if (tries > 1000) throw new Error(`it never became so: ${isSo}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { setTimeout as wait } from 'node:timers/promises';
 import type { ServiceStatus } from '../../src/admin/source.ts';
 import type { LaneSnapshot, PoolSnapshot } from '../../src/pool/snapshot.ts';
 import { findProgram, temporaryFolder } from './folder.ts';
 import { type PosternProcess, startPostern } from './postern-process.ts';
+import { until } from './until.ts';
 
 /** Why such tests cannot run here; false: they can. */
 export const phpMissing = findProgram('php-cgi') === null ? 'php-cgi is not installed' : false;
@@ -130,22 +130,13 @@ export class PhpService {
   /** Waits until so many requests run on processes that are known. */
   async busy(count: number): Promise<LaneSnapshot[]> {
     const known = async (): Promise<LaneSnapshot[]> => (await this.lanes('busy')).filter(({ pid }) => pid > 0);
-    await until(`${count} requests run`, async () => (await known()).length === count);
+    await until(async () => (await known()).length === count, `${count} requests run`);
     return known();
   }
 
   /** Waits for a line of the log. */
   async logged(part: string, times = 1): Promise<LogLine[]> {
-    await until(`the log says "${part}"`, () => this.log(part).length >= times);
+    await until(() => this.log(part).length >= times, `the log says "${part}"`);
     return this.log(part);
-  }
-}
-
-/** Waits for something, 20 s at most. */
-export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + 20_000;
-  while (!(await isSo())) {
-    if (performance.now() > endMs) assert.fail(`not within 20 s: ${what}`);
-    await wait(25);
   }
 }

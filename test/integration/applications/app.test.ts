@@ -1,14 +1,14 @@
 // TypeScript applications that the service runs as workers: from a configuration, from none, and over reloads under load.
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { applicationFile } from '../../support/applications.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 import { type RunningPostern, startPostern } from '../../support/postern.ts';
 import { freePort } from '../../support/server-process.ts';
+import { until } from '../../support/until.ts';
 
 const entry = JSON.stringify(new URL('../../../src/app/index.ts', import.meta.url).href);
 
@@ -39,8 +39,14 @@ async function runApp(t: TestContext, program: string, settings = ''): Promise<R
   return { ...(await startPostern(t, ['run', '--allow-root', '-c', file], addresses)), folder };
 }
 
-/** Keeps so many requests running until it is told to stop. @returns what was answered, and how often */
-function load(base: string, parallel: number): { stop(): Promise<Map<string, number>> } {
+/** In one step: a worker may be starting, and is to find the old program or the new one. */
+function replaceApp(folder: string, program: string): void {
+  writeFileSync(join(folder, 'app.ts.new'), program);
+  renameSync(join(folder, 'app.ts.new'), join(folder, 'app.ts'));
+}
+
+/** Keeps so many requests running until it is told to stop. @returns what was answered so far, and how often */
+function load(base: string, parallel: number): { answers: ReadonlyMap<string, number>; stop(): Promise<void> } {
   const answers = new Map<string, number>();
   let isOver = false;
   const one = async (): Promise<void> => {
@@ -54,10 +60,10 @@ function load(base: string, parallel: number): { stop(): Promise<Map<string, num
   };
   const all = Promise.all(Array.from({ length: parallel }, one));
   return {
+    answers,
     async stop() {
       isOver = true;
       await all;
-      return answers;
     },
   };
 }
@@ -70,24 +76,22 @@ describe('an application under the service', () => {
     it(`loses no request over five reloads of new editions, in ${title}`, { timeout: 120_000 }, async (t) => {
       const postern = await runApp(t, edition(0), settings);
       const running = load(postern.base, 8);
-      await sleep(200);
+      const answered = (number: number): Promise<void> =>
+        until(() => running.answers.has(`200 edition ${number}`), postern.output);
+      await answered(0);
       for (let number = 1; number <= 5; number += 1) {
-        writeFileSync(join(postern.folder, 'app.ts'), edition(number));
+        replaceApp(postern.folder, edition(number));
         process.kill(postern.child.pid!, 'SIGHUP');
-        const deadline = performance.now() + 20_000;
-        while (!(await (await fetch(postern.base)).text()).startsWith(`edition ${number} `)) {
-          assert.ok(performance.now() < deadline, `edition ${number} did not come:\n${postern.output()}`);
-          await sleep(20);
-        }
-        await sleep(200);
+        await answered(number);
       }
-      const answers = await running.stop();
+      await running.stop();
       assert.deepEqual(
-        [...answers.keys()].sort(),
+        [...running.answers.keys()].sort(),
         Array.from({ length: 6 }, (_, number) => `200 edition ${number}`),
+        postern.output(),
       );
       const { counters } = await postern.pool();
-      assert.deepEqual([counters.aborted, counters.refused, counters.retried], [0, 0, 0]);
+      assert.deepEqual([counters.aborted, counters.refused, counters.retried], [0, 0, 0], postern.output());
       assert.equal(await postern.stop(), 0);
     });
   }

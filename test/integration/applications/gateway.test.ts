@@ -10,6 +10,7 @@ import { findProgram, temporaryFolder } from '../../support/folder.ts';
 import { startPhpFpm } from '../../support/php-cgi.ts';
 import { type RunningPostern, startPostern } from '../../support/postern.ts';
 import { freePort } from '../../support/server-process.ts';
+import { until } from '../../support/until.ts';
 
 interface Served {
   /** Of the pool. */
@@ -98,13 +99,12 @@ describe('the service before real applications', () => {
 
   const ask = (path: string, init?: RequestInit): Promise<Response> => fetch(`${postern.base}${path}`, init);
   const logged = async (...patterns: RegExp[]): Promise<void> => {
-    const deadline = performance.now() + 10_000;
-    for (;;) {
-      const lines = postern.output().split('\n');
-      if (lines.some((line) => patterns.every((pattern) => pattern.test(line)))) return;
-      if (performance.now() > deadline) throw new Error(`the log has no line with ${patterns.join(' and ')}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    const hasLine = (): boolean =>
+      postern
+        .output()
+        .split('\n')
+        .some((line) => patterns.every((pattern) => pattern.test(line)));
+    await until(hasLine, () => `a line of the log with ${patterns.join(' and ')}`);
   };
 
   for (const { name, title, lacks, path, death } of served) {

@@ -7,8 +7,9 @@ import { describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isGone } from '../../../src/worker/process-table.ts';
 import { temporaryFolder } from '../../support/folder.ts';
-import { PhpService, phpMissing, phpPool, until } from '../../support/php-service.ts';
+import { PhpService, phpMissing, phpPool } from '../../support/php-service.ts';
 import { RawClient } from '../../support/raw-client.ts';
+import { until } from '../../support/until.ts';
 
 const files = {
   'pid.php': '<?php echo getmypid();',
@@ -46,7 +47,7 @@ describe('clients of a running service', { skip: phpMissing }, () => {
     const pid = Number(/\r\n\r\n[0-9a-f]+\r\n(\d+)\n/.exec(client.received)![1]);
     assert.equal(isGone(pid), false);
     client.socket.destroy();
-    await until('the program is ended', () => isGone(pid));
+    await until(() => isGone(pid), 'the program is ended');
   });
 
   it('an upload cut in half never reaches a program as a whole one', async (t) => {
@@ -107,7 +108,7 @@ describe('clients of a running service', { skip: phpMissing }, () => {
     reader.socket.pause();
     reader.send('GET /large.php HTTP/1.1\r\nHost: a\r\n\r\n');
     await service.busy(1);
-    await until('it is given up', async () => (await service.lanes('busy')).length === 0);
+    await until(async () => (await service.lanes('busy')).length === 0, 'it is given up');
     assert.equal((await service.get('pid.php')).status, 200);
   });
 });

@@ -8,8 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { findProgram, temporaryFolder } from '../../support/folder.ts';
-import { PhpService, phpMissing, phpPool, until } from '../../support/php-service.ts';
+import { PhpService, phpMissing, phpPool } from '../../support/php-service.ts';
 import { postern } from '../../support/postern-process.ts';
+import { until } from '../../support/until.ts';
 
 const files = {
   'pid.php': '<?php echo getmypid();',
@@ -63,7 +64,7 @@ describe('limits of a running service', { skip: phpMissing }, () => {
     assert.equal(status.status, 0, status.err);
     assert.equal((await fetch(`${service.admin}livez`)).status, 200);
     for (const client of clients) client.destroy();
-    await until('it answers again', async () => (await statusOf(service, 'pid.php')) === 200);
+    await until(async () => (await statusOf(service, 'pid.php')) === 200, 'it answers again');
     assert.equal((await service.get('plain.txt')).status, 200);
     assert.equal((await service.pool()).counters.ended.crash, 0);
   });
@@ -88,7 +89,7 @@ describe('limits of a running service', { skip: phpMissing }, () => {
     t.diagnostic(`answers: ${[...statuses]}`);
     assert.equal(service.postern.child.exitCode, null);
     limit(before);
-    await until('it answers again', async () => (await statusOf(service, 'pid.php')) === 200);
+    await until(async () => (await statusOf(service, 'pid.php')) === 200, 'it answers again');
     assert.equal((await service.get('plain.txt')).status, 200);
   });
 
@@ -105,13 +106,7 @@ describe('limits of a running service', { skip: phpMissing }, () => {
     });
     const ask = () =>
       execFileSync('curl', ['-s', '--unix-socket', `${folder}/site.sock`, 'http://a/pid.php'], { encoding: 'utf8' });
-    await until('it answers', () => {
-      try {
-        return Number(ask()) > 0;
-      } catch {
-        return false; // not listening yet
-      }
-    });
+    await until(() => Number(ask()) > 0, 'it answers');
     for (let count = 0; count < 30; count += 1) assert.ok(Number(ask()) > 0);
     await service.postern.wrote(/postern: the log cannot be written \(ENOSPC\)/);
     service.postern.child.kill('SIGUSR1');

@@ -6,9 +6,10 @@ import { describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isGone } from '../../../src/worker/process-table.ts';
 import { temporaryFolder } from '../../support/folder.ts';
-import { PhpService, phpMissing, phpPool, until, writePhpSite } from '../../support/php-service.ts';
+import { PhpService, phpMissing, phpPool, writePhpSite } from '../../support/php-service.ts';
 import { postern, startPostern } from '../../support/postern-process.ts';
 import { descendants } from '../../support/process-tree.ts';
+import { until } from '../../support/until.ts';
 
 const files = {
   'pid.php': '<?php echo getmypid();',
@@ -35,7 +36,7 @@ describe('the manager', { skip: phpMissing }, () => {
       assert.equal(await slow, null);
       const second = await PhpService.start(t, { folder, files, pool, listen: `127.0.0.1:${first.port}` });
       assert.ok(Number(await second.text('pid.php')) > 0);
-      await until('no process of the first is left', () => processes.every(isGone));
+      await until(() => processes.every(isGone), 'no process of the first is left');
     });
   }
 
@@ -46,7 +47,7 @@ describe('the manager', { skip: phpMissing }, () => {
     first.postern.child.kill('SIGKILL');
     const second = await PhpService.start(t, { files, listen: `127.0.0.1:${first.port}` });
     assert.ok(Number(await second.text('pid.php')) > 0);
-    await until('no process of the first is left', () => processes.every(isGone));
+    await until(() => processes.every(isGone), 'no process of the first is left');
   });
 
   it('kill -9 of the manager: a site on a Unix socket is taken over', async (t) => {
@@ -86,7 +87,7 @@ describe('the manager', { skip: phpMissing }, () => {
     await service.busy(1);
     const processes = descendants(service.postern.pid);
     service.postern.child.kill('SIGTERM');
-    await until('ready turns 503', async () => (await fetch(`${service.admin}readyz`)).status === 503);
+    await until(async () => (await fetch(`${service.admin}readyz`)).status === 503, 'ready turns 503');
     await assert.rejects(service.get('pid.php'), 'nobody listens any more');
     assert.equal(await (await slow).text(), 'slow');
     assert.equal((await service.postern.ended()).status, 0);
@@ -117,7 +118,7 @@ describe('the manager', { skip: phpMissing }, () => {
     service.postern.child.kill('SIGTERM');
     assert.equal((await service.postern.ended()).status, 1);
     assert.equal(await long, null);
-    await until('no process is left', () => processes.every(isGone));
+    await until(() => processes.every(isGone), 'no process is left');
   });
 
   it('SIGTERM while a reload waits for a program that does not get ready: it ends all the same', async (t) => {
@@ -130,8 +131,9 @@ describe('the manager', { skip: phpMissing }, () => {
     );
     writeFileSync(service.config, config.replace('php = "auto"', `php = "${service.folder}/hangs"`));
     service.postern.child.kill('SIGHUP');
-    await until('the new program was started', () =>
-      descendants(service.postern.pid).some((pid) => commandOf(pid).startsWith('sleep')),
+    await until(
+      () => descendants(service.postern.pid).some((pid) => commandOf(pid).startsWith('sleep')),
+      'the new program was started',
     );
     service.postern.child.kill('SIGTERM');
     await service.logged('stopping');
@@ -155,7 +157,7 @@ describe('the manager', { skip: phpMissing }, () => {
       for (const one of descendants(pid)) seen.add(one);
       await wait(10);
     }
-    await until('the last reload is done', async () => (await service.pool()).workers === 2 + (50 % 3));
+    await until(async () => (await service.pool()).workers === 2 + (50 % 3), 'the last reload is done');
     assert.equal((await service.get('pid.php')).status, 200);
     for (const signal of ['SIGHUP', 'SIGTERM', 'SIGUSR2', 'SIGUSR1'] as const) process.kill(pid, signal);
     assert.equal((await service.postern.ended()).status, 0);
@@ -174,7 +176,7 @@ describe('the manager', { skip: phpMissing }, () => {
       ['SIGTERM', 'SIGHUP', 'SIGINT'],
     ] as const) {
       const running = startPostern(t, folder, ['run', '-c', config]);
-      await until('its folder is there', () => readdirSync(folder).some((name) => name.startsWith('manager-')));
+      await until(() => readdirSync(folder).some((name) => name.startsWith('manager-')), 'its folder is there');
       for (const signal of signals) running.child.kill(signal);
       const { status } = await running.ended();
       assert.equal(status, signals[0] === 'SIGTERM' ? 1 : 0, running.out());

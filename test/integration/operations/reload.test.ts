@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { PhpService, phpMissing, phpPool, until } from '../../support/php-service.ts';
+import { PhpService, phpMissing, phpPool } from '../../support/php-service.ts';
 import { postern } from '../../support/postern-process.ts';
+import { until } from '../../support/until.ts';
 
 const files = {
   'pid.php': '<?php usleep(random_int(0, 8000)); echo getmypid();',
@@ -35,7 +36,7 @@ describe('reload, recycle and scale-down under load', { skip: phpMissing }, () =
   it('recycle under load (maxRequests): not one failed request', async (t) => {
     const service = await PhpService.start(t, { files, pool: `${phpPool}workers = 3\nmaxRequests = 20\n` });
     const load = startLoad(service, 4);
-    await until('workers were recycled', async () => (await service.pool()).counters.ended['max-requests'] >= 8);
+    await until(async () => (await service.pool()).counters.ended['max-requests'] >= 8, 'workers were recycled');
     const { failures, pids } = await load.stop();
     assert.deepEqual(failures, []);
     assert.ok(pids.size >= 8, `${pids.size} processes`);
@@ -49,14 +50,14 @@ describe('reload, recycle and scale-down under load', { skip: phpMissing }, () =
     const service = await PhpService.start(t, { files, pool });
     const wide = startLoad(service, 6);
     await until(
-      'all workers run',
       async () => (await service.pool()).lanes.filter(({ state }) => state !== 'gone').length === 4,
+      'all workers run',
     );
     const first = await wide.stop();
     const narrow = startLoad(service, 1);
     await until(
-      'one is left',
       async () => (await service.pool()).lanes.filter(({ state }) => state !== 'gone').length === 1,
+      'one is left',
     );
     const second = await narrow.stop();
     assert.deepEqual([...first.failures, ...second.failures], []);

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { isGone } from '../../../src/worker/process-table.ts';
 import { temporaryFolder } from '../../support/folder.ts';
-import { PhpService, phpMissing, phpPool, until } from '../../support/php-service.ts';
+import { PhpService, phpMissing, phpPool } from '../../support/php-service.ts';
+import { until } from '../../support/until.ts';
 
 const pidScript = '<?php echo getmypid();';
 const slowScript = '<?php usleep(700000); echo getmypid();';
@@ -51,7 +52,7 @@ describe('workers of a running service', { skip: phpMissing }, () => {
     process.kill(hung, 'SIGSTOP');
     const response = await service.get('pid.php');
     assert.equal(response.status, 504);
-    await until('it is killed', () => isGone(hung));
+    await until(() => isGone(hung), 'it is killed');
     const [record] = await service.logged('is killed with SIGKILL');
     assert.equal(record!.pid, hung);
     for (let count = 0; count < 4; count += 1) assert.equal((await service.get('pid.php')).status, 200);
@@ -85,12 +86,12 @@ describe('a program that crashes at start, or is missing, or not executable', { 
       if (content !== null) writeFileSync(program, content, { mode });
       const pool = `command = ["${program}"]\nallowRoot = true\nworkers = 2\n`;
       const service = await PhpService.start(t, { folder, files, pool });
-      await until('it is refused', async () => {
+      await until(async () => {
         const response = await service.get('pid.php');
         assert.equal(response.status, 503);
         assert.ok(Number(response.headers.get('retry-after')) >= 1);
         return (await service.pool()).governor !== 'ready';
-      });
+      }, 'it is refused');
       for (let count = 0; count < 20; count += 1) assert.equal((await service.get('pid.php')).status, 503);
       const { counters, governor } = await service.pool();
       assert.ok(counters.spawned < 12, `${counters.spawned} starts`);

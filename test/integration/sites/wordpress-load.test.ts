@@ -201,7 +201,7 @@ function kill(pid: number): boolean {
 
 /** The scoreboard when nothing waits or runs any more. */
 async function settled(postern: RunningPostern): Promise<PoolSnapshot> {
-  for (let tries = 0; tries < 100; tries += 1) {
+  for (let tries = 0; tries < 300; tries += 1) {
     const pool = await postern.pool();
     if (pool.counters.waiting + pool.counters.running === 0) return pool;
     await delay(100);
