@@ -11,11 +11,11 @@ import type { CgiRequest, CgiSink, Environment, Exchange, Role } from '../protoc
 import { Answer } from './answer.ts';
 import type { Call } from './call.ts';
 import type { Context, Mode, Outcome } from './context.ts';
-import { filterDataOf } from './filter-data.ts';
 import { Grant } from './grant.ts';
-import { lazyRequest, type RequestHost } from './lazy-request.ts';
+import { callHandler } from './handler.ts';
+import type { RequestHost } from './lazy-request.ts';
 import type { Module } from './module.ts';
-import { realResponse } from './reply.ts';
+import { discardReply } from './reply.ts';
 import { RequestModules, type RequestModulesHost, type RequestModulesOwner } from './request-modules.ts';
 import { isThenable } from './thenable.ts';
 
@@ -171,7 +171,7 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
     if (stage === 'shutdown') {
       this.#modules?.checkShutdown(now, graceMs);
     } else if (this.#stoppedAtMs > 0) {
-      if (now - this.#stoppedAtMs > graceMs) this.#complete(this.#outcome ?? 'aborted', this.#failure);
+      if (now - this.#stoppedAtMs > graceMs) this.#complete(this.#outcome!, this.#failure);
     } else if (!this.#answer.hasHead && requestTimeoutMs > 0 && now - this.#startedAtMs > requestTimeoutMs) {
       const late = new PosternError('ANSWER_TIMEOUT', `the application gave no answer within ${requestTimeoutMs} ms`);
       this.report(late);
@@ -190,7 +190,7 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
     this.#stage = 'handling';
     let answer: unknown;
     try {
-      answer = this.#callHandler();
+      answer = callHandler(this.#host.app, this.#request, this);
     } catch (thrown) {
       this.failed(thrown);
       return;
@@ -205,19 +205,9 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
     }
   }
 
-  #callHandler(): unknown {
-    const { fetch, respond, authorize, filter } = this.#host.app;
-    const { role } = this.#request;
-    if (role === 'authorizer' && authorize) return authorize(lazyRequest(this.#request, this), this);
-    if (role === 'filter' && filter) return filter(lazyRequest(this.#request, this), filterDataOf(this.#request), this);
-    if (role === 'responder' && fetch) return fetch(lazyRequest(this.#request, this), this);
-    if (role === 'responder' && respond) return respond(this, this);
-    throw new PosternError('UNKNOWN_ROLE', `the application is no ${role}: give defineApp a handler for that role`);
-  }
-
   /** What the handler gave back. */
   #take(answer: unknown, isAwaited: boolean): void {
-    if (this.#stage !== 'handling' || this.#stoppedAtMs > 0) discard(answer);
+    if (this.#stage !== 'handling' || this.#stoppedAtMs > 0) discardReply(answer);
     if (this.#stage !== 'handling') return;
     if (this.#stoppedAtMs > 0) {
       this.#complete(this.#outcome!, this.#failure);
@@ -237,10 +227,10 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
     this.#stage = 'answering';
     try {
       const streaming = this.#answer.respond(response);
-      if (streaming === null) this.#responded();
+      if (streaming === null) this.#complete('answered', null);
       else {
         streaming.then(
-          () => this.#responded(),
+          () => this.#complete('answered', null),
           (thrown: unknown) => this.failed(thrown),
         );
       }
@@ -249,28 +239,20 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
     }
   }
 
-  #responded(): void {
-    if (this.#stoppedAtMs > 0) this.#complete(this.#outcome!, this.#failure);
-    else this.#complete('answered', null);
-  }
-
   /** The handler, or a requestInit, threw, or its answer cannot be sent. */
   failed(thrown: unknown): void {
     if (this.#stage === 'shutdown' || this.#stage === 'over') return;
-    if (this.#stoppedAtMs > 0) {
-      // It was told to stop, and did so by throwing.
-      this.#complete(this.#outcome!, this.#failure);
-      return;
+    // Who was told to stop may do so by throwing.
+    if (this.#stoppedAtMs === 0) {
+      this.report(thrown);
+      this.#answerError(toPosternError(thrown));
     }
-    this.report(thrown);
-    const error = toPosternError(thrown);
-    this.#answerError(error);
     this.#complete('failed', this.#failure);
   }
 
   /** Answers an error where nothing of the answer has left; where it has, the request will end as broken. */
   #answerError(error: PosternError): void {
-    if (this.#answer.hasHead || error.code === 'UNKNOWN_ROLE') this.#failure = error;
+    if (this.#answer.hasHead) this.#failure = error;
     else this.#answer.error(error);
   }
 
@@ -286,10 +268,13 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
     this.#answer.release(error);
   }
 
+  /** The handler and its answer are done with. A request that was stopped ends as what it was stopped for. */
   #complete(outcome: Outcome, failure: PosternError | null): void {
     if (this.#stage === 'shutdown' || this.#stage === 'over') return;
-    this.#outcome = outcome;
-    this.#failure = failure;
+    if (this.#stoppedAtMs === 0) {
+      this.#outcome = outcome;
+      this.#failure = failure;
+    }
     this.#stage = 'shutdown';
     if (this.#modules) this.#modules.shutdown();
     else this.close();
@@ -312,12 +297,4 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
     if (index < 0) throw new TypeError(`module "${module.name}" is not among the application's modules`);
     return index;
   }
-}
-
-/** Nobody reads the body of an answer that came too late: what it comes from is told so. */
-function discard(answer: unknown): void {
-  if (!(answer instanceof Response)) return;
-  realResponse(answer)
-    .body?.cancel()
-    .catch(() => {});
 }

@@ -7,6 +7,7 @@ import type { Backend, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exc
 import type { Application } from './application.ts';
 import type { Mode } from './context.ts';
 import { Cycle, type CycleHost } from './cycle.ts';
+import { unknownRole } from './handler.ts';
 import { type AppLimits, defaultAppLimits } from './limits.ts';
 import { startProcess, startThread, stopProcess, stopThread } from './phases.ts';
 
@@ -130,9 +131,7 @@ export class Instance implements Backend {
   }
 
   #refusal({ role }: CgiRequest): PosternError | null {
-    if (!this.app.roles.includes(role)) {
-      return new PosternError('UNKNOWN_ROLE', `the application is no ${role}: give defineApp a handler for that role`);
-    }
+    if (!this.app.roles.includes(role)) return unknownRole(role);
     if (this.#cycles.size < this.#limits.maxRequests) return null;
     return new PosternError(
       'OVERLOADED',

@@ -65,6 +65,14 @@ export function realResponse(response: Response): Response {
   return response instanceof LazyReply ? (response as LazyReply).materialize() : response;
 }
 
+/** Nobody reads the body of what a handler gave back too late: what it comes from is told so. */
+export function discardReply(answer: unknown): void {
+  if (!(answer instanceof Response)) return;
+  realResponse(answer)
+    .body?.cancel()
+    .catch(() => {});
+}
+
 function isPlain(headers: HeadersInit | undefined): headers is Record<string, string> | undefined {
   return headers === undefined || Object.getPrototypeOf(headers) === Object.prototype;
 }
