@@ -14,6 +14,7 @@ import {
 } from '../protocol/fastcgi/record.ts';
 import { type RecordHandler, RecordReader } from '../protocol/fastcgi/record-reader.ts';
 import type { RecordExchange } from './exchange.ts';
+import type { RunningExchanges } from './running-exchanges.ts';
 
 /** Nothing is known of an application that does not know GET_VALUES. */
 const noValues: ApplicationValues = { maxConnections: undefined, maxRequests: undefined, multiplexes: undefined };
@@ -22,15 +23,15 @@ const noValues: ApplicationValues = { maxConnections: undefined, maxRequests: un
 export class AnswerReader implements RecordHandler {
   /** Called with the answer to GET_VALUES; null while nothing was asked. */
   onValues: ((values: ApplicationValues) => void) | null = null;
-  readonly #running: ReadonlyMap<number, RecordExchange>;
+  readonly #running: RunningExchanges;
   readonly #reader: RecordReader;
   /** Exchanges whose END_REQUEST was in the last chunk. */
   #ended: RecordExchange[] = [];
   /** The exchange that was given bytes of the chunk and not yet told that there are no more. */
   #touched: RecordExchange | null = null;
 
-  /** @param running the exchanges of the connection by their ids */
-  constructor(running: ReadonlyMap<number, RecordExchange>) {
+  /** @param running the exchanges of the connection */
+  constructor(running: RunningExchanges) {
     this.#running = running;
     this.#reader = new RecordReader(this);
   }

@@ -14,8 +14,8 @@ export interface BodyTarget {
   readonly writer: RecordWriter;
   /** Sends what the writer gathered. @returns false when nothing more should be sent until `drained()` is called */
   send(): boolean;
-  /** The body cannot be sent to its end. */
-  bodyFailed(error: PosternError): void;
+  /** The body of the request with this id cannot be sent to its end. */
+  bodyFailed(id: number, error: PosternError): void;
 }
 
 /** Sends what is in the writer already (the head of the request) together with the beginning of the bodies. */
@@ -131,6 +131,6 @@ export class BodySender {
 
   #fail(code: 'BAD_REQUEST' | 'BODY_INCOMPLETE', message: string, cause?: unknown): void {
     this.stop();
-    this.#target.bodyFailed(new PosternError(code, message, { cause }));
+    this.#target.bodyFailed(this.#id, new PosternError(code, message, { cause }));
   }
 }

@@ -12,6 +12,7 @@ import { type ConnectionOptions, defaultConnectionOptions } from './connection-o
 import { dial } from './dial.ts';
 import { type Carrier, type ClientExchange, RecordExchange } from './exchange.ts';
 import { Outgoing } from './outgoing.ts';
+import { RunningExchanges } from './running-exchanges.ts';
 import { WriteDeadline } from './write-deadline.ts';
 
 /**
@@ -39,8 +40,9 @@ export class ClientConnection {
   readonly #socket: Socket;
   readonly #reader: AnswerReader;
   readonly #carrier: Carrier;
+  readonly #bodyTarget: BodyTarget;
   readonly #outgoing: Outgoing;
-  readonly #exchanges = new Map<number, RecordExchange>();
+  readonly #exchanges = new RunningExchanges();
   /** Who waits for the answer to GET_VALUES. */
   #rejectValues: ((error: PosternError) => void) | null = null;
   #lastId = 0;
@@ -67,7 +69,13 @@ export class ClientConnection {
     // An application that waits for us to read its answer cannot read: that is our reader's doing.
     const isCounted = (): boolean => this.#isReading;
     const deadline = new WriteDeadline(options.clock, options.writeTimeoutMs, isCounted, () => this.#stalled());
-    this.#outgoing = new Outgoing(this.#socket, deadline);
+    const outgoing = new Outgoing(this.#socket, deadline);
+    this.#outgoing = outgoing;
+    this.#bodyTarget = {
+      writer: outgoing.writer,
+      send: () => outgoing.send(),
+      bodyFailed: (id, error) => this.#bodyFailed(id, error),
+    };
   }
 
   /** Begins to connect. A failure comes as `owner.closed` with CONNECT_FAILED. */
@@ -96,7 +104,7 @@ export class ClientConnection {
 
   /** Whether a request runs of which nothing came back yet: the application may not even have accepted the connection. */
   get isUnanswered(): boolean {
-    for (const exchange of this.#exchanges.values()) if (exchange.progress !== 'answered') return true;
+    for (const exchange of this.#exchanges) if (exchange.progress !== 'answered') return true;
     return false;
   }
 
@@ -125,8 +133,8 @@ export class ClientConnection {
     this.#lastId = id;
     if (!keep) this.#isClosing = true;
     const exchange = new RecordExchange(id, request, sink, keep, this.#carrier, this.#options.output);
-    this.#exchanges.set(id, exchange);
-    exchange.sender = new BodySender(this.#bodyTarget(exchange), id, request);
+    this.#exchanges.add(exchange);
+    exchange.sender = new BodySender(this.#bodyTarget, id, request);
     exchange.sender.pump();
     if (this.#isConnected && this.#socket.errored === null) exchange.progress = 'sent';
     return exchange;
@@ -167,9 +175,7 @@ export class ClientConnection {
     this.#socket.destroy();
     const failure = error ?? new PosternError('CONNECTION_LOST', `the connection to ${this.#name} was closed`);
     this.#rejectValues?.(failure);
-    const exchanges = [...this.#exchanges.values()];
-    this.#exchanges.clear();
-    for (const exchange of exchanges) {
+    for (const exchange of this.#exchanges.takeAll()) {
       exchange.sender?.stop();
       if (exchange.hasEnded) exchange.finish();
       else exchange.fail(failure);
@@ -194,7 +200,7 @@ export class ClientConnection {
         this.#connectTimer?.cancel();
         this.#isConnected = true;
         this.#connectedAtMs = clock.now();
-        for (const exchange of this.#exchanges.values()) exchange.progress = 'sent';
+        for (const exchange of this.#exchanges) exchange.progress = 'sent';
       })
       .on('drain', () => this.#drained())
       .on('end', () => this.#lost(null))
@@ -209,19 +215,15 @@ export class ClientConnection {
   #nextId(): number {
     let id = this.#lastId;
     do id = (id % LAST_ID) + 1;
-    while (this.#exchanges.has(id));
+    while (this.#exchanges.get(id) !== undefined);
     return id;
   }
 
-  #bodyTarget(exchange: RecordExchange): BodyTarget {
-    return {
-      writer: this.#outgoing.writer,
-      send: () => this.#outgoing.send(),
-      bodyFailed: (error) => {
-        exchange.fail(error);
-        this.#abandon(exchange);
-      },
-    };
+  #bodyFailed(id: number, error: PosternError): void {
+    const exchange = this.#exchanges.get(id);
+    if (exchange === undefined) return;
+    exchange.fail(error);
+    this.#abandon(exchange);
   }
 
   #stalled(): void {
@@ -233,7 +235,7 @@ export class ClientConnection {
 
   #drained(): void {
     this.#outgoing.stopDeadline();
-    for (const exchange of this.#exchanges.values()) {
+    for (const exchange of this.#exchanges) {
       exchange.sender?.pump();
       if (this.#socket.writableNeedDrain) return;
     }
@@ -277,7 +279,7 @@ export class ClientConnection {
     exchange.finish();
     this.#isFinishing = false;
     if (this.#isClosed) return;
-    this.#exchanges.delete(exchange.id);
+    this.#exchanges.delete(exchange);
     this.#owner.released(this, exchange);
     if (this.#isClosing && this.#exchanges.size === 0) this.destroy();
   }
@@ -298,7 +300,7 @@ export class ClientConnection {
   }
 
   #isBlocked(): boolean {
-    for (const exchange of this.#exchanges.values()) if (exchange.isBlocked) return true;
+    for (const exchange of this.#exchanges) if (exchange.isBlocked) return true;
     return false;
   }
 

@@ -6,6 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { AnswerReader } from '../../src/connection/answer-reader.ts';
 import { RecordExchange } from '../../src/connection/exchange.ts';
+import { RunningExchanges } from '../../src/connection/running-exchanges.ts';
 import { PosternError } from '../../src/errors.ts';
 import type { CgiSink } from '../../src/protocol/cgi/exchange.ts';
 import { defaultOutputLimits } from '../../src/protocol/cgi/output.ts';
@@ -150,13 +151,14 @@ function readAnswer(stream: Buffer): { outcome: string; body: Buffer } {
   };
   const carrier = { unblocked: () => {}, abandoned: () => {} };
   const exchange = new RecordExchange(1, cgiRequest(), sink, true, carrier, defaultOutputLimits);
-  const running = new Map([[1, exchange]]);
+  const running = new RunningExchanges();
+  running.add(exchange);
   const reader = new AnswerReader(running);
   try {
     for (const piece of pieces(stream)) {
       for (const ended of reader.push(piece)) {
         ended.finish();
-        running.clear();
+        running.delete(ended);
       }
     }
   } catch (thrown) {

@@ -1,0 +1,39 @@
+// The exchanges that run on one connection, in the order in which they began.
+//
+// A list and not a Map: a Map whose only entry comes and goes makes a new table every few requests, and each old table refers
+// to the next. Once one of them has grown old, all that follow live until a full collection, with the requests in them.
+
+import type { RecordExchange } from './exchange.ts';
+
+/** One as a rule; several where the application multiplexes. */
+export class RunningExchanges implements Iterable<RecordExchange> {
+  readonly #list: RecordExchange[] = [];
+
+  get size(): number {
+    return this.#list.length;
+  }
+
+  get(id: number): RecordExchange | undefined {
+    const list = this.#list;
+    for (let at = 0; at < list.length; at += 1) if (list[at]!.id === id) return list[at];
+    return undefined;
+  }
+
+  add(exchange: RecordExchange): void {
+    this.#list.push(exchange);
+  }
+
+  delete(exchange: RecordExchange): void {
+    const at = this.#list.indexOf(exchange);
+    if (at >= 0) this.#list.splice(at, 1);
+  }
+
+  /** Takes all of them out. */
+  takeAll(): readonly RecordExchange[] {
+    return this.#list.splice(0);
+  }
+
+  [Symbol.iterator](): ArrayIterator<RecordExchange> {
+    return this.#list.values();
+  }
+}

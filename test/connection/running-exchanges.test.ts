@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RecordExchange } from '../../src/connection/exchange.ts';
+import { RunningExchanges } from '../../src/connection/running-exchanges.ts';
+
+const exchange = (id: number): RecordExchange => ({ id }) as RecordExchange;
+
+test('exchanges are found by their ids, and walked in the order in which they began', () => {
+  const running = new RunningExchanges();
+  const [first, second] = [exchange(7), exchange(3)];
+  running.add(first);
+  running.add(second);
+  assert.equal(running.size, 2);
+  assert.equal(running.get(3), second);
+  assert.equal(running.get(4), undefined);
+  assert.deepEqual([...running], [first, second]);
+});
+
+test('an exchange that has ended is found no more, and one that does not run may be taken out', () => {
+  const running = new RunningExchanges();
+  const [first, second] = [exchange(1), exchange(2)];
+  running.add(first);
+  running.add(second);
+  running.delete(first);
+  running.delete(first);
+  assert.equal(running.get(1), undefined);
+  assert.deepEqual(running.takeAll(), [second]);
+  assert.equal(running.size, 0);
+});
