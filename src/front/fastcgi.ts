@@ -8,7 +8,7 @@ import { type Address, formatAddress } from '../connection/address.ts';
 import { FastcgiServer } from '../connection/fastcgi-server.ts';
 import type { ServerLimits } from '../connection/server-limits.ts';
 import { PosternError } from '../errors.ts';
-import type { HttpAnswer, HttpHandler, HttpRequest } from '../gateway/message.ts';
+import type { AnswerListener, HttpAnswer, HttpHandler, HttpRequest } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
 import type { CgiRequest, CgiSink, Environment, Exchange } from '../protocol/cgi/exchange.ts';
 
@@ -60,14 +60,13 @@ function runRequest(handler: HttpHandler, request: CgiRequest, sink: CgiSink): E
   const answer = new FastcgiAnswer(sink);
   if (request.role === 'responder') handler(httpRequestOf(request), answer);
   else sink.fail(new PosternError('UNKNOWN_ROLE', `a gateway is no ${request.role}`));
-  return { resume: () => answer.onDrain?.(), abort: () => answer.gone() };
+  return { resume: () => answer.listener?.drained(), abort: () => answer.gone() };
 }
 
 /** The sink of one answer, for the gateway on one side and the connection on the other. */
 class FastcgiAnswer implements HttpAnswer {
   readonly #sink: CgiSink;
-  onDrain: (() => void) | null = null;
-  onGone: (() => void) | null = null;
+  listener: AnswerListener | null = null;
   #headSent = false;
   #isOver = false;
 
@@ -108,7 +107,7 @@ class FastcgiAnswer implements HttpAnswer {
   gone(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.onGone?.();
+    this.listener?.gone();
   }
 }
 

@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import { PosternError } from '../errors.ts';
-import type { HttpAnswer, HttpHandler, HttpRequest, Peer } from '../gateway/message.ts';
+import type { AnswerListener, HttpAnswer, HttpHandler, HttpRequest, Peer } from '../gateway/message.ts';
 
 /**
  * Answers a request.
@@ -49,8 +49,7 @@ function requestOf(request: Request, peer: Partial<Peer>): HttpRequest {
 
 /** Makes a Response of an answer, and streams its body as it is read. */
 class FetchAnswer implements HttpAnswer {
-  onDrain: (() => void) | null = null;
-  onGone: (() => void) | null = null;
+  listener: AnswerListener | null = null;
   readonly #method: string;
   readonly #resolve: (response: Response) => void;
   readonly #reject: (error: unknown) => void;
@@ -117,7 +116,7 @@ class FetchAnswer implements HttpAnswer {
     this.#isDone = true;
     if (this.headSent) this.#controller?.error(error);
     else this.#reject(error);
-    this.onGone?.();
+    this.listener?.gone();
   }
 
   #stream(): ReadableStream<Uint8Array> {
@@ -127,12 +126,12 @@ class FetchAnswer implements HttpAnswer {
           this.#controller = controller;
         },
         pull: () => {
-          if (!this.#isDone) this.onDrain?.();
+          if (!this.#isDone) this.listener?.drained();
         },
         cancel: () => {
           if (this.#isDone) return;
           this.#isDone = true;
-          this.onGone?.();
+          this.listener?.gone();
         },
       },
       { highWaterMark: HIGH_WATER_BYTES, size: (chunk) => chunk?.byteLength ?? 0 },

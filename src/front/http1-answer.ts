@@ -1,7 +1,7 @@
 // Writes one answer to an HTTP/1.1 connection: head and body framed, gathered, and passed on in as few writes as can be.
 
 import type { PosternError } from '../errors.ts';
-import type { HttpAnswer } from '../gateway/message.ts';
+import type { AnswerListener, HttpAnswer } from '../gateway/message.ts';
 import { formatAnswerHead } from '../protocol/http/http1-answer-head.ts';
 
 /** What an answer needs of its connection. */
@@ -10,7 +10,7 @@ export interface AnswerConnection {
   readonly mayKeepAlive: boolean;
   /** "Date: ...\r\n" of now. */
   readonly dateLine: string;
-  /** Sends a byte string or bytes, which now belong to the connection. False: wait until `onDrain` is called. */
+  /** Sends a byte string or bytes, which now belong to the connection. False: wait until `drained` is called. */
   send(data: string | Buffer): boolean;
   /** Whether the system has taken all that was sent. */
   readonly isFlushed: boolean;
@@ -49,8 +49,7 @@ const lastChunk = '0\r\n\r\n';
 
 /** The answer to one request. */
 export class Http1Answer implements HttpAnswer {
-  onDrain: (() => void) | null = null;
-  onGone: (() => void) | null = null;
+  listener: AnswerListener | null = null;
   readonly #connection: AnswerConnection;
   readonly #to: AnswerTo;
   #state: 'waiting' | 'gathering' | 'passing' | 'done' = 'waiting';
@@ -123,7 +122,7 @@ export class Http1Answer implements HttpAnswer {
 
   /** Called by the connection when it takes bytes again. */
   drained(): void {
-    if (this.#state !== 'done') this.onDrain?.();
+    if (this.#state !== 'done') this.listener?.drained();
   }
 
   /** Called by the connection when the client has gone. */
@@ -132,7 +131,7 @@ export class Http1Answer implements HttpAnswer {
     this.#state = 'done';
     this.#text = '';
     this.#block = null;
-    this.onGone?.();
+    this.listener?.gone();
   }
 
   /** A 1xx answer; a client of HTTP/1.0 does not know them. */

@@ -2,7 +2,7 @@
 
 import type { ServerResponse } from 'node:http';
 import type { PosternError } from '../errors.ts';
-import type { HttpAnswer } from '../gateway/message.ts';
+import type { AnswerListener, HttpAnswer } from '../gateway/message.ts';
 import { isNamed } from '../protocol/http/headers.ts';
 
 /** What is gathered before it is passed on without a `flush`. */
@@ -10,8 +10,7 @@ const GATHER_BYTES = 16_384;
 
 /** The answer to one request. */
 export class NodeAnswer implements HttpAnswer {
-  onDrain: (() => void) | null = null;
-  onGone: (() => void) | null = null;
+  listener: AnswerListener | null = null;
   readonly #response: ServerResponse;
   #status = 0;
   #headers: readonly string[] = [];
@@ -28,7 +27,7 @@ export class NodeAnswer implements HttpAnswer {
   constructor(response: ServerResponse) {
     this.#response = response;
     response.on('drain', () => {
-      if (!this.#isDone) this.onDrain?.();
+      if (!this.#isDone) this.listener?.drained();
     });
     response.once('close', () => this.#closed());
   }
@@ -147,6 +146,6 @@ export class NodeAnswer implements HttpAnswer {
     if (this.#isDone) return;
     this.#isDone = true;
     this.#gathered = [];
-    this.onGone?.();
+    this.listener?.gone();
   }
 }

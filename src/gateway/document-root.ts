@@ -41,7 +41,7 @@ const MAX_PATH_LENGTH = 4096;
 export class DocumentRoot {
   readonly #options: DocumentRootOptions;
   readonly #dotNames: ReadonlySet<string>;
-  readonly #hiddenSuffixes: readonly string[];
+  readonly #hiddenSuffixes: readonly { readonly last: string; readonly within: string }[];
   readonly #entries = new Map<string, Entry>();
   #realRoot = '';
   #realRootBytes = '';
@@ -52,7 +52,10 @@ export class DocumentRoot {
   constructor(options: DocumentRootOptions) {
     this.#options = options;
     this.#dotNames = new Set(options.visibleDotNames.map(textToBytes));
-    this.#hiddenSuffixes = options.hiddenSuffixes.map(textToBytes);
+    this.#hiddenSuffixes = options.hiddenSuffixes.map((suffix) => {
+      const last = textToBytes(suffix);
+      return { last, within: `${last}/` };
+    });
   }
 
   /** Real path of the root, as a byte string without a slash at its end. @throws INTERNAL when it is not there */
@@ -80,7 +83,8 @@ export class DocumentRoot {
       const slash = path.indexOf('/', at + 1);
       if (!this.#dotNames.has(path.slice(at + 1, slash === -1 ? undefined : slash))) return true;
     }
-    return this.#hiddenSuffixes.some((suffix) => path.endsWith(suffix) || path.includes(`${suffix}/`));
+    for (const { last, within } of this.#hiddenSuffixes) if (path.endsWith(last) || path.includes(within)) return true;
+    return false;
   }
 
   #renew(): void {

@@ -2,7 +2,7 @@
 
 import { closeSync, read } from 'node:fs';
 import { toPosternError } from '../errors.ts';
-import type { Reply } from './reply.ts';
+import type { Producer, Reply } from './reply.ts';
 
 /** Each read is a trip to a thread and back, which costs more than 64 KiB are worth. */
 const PIECE_BYTES = 262_144;
@@ -23,7 +23,7 @@ export class SparePieces {
 }
 
 /** Sends one file, and closes it. */
-export class FilePump {
+export class FilePump implements Producer {
   readonly #reply: Reply;
   readonly #fd: number;
   readonly #end: number;
@@ -44,12 +44,12 @@ export class FilePump {
   }
 
   start(): void {
-    this.#reply.onResume = () => this.#next();
-    this.#reply.onStop = () => this.#stop();
-    this.#next();
+    this.#reply.producer = this;
+    this.resume();
   }
 
-  #next(): void {
+  /** Reads the next piece. */
+  resume(): void {
     this.#isReading = true;
     const length = Math.min(this.#piece.length, this.#end - this.#at);
     read(this.#fd, this.#piece, 0, length, this.#at, (error, count) => this.#came(error, count));
@@ -73,16 +73,16 @@ export class FilePump {
     const goesOn = count === 0 || this.#reply.write(this.#piece.subarray(0, count));
     if (this.#isStopped) return;
     if (count > 0 && this.#at < this.#end) {
-      if (goesOn) this.#next();
+      if (goesOn) this.resume();
       return;
     }
-    this.#stop();
+    this.abort();
     // A file that has become shorter since: the front sees that Content-Length is not reached, and aborts.
     this.#reply.end();
   }
 
-  /** Repeatable: a number that was closed may by now be another file's. */
-  #stop(): void {
+  /** Reads no more. Repeatable: a number that was closed may by now be another file's. */
+  abort(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
     // A thread may be reading into the piece: then its return closes.

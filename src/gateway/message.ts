@@ -44,7 +44,7 @@ export interface HttpAnswer {
    * checked: a longer body is cut there and the connection closed, a shorter one is aborted.
    */
   head(status: number, headers: readonly string[]): void;
-  /** Bytes of the body; lent: the front copies what it keeps after it returns. False: stop until `onDrain` is called. */
+  /** Bytes of the body; lent: the front copies what it keeps after it returns. False: stop until the listener is told `drained`. */
   write(chunk: Uint8Array): boolean;
   /** Nothing more is at hand now: pass on what was gathered. */
   flush(): void;
@@ -52,12 +52,18 @@ export interface HttpAnswer {
   end(): void;
   /** The answer cannot be completed: close so that the client notices (no last chunk; RST_STREAM). */
   abort(error: PosternError): void;
-  /** Called by the front when writing may go on. Set by the gateway. */
-  onDrain: (() => void) | null;
-  /** Called by the front, once, when the client went away before `end`. Set by the gateway. */
-  onGone: (() => void) | null;
+  /** Who is told what becomes of the answer. Set by the gateway. */
+  listener: AnswerListener | null;
   /** Whether head() was given a final status already. */
   readonly headSent: boolean;
+}
+
+/** Whom a front tells. An object, and not two closures: those a request cost more than its parsing, in garbage that V8 kept for long. */
+export interface AnswerListener {
+  /** Writing may go on. */
+  drained(): void;
+  /** The client went away before `end`. Called once. */
+  gone(): void;
 }
 
 /** What a front calls for each request: the gateway, or a test's stand-in for it. Never throws. */

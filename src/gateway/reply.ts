@@ -3,7 +3,7 @@
 import type { Clock, Timer } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import { errorAnswer } from './error-page.ts';
-import type { HttpAnswer } from './message.ts';
+import type { AnswerListener, HttpAnswer } from './message.ts';
 
 /** What a reply needs of its site. */
 export interface ReplyLimits {
@@ -20,12 +20,18 @@ export interface ReplyOwner {
   onOver(outcome: Outcome, error: PosternError | null): void;
 }
 
-/** One reply. Whoever produces it (a program, a file) sets `onResume` and `onStop`. */
-export class Reply {
+/** Whoever makes the body of a reply: a program's exchange, a file. */
+export interface Producer {
   /** Writing may go on, after `write` returned false. */
-  onResume: (() => void) | null = null;
+  resume(): void;
   /** The client has gone, or does not read: nothing more is wanted. */
-  onStop: (() => void) | null = null;
+  abort(): void;
+}
+
+/** One reply. */
+export class Reply implements AnswerListener {
+  /** Who is told to go on, or to stop; set by the producer's owner. */
+  producer: Producer | null = null;
   /** The final status; 0 before it was sent. */
   status = 0;
   /** Bytes of the body that were passed on. */
@@ -54,8 +60,7 @@ export class Reply {
     this.#limits = limits;
     this.#clock = clock;
     this.#owner = owner;
-    answer.onDrain = () => this.#drained();
-    answer.onGone = () => this.#finish('gone', null);
+    answer.listener = this;
   }
 
   get isOver(): boolean {
@@ -74,7 +79,7 @@ export class Reply {
   }
 
   /**
-   * @returns false when no more should come until `onResume`. That is later than the front says it: what a slow client has
+   * @returns false when no more should come until the producer is told `resume`. That is later than the front says it: what a slow client has
    * not read yet may fill `answerBufferBytes`, so that most programs are done and free before their readers are.
    */
   write(chunk: Uint8Array): boolean {
@@ -120,6 +125,21 @@ export class Reply {
     this.#finish('complete', error);
   }
 
+  /** See AnswerListener. */
+  drained(): void {
+    this.#waiting?.cancel();
+    this.#waiting = null;
+    this.#unread = 0;
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.producer?.resume();
+  }
+
+  /** See AnswerListener. */
+  gone(): void {
+    this.#finish('gone', null);
+  }
+
   #startWaiting(): Timer | null {
     const { writeTimeoutMs } = this.#limits;
     if (writeTimeoutMs === 0) return null;
@@ -130,24 +150,14 @@ export class Reply {
     });
   }
 
-  #drained(): void {
-    this.#waiting?.cancel();
-    this.#waiting = null;
-    this.#unread = 0;
-    if (!this.#isHeld) return;
-    this.#isHeld = false;
-    this.onResume?.();
-  }
-
   #finish(outcome: Outcome, error: PosternError | null): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#waiting?.cancel();
     this.#waiting = null;
-    const stop = outcome === 'complete' ? null : this.onStop;
-    this.onResume = null;
-    this.onStop = null;
-    stop?.();
+    const { producer } = this;
+    this.producer = null;
+    if (outcome !== 'complete') producer?.abort();
     this.#owner.onOver(outcome, error);
   }
 }

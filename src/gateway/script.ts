@@ -81,12 +81,8 @@ function scriptAt(
 ): Decision | null {
   const { root } = routing;
   if (root === null || !target.mappable) return null;
-  // The first component that may be the script, and each one after it while there are only folders.
-  const next = (from: number): number => {
-    if (pattern.kind === 'suffix') return suffixEnd(path, pattern.text, from);
-    return pattern.kind === 'exact' ? (from === 1 ? path.length : -1) : componentEnd(path, from);
-  };
-  for (let end = next(pattern.kind === 'prefix' ? pattern.text.length : 1); end !== -1; end = next(end + 1)) {
+  const first = pattern.kind === 'prefix' ? pattern.text.length : 1;
+  for (let end = scriptEnd(pattern, path, first); end !== -1; end = scriptEnd(pattern, path, end + 1)) {
     const scriptName = path.slice(0, end);
     if (root.isHidden(scriptName)) return refuse('its name is hidden');
     const entry = root.look(scriptName);
@@ -95,6 +91,12 @@ function scriptAt(
     return { kind: 'run', route, scriptName, pathInfo: path.slice(end), scriptFile: root.path + scriptName };
   }
   return null;
+}
+
+/** Where the first component from an offset on ends that may be the script; those after it may while there are only folders. */
+function scriptEnd(pattern: CompiledRoute['pattern'], path: string, from: number): number {
+  if (pattern.kind === 'suffix') return suffixEnd(path, pattern.text, from);
+  return pattern.kind === 'exact' ? (from === 1 ? path.length : -1) : componentEnd(path, from);
 }
 
 function fileAt(routing: Routing, path: string, target: RequestPath): Decision | null {

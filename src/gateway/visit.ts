@@ -154,8 +154,7 @@ export class Visit implements ReplyOwner, AnswerOwner {
     // A refusal, or a very quick program, has ended it before run() returned; another may run already.
     if (answer.hasEnded) return;
     this.#exchange = exchange;
-    this.#reply.onResume = () => exchange.resume();
-    this.#reply.onStop = () => exchange.abort();
+    this.#reply.producer = exchange;
   }
 
   onStderr(chunk: Uint8Array): void {
@@ -206,8 +205,7 @@ export class Visit implements ReplyOwner, AnswerOwner {
     this.#body?.close();
     this.#body = null;
     this.#exchange = null;
-    this.#reply.onResume = null;
-    this.#reply.onStop = null;
+    this.#reply.producer = null;
   }
 
   #logError(error: PosternError): void {

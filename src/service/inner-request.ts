@@ -1,7 +1,7 @@
 // A request made inside this process, past the front: for `check` and `explain`, which must not depend on a socket.
 
 import type { PosternError } from '../errors.ts';
-import type { HttpAnswer, HttpHandler, HttpRequest } from '../gateway/message.ts';
+import type { AnswerListener, HttpAnswer, HttpHandler, HttpRequest } from '../gateway/message.ts';
 
 /** What came back. */
 export interface InnerAnswer {
@@ -49,8 +49,7 @@ export function innerRequest(url: URL): HttpRequest {
 
 /** Keeps what is answered. */
 class CollectedAnswer implements HttpAnswer {
-  onDrain: (() => void) | null = null;
-  onGone: (() => void) | null = null;
+  listener: AnswerListener | null = null;
   readonly #done: (answer: InnerAnswer) => void;
   #status = 0;
   #headers: readonly string[] = [];

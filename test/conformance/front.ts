@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { PosternError } from '../../src/errors.ts';
 import type { HttpAnswer, HttpHandler, HttpRequest } from '../../src/gateway/message.ts';
 import { RawClient } from '../support/raw-client.ts';
+import { listening } from '../support/recording-answer.ts';
 
 /** Starts a front for a test, on a free port of 127.0.0.1, destroyed with the test. @returns the port */
 export type MakeFront = (t: TestContext, handler: HttpHandler, limits: FrontLimits) => Promise<number>;
@@ -36,9 +37,7 @@ function send(answer: HttpAnswer, status: number, body: string, headers: readonl
 function handlerOf(seen: Seen, respond: Respond): HttpHandler {
   return (request, answer) => {
     seen.requests.push(request);
-    answer.onGone = () => {
-      seen.gone += 1;
-    };
+    answer.listener = listening({ gone: () => (seen.gone += 1) });
     if (request.body === null) {
       respond(request, answer, '');
       return;
@@ -373,7 +372,7 @@ export function frontConformance(name: string, makeFront: MakeFront): void {
           }
           answer.end();
         };
-        answer.onDrain = pump;
+        answer.listener = listening({ drained: pump });
         answer.head(200, ['Content-Length', String(400 * chunk.length)]);
         pump();
       });

@@ -6,6 +6,7 @@ import { PosternError } from '../../src/errors.ts';
 import { type FastcgiFrontOptions, listenFastcgi } from '../../src/front/fastcgi.ts';
 import type { HttpAnswer, HttpHandler, HttpRequest } from '../../src/gateway/message.ts';
 import { FastcgiPeer } from '../support/fastcgi-peer.ts';
+import { listening } from '../support/recording-answer.ts';
 
 async function frontOf(
   t: TestContext,
@@ -119,7 +120,7 @@ describe('listenFastcgi()', () => {
     const gone = Promise.withResolvers<void>();
     const began = Promise.withResolvers<void>();
     const peer = await frontOf(t, (_, answer) => {
-      answer.onGone = gone.resolve;
+      answer.listener = listening({ gone: gone.resolve });
       began.resolve();
     });
     peer.request(1);

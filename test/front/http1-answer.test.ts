@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PosternError } from '../../src/errors.ts';
 import { type AnswerConnection, Http1Answer, type SpareBlock } from '../../src/front/http1-answer.ts';
+import { listening } from '../support/recording-answer.ts';
 
 /** A connection that keeps what it is told. */
 class Recorder implements AnswerConnection {
@@ -204,7 +205,7 @@ describe('a longer answer', () => {
     assert.equal(answer.write(bytes('a')), true);
     assert.equal(answer.write(bytes('b'.repeat(65_536))), false);
     let drains = 0;
-    answer.onDrain = () => (drains += 1);
+    answer.listener = listening({ drained: () => (drains += 1) });
     answer.drained();
     assert.equal(drains, 1);
   });
@@ -308,7 +309,7 @@ describe('an answer that is over', () => {
   it('takes no more calls, and tells nobody that the client went', () => {
     const { connection, answer } = answerTo();
     let gone = 0;
-    answer.onGone = () => (gone += 1);
+    answer.listener = listening({ gone: () => (gone += 1) });
     answer.head(200, []);
     answer.end();
     const sent = connection.sent.length;
@@ -326,7 +327,7 @@ describe('an answer that is over', () => {
   it('tells once that the client went, and takes no more calls', () => {
     const { connection, answer } = answerTo();
     let gone = 0;
-    answer.onGone = () => (gone += 1);
+    answer.listener = listening({ gone: () => (gone += 1) });
     answer.head(200, []);
     answer.gone();
     answer.gone();

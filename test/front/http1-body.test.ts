@@ -4,6 +4,7 @@ import { PosternError } from '../../src/errors.ts';
 import type { HttpAnswer, HttpHandler, HttpRequest } from '../../src/gateway/message.ts';
 import { answerText, collectRequests, startFront } from '../support/http1-front.ts';
 import { RawClient } from '../support/raw-client.ts';
+import { listening } from '../support/recording-answer.ts';
 import { until } from '../support/until.ts';
 
 const post = 'POST / HTTP/1.1\r\nHost: a\r\n';
@@ -106,7 +107,7 @@ describe('a request body', () => {
     await until(() => asked.length === 1);
     const { request, answer } = asked[0]!;
     let gone = 0;
-    answer.onGone = () => (gone += 1);
+    answer.listener = listening({ gone: () => (gone += 1) });
     const failed = readAll(request).catch((error) => error);
     client.socket.resetAndDestroy();
     assert.equal(((await failed) as PosternError).code, 'BODY_INCOMPLETE');
@@ -250,10 +251,10 @@ describe('back-pressure', () => {
               return;
             }
           }
-          answer.onDrain = null;
+          answer.listener = null;
           answer.end();
         };
-        answer.onDrain = go;
+        answer.listener = listening({ drained: go });
         answer.head(200, ['Content-Length', String(total * 65_536)]);
         go();
       },

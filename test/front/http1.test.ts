@@ -8,6 +8,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { answerText, collectRequests, echoTarget, startFront } from '../support/http1-front.ts';
 import { RawClient } from '../support/raw-client.ts';
+import { listening } from '../support/recording-answer.ts';
 import { until } from '../support/until.ts';
 
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -255,7 +256,7 @@ describe('limits in time', () => {
     await until(() => asked.length === 1);
     const { answer } = asked[0]!;
     let gone = 0;
-    answer.onGone = () => (gone += 1);
+    answer.listener = listening({ gone: () => (gone += 1) });
     answer.head(200, []);
     const chunk = Buffer.alloc(65_536);
     let writes = 0;
@@ -280,7 +281,7 @@ describe('limits in time', () => {
     client.socket.end(get);
     await until(() => asked.length === 1);
     let gone = 0;
-    asked[0]!.answer.onGone = () => (gone += 1);
+    asked[0]!.answer.listener = listening({ gone: () => (gone += 1) });
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.equal(gone, 0);
     clock.advance(3_000);
@@ -369,7 +370,7 @@ describe('Http1Front', () => {
     client.send(get);
     await until(() => asked.length === 1);
     let gone = 0;
-    asked[0]!.answer.onGone = () => (gone += 1);
+    asked[0]!.answer.listener = listening({ gone: () => (gone += 1) });
     const closed = front.close(5_000);
     clock.advance(5_000);
     await closed;

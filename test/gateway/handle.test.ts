@@ -89,7 +89,7 @@ describe('a request to a program', () => {
     const answer = new RecordingAnswer();
     gateway.handle(httpRequest('/'), answer);
     await started;
-    answer.onGone?.();
+    answer.listener?.gone();
     assert.equal(backend.aborted, 1);
     assert.equal(gateway.active, 0);
     assert.deepEqual([access[0]?.outcome, access[0]?.status], ['gone', 499]);
@@ -112,7 +112,7 @@ describe('a request to a program', () => {
     gateway.handle(httpRequest('/'), answer);
     while (told.length < 2) await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(told, [true, false]);
-    answer.onDrain?.();
+    answer.listener?.drained();
     await answer.done;
     assert.deepEqual(told, [true, false, true]);
     assert.equal(answer.text, '1234567890123');
@@ -151,7 +151,7 @@ describe('a request to a program', () => {
     const answer = await ask(gateway.handle, postRequest('/index.php', 'body'));
     assert.equal(answer.status, 503);
     assert.equal(answer.field('Retry-After'), '3');
-    answer.onGone?.();
+    answer.listener?.gone();
     assert.equal(log.records.at(-1)?.message, 'raise queue');
   });
 });

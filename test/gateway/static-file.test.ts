@@ -81,7 +81,7 @@ describe('a file', () => {
     answer.takesMore = false;
     gateway.handle(httpRequest('/huge.bin'), answer);
     while (answer.body.length < 65_536) await new Promise((resolve) => setImmediate(resolve));
-    answer.onGone?.();
+    answer.listener?.gone();
     assert.equal(access[0]?.outcome, 'gone');
     assert.equal(gateway.active, 0);
   });
@@ -95,7 +95,7 @@ describe('a file', () => {
     gateway.handle(httpRequest('/huge.bin'), answer);
     while (!answer.ended) {
       await new Promise((resolve) => setImmediate(resolve));
-      answer.onDrain?.();
+      answer.listener?.drained();
     }
     assert.ok(answer.body.equals(content));
   });
@@ -241,7 +241,7 @@ describe('a file that changes', () => {
     truncateSync(path, 100);
     while (!answer.ended) {
       await new Promise((resolve) => setImmediate(resolve));
-      answer.onDrain?.();
+      answer.listener?.drained();
     }
     assert.ok(answer.body.length < 3_000_000);
     assert.equal(gateway.active, 0);

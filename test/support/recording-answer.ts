@@ -2,12 +2,11 @@
 
 import { Readable } from 'node:stream';
 import type { PosternError } from '../../src/errors.ts';
-import type { HttpAnswer, HttpHandler, HttpRequest } from '../../src/gateway/message.ts';
+import type { AnswerListener, HttpAnswer, HttpHandler, HttpRequest } from '../../src/gateway/message.ts';
 
 /** Keeps an answer; `done` resolves with itself after `end` or `abort`. */
 export class RecordingAnswer implements HttpAnswer {
-  onDrain: (() => void) | null = null;
-  onGone: (() => void) | null = null;
+  listener: AnswerListener | null = null;
   readonly interim: { status: number; headers: readonly string[] }[] = [];
   status = 0;
   headers: readonly string[] = [];
@@ -96,4 +95,9 @@ export function ask(handle: HttpHandler, request: HttpRequest | string): Promise
   const answer = new RecordingAnswer();
   handle(typeof request === 'string' ? httpRequest(request) : request, answer);
   return answer.done;
+}
+
+/** A listener that cares for some of what it is told. */
+export function listening(parts: { readonly drained?: () => unknown; readonly gone?: () => unknown }): AnswerListener {
+  return { drained: () => void parts.drained?.(), gone: () => void parts.gone?.() };
 }
