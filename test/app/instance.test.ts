@@ -132,6 +132,21 @@ describe('Instance, phases', () => {
     await instance.close();
   });
 
+  it('a call that is ended after the client left is still one whose client left', async () => {
+    const trace: string[] = [];
+    const instance = await start({
+      modules: [traced('a', trace)],
+      async respond(call, { signal }) {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        call.end();
+      },
+    });
+    instance.run(cgiRequest(), new RecordingSink()).abort();
+    await tick();
+    assert.equal(trace.at(-1), 'a requestShutdown aborted');
+    await instance.close();
+  });
+
   it('the body of an answer that comes after the grace is cancelled', async () => {
     const clock = new FakeClock();
     let isCancelled = false;
