@@ -1,0 +1,226 @@
+// What a service runs for its configuration: pools, gateways, listeners, admin pages; and how all of it goes from one configuration to the next.
+
+import type { AdminSource } from '../admin/source.ts';
+import { PosternError } from '../errors.ts';
+import type { Gateway } from '../gateway/handle.ts';
+import type { Log } from '../log.ts';
+import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
+import type { AdminListener } from './admin-listener.ts';
+import { AnswerCounts } from './answer-counts.ts';
+import type { Config } from './config.ts';
+import { makeGateways } from './gateways.ts';
+import { parseListenAddress } from './listen-address.ts';
+import { ListenerSet, type SiteListener } from './listener-set.ts';
+import { nearestName } from './nearest.ts';
+import { type PlanContext, type PoolPlan, planPool } from './plan.ts';
+import { PoolSet } from './pool-set.ts';
+import { runtimeBases } from './runtime-base.ts';
+import type { ServiceOptions } from './service.ts';
+import type { Unit } from './unit.ts';
+
+/** What it is made with. */
+export interface DeploymentOptions {
+  readonly log: Log;
+  /** What the admin pages show. */
+  readonly source: AdminSource;
+  readonly service: ServiceOptions;
+}
+
+/** How long requests may go on where there is no pool that says so. */
+const defaultCloseMs = 10_000;
+
+/** What is left for the answers to requests that were ended at the deadline, before their connections are closed. */
+const lastAnswersMs = 1_000;
+
+export class Deployment {
+  readonly #options: DeploymentOptions;
+  readonly #log: Log;
+  readonly #answers = new AnswerCounts();
+  readonly #listeners: ListenerSet;
+  #config: Config;
+  #directory: RuntimeDirectory | null = null;
+  #pools: PoolSet | null = null;
+  #gateways: ReadonlyMap<string, Gateway> = new Map();
+  /** Gateways that a change replaced, while requests are still on their way through them. */
+  #oldGateways: Gateway[] = [];
+  #admin: AdminListener | null = null;
+
+  constructor(config: Config, options: DeploymentOptions) {
+    this.#config = config;
+    this.#options = options;
+    this.#log = options.log;
+    this.#listeners = new ListenerSet((site) => this.#gateways.get(site)!.handle, options.log);
+  }
+
+  /** The configuration in force. */
+  get config(): Config {
+    return this.#config;
+  }
+
+  get units(): readonly Unit[] {
+    return [...(this.#pools?.units.values() ?? [])];
+  }
+
+  get listeners(): readonly SiteListener[] {
+    return this.#listeners.listeners;
+  }
+
+  /** Requests that are on their way. */
+  get running(): number {
+    return [...this.#gateways.values(), ...this.#oldGateways].reduce((sum, { active }) => sum + active, 0);
+  }
+
+  /** Answers by status. */
+  get answers(): Readonly<Record<string, number>> {
+    return this.#answers.byStatus();
+  }
+
+  /** Where the admin pages are; null: nowhere. */
+  get adminUrl(): string | null {
+    return this.#admin?.url ?? null;
+  }
+
+  /** Path of the private folder; to be asked for once it is open. */
+  get directory(): string {
+    return this.#directory!.path;
+  }
+
+  /** How long requests may go on at its end: as the pool says that gives them most. */
+  get stopTimeoutMs(): number {
+    const timeouts = this.units.map(({ plan }) => plan.limits.stopTimeoutMs);
+    return timeouts.length === 0 ? defaultCloseMs : Math.max(...timeouts);
+  }
+
+  /** The gateway of a site; undefined: the site is not served. */
+  gatewayOf(site: string): Gateway | undefined {
+    return this.#gateways.get(site);
+  }
+
+  /** Makes everything but the admin pages, and listens; no program is started. @throws ADDRESS_IN_USE, CONFIG_INVALID */
+  async open(): Promise<void> {
+    const plans = await this.#plan(this.#config);
+    const base = this.#options.service.runtimeBase ?? runtimeBases()[0]!;
+    this.#directory = await openRuntimeDirectory(base, this.#log);
+    this.#pools = new PoolSet({ directory: this.#directory.path, log: this.#log }, plans);
+    this.#gateways = this.#makeGateways(this.#config);
+    const change = await this.#listeners.change(this.#config.values.site);
+    await change.settle(0);
+  }
+
+  /** Starts the programs. @returns what did not start, by pool; it is tried again */
+  startPools(): Promise<ReadonlyMap<string, Error>> {
+    return this.#pools!.start();
+  }
+
+  /** @throws ADDRESS_IN_USE, CONFIG_INVALID */
+  async openAdmin(): Promise<void> {
+    this.#admin = await this.#openAdmin(this.#config);
+  }
+
+  /**
+   * Opens and starts what is new, then swaps, then ends what is old; a failure before the swap undoes all of it.
+   * @param forced pools whose workers are replaced though nothing changed; "*" is all
+   * @param checkWanted throws where the change is not wanted any more
+   * @returns what was done, in words; empty: nothing
+   */
+  async change(config: Config, forced: readonly string[], checkWanted: () => void): Promise<readonly string[]> {
+    checkPoolNames(forced, Object.keys(config.values.pool));
+    const plans = await this.#plan(config);
+    const listening = await this.#listeners.change(config.values.site);
+    let admin = this.#admin;
+    try {
+      if (config.values.admin?.listen !== this.#config.values.admin?.listen) admin = await this.#openAdmin(config);
+      checkWanted();
+      const pooling = await this.#pools!.change(plans, forced);
+      let gateways: ReadonlyMap<string, Gateway>;
+      try {
+        checkWanted();
+        gateways = this.#makeGateways(config);
+      } catch (error) {
+        await pooling.undo();
+        throw error;
+      }
+      const areSitesNew = JSON.stringify(config.values.site) !== JSON.stringify(this.#config.values.site);
+      this.#config = config;
+      this.#oldGateways = [...this.#oldGateways, ...this.#gateways.values()].filter(({ active }) => active > 0);
+      this.#gateways = gateways;
+      if (admin !== this.#admin) this.#admin?.close();
+      this.#admin = admin;
+      const settled = Promise.all([listening.settle(this.stopTimeoutMs), pooling.settle()]);
+      settled.catch((error: Error) =>
+        this.#log.error({}, `what the reload replaced did not end well: ${error.message}`),
+      );
+      return [...pooling.words, ...listening.words, ...(areSitesNew ? ['sites replaced'] : [])];
+    } catch (error) {
+      listening.undo();
+      if (admin !== this.#admin) admin?.close();
+      throw error;
+    }
+  }
+
+  /** Stops listening, finishes the requests, ends every process; the admin pages and the folder stay until `end()`. */
+  async close(deadlineMs: number): Promise<void> {
+    const untilMs = performance.now() + deadlineMs;
+    // The programs end before the connections do: whoever still waits then is told so, and not hung up on.
+    const listening = this.#listeners.close(deadlineMs + lastAnswersMs);
+    await settledWithin(listening, deadlineMs);
+    await Promise.all([listening, this.#pools?.close(Math.max(0, untilMs - performance.now()))]);
+  }
+
+  /** The same at once. */
+  async destroy(): Promise<void> {
+    this.#listeners.destroy();
+    await this.#pools?.destroy();
+  }
+
+  /** Nothing runs any more: what is left is closed. Repeatable. */
+  end(): void {
+    this.#admin?.close();
+    this.#directory?.close();
+  }
+
+  #plan({ values, folder, refusal }: Config): Promise<PoolPlan[]> {
+    const { asRoot, embeddedWorkers, findPhp } = this.#options.service;
+    const context: PlanContext = {
+      folder,
+      refusal,
+      path: process.env.PATH ?? '',
+      home: process.env.HOME ?? null,
+      asRoot: asRoot ?? 'refuse',
+      embeddedWorkers: embeddedWorkers ?? null,
+      ...(findPhp === undefined ? {} : { findPhp }),
+    };
+    return Promise.all(Object.entries(values.pool).map(([name, pool]) => planPool(name, pool, context)));
+  }
+
+  #makeGateways(config: Config): ReadonlyMap<string, Gateway> {
+    return makeGateways(config, this.#pools!.units, this.#log, (record) => {
+      this.#answers.count(record.status);
+      this.#options.service.onAccess?.(record);
+    });
+  }
+
+  async #openAdmin({ values: { admin } }: Config): Promise<AdminListener | null> {
+    if (admin === undefined) return null;
+    const hosts = (): readonly string[] => this.#config.values.admin?.hosts ?? [];
+    const { openAdmin } = await import('./admin-listener.ts');
+    return openAdmin(parseListenAddress(admin.listen).address, this.#options.source, hosts);
+  }
+}
+
+/** Resolves when it is over, or after so long. */
+async function settledWithin(over: Promise<void>, limitMs: number): Promise<void> {
+  const limit = Promise.withResolvers<void>();
+  const timer = setTimeout(limit.resolve, limitMs);
+  await Promise.race([over, limit.promise]);
+  clearTimeout(timer);
+}
+
+/** @throws CONFIG_INVALID for a pool that was asked for and is not there */
+function checkPoolNames(asked: readonly string[], pools: readonly string[]): void {
+  const missing = asked.find((name) => name !== '*' && !pools.includes(name));
+  if (missing === undefined) return;
+  const near = nearestName(missing, pools);
+  const hint = near === null ? `there are ${pools.join(', ')}` : `did you mean "${near}"?`;
+  throw new PosternError('CONFIG_INVALID', `there is no pool "${missing}": ${hint}`);
+}
