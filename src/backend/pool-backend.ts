@@ -135,7 +135,12 @@ class PoolExchange implements Exchange, Ticket, LaneUser {
 
   fail(reported: PosternError): void {
     const code = codeOf(reported);
-    const error = code === reported.code ? reported : new PosternError(code, reported.message, { cause: reported });
+    // One dead process is one line of the log: the pool's, which knows more of it.
+    const isTold = this.#lane !== null && this.#desk.tells(this.#lane, code);
+    const error =
+      code === reported.code && !isTold
+        ? reported
+        : new PosternError(code, reported.message, { cause: reported, isTold, fields: reported.fields });
     const { body, idempotent } = this.#request;
     const isUnbegun = this.#lane?.isUnbegun ?? false;
     if (!isUnbegun) this.#begun += 1;

@@ -1,7 +1,7 @@
 // The desk of a pool, where requests meet lanes: who is given one at once, who waits and who is refused, and what becomes of a lane given back.
 
 import type { Clock } from '../clock.ts';
-import type { PosternError } from '../errors.ts';
+import type { ErrorCode, PosternError } from '../errors.ts';
 import type { Lane, LaneOutcome } from '../worker/lane.ts';
 import type { Closing } from './closing.ts';
 import type { Congestion } from './congestion.ts';
@@ -111,9 +111,14 @@ export class Desk {
       return;
     }
     this.#wait(ticket, true);
-    this.#free(lane, outcome);
+    this.#free(lane, outcome, 'the request is run again, by another');
     this.dispatch();
     this.govern();
+  }
+
+  /** Whether the pool's log tells of it when a request fails so: a process ended under it. */
+  tells(lane: Lane, code: ErrorCode): boolean {
+    return fateOf({ code, isDone: false, isAborted: false }) === 'lost' && this.#roster.runnerOf(lane) !== 0;
   }
 
   /** A ticket waited too long; it is out of the queue. */
@@ -173,9 +178,9 @@ export class Desk {
     return this.#roster.lanes.lane(lane.slot) === lane ? this.#ledger.leave(lane.slot) : null;
   }
 
-  #free(lane: Lane, outcome: LaneOutcome): void {
+  #free(lane: Lane, outcome: LaneOutcome, then = 'the request failed'): void {
     const fate = fateOf(outcome);
-    this.#roster.free(lane, fate, this.#board.columns.deadlineMs[lane.slot]! - this.#clock.now());
+    this.#roster.free(lane, fate, this.#board.columns.deadlineMs[lane.slot]! - this.#clock.now(), then);
     // Its process may take a while to leave: whoever waits is not to wait for that.
     if (fate !== 'keep' && this.#ledger.waiting > 0) this.govern();
   }

@@ -65,4 +65,6 @@ export interface LostRequest {
   readonly method: string;
   readonly url: string;
   readonly ranMs: number;
+  /** What becomes of the request, in words. */
+  readonly then: string;
 }

@@ -12,7 +12,7 @@ import { Crew, type Generation, startTimeoutMs } from './generation.ts';
 import { recycleReason } from './governor.ts';
 import { countRequest, describeLane, laneFacts, measureLane } from './lane-row.ts';
 import { LaneTable } from './lane-table.ts';
-import { noteLostRequest, tellExit, tellLostRequest } from './losses.ts';
+import { noteLostRequest, runnerOf, tellExit, tellLostRequest } from './losses.ts';
 import { isIdleWorker, lanesToRecycle } from './recycling.ts';
 import type { Scoreboard } from './scoreboard.ts';
 import { minServerLifeMs } from './spawn-score.ts';
@@ -105,8 +105,9 @@ export class Roster implements WorkerEvents {
   /**
    * A lane has no request any more; what becomes of its process.
    * @param leftMs what was left of the request's time
+   * @param then what becomes of the request, in words
    */
-  free(lane: Lane, fate: Fate, leftMs: number): void {
+  free(lane: Lane, fate: Fate, leftMs: number, then: string): void {
     const { slot } = lane;
     const crew = this.lanes.crew(slot);
     if (!crew) return;
@@ -114,10 +115,16 @@ export class Roster implements WorkerEvents {
       countRequest(this.#board, lane);
       if (!crew.hasWorked) this.#worked(crew);
     }
-    if (fate === 'lost') noteLostRequest(this.#board, lane, crew, this.#log);
+    if (fate === 'lost') noteLostRequest(this.#board, lane, crew, then, this.#log);
     if (this.#board.state(slot) === 'draining') this.departures.drained(lane, crew, fate);
     else if (fate === 'keep') this.#keep(lane, crew);
     else this.departures.meet(fate, lane, crew, leftMs);
+  }
+
+  /** The process that has the request of a lane; 0: none that is known. */
+  runnerOf(lane: Lane): number {
+    const crew = this.lanes.crew(lane.slot);
+    return crew === null ? 0 : runnerOf(lane, crew);
   }
 
   /** Once a second: looks at what processes use, and ends those whose time has come. */

@@ -37,6 +37,8 @@ describe('workers of a running service', { skip: phpMissing }, () => {
     assert.equal((await unanswered).status, 502);
     const [record] = await service.logged('while it ran');
     assert.equal(record!.url, '/slow.php?a=1');
+    assert.match(String(record!.msg), /: the request failed$/);
+    assert.deepEqual(service.log('END_REQUEST'), [], 'one death is one line');
     assert.ok(Number(record!.pid) > 0 && Number(record!.durationMs) >= 0 && 'signal' in record!);
 
     const response = await service.get('stream.php');

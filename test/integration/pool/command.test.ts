@@ -43,7 +43,10 @@ test('kill -9 of a busy worker: its request fails, with pid, signal and URL in o
   await running.until('it was told', () => running.log.matching(/while it ran/).length === 1);
   const { fields, message } = running.log.matching(/while it ran/)[0]!;
   assert.deepEqual([fields.pid, fields.signal, fields.url], [pid, 'SIGKILL', '/slow']);
-  assert.match(message, new RegExp(`^process ${pid} ended \\(SIGKILL\\) while it ran GET /slow, after \\d+ ms$`));
+  assert.match(
+    message,
+    new RegExp(`^process ${pid} ended \\(SIGKILL\\) while it ran GET /slow, after \\d+ ms: the request failed$`),
+  );
 });
 
 test('a worker that is stopped: 504, then SIGKILL, then another', async (t) => {

@@ -68,6 +68,7 @@ test('kill -9 of a busy child: a request that may be repeated is, on another pro
   assert.equal(error, null);
   assert.notEqual(body, String(victim));
   assert.equal(running.look().counters.retried, 1);
+  assert.match(running.log.matching(/while it ran/)[0]!.message, /: the request is run again, by another$/);
 });
 
 test('kill -9 of the parent: what its children run is finished, and a new worker takes over', { skip }, async (t) => {
