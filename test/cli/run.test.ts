@@ -138,29 +138,42 @@ describe('postern run', () => {
     assert.notEqual(await slow, 'slow');
   });
 
-  it('answers 503 at the end of stopTimeout what still runs, and is over a moment later', async (t) => {
-    const site = await phpSite(t);
-    if (site === null) return;
-    writeFileSync(join(site.folder, 'public/loop.php'), "<?php file_put_contents('../begun', 'x'); for (;;);");
-    site.write('stopTimeout = "2s"\n');
-    const running = await started(t, site);
-    const asked = fetch(`${site.url}loop.php`);
-    await until(async () => hasText(join(site.folder, 'begun')));
+  for (const [what, program] of [
+    ['preforked PHP', 'php = "auto"'],
+    ['one PHP a worker', 'command = ["php-cgi"]'],
+  ] as const) {
+    it(`answers 503 at the end of stopTimeout what still runs or waits, with ${what}, and is over a moment later`, async (t) => {
+      const site = await phpSite(t);
+      if (site === null) return;
+      writeFileSync(join(site.folder, 'public/loop.php'), "<?php file_put_contents('../begun', 'x'); for (;;);");
+      site.write('stopTimeout = "2s"\nqueueTimeout = "5m"\n');
+      const text = readFileSync(site.config, 'utf8');
+      writeFileSync(site.config, text.replace('php = "auto"', program).replace('workers = 2', 'workers = 1'));
+      const running = await started(t, site);
+      const runs = fetch(`${site.url}loop.php`);
+      await until(async () => hasText(join(site.folder, 'begun')));
+      const waits = fetch(`${site.url}index.php`);
+      await until(async () => {
+        const { out } = await postern(t, site.folder, ['status', '--json']);
+        return (JSON.parse(out) as ServiceStatus).pools[0]?.counters.waiting === 1;
+      });
 
-    const beganAtMs = performance.now();
-    const stopped = await postern(t, site.folder, ['stop']);
-    const tookMs = performance.now() - beganAtMs;
-    assert.equal(stopped.status, 0, stopped.err);
-    assert.equal((await running.ended()).status, 0);
-    const answer = await asked;
-    assert.equal(answer.status, 503);
-    assert.match(answer.headers.get('retry-after') ?? '', /^\d+$/);
-    // Twice stopTimeout would be the grace of a process that was asked to leave only then.
-    assert.ok(tookMs < 15_000, `it took ${tookMs} ms`);
-    const line = /.*"url":"\/loop\.php".*"msg":"request".*/.exec(readFileSync(join(site.folder, 'log'), 'utf8'))?.[0];
-    const { status, error } = JSON.parse(line ?? '{}') as Record<string, unknown>;
-    assert.deepEqual([status, error], [503, 'POOL_CLOSING']);
-  });
+      const beganAtMs = performance.now();
+      const stopped = await postern(t, site.folder, ['stop']);
+      const tookMs = performance.now() - beganAtMs;
+      assert.equal(stopped.status, 0, stopped.err);
+      assert.equal((await running.ended()).status, 0);
+      for (const answer of [await runs, await waits]) {
+        assert.equal(answer.status, 503);
+        assert.match(answer.headers.get('retry-after') ?? '', /^\d+$/);
+      }
+      // Twice stopTimeout would be the grace of a process that was asked to leave only then.
+      assert.ok(tookMs < 15_000, `it took ${tookMs} ms`);
+      const lines = readFileSync(join(site.folder, 'log'), 'utf8').matchAll(/.*"error":"POOL_CLOSING".*/g);
+      const told = [...lines].map(([line]) => (JSON.parse(line) as Record<string, unknown>).url);
+      assert.deepEqual(told.sort(), ['/index.php', '/loop.php']);
+    });
+  }
 });
 
 function hasText(path: string): boolean {
