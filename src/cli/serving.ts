@@ -13,6 +13,7 @@ import { formatBanner } from './banner.ts';
 import { exit, UsageError } from './exit.ts';
 import { humanLog } from './human-log.ts';
 import { live, StopAsked } from './lifetime.ts';
+import { beginOpening } from './opening.ts';
 import type { ServeOptions } from './serve.ts';
 import { appConfig, folderConfig } from './serve-config.ts';
 import type { Terminal } from './terminal.ts';
@@ -42,15 +43,19 @@ const embeddedWorkers = 2;
 /** Serves until a signal or `postern stop` ends it. */
 export async function serve({ dir, options, findPhp, terminal: { out, err } }: Serving): Promise<void> {
   const stopAsked = new StopAsked();
+  const opening = beginOpening(out);
   const { service, what, notes } = await startFree(dir, options, {
     log: humanLog(err, 'warn'),
     asRoot: 'warn',
     ...(findPhp === null ? {} : { findPhp }),
     ...(options.workers === undefined && options.config === undefined ? { embeddedWorkers } : {}),
-    onAccess: (access) => out.write(`${accessLine(access, out.paint)}\n`),
+    onAccess: (access) => opening.write(`${accessLine(access, out.paint)}\n`),
     onStopAsked: stopAsked.ask,
+  }).catch((error: unknown) => {
+    opening.end('');
+    throw error;
   });
-  out.write(formatBanner({ status: service.status(), plans: service.plans, what, notes }, out.paint, out.width));
+  opening.end(formatBanner({ status: service.status(), plans: service.plans, what, notes }, out.paint, out.width));
   const isPeaceful = await live({ service, output: out, reopenLogs: () => {} }, stopAsked);
   process.exitCode = isPeaceful ? exit.fine : exit.failed;
 }
