@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -26,7 +26,7 @@ async function phpSite(t: TestContext): Promise<Site | null> {
   const config = join(folder, 'postern.toml');
   mkdirSync(join(folder, 'public'));
   writeFileSync(join(folder, 'public/index.php'), "<?php echo getmypid(), ' ', ini_get('memory_limit');");
-  writeFileSync(join(folder, 'public/slow.php'), "<?php usleep(1500000); echo 'slow';");
+  writeFileSync(join(folder, 'public/slow.php'), "<?php touch('../begun'); usleep(1500000); echo 'slow';");
   const port = await freePort();
   const write = (more: string): void =>
     writeFileSync(
@@ -118,7 +118,7 @@ describe('postern run', () => {
     });
 
     const slow = text(`${site.url}slow.php`);
-    await wait(300);
+    await until(() => existsSync(join(site.folder, 'begun')));
     running.child.kill('SIGTERM');
     assert.equal(await slow, 'slow');
     assert.equal((await running.ended()).status, 0);
@@ -128,11 +128,12 @@ describe('postern run', () => {
   it('ends at once on a second TERM, with exit status 1', async (t) => {
     const site = await phpSite(t);
     if (site === null) return;
+    writeFileSync(join(site.folder, 'public/long.php'), "<?php touch('../begun'); sleep(30); echo 'slow';");
     const running = await started(t, site);
-    const slow = text(`${site.url}slow.php`).catch(() => 'cut off');
-    await wait(300);
+    const slow = text(`${site.url}long.php`).catch(() => 'cut off');
+    await until(() => existsSync(join(site.folder, 'begun')));
     running.child.kill('SIGTERM');
-    await wait(200);
+    await until(() => readFileSync(join(site.folder, 'log'), 'utf8').includes('"msg":"stopping'));
     running.child.kill('SIGTERM');
     assert.equal((await running.ended()).status, 1);
     assert.notEqual(await slow, 'slow');

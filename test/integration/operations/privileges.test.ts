@@ -50,16 +50,18 @@ describe('privileges of workers', { skip: phpMissing || notRoot }, () => {
     assert.equal(status, 78);
     assert.match(
       err,
-      /^postern: pool php would run as root: set user = "www-data" in \[pool\.php\], or allowRoot = true/,
+      /^postern: .*:\d+: pool php would run as root: set user = "www-data" in \[pool\.php\], or allowRoot = true/,
     );
     const asRoot = writePhpSite(folder, { files, pool: 'php = "auto"\nuser = "root"\n' });
     assert.equal((await postern(t, folder, ['run', '-c', asRoot])).status, 78);
   });
 
-  it('a user that does not exist: the pool says so, requests get 503', async (t) => {
-    const service = await PhpService.start(t, { files, pool: 'php = "auto"\nuser = "nobody-here"\n' });
-    assert.equal((await service.get('who.php')).status, 503);
-    assert.ok((await service.logged('there is no user "nobody-here"')).length > 0);
+  it('a user that does not exist: refused with exit status 78', async (t) => {
+    const folder = temporaryFolder(t);
+    const config = writePhpSite(folder, { files, pool: 'php = "auto"\nuser = "nobody-here"\n' });
+    const { status, err } = await postern(t, folder, ['run', '-c', config]);
+    assert.equal(status, 78);
+    assert.match(err, /there is no user "nobody-here"/);
   });
 
   it("a worker's environment is what the configuration says, and PATH", async (t) => {

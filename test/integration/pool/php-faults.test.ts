@@ -13,16 +13,18 @@ const phpCgi = findProgram('php-cgi');
 const skip = phpCgi === null ? 'php-cgi is not installed' : false;
 const php = (children: number) => (folder: string) => preforkedPhp(phpCgi!, folder, children);
 
-const sleepScript = (ms: number): string => `<?php usleep(${ms * 1000}); echo getmypid();`;
+/** Runs until a file "go" is beside it. */
+const heldScript = '<?php while (!file_exists(__DIR__ . "/go")) usleep(5000); echo getmypid();';
 
 test('each lane names the process that answers on it', { skip }, async (t) => {
   const running = new RunningPool(t, php(3), { workers: 3 });
   await running.pool.start();
-  const script = running.script('sleep.php', sleepScript(100));
+  const script = running.script('held.php', heldScript);
   const answers = Promise.all([1, 2, 3].map(() => running.run(script)));
   await running.until('three lanes are known', () => running.lanes('busy').filter(({ pid }) => pid > 0).length === 3);
   const pids = running.lanes('busy').map(({ pid }) => String(pid));
   assert.equal(new Set(pids).size, 3);
+  running.script('go', '');
   assert.deepEqual((await answers).map(({ body }) => body).sort(), pids.sort());
 });
 
@@ -40,11 +42,12 @@ test('kill -9 of a busy child: its request alone fails, with pid, signal, URL an
 }, async (t) => {
   const running = new RunningPool(t, php(2), { workers: 2 });
   await running.pool.start();
-  const script = running.script('sleep.php', sleepScript(700));
+  const script = running.script('held.php', heldScript);
   const answers = [running.run(script, { idempotent: false }), running.run(script, { idempotent: false })];
   await running.until('two run', () => running.lanes('busy').filter(({ pid }) => pid > 0).length === 2);
   const [victim, other] = running.lanes('busy');
   process.kill(victim!.pid, 'SIGKILL');
+  running.script('go', '');
   const outcomes = await Promise.all(answers);
   assert.deepEqual(outcomes.map(({ error }) => error?.code).sort(), ['CONNECTION_LOST', undefined]);
   assert.ok(outcomes.some(({ body }) => body === String(other!.pid)));
@@ -60,10 +63,11 @@ test('kill -9 of a busy child: its request alone fails, with pid, signal, URL an
 test('kill -9 of a busy child: a request that may be repeated is, on another process', { skip }, async (t) => {
   const running = new RunningPool(t, php(2), { workers: 2 });
   await running.pool.start();
-  const answer = running.run(running.script('sleep.php', sleepScript(400)));
+  const answer = running.run(running.script('held.php', heldScript));
   await running.until('it runs', () => running.lanes('busy').some(({ pid }) => pid > 0));
   const victim = running.lanes('busy')[0]!.pid;
   process.kill(victim, 'SIGKILL');
+  running.script('go', '');
   const { error, body } = await answer;
   assert.equal(error, null);
   assert.notEqual(body, String(victim));
@@ -74,7 +78,7 @@ test('kill -9 of a busy child: a request that may be repeated is, on another pro
 test('kill -9 of the parent: what its children run is finished, and a new worker takes over', { skip }, async (t) => {
   const running = new RunningPool(t, php(2), { workers: 2 });
   await running.pool.start();
-  const answer = running.run(running.script('sleep.php', sleepScript(600)), { idempotent: false });
+  const answer = running.run(running.script('held.php', heldScript), { idempotent: false });
   await running.until('it runs', () => running.lanes('busy').some(({ pid }) => pid > 0));
   const parent = running.lanes('busy')[0]!.workerPid;
   process.kill(parent, 'SIGKILL');
@@ -84,6 +88,7 @@ test('kill -9 of the parent: what its children run is finished, and a new worker
   assert.equal(running.lanes('draining').length, 1);
   const fresh = await running.run(running.script('pid.php', '<?php echo getmypid();'));
   assert.equal(fresh.error, null);
+  running.script('go', '');
   assert.equal((await answer).error, null);
   await running.until('the old children are gone', () =>
     running.look().lanes.every(({ workerPid }) => workerPid !== parent),
@@ -135,7 +140,7 @@ test('a worker that hangs as a whole is replaced', { skip }, async (t) => {
 test('the socket file removed while running: noticed, and bound again', { skip }, async (t) => {
   const running = new RunningPool(t, php(2), { workers: 2 });
   await running.pool.start();
-  const script = running.script('sleep.php', sleepScript(100));
+  const script = running.script('slow.php', '<?php usleep(100000); echo getmypid();');
   assert.equal((await running.run(script)).error, null);
   for (const name of readdirSync(running.folder, { recursive: true, encoding: 'utf8' })) {
     if (name.endsWith('.sock')) rmSync(join(running.folder, name));
