@@ -4,16 +4,15 @@ import type { Readable } from 'node:stream';
 import { PosternError } from '../errors.ts';
 import type { CgiRequest, RequestBody } from '../protocol/cgi/exchange.ts';
 import { DATA, STDIN } from '../protocol/fastcgi/record.ts';
-import type { RecordWriter } from '../protocol/fastcgi/record-writer.ts';
+import { BodyPieces } from './body-pieces.ts';
+import type { Outgoing } from './outgoing.ts';
 
 /** Content of one record of a body in memory: as much as fits without padding. What is not larger leaves with the request, in one write. */
 const PIECE_BYTES = 65_528;
 
 /** Where a sender puts its records. */
 export interface BodyTarget {
-  readonly writer: RecordWriter;
-  /** Sends what the writer gathered. @returns false when nothing more should be sent until `drained()` is called */
-  send(): boolean;
+  readonly outgoing: Outgoing;
   /** The body of the request with this id cannot be sent to its end. */
   bodyFailed(id: number, error: PosternError): void;
 }
@@ -27,6 +26,7 @@ export class BodySender {
   /** Bytes of the first stream that were sent. */
   #sentBytes = 0;
   #readable: Readable | null = null;
+  #pieces: BodyPieces | null = null;
   #isStopped = false;
 
   constructor(target: BodyTarget, id: number, request: CgiRequest) {
@@ -48,16 +48,24 @@ export class BodySender {
       this.#readable.resume();
       return;
     }
+    if (this.#pieces !== null) {
+      this.#sendNext(this.#pieces);
+      return;
+    }
     while (!this.#isStopped) {
       const stream = this.#streams[0];
       if (stream === undefined) {
-        if (this.#target.writer.length > 0) this.#target.send();
+        if (this.#target.outgoing.writer.length > 0) this.#target.outgoing.send();
         return;
       }
       if (stream.body === null || stream.body.bytes !== null) {
         if (!this.#sendPiece(stream.body?.bytes ?? null, stream.type)) return;
       } else {
-        this.#sendStream(stream.body, stream.type);
+        if (this.#target.outgoing.writer.length > 0) this.#target.outgoing.send();
+        if (this.#isStopped) return;
+        this.#pieces = BodyPieces.of(stream.body, stream.type, this.#id);
+        if (this.#pieces !== null) this.#sendNext(this.#pieces);
+        else this.#sendStream(stream.body, stream.type);
         return;
       }
     }
@@ -68,11 +76,12 @@ export class BodySender {
     this.#isStopped = true;
     this.#readable?.destroy();
     this.#readable = null;
+    this.#pieces = null;
   }
 
   /** @returns false when the socket wants no more for now */
   #sendPiece(bytes: Uint8Array | null, type: typeof STDIN | typeof DATA): boolean {
-    const { writer } = this.#target;
+    const { writer } = this.#target.outgoing;
     const length = bytes?.length ?? 0;
     const end = Math.min(length, this.#sentBytes + PIECE_BYTES);
     if (bytes !== null && length > 0) {
@@ -85,12 +94,34 @@ export class BodySender {
     this.#sentBytes = end;
     if (end === length) this.#closeStream(type);
     // What follows a body that ends here goes into the same write.
-    return end === length && this.#streams.length > 0 ? true : this.#target.send();
+    return end === length && this.#streams.length > 0 ? true : this.#target.outgoing.send();
+  }
+
+  /** Reads the next piece of a file and sends it, unless one is being read. */
+  #sendNext(pieces: BodyPieces): void {
+    const { outgoing } = this.#target;
+    if (pieces.isReading) return;
+    pieces.read(outgoing.isEmpty).then(
+      (piece) => {
+        if (this.#pieces !== pieces) return;
+        const isTaken = outgoing.sendRecords(piece);
+        if (this.#pieces !== pieces) return;
+        if (!pieces.isDone) {
+          if (isTaken) this.#sendNext(pieces);
+          return;
+        }
+        this.#pieces = null;
+        this.#closeStream(pieces.type);
+        this.pump();
+      },
+      (cause: Error) => {
+        if (this.#pieces !== pieces) return;
+        this.#fail('BODY_INCOMPLETE', `the body could not be read to its end: ${cause.message}`, cause);
+      },
+    );
   }
 
   #sendStream(body: RequestBody, type: typeof STDIN | typeof DATA): void {
-    if (this.#target.writer.length > 0) this.#target.send();
-    if (this.#isStopped) return;
     const readable = body.stream();
     this.#readable = readable;
     readable.on('data', (chunk: Buffer) => {
@@ -99,8 +130,8 @@ export class BodySender {
         this.#fail('BAD_REQUEST', `the body is longer than its length of ${body.length} bytes`);
         return;
       }
-      this.#target.writer.content(type, this.#id, chunk);
-      if (!this.#target.send()) readable.pause();
+      this.#target.outgoing.writer.content(type, this.#id, chunk);
+      if (!this.#target.outgoing.send()) readable.pause();
     });
     readable.on('end', () => {
       if (this.#readable !== readable) return;
@@ -124,7 +155,7 @@ export class BodySender {
   }
 
   #closeStream(type: typeof STDIN | typeof DATA): void {
-    this.#target.writer.end(type, this.#id);
+    this.#target.outgoing.writer.end(type, this.#id);
     this.#streams.shift();
     this.#sentBytes = 0;
   }

@@ -26,12 +26,6 @@ export interface ConnectionOwner {
   closed(connection: ClientConnection, error: PosternError | null): void;
 }
 
-/**
- * Request ids go round, so that a record which an application sends after the end of its request is seen as
- * one of a request that is not running, instead of becoming part of the next one.
- */
-const LAST_ID = 255;
-
 /** See the file's first line. Made by `open()`; requests may be run at once, before the connection stands. */
 export class ClientConnection {
   readonly address: Address;
@@ -45,7 +39,6 @@ export class ClientConnection {
   readonly #exchanges = new RunningExchanges();
   /** Who waits for the answer to GET_VALUES. */
   #rejectValues: ((error: PosternError) => void) | null = null;
-  #lastId = 0;
   #isConnected = false;
   /** No new request: some rule of reuse was not met, or `close()` was called. */
   #isClosing = false;
@@ -69,13 +62,8 @@ export class ClientConnection {
     // An application that waits for us to read its answer cannot read: that is our reader's doing.
     const isCounted = (): boolean => this.#isReading;
     const deadline = new WriteDeadline(options.clock, options.writeTimeoutMs, isCounted, () => this.#stalled());
-    const outgoing = new Outgoing(this.#socket, deadline);
-    this.#outgoing = outgoing;
-    this.#bodyTarget = {
-      writer: outgoing.writer,
-      send: () => outgoing.send(),
-      bodyFailed: (id, error) => this.#bodyFailed(id, error),
-    };
+    this.#outgoing = new Outgoing(this.#socket, deadline);
+    this.#bodyTarget = { outgoing: this.#outgoing, bodyFailed: (id, error) => this.#bodyFailed(id, error) };
   }
 
   /** Begins to connect. A failure comes as `owner.closed` with CONNECT_FAILED. */
@@ -121,7 +109,7 @@ export class ClientConnection {
   run(request: CgiRequest, sink: CgiSink, keep: boolean): ClientExchange {
     if (!this.isReusable)
       throw new PosternError('INTERNAL', 'this connection takes no request now: look at isReusable first');
-    const id = this.#nextId();
+    const id = this.#exchanges.nextId();
     const { writer } = this.#outgoing;
     try {
       writer.begin(id, request.role, keep);
@@ -130,7 +118,6 @@ export class ClientConnection {
       writer.take();
       throw thrown;
     }
-    this.#lastId = id;
     if (!keep) this.#isClosing = true;
     const exchange = new RecordExchange(id, request, sink, keep, this.#carrier, this.#options.output);
     this.#exchanges.add(exchange);
@@ -210,13 +197,6 @@ export class ClientConnection {
 
   get #name(): string {
     return formatAddress(this.address);
-  }
-
-  #nextId(): number {
-    let id = this.#lastId;
-    do id = (id % LAST_ID) + 1;
-    while (this.#exchanges.get(id) !== undefined);
-    return id;
   }
 
   #bodyFailed(id: number, error: PosternError): void {

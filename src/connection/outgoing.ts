@@ -22,9 +22,15 @@ export class Outgoing {
 
   /** Sends what the writer gathered. @returns false when nothing more should be sent until the socket has drained */
   send(): boolean {
-    const isTaken = this.#socket.write(this.writer.take());
+    const isTaken = this.sendRecords(this.writer.take());
     // The kernel has its own copy.
     if (this.isEmpty) this.writer.giveBack();
+    return isTaken;
+  }
+
+  /** Sends whole records, which are the socket's until `isEmpty`. @returns as `send()` */
+  sendRecords(records: Buffer): boolean {
+    const isTaken = this.#socket.write(records);
     if (!isTaken && !this.#socket.destroyed) this.#deadline.start();
     return isTaken;
   }

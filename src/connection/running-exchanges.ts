@@ -5,9 +5,16 @@
 
 import type { RecordExchange } from './exchange.ts';
 
+/**
+ * Request ids go round, so that a record which an application sends after the end of its request is seen as
+ * one of a request that is not running, instead of becoming part of the next one.
+ */
+const LAST_ID = 255;
+
 /** One as a rule; several where the application multiplexes. */
 export class RunningExchanges implements Iterable<RecordExchange> {
   readonly #list: RecordExchange[] = [];
+  #lastId = 0;
 
   get size(): number {
     return this.#list.length;
@@ -19,8 +26,17 @@ export class RunningExchanges implements Iterable<RecordExchange> {
     return undefined;
   }
 
+  /** An id for the next exchange to be added. */
+  nextId(): number {
+    let id = this.#lastId;
+    do id = (id % LAST_ID) + 1;
+    while (this.get(id) !== undefined);
+    return id;
+  }
+
   add(exchange: RecordExchange): void {
     this.#list.push(exchange);
+    this.#lastId = exchange.id;
   }
 
   delete(exchange: RecordExchange): void {

@@ -1,6 +1,7 @@
 // The body of one HTTP/1.1 request as a stream that its connection fills.
 
 import { Readable } from 'node:stream';
+import type { IncomingBody } from '../gateway/message.ts';
 import { BodyDecoder } from '../protocol/http/http1-body-decoder.ts';
 
 /** Bytes that are held for a handler that does not read; the socket is paused above that. */
@@ -13,10 +14,12 @@ export interface BodyConnection {
 }
 
 /** A request body. Its framing's errors and a client that stopped sending come as the stream's error. */
-export class Http1Body extends Readable {
+export class Http1Body extends Readable implements IncomingBody {
   readonly #connection: BodyConnection;
   readonly #decoder: BodyDecoder;
   #hasRoom = true;
+  /** Who is lent the bytes; null: they are copied for the stream's reader. */
+  #take: ((bytes: Uint8Array) => boolean) | null = null;
 
   /** @param contentLength null: the body is chunked */
   constructor(connection: BodyConnection, contentLength: number | null) {
@@ -48,12 +51,27 @@ export class Http1Body extends Readable {
     return to;
   }
 
+  lendTo(take: (bytes: Uint8Array) => boolean): void {
+    let hasRoom = true;
+    // What came with the head.
+    for (let held: Buffer | null = this.read(); held !== null; held = this.read()) hasRoom = take(held);
+    this.#take = take;
+    this.#hasRoom = hasRoom;
+    // The stream has no reader any more, but its end is still to come.
+    this.resume();
+  }
+
+  lendMore(): void {
+    this._read();
+  }
+
   override _read(): void {
     this.#hasRoom = true;
     this.#connection.bodyWanted(this);
   }
 
   readonly #give = (data: Buffer): void => {
-    if (!this.destroyed) this.#hasRoom = this.push(Buffer.from(data));
+    if (this.destroyed) return;
+    this.#hasRoom = this.#take === null ? this.push(Buffer.from(data)) : this.#take(data);
   };
 }

@@ -1,11 +1,10 @@
-// Request bodies: taken in completely before a program is troubled with them (memory first, then a spool file), or streamed.
+// Request bodies as a gateway holds them, what they may take, and those that are passed on as they arrive.
 
 import { Readable } from 'node:stream';
 import type { Clock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import type { RequestBody } from '../protocol/cgi/exchange.ts';
 import type { HttpRequest } from './message.ts';
-import { SpoolFile } from './spool-file.ts';
 
 /** A body whose memory or file is given back by `close()`, which is repeatable. */
 export interface HeldBody extends RequestBody {
@@ -23,39 +22,6 @@ export interface BodyLimits {
 /** Refuses a body whose length is known to be too large, before a byte of it is read. @throws BODY_TOO_LARGE */
 export function checkBodyLength(request: HttpRequest, limits: BodyLimits): void {
   if (request.contentLength !== null && request.contentLength > limits.maxBodyBytes) throw tooLarge(limits);
-}
-
-/**
- * Takes a body in completely. A slow client waits here, where it holds no worker.
- * @throws BODY_TOO_LARGE, BODY_INCOMPLETE, REQUEST_TIMEOUT, SPOOL_FULL
- */
-export async function collectBody(
-  source: Readable,
-  contentLength: number | null,
-  limits: BodyLimits,
-  clock: Clock,
-): Promise<HeldBody> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  let spool: SpoolFile | null = null;
-  try {
-    for await (const chunk of checkedChunks(source, contentLength, limits, clock)) {
-      length += chunk.length;
-      if (spool === null && length <= limits.memoryBodyBytes) {
-        chunks.push(chunk);
-        continue;
-      }
-      if (spool === null) {
-        spool = await SpoolFile.create(limits.spoolFolder);
-        for (const held of chunks.splice(0)) await spool.append(held);
-      }
-      await spool.append(chunk);
-    }
-    return spool === null ? memoryBody(chunks, length) : fileBody(spool);
-  } catch (error) {
-    spool?.close();
-    throw error;
-  }
 }
 
 /** A body that is passed on as it arrives. Its stream fails with BODY_TOO_LARGE, BODY_INCOMPLETE or REQUEST_TIMEOUT. */
@@ -102,7 +68,7 @@ async function beforeTimeout<T>(promise: Promise<T>, timeoutMs: number, clock: C
   if (timeoutMs === 0) return promise;
   const { promise: expired, reject } = Promise.withResolvers<never>();
   const timer = clock.after(timeoutMs, () => {
-    reject(new PosternError('REQUEST_TIMEOUT', `no byte of a request body came for ${timeoutMs} ms: see bodyTimeout`));
+    reject(tooSlow(timeoutMs));
   });
   try {
     return await Promise.race([promise, expired]);
@@ -111,32 +77,18 @@ async function beforeTimeout<T>(promise: Promise<T>, timeoutMs: number, clock: C
   }
 }
 
-function memoryBody(chunks: readonly Uint8Array[], length: number): HeldBody {
-  const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length);
-  return {
-    length,
-    bytes,
-    replayable: true,
-    stream: () => Readable.from([bytes], { objectMode: false }),
-    close: () => {},
-  };
-}
-
-function fileBody(spool: SpoolFile): HeldBody {
-  return {
-    length: spool.length,
-    bytes: null,
-    replayable: true,
-    stream: () => spool.stream(),
-    close: () => spool.close(),
-  };
-}
-
-function tooLarge({ maxBodyBytes }: BodyLimits): PosternError {
+/** A body grew larger than it may. */
+export function tooLarge({ maxBodyBytes }: BodyLimits): PosternError {
   return new PosternError('BODY_TOO_LARGE', `a request body is larger than ${maxBodyBytes} bytes: see maxBody`);
 }
 
-function incomplete(length: number, contentLength: number | null, cause?: unknown): PosternError {
+/** A body's source ended, or failed, before the body did. */
+export function incomplete(length: number, contentLength: number | null, cause?: unknown): PosternError {
   const expected = contentLength === null ? '' : ` of ${contentLength}`;
   return new PosternError('BODY_INCOMPLETE', `a request body ended after ${length}${expected} bytes`, { cause });
+}
+
+/** A body's client sent nothing for too long. */
+export function tooSlow(timeoutMs: number): PosternError {
+  return new PosternError('REQUEST_TIMEOUT', `no byte of a request body came for ${timeoutMs} ms: see bodyTimeout`);
 }

@@ -19,6 +19,7 @@ import { checkRequest } from './request-check.ts';
 import { compileRoutes } from './route.ts';
 import { type Decision, decide, type Routing, type Run } from './script.ts';
 import type { Site } from './site.ts';
+import { SpoolBlocks } from './spool-blocks.ts';
 import { StaticFiles } from './static-file.ts';
 import { Visit, type VisitOwner } from './visit.ts';
 
@@ -58,6 +59,7 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly proxies: TrustedProxies;
   readonly names: HeaderNames;
   readonly files = new StaticFiles();
+  readonly spoolBlocks = new SpoolBlocks();
   readonly stderrRate: RecordRate;
   readonly errorRate: RecordRate;
   /** What the configuration adds to the environment, by route and as byte strings. */

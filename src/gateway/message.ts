@@ -13,6 +13,16 @@ export interface Peer {
   readonly secure: boolean;
 }
 
+/**
+ * A request body: a stream, of which some fronts lend the bytes as they come from the socket, so that no chunk has to be made of
+ * each read. Those that do have both methods.
+ */
+export interface IncomingBody extends Readable {
+  /** In place of reading: gives what comes to `take`, only lent. False: give no more until `lendMore()`. End and errors are the stream's. */
+  lendTo?(take: (bytes: Uint8Array) => boolean): void;
+  lendMore?(): void;
+}
+
 /** An HTTP request, framed and syntax-checked by a front, otherwise as it came. Byte strings throughout. */
 export interface HttpRequest {
   readonly method: string;
@@ -27,7 +37,7 @@ export interface HttpRequest {
    * null: no body by its framing. Errors (a cut upload, a bad chunk) come as the stream's error. A client that waits for
    * "100 Continue" gets it from the front when the body is first read.
    */
-  readonly body: Readable | null;
+  readonly body: IncomingBody | null;
   /** From Content-Length; null for none or chunked. */
   readonly contentLength: number | null;
 }

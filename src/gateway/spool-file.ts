@@ -5,68 +5,183 @@ import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { PosternError } from '../errors.ts';
+import { BLOCK_BYTES, type BlockHolder, type SpoolBlocks } from './spool-blocks.ts';
 
-/** One body on disk. `close()` is repeatable. */
-export class SpoolFile {
-  readonly #file: FileHandle;
+/** Who spools a body, and is told how it goes; no more once it was closed. */
+export interface SpoolUser {
+  /** More may be added. */
+  hasRoom(): void;
+  /** All that was added before `end()` is on disk. */
+  isWritten(): void;
+  /** SPOOL_FULL or INTERNAL: the body cannot be kept, and is to be closed. */
+  failed(error: PosternError): void;
+}
+
+/**
+ * One body on disk. Its bytes are gathered in a block, which is written when it is full while the next one is filled.
+ * The file is opened for the first write. `close()` is repeatable.
+ *
+ * All is read and written through the handle, which puts off its closing until nothing is under way any more: a number that was
+ * closed may by then belong to another request's body.
+ */
+export class SpoolFile implements BlockHolder {
+  readonly #folder: string;
+  readonly #blocks: SpoolBlocks;
+  readonly #user: SpoolUser;
+  readonly #openFile: typeof open;
+  #file: FileHandle | null = null;
   /** Where the file still has a name (Windows unlinks nothing that is open); null: it has none. */
-  readonly #leftPath: string | null;
+  #leftPath: string | null = null;
   readonly #streams = new Set<Readable>();
+  /** What is being filled, and how far. */
+  #block: Buffer | null = null;
+  #filledBytes = 0;
+  /** What found no room; the user waits until it has. */
+  #rest: Buffer | null = null;
+  #isWriting = false;
   #length = 0;
+  #hasEnded = false;
   #isClosed = false;
 
-  private constructor(file: FileHandle, leftPath: string | null) {
-    this.#file = file;
-    this.#leftPath = leftPath;
+  /** @param openFile a test's stand-in */
+  constructor(folder: string, blocks: SpoolBlocks, user: SpoolUser, openFile: typeof open = open) {
+    this.#folder = folder;
+    this.#blocks = blocks;
+    this.#user = user;
+    this.#openFile = openFile;
   }
 
-  /** @param openFile a test's stand-in @throws SPOOL_FULL, INTERNAL */
-  static async create(folder: string, openFile: typeof open = open): Promise<SpoolFile> {
-    const path = join(folder, `postern-${randomUUID()}.body`);
-    try {
-      const file = await openFile(path, 'wx+', 0o600);
-      const isUnlinked = await unlink(path).then(
-        () => true,
-        () => false,
-      );
-      return new SpoolFile(file, isUnlinked ? null : path);
-    } catch (error) {
-      throw spoolError(error, folder);
-    }
-  }
-
+  /** Bytes on disk. */
   get length(): number {
     return this.#length;
   }
 
-  /** Appends all of a chunk. @throws SPOOL_FULL, INTERNAL */
-  async append(chunk: Uint8Array): Promise<void> {
-    try {
-      for (let written = 0; written < chunk.length; ) {
-        const { bytesWritten } = await this.#file.write(chunk, written, chunk.length - written, this.#length);
-        written += bytesWritten;
-        this.#length += bytesWritten;
-      }
-    } catch (error) {
-      throw spoolError(error, 'the spool folder');
+  /** Adds all of `bytes`, which are lent. @returns false when no more should be added until `hasRoom()` is called */
+  add(bytes: Uint8Array): boolean {
+    if (this.#rest !== null) {
+      this.#rest = Buffer.concat([this.#rest, bytes]);
+      return false;
     }
+    const count = this.#fill(bytes);
+    if (count < bytes.length) this.#rest = Buffer.from(bytes.subarray(count));
+    return this.#rest === null;
+  }
+
+  /** Nothing more will be added. */
+  end(): void {
+    this.#hasEnded = true;
+    this.#goOn();
   }
 
   /** A new stream over the whole body. */
   stream(): Readable {
-    // The handle, not its number: a number that was closed may by now belong to another request's body.
-    const stream = this.#file.createReadStream({ start: 0, autoClose: false, highWaterMark: 65_536 });
+    const stream = this.#file!.createReadStream({ start: 0, autoClose: false, highWaterMark: 65_536 });
     this.#streams.add(stream);
     stream.once('close', () => this.#streams.delete(stream));
     return stream;
   }
 
-  /** Ends all streams and gives the disk space back. */
+  /** Reads from `position` on. @returns how many bytes came */
+  async readAt(buffers: readonly Uint8Array[], position: number): Promise<number> {
+    return (await this.#file!.readv(buffers, position)).bytesRead;
+  }
+
+  /** Ends all streams and gives memory and disk space back. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const stream of this.#streams) stream.destroy();
-    this.#file.close().catch(() => {});
+    this.#rest = null;
+    this.#blocks.forget(this);
+    const block = this.#block;
+    this.#block = null;
+    if (block !== null) this.#blocks.release(block);
+    this.#closeFile();
+  }
+
+  writeEarly(): void {
+    if (!this.#isWriting) this.#writeBlock();
+  }
+
+  blockFreed(): void {
+    this.#goOn();
+  }
+
+  /** Copies what there is room for into blocks. @returns how many bytes that were */
+  #fill(bytes: Uint8Array): number {
+    let from = 0;
+    while (from < bytes.length) {
+      this.#block ??= this.#blocks.acquire(this);
+      if (this.#block === null) break;
+      const count = Math.min(bytes.length - from, BLOCK_BYTES - this.#filledBytes);
+      this.#block.set(count === bytes.length ? bytes : bytes.subarray(from, from + count), this.#filledBytes);
+      this.#filledBytes += count;
+      from += count;
+      if (this.#filledBytes < BLOCK_BYTES || this.#isWriting) break;
+      this.#writeBlock();
+    }
+    return from;
+  }
+
+  /** Does what can be done now: after a write, when a block became free, and at the end. */
+  #goOn(): void {
+    if (this.#isClosed) return;
+    if (this.#filledBytes === BLOCK_BYTES && !this.#isWriting) this.#writeBlock();
+    if (this.#rest !== null) {
+      const rest = this.#rest.subarray(this.#fill(this.#rest));
+      this.#rest = rest.length > 0 ? rest : null;
+      if (this.#rest !== null) return;
+      if (!this.#hasEnded) this.#user.hasRoom();
+    }
+    if (!this.#hasEnded || this.#isWriting) return;
+    if (this.#block !== null) this.#writeBlock();
+    else this.#user.isWritten();
+  }
+
+  /** Writes what the block holds; it goes back to the others afterwards. */
+  #writeBlock(): void {
+    const block = this.#block!;
+    const count = this.#filledBytes;
+    this.#block = null;
+    this.#filledBytes = 0;
+    this.#isWriting = true;
+    this.#blocks.forget(this);
+    this.#write(block, count).then(
+      () => this.#written(block, null),
+      (error: unknown) => this.#written(block, spoolError(error, this.#folder)),
+    );
+  }
+
+  async #write(block: Buffer, count: number): Promise<void> {
+    const file = this.#file ?? (await this.#open());
+    for (let from = 0; from < count; ) {
+      const { bytesWritten } = await file.write(block, from, count - from, this.#length);
+      from += bytesWritten;
+      this.#length += bytesWritten;
+    }
+  }
+
+  #written(block: Buffer, error: PosternError | null): void {
+    this.#isWriting = false;
+    if (error !== null && !this.#isClosed) this.#user.failed(error);
+    this.#blocks.release(block);
+    this.#goOn();
+  }
+
+  async #open(): Promise<FileHandle> {
+    const path = join(this.#folder, `postern-${randomUUID()}.body`);
+    const file = await this.#openFile(path, 'wx+', 0o600);
+    this.#file = file;
+    this.#leftPath = await unlink(path).then(
+      () => null,
+      () => path,
+    );
+    if (this.#isClosed) this.#closeFile();
+    return file;
+  }
+
+  #closeFile(): void {
+    this.#file?.close().catch(() => {});
     if (this.#leftPath !== null) unlink(this.#leftPath).catch(() => {});
   }
 }

@@ -9,9 +9,10 @@ import { fieldValue } from '../protocol/http/headers.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import { type AccessLog, urlForLog } from './access-log.ts';
 import { type AnswerOwner, ProgramAnswer } from './answer.ts';
-import { checkBodyLength, collectBody, type HeldBody, streamBody } from './body.ts';
+import { checkBodyLength, type HeldBody, streamBody } from './body.ts';
 import { bytesToLog } from './bytes.ts';
 import { type Client, identifyClient, type TrustedProxies } from './client.ts';
+import { collectBody } from './collect-body.ts';
 import type { HttpAnswer, HttpRequest } from './message.ts';
 import type { RecordRate } from './record-rate.ts';
 import { type Outcome, Reply, type ReplyOwner } from './reply.ts';
@@ -19,6 +20,7 @@ import { checkRequest } from './request-check.ts';
 import { decide, type Routing, type Run } from './script.ts';
 import { findSendfile } from './sendfile.ts';
 import type { Site } from './site.ts';
+import type { SpoolBlocks } from './spool-blocks.ts';
 import type { FileRequest, StaticFiles } from './static-file.ts';
 import { StderrLog } from './stderr-log.ts';
 
@@ -28,6 +30,7 @@ export interface VisitOwner {
   readonly routing: Routing;
   readonly proxies: TrustedProxies;
   readonly files: StaticFiles;
+  readonly spoolBlocks: SpoolBlocks;
   readonly clock: Clock;
   readonly log: Log;
   readonly accessLog: AccessLog | null;
@@ -121,13 +124,13 @@ export class Visit implements ReplyOwner, AnswerOwner {
       this.#run(request, client, target, run, null);
       return;
     }
-    const { site, clock } = this.#gateway;
+    const { site, spoolBlocks, clock } = this.#gateway;
     checkBodyLength(request, site);
     if (run.route.streamUploads) {
       this.#run(request, client, target, run, streamBody(request.body, request.contentLength, site, clock));
       return;
     }
-    collectBody(request.body, request.contentLength, site, clock)
+    collectBody(request.body, request.contentLength, site, spoolBlocks, clock)
       .then((body) => this.#run(request, client, target, run, body))
       .catch((error: unknown) => this.#reply.fail(toPosternError(error)));
   }

@@ -27,3 +27,17 @@ test('an exchange that has ended is found no more, and one that does not run may
   assert.deepEqual(running.takeAll(), [second]);
   assert.equal(running.size, 0);
 });
+
+test('ids go round and pass over those that run, so that a late record of one is never taken for the next', () => {
+  const running = new RunningExchanges();
+  assert.equal(running.nextId(), 1);
+  assert.equal(running.nextId(), 1, 'an id that was not used is not lost');
+  running.add(exchange(1));
+  const second = exchange(running.nextId());
+  running.add(second);
+  running.delete(second);
+  assert.equal(running.nextId(), 3);
+  const last = exchange(255);
+  running.add(last);
+  assert.equal(running.nextId(), 2, '1 runs');
+});

@@ -20,6 +20,11 @@ export interface RequestBody {
   readonly bytes: Uint8Array | null;
   /** A new stream over the body. May be called again only when `replayable`. */
   stream(): Readable;
+  /**
+   * Where the body lies in a file, and only there: fills the buffers one after another with its bytes from `position` on; may be called
+   * as often as it takes. Rejects once the body is closed. @returns how many bytes came; less than asked for at the end only
+   */
+  readAt?(buffers: readonly Uint8Array[], position: number): Promise<number>;
   /** Whether `stream()` gives the same bytes a second time (memory or spool file), so that a retry is possible. */
   readonly replayable: boolean;
 }

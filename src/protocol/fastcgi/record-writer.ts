@@ -85,12 +85,12 @@ export class RecordWriter {
     for (const name in environment) {
       const value = environment[name]!;
       if (at + pairBytes(name, value) - headerAt - HEADER_BYTES > MAX_PARAMS_BYTES) {
-        headerAt = finish(buffer, headerAt, at, PARAMS, id);
+        headerAt = finishRecord(buffer, headerAt, at, PARAMS, id);
         at = headerAt + HEADER_BYTES;
       }
       at = writePair(buffer, at, name, value);
     }
-    this.#length = finish(buffer, headerAt, at, PARAMS, id);
+    this.#length = finishRecord(buffer, headerAt, at, PARAMS, id);
   }
 
   /** Some content of a stream; empty content adds nothing. */
@@ -181,7 +181,7 @@ export class RecordWriter {
     this.#close();
     const contentAt = this.#length + HEADER_BYTES;
     for (let at = contentAt; at < contentAt + contentBytes; at += 1) this.#buffer![at] = 0;
-    this.#length = finish(this.#buffer!, this.#length, contentAt + contentBytes, type, id);
+    this.#length = finishRecord(this.#buffer!, this.#length, contentAt + contentBytes, type, id);
     return contentAt;
   }
 
@@ -203,7 +203,7 @@ export class RecordWriter {
   /** Writes header and padding of the stream record that is open. */
   #close(): void {
     if (this.#openAt < 0) return;
-    this.#length = finish(this.#buffer!, this.#openAt, this.#length, this.#openType, this.#openId);
+    this.#length = finishRecord(this.#buffer!, this.#openAt, this.#length, this.#openType, this.#openId);
     this.#openAt = -1;
   }
 
@@ -222,7 +222,7 @@ export class RecordWriter {
 }
 
 /** Writes the header at `headerAt` for content that ends at `end`, and its padding. @returns where the next record begins */
-function finish(buffer: Buffer, headerAt: number, end: number, type: number, id: number): number {
+export function finishRecord(buffer: Buffer, headerAt: number, end: number, type: number, id: number): number {
   const length = end - headerAt - HEADER_BYTES;
   const padding = -length & (ALIGNMENT - 1);
   buffer[headerAt] = VERSION;

@@ -1,0 +1,185 @@
+// Takes a request body in completely before a program is troubled with it: into memory first, then into a spool file.
+
+import { finished, Readable } from 'node:stream';
+import type { Clock, Timer } from '../clock.ts';
+import { PosternError } from '../errors.ts';
+import { type BodyLimits, type HeldBody, incomplete, tooLarge, tooSlow } from './body.ts';
+import type { IncomingBody } from './message.ts';
+import type { SpoolBlocks } from './spool-blocks.ts';
+import { SpoolFile, type SpoolUser } from './spool-file.ts';
+
+/**
+ * Takes a body in completely. A slow client waits here, where it holds no worker. The source is never destroyed: the front still has
+ * to answer there.
+ * @throws BODY_TOO_LARGE, BODY_INCOMPLETE, REQUEST_TIMEOUT, SPOOL_FULL
+ */
+export function collectBody(
+  source: IncomingBody,
+  contentLength: number | null,
+  limits: BodyLimits,
+  blocks: SpoolBlocks,
+  clock: Clock,
+): Promise<HeldBody> {
+  const collector = new BodyCollector(source, contentLength, limits, blocks, clock);
+  collector.start();
+  return collector.collected;
+}
+
+class BodyCollector implements SpoolUser {
+  readonly #source: IncomingBody;
+  readonly #contentLength: number | null;
+  readonly #limits: BodyLimits;
+  readonly #blocks: SpoolBlocks;
+  readonly #clock: Clock;
+  readonly #promise = Promise.withResolvers<HeldBody>();
+  readonly #chunks: Uint8Array[] = [];
+  #length = 0;
+  #spool: SpoolFile | null = null;
+  /** Whether the source is held up because the disk is slower. */
+  #isPaused = false;
+  #isOver = false;
+  #lastByteAtMs: number;
+  #timer: Timer | null = null;
+  #leaveSource: () => void = () => {};
+
+  constructor(
+    source: IncomingBody,
+    contentLength: number | null,
+    limits: BodyLimits,
+    blocks: SpoolBlocks,
+    clock: Clock,
+  ) {
+    this.#source = source;
+    this.#contentLength = contentLength;
+    this.#limits = limits;
+    this.#blocks = blocks;
+    this.#clock = clock;
+    this.#lastByteAtMs = clock.now();
+  }
+
+  get collected(): Promise<HeldBody> {
+    return this.#promise.promise;
+  }
+
+  start(): void {
+    const source = this.#source;
+    this.#leaveSource = finished(source, { writable: false }, (error) => {
+      if (error) this.#fail(error instanceof PosternError ? error : this.#incomplete(error));
+      else this.#sourceEnded();
+    });
+    if (this.#limits.bodyTimeoutMs > 0) this.#checkAfter(this.#limits.bodyTimeoutMs);
+    if (source.lendTo !== undefined) {
+      source.lendTo((bytes) => this.#take(bytes, true));
+    } else {
+      source.on('data', this.#onData);
+      source.resume();
+    }
+  }
+
+  hasRoom(): void {
+    this.#isPaused = false;
+    this.#lastByteAtMs = this.#clock.now();
+    if (this.#source.lendMore !== undefined) this.#source.lendMore();
+    else this.#source.resume();
+  }
+
+  isWritten(): void {
+    this.#isOver = true;
+    this.#promise.resolve(fileBody(this.#spool!));
+  }
+
+  failed(error: PosternError): void {
+    this.#fail(error);
+  }
+
+  readonly #onData = (chunk: Uint8Array): void => {
+    if (!this.#take(chunk, false)) this.#source.pause();
+  };
+
+  /** @returns false when the source is to stop */
+  #take(bytes: Uint8Array, isLent: boolean): boolean {
+    if (this.#isOver) return false;
+    this.#length += bytes.length;
+    if (this.#length > this.#limits.maxBodyBytes) {
+      this.#fail(tooLarge(this.#limits));
+      return false;
+    }
+    this.#lastByteAtMs = this.#clock.now();
+    if (this.#spool === null && Math.max(this.#length, this.#contentLength ?? 0) <= this.#limits.memoryBodyBytes) {
+      this.#chunks.push(isLent ? Buffer.from(bytes) : bytes);
+      return true;
+    }
+    this.#spool ??= this.#beginSpool();
+    this.#isPaused = !this.#spool.add(bytes);
+    return !this.#isPaused;
+  }
+
+  #beginSpool(): SpoolFile {
+    const spool = new SpoolFile(this.#limits.spoolFolder, this.#blocks, this);
+    for (const held of this.#chunks.splice(0)) spool.add(held);
+    return spool;
+  }
+
+  #sourceEnded(): void {
+    if (this.#isOver) return;
+    if (this.#contentLength !== null && this.#length !== this.#contentLength) {
+      this.#fail(this.#incomplete());
+      return;
+    }
+    this.#timer?.cancel();
+    this.#leave();
+    if (this.#spool !== null) this.#spool.end();
+    else this.#promise.resolve(memoryBody(this.#chunks, this.#length));
+  }
+
+  #fail(error: PosternError): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#timer?.cancel();
+    this.#leave();
+    this.#source.pause();
+    this.#spool?.close();
+    this.#promise.reject(error);
+  }
+
+  #leave(): void {
+    this.#leaveSource();
+    this.#source.off('data', this.#onData);
+  }
+
+  #incomplete(cause?: unknown): PosternError {
+    return incomplete(this.#length, this.#contentLength, cause);
+  }
+
+  /** One timer looks every now and then: to start one for each chunk costs more than taking it. */
+  #checkAfter(delayMs: number): void {
+    const { bodyTimeoutMs } = this.#limits;
+    this.#timer = this.#clock.after(delayMs, () => {
+      const quietMs = this.#isPaused ? 0 : this.#clock.now() - this.#lastByteAtMs;
+      if (quietMs >= bodyTimeoutMs) this.#fail(tooSlow(bodyTimeoutMs));
+      else this.#checkAfter(bodyTimeoutMs - quietMs);
+    });
+  }
+}
+
+function memoryBody(chunks: readonly Uint8Array[], length: number): HeldBody {
+  const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length);
+  return {
+    length,
+    bytes,
+    replayable: true,
+    stream: () => Readable.from([bytes], { objectMode: false }),
+    close: () => {},
+  };
+}
+
+function fileBody(spool: SpoolFile): HeldBody {
+  return {
+    length: spool.length,
+    bytes: null,
+    replayable: true,
+    stream: () => spool.stream(),
+    readAt: (buffers, position) => spool.readAt(buffers, position),
+    close: () => spool.close(),
+  };
+}
