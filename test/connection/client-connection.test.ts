@@ -10,6 +10,7 @@ import type { PosternError } from '../../src/errors.ts';
 import { bodyOf, cgiRequest, streamBody } from '../support/cgi-request.ts';
 import { RecordingSink } from '../support/recording-sink.ts';
 import { type ScriptedApplication, scriptedApplication } from '../support/scripted-application.ts';
+import { until } from '../support/until.ts';
 
 /** What an owner is told. */
 class Owner implements ConnectionOwner {
@@ -295,6 +296,7 @@ describe('a connection to an application', () => {
     const sink = new RecordingSink();
     sink.writeAnswers.push(false);
     const exchange = connection.run(cgiRequest(), sink, true);
+    await until(() => sink.body.length > 0);
     await sleep(50);
     const before = sink.body.length;
     assert.ok(before > 0 && before <= 65_536, `${before} bytes came`);
