@@ -286,11 +286,11 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
   }
 
   #refuse(error: PosternError): void {
-    this.#owner.log.debug(
-      { code: error.code, client: this.#socket.remoteAddress },
-      `refused a request: ${error.message}`,
-    );
-    this.#socket.write(formatRefusal(error, this.#owner.dateLine), 'latin1');
+    const { remoteAddress } = this.#peer ?? peerOf(this.#socket, false);
+    this.#owner.log.debug({ code: error.code, client: remoteAddress }, `refused a request: ${error.message}`);
+    const { text, bytes } = formatRefusal(error, this.#owner.dateLine);
+    this.#socket.write(text, 'latin1');
+    this.#owner.onRefused({ error, remoteAddress, bytes });
     this.#linger();
   }
 

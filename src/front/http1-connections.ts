@@ -8,11 +8,14 @@ import type { SpareBlock } from './http1-answer.ts';
 import { Http1Connection } from './http1-connection.ts';
 import { DateLine } from './http1-date.ts';
 import { defaultHttp1Limits, type Http1Limits } from './http1-limits.ts';
+import type { Refusal } from './http1-refusal.ts';
 import type { Acceptor } from './shared-buffer-sockets.ts';
 
 /** What a front is made of. */
 export interface Http1Options {
   readonly handler: HttpHandler;
+  /** Told of what was answered without the handler, since it was no request. @default nobody is */
+  readonly onRefused?: (refusal: Refusal) => void;
   readonly limits?: Partial<Http1Limits>;
   readonly log?: Log;
   readonly clock?: Clock;
@@ -27,6 +30,7 @@ const quietMs = 10_000;
 /** The connections of one front. */
 export class Http1Connections implements Acceptor {
   readonly handler: HttpHandler;
+  readonly onRefused: (refusal: Refusal) => void;
   readonly limits: Http1Limits;
   readonly log: Log;
   readonly spare: SpareBlock = { block: null };
@@ -41,6 +45,7 @@ export class Http1Connections implements Acceptor {
 
   constructor(options: Http1Options) {
     this.handler = options.handler;
+    this.onRefused = options.onRefused ?? (() => {});
     this.limits = { ...defaultHttp1Limits, ...options.limits };
     this.log = options.log ?? silentLog;
     this.#clock = options.clock ?? systemClock;

@@ -8,12 +8,13 @@ import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-d
 import type { AdminListener } from './admin-listener.ts';
 import { AnswerCounts } from './answer-counts.ts';
 import type { Config } from './config.ts';
-import { makeGateways } from './gateways.ts';
+import { type AccessRecord, makeGateways } from './gateways.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { ListenerSet, type SiteListener } from './listener-set.ts';
 import { nearestName } from './nearest.ts';
 import { type PlanContext, type PoolPlan, planPool } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
+import { refusedRecord } from './refused-record.ts';
 import { runtimeBases } from './runtime-base.ts';
 import type { ServiceOptions } from './service.ts';
 import type { Unit } from './unit.ts';
@@ -49,7 +50,11 @@ export class Deployment {
     this.#config = config;
     this.#options = options;
     this.#log = options.log;
-    this.#listeners = new ListenerSet((site) => this.#gateways.get(site)!.handle, options.log);
+    this.#listeners = new ListenerSet({
+      handlerOf: (site) => this.#gateways.get(site)!.handle,
+      onRefused: (site, refusal) => this.#tell(refusedRecord(site, refusal)),
+      log: options.log,
+    });
   }
 
   /** The configuration in force. */
@@ -194,10 +199,12 @@ export class Deployment {
   }
 
   #makeGateways(config: Config): ReadonlyMap<string, Gateway> {
-    return makeGateways(config, this.#pools!.units, this.#log, (record) => {
-      this.#answers.count(record.status);
-      this.#options.service.onAccess?.(record);
-    });
+    return makeGateways(config, this.#pools!.units, this.#log, (record) => this.#tell(record));
+  }
+
+  #tell(record: AccessRecord): void {
+    this.#answers.count(record.status);
+    this.#options.service.onAccess?.(record);
   }
 
   async #openAdmin({ values: { admin } }: Config): Promise<AdminListener | null> {

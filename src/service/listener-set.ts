@@ -1,6 +1,7 @@
 // The listeners of a service, each with its site; and how they go from one configuration to the next.
 
 import { PosternError } from '../errors.ts';
+import type { Refusal } from '../front/http1-refusal.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
 import type { ConfigValues } from './config-schema.ts';
@@ -25,16 +26,22 @@ export interface ListenerChange {
   undo(): void;
 }
 
+/** What listeners are made with. */
+export interface ListenerSetOptions {
+  /** What answers a site's requests now; asked for each request. */
+  readonly handlerOf: (site: string) => HttpHandler;
+  /** Told of what came to a site and was no request. */
+  readonly onRefused: (site: string, refusal: Refusal) => void;
+  readonly log: Log;
+}
+
 /** All listeners of one service. */
 export class ListenerSet {
-  readonly #handlerOf: (site: string) => HttpHandler;
-  readonly #log: Log;
+  readonly #options: ListenerSetOptions;
   #listeners: readonly SiteListener[] = [];
 
-  /** @param handlerOf what answers a site's requests now; asked for each request */
-  constructor(handlerOf: (site: string) => HttpHandler, log: Log) {
-    this.#handlerOf = handlerOf;
-    this.#log = log;
+  constructor(options: ListenerSetOptions) {
+    this.#options = options;
   }
 
   get listeners(): readonly SiteListener[] {
@@ -98,10 +105,12 @@ export class ListenerSet {
 
   async #open(site: string, address: ListenAddress, allowedClients: readonly string[]): Promise<SiteListener> {
     const entry = { site, allowedClients };
+    const { handlerOf, onRefused, log } = this.#options;
     const listener = await openListener(address, {
-      handler: (request, answer) => this.#handlerOf(entry.site)(request, answer),
+      handler: (request, answer) => handlerOf(entry.site)(request, answer),
+      onRefused: (refusal) => onRefused(entry.site, refusal),
       allowedClients,
-      log: this.#log,
+      log,
     });
     return Object.assign(entry, { listener });
   }

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { systemClock } from '../clock.ts';
 import { Http1Front } from '../front/http1.ts';
 import { defaultHttp1Limits } from '../front/http1-limits.ts';
+import type { Refusal } from '../front/http1-refusal.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
 import { descriptorLimit } from '../worker/descriptors.ts';
@@ -25,6 +26,8 @@ export interface Listener {
 /** What is behind an address. */
 export interface ListenerOptions {
   readonly handler: HttpHandler;
+  /** For HTTP: told of what was answered though it was no request. */
+  readonly onRefused: (refusal: Refusal) => void;
   /** For FastCGI: addresses and networks that may connect; empty: those of this machine. */
   readonly allowedClients: readonly string[];
   readonly log: Log;
@@ -38,8 +41,9 @@ export async function openListener(listen: ListenAddress, options: ListenerOptio
   const key = formatListenAddress(listen);
   if (listen.address.kind === 'unix') await removeStaleSocket(listen.address.path);
   if (listen.protocol === 'fastcgi') return fastcgiListener(listen, key, options);
-  const { handler, log } = options;
-  const front = new Http1Front({ handler, log, limits: { maxConnections: connectionsFor(descriptorLimit()) } });
+  const { handler, onRefused, log } = options;
+  const limits = { maxConnections: connectionsFor(descriptorLimit()) };
+  const front = new Http1Front({ handler, onRefused, log, limits });
   const address = await front.listen(listen.address);
   return {
     key,

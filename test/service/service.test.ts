@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { createClient } from '../../src/client/index.ts';
+import type { AccessRecord } from '../../src/gateway/access-log.ts';
 import { defineConfig } from '../../src/service/config.ts';
 import type { ConfigInput } from '../../src/service/config-schema.ts';
 import { createService, type Service } from '../../src/service/service.ts';
@@ -54,6 +55,37 @@ describe('Service', () => {
     );
     assert.equal(await textOf(first!), 'page b');
     await assert.rejects(fetch(second));
+  });
+
+  it('tells the access log of what was no request, and counts its answer', async (t) => {
+    const { folder, config } = workshop(t);
+    const records: AccessRecord[] = [];
+    const service = createService(config({ site: { one: { listen: '127.0.0.1:0', root: 'a' } } }), {
+      runtimeBase: join(folder, 'run'),
+      onAccess: (record) => records.push(record),
+    });
+    t.after(() => service.destroy());
+    await service.start();
+    const socket = connect(Number(new URL(urlsOf(service)[0]!).port), '127.0.0.1');
+    socket.end('GET /secret?token=1 HTTP/2.0\r\n\r\n');
+    const answer = Buffer.concat(await socket.toArray()).toString();
+    assert.match(answer, /^HTTP\/1\.1 505 /);
+    const [record, more] = records;
+    assert.equal(more, undefined);
+    const { method, url, status, bytes, error, remoteAddress, site } = record!;
+    assert.deepEqual(
+      { method, url, status, bytes, error, remoteAddress, site },
+      {
+        method: '-',
+        url: '-',
+        status: 505,
+        bytes: answer.length - answer.indexOf('\r\n\r\n') - 4,
+        error: 'VERSION_UNSUPPORTED',
+        remoteAddress: '127.0.0.1',
+        site: 'one',
+      },
+    );
+    assert.deepEqual(service.status().answers, { 505: 1 });
   });
 
   it('refuses a reload that would let in clients as before though allowedClients changed', async (t) => {
