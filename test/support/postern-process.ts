@@ -20,8 +20,10 @@ export interface Ended {
 export interface PosternProcess {
   readonly pid: number;
   readonly child: ChildProcess;
-  /** What it wrote so far. */
+  /** What it wrote to standard output so far. */
   readonly out: () => string;
+  /** The same, with what it wrote to standard error. */
+  readonly output: () => string;
   /** Waits until it wrote something. @returns the match */
   wrote(pattern: RegExp): Promise<RegExpExecArray>;
   ended(): Promise<Ended>;
@@ -63,6 +65,7 @@ export function startPostern(
     pid: child.pid ?? 0,
     child,
     out: () => out,
+    output: () => out + err,
     async wrote(pattern) {
       for (let waitedMs = 0; waitedMs < patienceMs; waitedMs += 20) {
         const match = pattern.exec(out + err);

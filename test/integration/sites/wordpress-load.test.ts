@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { PoolSnapshot } from '../../../src/pool/snapshot.ts';
 import { findProgram, temporaryFolder } from '../../support/folder.ts';
 import { mariaDbMissing, startMariaDb } from '../../support/mariadb.ts';
-import { type RunningPostern, runPostern, startPostern } from '../../support/postern.ts';
+import { type RunningPostern, startPostern } from '../../support/postern.ts';
 import { freePort } from '../../support/server-process.ts';
 import { copyWordPress, siteMissing } from '../../support/sites.ts';
 
@@ -93,8 +93,8 @@ test('WordPress under load, kills and reloads', { skip: missing ?? false }, asyn
           reloads += 1;
           const memoryLimit = `${128 + reloads}M`;
           configure(memoryLimit);
-          const result = await runPostern(['reload', '-c', file]);
-          assert.equal(result.status, 0, result.stderr);
+          const result = await postern.command(['reload', '-c', file]);
+          assert.equal(result.status, 0, result.err);
           assert.equal(await (await fetch(`${postern.base}/limit.php`)).text(), memoryLimit);
           await delay(2000);
         }
@@ -108,9 +108,9 @@ test('WordPress under load, kills and reloads', { skip: missing ?? false }, asyn
     const old = await (await fetch(`${postern.base}/limit.php`)).text();
     configure('64M');
     writeFileSync(file, `${configuration(ports, '64M')}wrokers = 3\n`);
-    const result = await runPostern(['reload', '-c', file]);
+    const result = await postern.command(['reload', '-c', file]);
     assert.equal(result.status, 78);
-    assert.match(result.stderr, /postern\.toml:\d+: .*wrokers/);
+    assert.match(result.err, /postern\.toml:\d+: .*wrokers/);
     assert.equal(await (await fetch(`${postern.base}/limit.php`)).text(), old);
   });
 
