@@ -31,21 +31,3 @@ export interface PoolLimits {
   /** mod_fcgid's FcgidSpawnScoreUpLimit: at this score nothing is started. @default 10 */
   readonly spawnScoreUpLimit: number;
 }
-
-/** The limits where the configuration is silent. */
-export const defaultLimits: PoolLimits = {
-  workers: 8,
-  minWorkers: 1,
-  queue: 512,
-  queueTimeoutMs: 5_000,
-  requestTimeoutMs: 60_000,
-  idleTimeoutMs: 300_000,
-  maxRequests: 0,
-  maxAgeMs: 0,
-  maxMemoryBytes: 0,
-  stopTimeoutMs: 10_000,
-  spawnScore: 1,
-  terminationScore: 2,
-  timeScore: 1,
-  spawnScoreUpLimit: 10,
-};

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { defaultLimits, type PoolLimits } from '../../src/pool/limits.ts';
+import type { PoolLimits } from '../../src/pool/limits.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import { verify } from '../../src/pool/verify.ts';
 import type { LaneOutcome } from '../../src/worker/lane.ts';
@@ -11,6 +11,7 @@ import type { Program } from '../../src/worker/program.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { answered, FakeTicket } from '../support/fake-ticket.ts';
 import { FakeHiring } from '../support/fake-worker.ts';
+import { defaultLimits } from '../support/pool-limits.ts';
 import { plainProgram } from '../support/programs.ts';
 
 const failures: LaneOutcome[] = [

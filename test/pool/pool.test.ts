@@ -2,12 +2,13 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { defaultLimits, type PoolLimits } from '../../src/pool/limits.ts';
+import type { PoolLimits } from '../../src/pool/limits.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import { verify } from '../../src/pool/verify.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FakeTicket } from '../support/fake-ticket.ts';
 import { FakeHiring } from '../support/fake-worker.ts';
+import { defaultLimits } from '../support/pool-limits.ts';
 import { plainProgram } from '../support/programs.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { defaultLimits } from '../../src/pool/limits.ts';
 import { SpawnScore } from '../../src/pool/spawn-score.ts';
+import { defaultLimits } from '../support/pool-limits.ts';
 
 const scoreWith = (limits = {}): SpawnScore => new SpawnScore({ ...defaultLimits, ...limits });
 

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PosternError } from '../../../src/errors.ts';
-import { defaultLimits } from '../../../src/pool/limits.ts';
 import type { Program } from '../../../src/worker/program.ts';
 import { findProgram } from '../../support/folder.ts';
+import { defaultLimits } from '../../support/pool-limits.ts';
 import { plainProgram, preforkedPhp, singlePhp } from '../../support/programs.ts';
 import { RunningPool } from '../../support/running-pool.ts';
 
