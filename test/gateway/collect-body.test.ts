@@ -2,13 +2,16 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
+import { RemoteBackend } from '../../src/backend/remote-backend.ts';
 import type { Site } from '../../src/gateway/site.ts';
 import { BLOCK_BYTES } from '../../src/gateway/spool-blocks.ts';
+import { fastcgiApplication } from '../support/fastcgi-application.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { startFront } from '../support/http1-front.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { ask, httpRequest } from '../support/recording-answer.ts';
-import { makeSite } from '../support/site.ts';
+import { scriptedApplication } from '../support/scripted-application.ts';
+import { makeSite, route } from '../support/site.ts';
 import { until } from '../support/until.ts';
 
 /** A gateway behind a front that lends the bytes of its bodies; its script answers with what it was given. */
@@ -100,6 +103,33 @@ describe('a body that its front lends', () => {
     one.socket.write(pattern(20_000_000));
     await one.until(() => one.received.startsWith('HTTP/1.1 500 '));
     assert.equal(backend.requests.length, 0);
+  });
+
+  it('is sent again from its file when the connection to a server broke before any answer', async (t) => {
+    let connections = 0;
+    const breaking = await scriptedApplication((socket) => {
+      connections += 1;
+      // It breaks in the middle of the body.
+      socket.once('data', () => socket.destroy());
+    });
+    t.after(() => breaking.close());
+    const good = await fastcgiApplication((_request, body) => ({
+      body: `${body.length} bytes`,
+    }));
+    t.after(() => good.close());
+    const servers = [{ address: breaking.address }, { address: good.address }];
+    const backend = new RemoteBackend({ name: 'remote', servers });
+    t.after(() => backend.destroy());
+    const { client, spoolFolder } = await uploading(t, { routes: [route('/app/*', 'mount', backend)] });
+    const one = await client();
+    // Text that is the same in every encoding.
+    const bytes = Buffer.alloc(3_000_000, 'postern ');
+    one.send(`PUT /app/ HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes.length}\r\n\r\n`);
+    one.socket.write(bytes);
+    assert.match(await one.untilHas('\r\n\r\n'), /^HTTP\/1.1 200 /);
+    await one.untilHas('3000000 bytes');
+    assert.deepEqual([connections, backend.counters.retried, readdirSync(spoolFolder)], [1, 1, []]);
+    assert.equal(good.requests[0]?.body, bytes.toString());
   });
 
   it('waits its turn when many come at once, and all come whole', async (t) => {
