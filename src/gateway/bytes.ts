@@ -20,6 +20,7 @@ export function bytesToText(bytes: string): string | null {
 /** A byte string as text for a log: what is not UTF-8 is replaced, control characters are escaped, and it is cut. */
 export function bytesToLog(bytes: string, maxLength: number): string {
   const cut = bytes.length > maxLength ? `${bytes.slice(0, maxLength)}...` : bytes;
+  if (isPrintable(cut)) return cut;
   const text = isAscii(cut) ? cut : Buffer.from(cut, 'latin1').toString('utf8');
   return escapeControls(text);
 }
@@ -29,6 +30,15 @@ function escapeControls(text: string): string {
   return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, (char) => {
     return `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
   });
+}
+
+/** Nearly every text is, and to see that is quicker than to replace nothing. */
+function isPrintable(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x20 || code > 0x7e) return false;
+  }
+  return true;
 }
 
 function isAscii(text: string): boolean {
