@@ -8,22 +8,14 @@
 import type { Socket } from 'node:net';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Peer } from '../gateway/message.ts';
-import { HeadReader } from '../protocol/http/http1-head-reader.ts';
 import type { RequestHead } from '../protocol/http/http1-request-head.ts';
 import { type AnswerConnection, Http1Answer, type SpareBlock } from './http1-answer.ts';
 import { type BodyConnection, Http1Body } from './http1-body.ts';
 import type { Http1Connections } from './http1-connections.ts';
+import { Http1Deadline } from './http1-deadline.ts';
+import { Http1Input } from './http1-input.ts';
 import { formatRefusal } from './http1-refusal.ts';
 import { peerOf } from './peer.ts';
-
-/** Bytes of later requests that are held while one runs; the socket is paused above that. */
-const maxWaitingBytes = 65_536;
-
-/** For so many bytes of an answer a client may take the write timeout. */
-const writeUnitBytes = 65_536;
-
-/** How long a closing front waits for the first request of a connection. */
-const firstRequestMs = 1_000;
 
 /** A connection. Those methods that are named in the past tense are called by its socket. */
 export class Http1Connection implements AnswerConnection, BodyConnection {
@@ -31,13 +23,11 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
   slot = -1;
   readonly #socket: Socket;
   readonly #owner: Http1Connections;
-  readonly #heads = new HeadReader();
   #peer: Peer | null = null;
   #state: 'idle' | 'head' | 'running' | 'sending' | 'lingering' | 'closed' = 'idle';
-  #deadline: number;
-  /** Bytes that came and were not looked at, and where they begin. */
-  #waiting: Buffer | null = null;
-  #waitingFrom = 0;
+  readonly #deadline: Http1Deadline;
+  /** What came and was not looked at. */
+  readonly #input = new Http1Input();
   #answer: Http1Answer | null = null;
   /** The running request's body, until its last byte came. */
   #body: Http1Body | null = null;
@@ -49,19 +39,18 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
   constructor(socket: Socket, owner: Http1Connections) {
     this.#socket = socket;
     this.#owner = owner;
-    this.#deadline = owner.deadlineAfter(owner.limits.headTimeoutMs);
+    this.#deadline = new Http1Deadline(owner);
+    this.#deadline.forHead();
   }
 
   /** The client sent bytes, which are lent: what is left of them is copied. */
   received(chunk: Buffer): void {
     if (this.#state === 'lingering' || this.#state === 'closed') return;
     const from = this.#body === null ? 0 : this.#receiveBody(this.#body, chunk, 0);
-    if (from < chunk.length) this.#hold(chunk, from);
+    // After a request that ends the connection none is read.
+    if (this.#state !== 'running' || this.#requestKeepsAlive) this.#input.add(chunk, from);
     this.#advance();
-    if (this.#waiting === chunk) {
-      this.#waiting = Buffer.from(chunk.subarray(this.#waitingFrom));
-      this.#waitingFrom = 0;
-    }
+    this.#input.keep(chunk);
   }
 
   /** The client sends nothing more. It may still read, so what runs goes on for a while. */
@@ -72,7 +61,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
     else if (this.#state === 'running') {
       if (this.#body !== null)
         this.#failBody(new PosternError('BODY_INCOMPLETE', 'the client ended its request body early'));
-      if (!this.#socket.writableNeedDrain) this.#setDeadline(this.#owner.limits.halfClosedTimeoutMs);
+      if (!this.#socket.writableNeedDrain) this.#deadline.forHalfClosed();
     }
   }
 
@@ -86,7 +75,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
 
   /** The last byte was sent: from now on the client has the time for lingering. */
   finished(): void {
-    if (this.#state === 'lingering') this.#setDeadline(this.#owner.limits.lingerTimeoutMs);
+    if (this.#state === 'lingering') this.#deadline.forLingering();
   }
 
   closed(): void {
@@ -94,7 +83,8 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
     const body = this.#body;
     this.#state = 'closed';
     this.#answer = null;
-    this.#dropRequest();
+    this.#body = null;
+    this.#input.drop();
     this.#owner.removed(this);
     body?.destroy(new PosternError('BODY_INCOMPLETE', 'the client closed the connection within its request body'));
     answer?.gone();
@@ -102,7 +92,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
 
   /** Acts when the present deadline has passed. @param now the time that `deadlineAfter` counts on */
   checkDeadline(now: number): void {
-    if (now < this.#deadline) return;
+    if (!this.#deadline.isOver(now)) return;
     if (this.#state === 'head') {
       this.#refuse(new PosternError('REQUEST_TIMEOUT', 'the request head took too long to arrive'));
     } else if (this.#state === 'running' && this.#body !== null && !this.#socket.writableNeedDrain) {
@@ -115,7 +105,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
   /** The front is closing: what runs may end. A connection on which nothing came yet may have its first request on the way. */
   retire(): void {
     if (this.#state !== 'idle') return;
-    if (this.#peer === null) this.#setDeadline(firstRequestMs);
+    if (this.#peer === null) this.#deadline.forFirstRequest();
     else this.#linger();
   }
 
@@ -126,7 +116,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
   // What an answer asks of its connection.
 
   get mayKeepAlive(): boolean {
-    const isLast = this.#isHalfClosed && this.#waiting === null;
+    const isLast = this.#isHalfClosed && this.#input.isEmpty;
     return this.#requestKeepsAlive && this.#body === null && !this.#owner.isClosing && !isLast;
   }
 
@@ -136,8 +126,8 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
 
   send(data: string | Buffer): boolean {
     const hasRoom = this.#socket.write(data, 'latin1');
-    if (!hasRoom) this.#setWriteDeadline();
-    else if (this.#isHalfClosed) this.#setDeadline(this.#owner.limits.halfClosedTimeoutMs);
+    if (!hasRoom) this.#deadline.forWriting(this.#socket.writableLength);
+    else if (this.#isHalfClosed) this.#deadline.forHalfClosed();
     return hasRoom;
   }
 
@@ -175,53 +165,34 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
 
   // Requests.
 
-  /** Keeps bytes for when the present request is done; none will be read after one that ends the connection. */
-  #hold(chunk: Buffer, from: number): void {
-    if (this.#state === 'running' && !this.#requestKeepsAlive) return;
-    if (this.#waiting === null) {
-      this.#waiting = chunk;
-      this.#waitingFrom = from;
-    } else {
-      this.#waiting = Buffer.concat([this.#waiting.subarray(this.#waitingFrom), chunk.subarray(from)]);
-      this.#waitingFrom = 0;
-    }
-  }
-
   /** Begins requests as long as there are bytes and none is running. A loop: a handler may answer before it returns. */
   #advance(): void {
     if (this.#isAdvancing) return;
     this.#isAdvancing = true;
-    while (this.#waiting !== null && (this.#state === 'idle' || this.#state === 'head')) this.#readHead(this.#waiting);
+    while (!this.#input.isEmpty && (this.#state === 'idle' || this.#state === 'head')) this.#readHead();
     this.#isAdvancing = false;
     if (this.#state === 'idle' && (this.#isHalfClosed || this.#owner.isClosing)) this.#linger();
     this.#adjustReading();
   }
 
-  #readHead(chunk: Buffer): void {
+  #readHead(): void {
     let head: RequestHead | null;
     try {
-      head = this.#heads.read(chunk, this.#waitingFrom);
+      head = this.#input.readHead();
     } catch (thrown) {
       this.#refuse(toPosternError(thrown));
       return;
     }
-    this.#consumed(this.#waitingFrom + this.#heads.consumed);
     if (head !== null) this.#begin(head);
     else if (this.#state === 'idle') {
       this.#state = 'head';
-      this.#setDeadline(this.#owner.limits.headTimeoutMs);
+      this.#deadline.forHead();
     }
-  }
-
-  /** The waiting bytes before `to` were taken. */
-  #consumed(to: number): void {
-    if (this.#waiting !== null && to >= this.#waiting.length) this.#waiting = null;
-    this.#waitingFrom = to;
   }
 
   #begin(head: RequestHead): void {
     this.#state = 'running';
-    this.#deadline = Number.POSITIVE_INFINITY;
+    this.#deadline.none();
     this.#requestKeepsAlive = head.keepsAlive;
     let body: Http1Body | null = null;
     if (head.isChunked || (head.contentLength ?? 0) > 0) {
@@ -244,7 +215,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
     const body = new Http1Body(this, head.contentLength);
     this.#body = body;
     this.#owesContinue = head.expectsContinue;
-    if (this.#waiting !== null) this.#consumed(this.#receiveBody(body, this.#waiting, this.#waitingFrom));
+    if (!this.#input.isEmpty) this.#input.take(this.#receiveBody(body, this.#input.peek(), 0));
     return body;
   }
 
@@ -266,7 +237,8 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
   /** The body cannot be had: the handler is told, or the client where no handler was asked yet. */
   #failBody(error: PosternError): void {
     const body = this.#body;
-    this.#dropRequest();
+    this.#body = null;
+    this.#input.drop();
     this.#requestKeepsAlive = false;
     if (this.#answer === null) this.#refuse(error);
     else this.#setRunningDeadline();
@@ -278,11 +250,6 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
     this.#owner.log.error({ error }, `the handler of a request threw: ${error.message}`);
     if (!answer.headSent) this.#refuse(error);
     else answer.abort(error);
-  }
-
-  #dropRequest(): void {
-    this.#body = null;
-    this.#waiting = null;
   }
 
   #refuse(error: PosternError): void {
@@ -298,7 +265,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
 
   #becomeIdle(): void {
     this.#state = 'idle';
-    this.#setDeadline(this.#owner.limits.keepAliveTimeoutMs);
+    this.#deadline.forNextRequest();
     this.#advance();
   }
 
@@ -308,8 +275,9 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
     const body = this.#body;
     this.#state = 'lingering';
     this.#answer = null;
-    this.#dropRequest();
-    this.#setWriteDeadline();
+    this.#body = null;
+    this.#input.drop();
+    this.#deadline.forWriting(this.#socket.writableLength);
     this.#socket.end();
     this.#socket.resume();
     body?.destroy();
@@ -317,8 +285,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
 
   /** Pauses the socket while nobody has room for what it would bring. */
   #adjustReading(): void {
-    const hasRoom =
-      this.#body?.hasRoom ?? (this.#waiting === null || this.#waiting.length - this.#waitingFrom <= maxWaitingBytes);
+    const hasRoom = this.#body?.hasRoom ?? this.#input.hasRoom;
     if (hasRoom === this.#socket.isPaused()) {
       if (hasRoom) this.#socket.resume();
       else this.#socket.pause();
@@ -326,19 +293,8 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
   }
 
   #setRunningDeadline(): void {
-    const { bodyTimeoutMs, halfClosedTimeoutMs } = this.#owner.limits;
-    if (this.#body?.hasRoom) this.#setDeadline(bodyTimeoutMs);
-    else if (this.#isHalfClosed) this.#setDeadline(halfClosedTimeoutMs);
-    else this.#deadline = Number.POSITIVE_INFINITY;
-  }
-
-  /** A client that reads slowly has its time for every unit that waits for it. */
-  #setWriteDeadline(): void {
-    const units = Math.ceil((this.#socket.writableLength + 1) / writeUnitBytes);
-    this.#setDeadline(units * this.#owner.limits.writeTimeoutMs);
-  }
-
-  #setDeadline(ms: number): void {
-    this.#deadline = this.#owner.deadlineAfter(ms);
+    if (this.#body?.hasRoom) this.#deadline.forBody();
+    else if (this.#isHalfClosed) this.#deadline.forHalfClosed();
+    else this.#deadline.none();
   }
 }
