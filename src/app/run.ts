@@ -84,7 +84,10 @@ async function main(app: Application, options: RunOptions, log: Log): Promise<nu
       process.stderr.write(`${thrown.message}\n`);
       return WRONG_USAGE;
     }
-    log.error({}, toPosternError(thrown).message);
+    const { code, message, cause } = toPosternError(thrown);
+    // Where a module, or anything else of the application, threw: its stack is what there is to go by.
+    const isItsOwn = code === 'PROGRAM_NOT_STARTED' || code === 'INTERNAL';
+    log.error(isItsOwn && cause instanceof Error ? { error: cause } : {}, message);
     return FAILED;
   }
 }

@@ -24,7 +24,7 @@ interface ThreadData {
 /** What a thread tells the main thread. */
 type ThreadMessage =
   | { readonly kind: 'ready'; readonly descriptors: readonly number[]; readonly addresses: readonly Address[] }
-  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'failed'; readonly message: string; readonly stack: string | undefined }
   | { readonly kind: 'closed' };
 
 /** Options of the main thread. */
@@ -101,7 +101,8 @@ export async function serveThread(app: Application, options: ServeOptions): Prom
     await service.close();
     tell({ kind: 'closed' });
   } catch (thrown) {
-    tell({ kind: 'failed', message: messageOf(thrown) });
+    const { cause = thrown } = thrown as { readonly cause?: unknown };
+    tell({ kind: 'failed', message: messageOf(thrown), stack: cause instanceof Error ? cause.stack : undefined });
   }
 }
 
@@ -130,14 +131,16 @@ class ServingThread {
   static start(data: ThreadData, { entry, parameters, onCrash }: ThreadsOptions): Promise<ServingThread> {
     const worker = new Worker(entry, { workerData: data, argv: [...parameters] });
     return new Promise((resolve, reject) => {
-      const failed = (message: string): void => {
+      const failed = (message: string, stack?: string): void => {
         void worker.terminate();
-        reject(new PosternError('PROGRAM_NOT_STARTED', message));
+        const cause = stack === undefined ? undefined : Object.assign(new Error(message), { stack });
+        reject(new PosternError('PROGRAM_NOT_STARTED', message, { cause }));
       };
       worker.once('error', (error: unknown) => failed(`thread ${data.index} failed at its start: ${messageOf(error)}`));
       worker.once('exit', () => failed(`thread ${data.index} ended at its start: ${String(entry)} has to call run()`));
       worker.once('message', (message: ThreadMessage) => {
-        if (message.kind !== 'ready') return failed(message.kind === 'failed' ? message.message : 'ended at its start');
+        if (message.kind === 'failed') return failed(message.message, message.stack);
+        if (message.kind !== 'ready') return failed('ended at its start');
         worker.removeAllListeners('error');
         worker.removeAllListeners('exit');
         resolve(new ServingThread(worker, message, onCrash));

@@ -98,6 +98,11 @@ function checkPool(pool: PoolValues, path: Path, folder: string): Problem[] {
       `ini in ${section} is for PHP: this pool runs ${kind}`,
     ),
     ...when(
+      kind !== 'app' && pool.threads !== undefined,
+      [...path, 'threads'],
+      `threads in ${section} is for applications: this pool runs ${kind}`,
+    ),
+    ...when(
       pool.minWorkers > pool.workers,
       [...path, 'minWorkers'],
       `minWorkers in ${section} is ${pool.minWorkers}, above workers (${pool.workers}): lower it, or raise workers`,

@@ -146,8 +146,13 @@ const pool = z.strictObject({
   cgi: z.literal(true).optional().meta({ description: 'Plain CGI: the matched file is run, one process a request.' }),
   app: text.optional().meta({ description: 'A TypeScript application, from the folder of this file.' }),
   workers: z.int().min(1).max(4096).prefault(8).meta({ description: 'Requests that run at a time, at most.' }),
-  lanes: z.int().min(1).max(1024).prefault(1).meta({
-    description: 'For command and app: requests that one process serves at a time, each on a connection of its own.',
+  lanes: z.int().min(1).max(1024).optional().meta({
+    description:
+      'For command and app: requests that one process serves at a time, each on a connection of its own. Default: 1, or as many as threads.',
+  }),
+  threads: z.int().min(1).max(999).optional().meta({
+    description:
+      'For app: threads of each process that serve requests. Default: 1, as the application itself says, or POSTERN_THREADS of env.',
   }),
   reuse: z.enum(['always', 'bodiless', 'never']).optional().meta({
     description:

@@ -127,9 +127,10 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
     name,
     command,
     cwd,
-    env: { ...env, PATH: path },
+    env: { ...env, PATH: path, ...(pool.threads === undefined ? {} : { POSTERN_THREADS: String(pool.threads) }) },
     user,
-    lanesPerWorker: pool.lanes,
+    // Threads that are never asked at the same time would be for nothing.
+    lanesPerWorker: pool.lanes ?? pool.threads ?? 1,
     preforks: false,
     probe: null,
     answersValues: kind === 'app',

@@ -1,6 +1,7 @@
 // The program that runs a file which exports an application.
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { FastcgiPeer } from '../support/fastcgi-peer.ts';
@@ -29,6 +30,21 @@ describe('main.ts', () => {
     await peer.raw.untilEnd();
     peer.raw.socket.destroy();
     assert.equal(await program.ended, 0);
+  });
+
+  it('tells of a module that fails to start, its name first, then the stack; in threads too', async (t) => {
+    const folder = temporaryFolder(t);
+    for (const phase of ['moduleInit', 'threadInit']) {
+      const file = join(folder, `${phase}.ts`);
+      const database = `{ name: 'database', ${phase}() { throw new Error('no database'); } }`;
+      writeFileSync(file, `export default { modules: [${database}], fetch: () => new Response('') };\n`);
+      for (const parameters of [['/'], ['--listen', join(folder, 'a.sock'), '--threads', '2']]) {
+        const program = startNode(t, [main, file, ...parameters]);
+        assert.equal(await program.ended, 1);
+        const told = `^module database failed in ${phase}: no database\\nError: no database\\n +at .*${phase}\\.ts:1`;
+        assert.match(program.stderr(), new RegExp(told));
+      }
+    }
   });
 
   it('says what is wrong with a file that is none, or exports none', async (t) => {

@@ -165,6 +165,11 @@ describe('parseConfig()', () => {
       ':5: ini in [pool.x] is for PHP: this pool runs command',
     ],
     [
+      'threads of a program that is no application',
+      `${site}${php}threads = 2`,
+      ':5: threads in [pool.php] is for applications: this pool runs php',
+    ],
+    [
       'more kept than allowed',
       `${site}${php}workers = 2\nminWorkers = 3`,
       ':6: minWorkers in [pool.php] is 3, above workers (2): lower it, or raise workers',

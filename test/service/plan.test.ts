@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { symlinkSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { defineConfig } from '../../src/service/config.ts';
@@ -25,6 +25,23 @@ describe('planPool()', () => {
   it('keeps no connection after a request with a body for a PHP that is run as a command', async (t) => {
     for (const name of ['php-cgi', 'php-cgi8.2', 'php8.2-cgi', 'php']) assert.equal(await reuseOf(t, name), 'bodiless');
     assert.equal(await reuseOf(t, 'php-cgi', { reuse: 'always' }), 'always');
+  });
+
+  it('gives an application its threads, and as many lanes', async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, 'app.ts'), '');
+    const programOf = async (settings: object) => {
+      const { values, refusal } = defineConfig(
+        { site: { main: {} }, pool: { a: { app: 'app.ts', ...settings } } },
+        folder,
+      );
+      const plan = (await planPool('a', values.pool.a!, { ...context, folder, refusal })) as WorkersPlan;
+      const { env, lanesPerWorker } = plan.prepare().program;
+      return [env.POSTERN_THREADS, lanesPerWorker];
+    };
+    assert.deepEqual(await programOf({}), [undefined, 1]);
+    assert.deepEqual(await programOf({ threads: 3 }), ['3', 3]);
+    assert.deepEqual(await programOf({ threads: 3, lanes: 12 }), ['3', 12]);
   });
 
   it('names file and line when its PHP cannot be used, or it would run as root', async (t) => {

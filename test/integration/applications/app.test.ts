@@ -71,7 +71,7 @@ function load(base: string, parallel: number): { answers: ReadonlyMap<string, nu
 describe('an application under the service', () => {
   for (const [title, settings] of [
     ['processes', 'workers = 3\nminWorkers = 2\n'],
-    ['threads', 'workers = 8\nlanes = 4\nenv = { POSTERN_THREADS = "2" }\n'],
+    ['threads', 'workers = 8\nlanes = 4\nthreads = 2\n'],
   ] as const) {
     it(`loses no request over five reloads of new editions, in ${title}`, { timeout: 120_000 }, async (t) => {
       const postern = await runApp(t, edition(0), settings);
