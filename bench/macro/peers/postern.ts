@@ -1,6 +1,7 @@
 // Postern, from this checkout.
 
 import { writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { account } from '../account.ts';
 import { logFileOf, type Peer } from '../peer.ts';
 import { programPath } from '../program.ts';
@@ -13,7 +14,9 @@ export const postern: Peer = {
   title: 'Postern',
   needs: ['php-cgi', main],
   start(stack, processes) {
-    const options = { folder: stack.folder, logFile: logFileOf(stack) };
+    // Compiled code is kept from one start to the next, as in the home of a user who starts it again.
+    const env = { XDG_CACHE_HOME: dirname(stack.folder) };
+    const options = { folder: stack.folder, logFile: logFileOf(stack), env };
     if (stack.zeroConfiguration) {
       const address = ['--listen', `127.0.0.1:${stack.port}`, '--workers', String(stack.workers)];
       return [processes.start([process.execPath, main, 'serve', stack.root, ...address], options)];
