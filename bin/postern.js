@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// The command's entry: refuses a Node that is too old in one line, then runs the sources (a checkout) or the build (a package).
+// The command's entry: refuses a Node that is too old in one line, then runs the sources (a checkout) or the build (a package),
+// with the compiled code of an earlier start.
 import { existsSync } from 'node:fs';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -9,5 +10,7 @@ if (major < 22 || (major === 22 && minor < 18)) {
   );
   process.exit(1);
 }
+const { keepCompiledCode } = await import('./compile-cache.js');
+keepCompiledCode();
 const sources = new URL('../src/cli/main.ts', import.meta.url);
 await import(existsSync(sources) ? sources.href : new URL('../dist/cli/main.js', import.meta.url).href);

@@ -1,7 +1,5 @@
-// The `postern` command's entry: what follows is loaded with the compiled code of an earlier start.
+// The `postern` command, as `bin/postern.js` loads it.
 
-import { keepCompiledCode } from './compile-cache.ts';
+import { runCommandLine } from './command-line.ts';
 
-keepCompiledCode();
-const { runCommandLine } = await import('./command-line.ts');
 process.exitCode = await runCommandLine(process.argv.slice(2));

@@ -1,52 +1,51 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { cacheFolder } from '../../src/cli/compile-cache.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
-const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
-const uid = process.getuid?.();
+const entry = new URL('../../bin/postern.js', import.meta.url).pathname;
 
-describe('cacheFolder()', () => {
-  it("makes a folder of the user's own where caches are kept", (t) => {
+describe('the compiled code of a start', () => {
+  it("is kept in the user's cache folder, in one of its own", (t) => {
     const home = temporaryFolder(t);
-    const folder = cacheFolder({ HOME: home }, uid);
-    assert.equal(folder, join(home, '.cache/postern'));
-    assert.equal(statSync(folder).mode & 0o777, 0o700);
-    assert.equal(cacheFolder({ HOME: home, XDG_CACHE_HOME: join(home, 'own') }, uid), join(home, 'own/postern'));
+    const own = join(home, 'own');
+    for (const [env, folder] of [
+      [{ HOME: home }, join(home, '.cache/postern')],
+      [{ HOME: home, XDG_CACHE_HOME: own }, join(own, 'postern')],
+    ] as const) {
+      start(env);
+      assert.equal(statSync(folder).mode & 0o777, 0o700);
+      assert.notDeepEqual(readdirSync(folder), []);
+    }
   });
 
-  it('takes no folder that another user may write to, or may have put there', (t) => {
-    const home = temporaryFolder(t);
-    const folder = join(home, '.cache/postern');
+  it('is neither kept nor taken where another user may write, or where a link leads', (t) => {
+    const open = temporaryFolder(t);
+    const folder = join(open, '.cache/postern');
     mkdirSync(folder, { recursive: true });
     chmodSync(folder, 0o777);
-    assert.equal(cacheFolder({ HOME: home }, uid), null);
-    const other = temporaryFolder(t);
-    mkdirSync(join(other, '.cache'));
-    symlinkSync(folder, join(other, '.cache/postern'));
-    assert.equal(cacheFolder({ HOME: other }, uid), null);
+    const linked = temporaryFolder(t);
+    mkdirSync(join(linked, '.cache'));
+    symlinkSync(folder, join(linked, '.cache/postern'));
+    for (const home of [open, linked]) start({ HOME: home });
+    assert.deepEqual(readdirSync(folder), []);
   });
 
-  it('makes nothing in the home of somebody else', { skip: uid === undefined && 'no user ids here' }, (t) => {
+  it('is not kept in the home of somebody else', { skip: process.getuid?.() !== 0 && 'needs root' }, (t) => {
     const home = temporaryFolder(t);
-    assert.equal(cacheFolder({ HOME: home }, uid! + 1), null);
+    chownSync(home, 65_534, 65_534);
+    start({ HOME: home });
     assert.equal(existsSync(join(home, '.cache')), false);
   });
 
-  it('is content with none', () => {
-    assert.equal(cacheFolder({}, uid), null);
-    assert.equal(cacheFolder({ HOME: '/', XDG_CACHE_HOME: 'relative' }, uid), null);
-    assert.equal(cacheFolder({ HOME: '/proc/self' }, uid), null);
+  it('is done without where there is no such folder', () => {
+    for (const env of [{}, { XDG_CACHE_HOME: 'relative' }, { HOME: '/proc/self' }]) start(env);
   });
 });
 
-describe('postern', () => {
-  it('keeps its compiled code there', (t) => {
-    const home = temporaryFolder(t);
-    execFileSync(process.execPath, [main, '--version'], { env: { HOME: home } });
-    assert.notDeepEqual(readdirSync(join(home, '.cache/postern'), { recursive: true }), []);
-  });
-});
+/** One start of the command. Throws when it fails. */
+function start(env: Readonly<Record<string, string>>): void {
+  assert.match(execFileSync(process.execPath, [entry, '--version'], { env, encoding: 'utf8' }), /^\d/);
+}

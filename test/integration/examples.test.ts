@@ -84,7 +84,7 @@ async function startExample(
     program?.child.kill('SIGTERM');
     assert.equal(await program?.ended, 0);
   });
-  program = startNode(t, [join(project, 'src/cli/main.ts'), 'run', '-c', config], { env });
+  program = startNode(t, [join(project, 'bin/postern.js'), 'run', '-c', config], { env });
   for (;;) {
     const text: string = `${program.stdout()}${program.stderr()}`;
     const url = /"url":"(http:[^"]+)"/.exec(text)?.[1];

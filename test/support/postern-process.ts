@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 
-const entry = new URL('../../src/cli/main.ts', import.meta.url).pathname;
+const entry = new URL('../../bin/postern.js', import.meta.url).pathname;
 /** Generous: the machine may be busy with other tests. */
 const patienceMs = 60_000;
 

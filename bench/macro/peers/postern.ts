@@ -7,7 +7,7 @@ import { logFileOf, type Peer } from '../peer.ts';
 import { programPath } from '../program.ts';
 import type { Stack } from '../stack.ts';
 
-const main = new URL('../../../src/cli/main.ts', import.meta.url).pathname;
+const main = new URL('../../../bin/postern.js', import.meta.url).pathname;
 
 export const postern: Peer = {
   name: 'postern',
