@@ -65,7 +65,8 @@ function smallest(plan: PoolPlan): PoolPlan {
 }
 
 /** Starts a pool; one that fails is also noted in `failed`. */
-async function poolFindings({ plan, start }: Unit, failed: Map<string, Error>): Promise<Finding[]> {
+async function poolFindings(unit: Unit, failed: Map<string, Error>): Promise<Finding[]> {
+  const { plan } = unit;
   const subject = `pool ${plan.name}`;
   const notes = plan.warnings.map((message): Finding => ({ state: 'note', subject, message }));
   if (plan.kind === 'cgi') return [{ state: 'ok', subject, message: 'plain CGI: one process a request' }, ...notes];
@@ -77,8 +78,8 @@ async function poolFindings({ plan, start }: Unit, failed: Map<string, Error>): 
   }
   const began = performance.now();
   try {
-    await start();
-    return [{ state: 'ok', subject, message: `${whatOf(plan)}: ready after ${msSince(began)}` }, ...notes];
+    await unit.start();
+    return [{ state: 'ok', subject, message: `${whatOf(plan, unit)}: ready after ${msSince(began)}` }, ...notes];
   } catch (error) {
     failed.set(plan.name, error as Error);
     return [{ state: 'failed', subject, message: (error as Error).message }, ...notes];
@@ -97,8 +98,9 @@ async function serverFinding(subject: string, address: Address): Promise<Finding
 
 const msSince = (began: number): string => `${Math.round(performance.now() - began)} ms`;
 
-function whatOf(plan: WorkersPlan): string {
-  if (plan.php === null) return 'a FastCGI program';
+function whatOf(plan: WorkersPlan, unit: Unit): string {
+  const told = unit.describe();
+  if (plan.php === null) return 'workers' in told ? told.workers.program : 'a FastCGI program';
   return `PHP ${plan.php.version.text}, ${plan.php.path}, ${plan.php.reason}`;
 }
 
