@@ -10,6 +10,7 @@ import { END_REQUEST, PARAMS, STDIN, STDOUT } from '../../src/protocol/fastcgi/r
 import { RecordReader } from '../../src/protocol/fastcgi/record-reader.ts';
 import { RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
 import type { MicroCase } from './case.ts';
+import { gatewayRequest } from './gateway.ts';
 import { fastcgiStream, MemorySocket, nodeFastcgi, peerStream } from './peers.ts';
 import { bulk, environment, head, page } from './samples.ts';
 
@@ -170,6 +171,7 @@ export function allCases(): MicroCase[] {
     serving(),
     alone('encode PARAMS', () => encodeNameValues(environment), encodedPairs.length),
     alone('decode PARAMS', () => decodeNameValues(encodedPairs), encodedPairs.length),
+    alone('a request, no sockets', gatewayRequest(Buffer.from(encodeAnswer())), 0),
     alone('parse an output', () => new CgiOutput(nothing).push(answerText), answerText.length),
   ];
 }
