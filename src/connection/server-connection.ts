@@ -25,9 +25,9 @@ import {
 } from '../protocol/fastcgi/record.ts';
 import { RecordReader } from '../protocol/fastcgi/record-reader.ts';
 import { ServerExchange } from './server-exchange.ts';
-import type { InputOwner, ServerInput } from './server-input.ts';
 import { formatLimits, type ServerLimits } from './server-limits.ts';
 import { ServerOutput, TURN_BYTES } from './server-output.ts';
+import { ServerReading } from './server-reading.ts';
 
 /** What a connection needs of the one who accepted it. */
 export interface ServerConnectionOptions {
@@ -43,22 +43,20 @@ export interface ServerConnectionOptions {
 const MAX_IGNORED_IDS = 256;
 
 /** One connection from a web server. */
-export class ServerConnection implements InputOwner {
+export class ServerConnection {
   readonly #socket: Socket;
   readonly #options: ServerConnectionOptions;
   readonly #reader: RecordReader;
   readonly #output: ServerOutput;
+  readonly #reading: ServerReading;
   readonly #exchanges = new Map<number, ServerExchange>();
   /** Requests whose PARAMS ended in the bytes that are being read. */
   readonly #ready: ServerExchange[] = [];
-  /** Inputs with more unread bytes than allowed: while there is one, the socket is not read. */
-  readonly #unread = new Set<ServerInput>();
   /** Ids that are over though records of their streams may still come: refused ones, and those that lacked only the end of STDIN. */
   readonly #ignored = new Set<number>();
   #isReading = false;
   #keepsOpen = true;
   #isClosed = false;
-  #activeAtMs: number;
   /** When we closed our side; null while it is open. */
   #lingerAtMs: number | null = null;
 
@@ -71,7 +69,7 @@ export class ServerConnection implements InputOwner {
       closed: (type, id) => this.#streamClosed(type, id),
       control: (type, id, body) => this.#control(type, id, body),
     });
-    this.#activeAtMs = options.clock.now();
+    this.#reading = new ServerReading(socket, options.limits, options.clock, this.#exchanges);
   }
 
   get limits(): ServerLimits {
@@ -81,6 +79,11 @@ export class ServerConnection implements InputOwner {
   /** Requests that are not over. */
   get size(): number {
     return this.#exchanges.size;
+  }
+
+  /** What exchanges are sent. */
+  get reading(): ServerReading {
+    return this.#reading;
   }
 
   /** Where exchanges put their records. */
@@ -134,8 +137,8 @@ export class ServerConnection implements InputOwner {
     } else if (this.#output.fullForMs(now) > writeTimeoutMs) {
       this.destroy(new PosternError('ABORTED', `the web server read nothing for ${writeTimeoutMs} ms`));
     } else if (this.#exchanges.size > 0 || !this.#reader.isBetweenRecords) {
-      this.#checkInput(now - this.#activeAtMs);
-    } else if (idleTimeoutMs > 0 && now - this.#activeAtMs > idleTimeoutMs) {
+      this.#checkInput(this.#reading.quietMs(now));
+    } else if (idleTimeoutMs > 0 && this.#reading.quietMs(now) > idleTimeoutMs) {
       this.close();
     }
   }
@@ -162,21 +165,9 @@ export class ServerConnection implements InputOwner {
     this.#closeWhenEmpty();
   }
 
-  unreadChanged(input: ServerInput): void {
-    const { maxUnreadBytes, maxSharedUnreadBytes } = this.limits;
-    const limit = this.#exchanges.size > 1 ? maxSharedUnreadBytes : maxUnreadBytes;
-    if (input.unreadBytes > limit) {
-      if (this.#unread.size === 0) this.#socket.pause();
-      this.#unread.add(input);
-    } else if (this.#unread.delete(input) && this.#unread.size === 0) {
-      this.#activeAtMs = this.#options.clock.now();
-      this.#socket.resume();
-    }
-  }
-
   #read(chunk: Buffer): void {
     if (this.#isClosed || this.#lingerAtMs !== null) return;
-    this.#activeAtMs = this.#options.clock.now();
+    this.#reading.touch();
     this.#isReading = true;
     this.#output.hold();
     try {

@@ -49,8 +49,8 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
     this.id = id;
     this.role = role;
     this.#params = new NameValueReader(connection.limits.params);
-    this.stdin = new ServerInput(connection);
-    this.dataInput = role === 'filter' ? new ServerInput(connection) : null;
+    this.stdin = new ServerInput(connection.reading);
+    this.dataInput = role === 'filter' ? new ServerInput(connection.reading) : null;
   }
 
   get method(): string {
