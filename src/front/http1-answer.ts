@@ -97,6 +97,14 @@ export class Http1Answer implements HttpAnswer {
     return this.#gather(this.#take(chunk));
   }
 
+  writeLasting(bytes: Buffer): boolean {
+    // What fits a block is copied, so that it leaves with the head in one write; a chunk needs its framing.
+    const isCopied = bytes.length <= blockBytes || this.#declaredLength === -1;
+    if (isCopied || this.#state === 'waiting' || this.#state === 'done') return this.write(bytes);
+    this.flush();
+    return this.#connection.send(this.#take(bytes));
+  }
+
   flush(): void {
     if (this.#state === 'gathering' || (this.#state === 'passing' && this.#hasGathered)) this.#passOn(false);
   }

@@ -56,6 +56,8 @@ export interface HttpAnswer {
   head(status: number, headers: readonly string[]): void;
   /** Bytes of the body; lent: the front copies what it keeps after it returns. False: stop until the listener is told `drained`. */
   write(chunk: Uint8Array): boolean;
+  /** As `write`, for bytes that nobody will change: the front may keep them without a copy. */
+  writeLasting?(bytes: Buffer): boolean;
   /** Nothing more is at hand now: pass on what was gathered. */
   flush(): void;
   /** A complete answer. */

@@ -83,10 +83,20 @@ export class Reply implements AnswerListener {
    * not read yet may fill `answerBufferBytes`, so that most programs are done and free before their readers are.
    */
   write(chunk: Uint8Array): boolean {
+    return this.#isOver || this.#wrote(chunk.length, this.#answer.write(chunk));
+  }
+
+  /** As `write`, for bytes that nobody will change. */
+  writeLasting(bytes: Buffer): boolean {
     if (this.#isOver) return true;
-    this.bytes += chunk.length;
-    if (this.#answer.write(chunk)) return true;
-    this.#unread += chunk.length;
+    return this.#wrote(bytes.length, this.#answer.writeLasting?.(bytes) ?? this.#answer.write(bytes));
+  }
+
+  /** @returns whether more may come */
+  #wrote(length: number, hasRoom: boolean): boolean {
+    this.bytes += length;
+    if (hasRoom) return true;
+    this.#unread += length;
     this.#waiting ??= this.#startWaiting();
     this.#isHeld = this.#unread >= this.#limits.answerBufferBytes;
     return !this.#isHeld;

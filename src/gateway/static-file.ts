@@ -2,8 +2,8 @@
 //
 // send is asked as for HEAD, so it opens nothing. The file is opened here by its real path, and is sent only if that path still
 // leads to it without a link: a program that may write under the root could otherwise put a link in the place of a folder, and
-// have files sent that only this process may read. A small file is read at once and leaves in one write; asked for again, it is
-// held in memory for as long as its path is believed and a stat says that it is the same.
+// have files sent that only this process may read. A small file is read at once and leaves in one write. One of up to 1 MiB that is
+// asked for again is held in memory for as long as its path is believed and a stat says that it is the same.
 
 import {
   closeSync,
@@ -23,8 +23,10 @@ import { FilePump, SparePieces } from './file-pump.ts';
 import { type FileHolder, HeldFiles } from './held-files.ts';
 import type { Reply } from './reply.ts';
 
-/** Files up to this size are read at once, and may be held. */
+/** Files up to this size are read at once. */
 const SMALL_FILE_BYTES = 65_536;
+/** Files up to this size are held when they are asked for again: the system has them in memory then, so reading one takes no time. */
+const MAX_HELD_FILE_BYTES = 1_048_576;
 
 /** What is asked of a file. */
 export interface FileRequest {
@@ -77,8 +79,13 @@ export class StaticFiles {
       closeSync(fd);
       return false;
     }
-    const bytes = this.#writeFile(reply, fd, 200, known.headers, 0, stats.size);
-    if (bytes !== null && bytes.length === stats.size) this.#held.hold(entry.realPath, known, bytes);
+    if (stats.size > MAX_HELD_FILE_BYTES) {
+      this.#writeFile(reply, fd, 200, known.headers, 0, stats.size);
+      return true;
+    }
+    const bytes = readPart(fd, 0, stats.size);
+    if (bytes.length === stats.size) this.#held.hold(entry.realPath, known, bytes);
+    sendWhole(reply, 200, known.headers, known.bytes ?? bytes);
     return true;
   }
 
@@ -90,9 +97,7 @@ export class StaticFiles {
       return false;
     }
     this.#held.touch(entry.realPath);
-    reply.head(200, known.headers);
-    if (bytes.length > 0) reply.write(bytes);
-    reply.end();
+    sendWhole(reply, 200, known.headers, bytes);
     return true;
   }
 
@@ -125,7 +130,7 @@ export class StaticFiles {
     }
   }
 
-  /** Sends a part of an open file, and closes it. @returns what was read of a small one; null: it was not */
+  /** Sends a part of an open file, and closes it. */
   #writeFile(
     reply: Reply,
     fd: number,
@@ -133,19 +138,21 @@ export class StaticFiles {
     headers: readonly string[],
     start: number,
     length: number,
-  ): Buffer | null {
-    if (length > SMALL_FILE_BYTES) {
-      reply.head(status, headers);
-      new FilePump(reply, fd, start, start + length, this.#spare).start();
-      return null;
+  ): void {
+    if (length <= SMALL_FILE_BYTES) {
+      sendWhole(reply, status, headers, readPart(fd, start, length));
+      return;
     }
-    const bytes = readPart(fd, start, length);
     reply.head(status, headers);
-    if (bytes.length > 0) reply.write(bytes);
-    // A file that has become shorter since: the front sees that Content-Length is not reached, and aborts.
-    reply.end();
-    return bytes;
+    new FilePump(reply, fd, start, start + length, this.#spare).start();
   }
+}
+
+/** Sends what was read of a file. Where that has become shorter since, the front sees that Content-Length is not reached, and aborts. */
+function sendWhole(reply: Reply, status: number, headers: readonly string[], bytes: Buffer): void {
+  reply.head(status, headers);
+  if (bytes.length > 0) reply.writeLasting(bytes);
+  reply.end();
 }
 
 type Send = typeof import('@fastify/send').default;

@@ -14,9 +14,12 @@ class Recorder implements AnswerConnection {
   isFlushed = true;
   held: Buffer | null = null;
   readonly sent: string[] = [];
+  /** The bytes that were sent last, themselves. */
+  last: Buffer | null = null;
   outcome = 'open';
 
   send(data: string | Buffer): boolean {
+    if (typeof data !== 'string') this.last = data;
     this.sent.push(typeof data === 'string' ? data : data.toString('latin1'));
     if (typeof data !== 'string' && !this.isFlushed) this.held = data;
     return this.hasRoom;
@@ -196,6 +199,43 @@ describe('a longer answer', () => {
       `HTTP/1.1 200 OK\r\nA: ${value}\r\nContent-Length: 20000\r\nDate: now\r\n\r\n`,
       'a'.repeat(20_000),
     ]);
+  });
+
+  it('that nobody will change is not copied, unless it is short, is chunked or has no place', () => {
+    const lasting = Buffer.alloc(65_537, 'a');
+    const { connection, answer } = answerTo();
+    answer.head(200, ['Content-Length', '65540']);
+    answer.write(bytes('bcd'));
+    connection.hasRoom = false;
+    assert.equal(answer.writeLasting(lasting), false);
+    assert.equal(connection.last!.buffer, lasting.buffer);
+    answer.end();
+    assert.match(
+      connection.sent.join(''),
+      /^HTTP\/1.1 200 OK\r\nContent-Length: 65540\r\nDate: now\r\n\r\nbcda{65537}$/,
+    );
+    assert.equal(connection.outcome, 'kept');
+    for (const [method, headers, body] of [
+      ['GET', ['Content-Length', '65536'], lasting.subarray(1)],
+      ['GET', [], lasting],
+      ['HEAD', ['Content-Length', '65537'], lasting],
+    ] as const) {
+      const other = answerTo(method);
+      other.answer.head(200, headers);
+      other.answer.writeLasting(body);
+      other.answer.end();
+      assert.notEqual(other.connection.last?.buffer, lasting.buffer);
+      assert.equal(other.connection.outcome, 'kept');
+    }
+  });
+
+  it('that nobody will change is cut at its declared length, too', () => {
+    const { connection, answer } = answerTo();
+    answer.head(200, ['Content-Length', '70000']);
+    answer.writeLasting(Buffer.alloc(80_000, 'a'));
+    answer.end();
+    assert.match(connection.sent.join(''), /\r\n\r\na{70000}$/);
+    assert.equal(connection.outcome, 'closed');
   });
 
   it('hands back what the connection says of its room', () => {

@@ -220,6 +220,20 @@ describe('a file that changes', () => {
     assert.equal((await get('/a.css')).status, 404);
   });
 
+  it('is sent as it is now also when it is long and was held in memory', async (t) => {
+    const { root, get } = site(t);
+    const path = join(root, 'long.bin');
+    for (const size of [1_048_576, 1_048_577, 700_000]) {
+      for (const letters of ['abc', 'defg']) {
+        const content = Buffer.alloc(size, letters);
+        writeFileSync(path, content);
+        for (let i = 0; i < 4; i += 1)
+          assert.ok((await get('/long.bin')).body.equals(content), `${size} ${letters} ${i}`);
+      }
+    }
+    assert.equal((await get('/long.bin', ['Range', 'bytes=4-7'])).text, 'defg');
+  });
+
   it('is still sent in part, or not at all, when it is held in memory', async (t) => {
     const { get } = site(t);
     for (let i = 0; i < 3; i += 1) await get('/a.css');
