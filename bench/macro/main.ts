@@ -35,6 +35,10 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`${options}\n\n${usage}`);
     return 2;
   }
+  if (options.help) {
+    process.stdout.write(usage);
+    return 0;
+  }
   if (options.list) {
     process.stdout.write(listing());
     return 0;
@@ -49,6 +53,7 @@ interface Options {
   readonly settings: Settings;
   readonly list: boolean;
   readonly dry: boolean;
+  readonly help: boolean;
 }
 
 /** The options, or what is wrong with them. */
@@ -63,6 +68,7 @@ function parseOptions(args: readonly string[]): Options | string {
         peers: { type: 'string' },
         list: { type: 'boolean', default: false },
         dry: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
       },
     });
     const settings = { rounds: wholeNumber('rounds', values.rounds), seconds: wholeNumber('seconds', values.seconds) };
@@ -72,6 +78,7 @@ function parseOptions(args: readonly string[]): Options | string {
       settings,
       list: values.list,
       dry: values.dry,
+      help: values.help,
     };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -42,12 +42,12 @@ export const metrics = {
 
 export type MetricName = keyof typeof metrics;
 
-/** What was measured in one round of one case on one peer. */
+/** What was measured in one round of one case on one peer; NaN: there was nothing to measure. */
 export type Sample = Readonly<Partial<Record<MetricName, number>>>;
 
 /** A value as it stands in a table. */
 export function formatMetric(name: MetricName, value: number | undefined): string {
-  if (value === undefined || Number.isNaN(value)) return '-';
+  if (value === undefined) return '-';
   const { digits } = metrics[name];
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
@@ -56,7 +56,7 @@ export function formatMetric(name: MetricName, value: number | undefined): strin
 export function medianSample(samples: readonly Sample[]): Sample {
   const names = Object.keys(metrics) as MetricName[];
   const entries = names.flatMap((name) => {
-    const values = samples.map((sample) => sample[name]).filter((value) => value !== undefined);
+    const values = samples.map((sample) => sample[name]).filter((value) => value !== undefined && !Number.isNaN(value));
     return values.length === 0 ? [] : [[name, median(values)] as const];
   });
   return Object.fromEntries(entries);

@@ -11,15 +11,19 @@ export interface Target {
   readonly atMost?: number;
 }
 
-/** Whether a target was reached, in words; null where a figure is missing. */
+/** Whether a target was reached, in words; null where Postern or the peer was not measured. */
 export function judgeTarget(target: Target, medians: ReadonlyMap<string, Sample>): string | null {
-  const ours = medians.get('postern')?.[target.metric];
+  const postern = medians.get('postern');
+  if (postern === undefined) return null;
+  const { label } = metrics[target.metric];
+  const ours = postern[target.metric];
+  if (ours === undefined) return `MISSED   ${label}: none (target: ${boundOf(target)})`;
   const theirs = target.of === undefined ? 1 : medians.get(target.of)?.[target.metric];
-  if (ours === undefined || theirs === undefined || theirs === 0) return null;
+  if (theirs === undefined || theirs === 0) return null;
   const value = ours / theirs;
   const reached = value >= (target.atLeast ?? -Infinity) && value <= (target.atMost ?? Infinity);
   const shown = target.of === undefined ? formatMetric(target.metric, value) : `${value.toFixed(2)} of ${target.of}`;
-  return `${reached ? 'reached' : 'MISSED '}  ${metrics[target.metric].label}: ${shown} (target: ${boundOf(target)})`;
+  return `${reached ? 'reached' : 'MISSED '}  ${label}: ${shown} (target: ${boundOf(target)})`;
 }
 
 function boundOf(target: Target): string {

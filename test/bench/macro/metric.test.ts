@@ -18,12 +18,12 @@ suite('metric', () => {
       { requestsPerSecond: 20, p99Ms: 2 },
     ];
     assert.deepEqual(medianSample(samples), { requestsPerSecond: 20, p99Ms: 2 });
+    assert.deepEqual(medianSample([{ firstMs: Number.NaN }, { firstMs: 3, p99Ms: Number.NaN }]), { firstMs: 3 });
   });
 
   test('formatMetric() shows a quantity with its own number of digits, and a dash for none', () => {
     assert.equal(formatMetric('requestsPerSecond', 12345.6), '12,346');
     assert.equal(formatMetric('p50Ms', 0.5), '0.50');
-    assert.equal(formatMetric('firstMs', Number.NaN), '-');
     assert.equal(formatMetric('firstMs', undefined), '-');
   });
 });
@@ -46,7 +46,13 @@ suite('target', () => {
     assert.equal(sentence, 'reached  server CPU us/request: 50.0 (target: at most 60)');
   });
 
-  test('judgeTarget() says nothing where a figure is missing', () => {
+  test('judgeTarget() says nothing where Postern or the peer was left out', () => {
     assert.equal(judgeTarget({ metric: 'requestsPerSecond', of: 'caddy', atLeast: 2 }, medians), null);
+    assert.equal(judgeTarget({ metric: 'requestsPerSecond', atLeast: 2 }, new Map()), null);
+  });
+
+  test('judgeTarget() takes it for missed that there was nothing to measure', () => {
+    const sentence = judgeTarget({ metric: 'firstMs', atMost: 100 }, medians);
+    assert.equal(sentence, 'MISSED   first answer ms: none (target: at most 100)');
   });
 });
