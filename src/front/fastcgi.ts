@@ -129,7 +129,8 @@ function httpRequestOf(request: CgiRequest): HttpRequest {
       localPort: portOf(environment.SERVER_PORT),
       secure: /^(?:on|1)$/i.test(environment.HTTPS ?? '') || environment.REQUEST_SCHEME === 'https',
     },
-    body: hasBody ? body.stream() : null,
+    // A handler that has read enough of it listens to no error any more; without a listener one would end the process.
+    body: hasBody ? body.stream().on('error', () => {}) : null,
     contentLength: hasBody ? contentLength : null,
   };
 }

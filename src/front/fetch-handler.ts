@@ -42,9 +42,14 @@ function requestOf(request: Request, peer: Partial<Peer>): HttpRequest {
       localPort: peer.localPort ?? (Number(url.port) || (url.protocol === 'https:' ? 443 : 80)),
       secure: peer.secure ?? url.protocol === 'https:',
     },
-    body: request.body === null ? null : Readable.fromWeb(request.body as NodeReadableStream),
+    body: request.body === null ? null : bodyOf(request.body as NodeReadableStream),
     contentLength: length !== null && /^\d+$/.test(length) ? Number(length) : null,
   };
+}
+
+/** A handler that does not care for the body, or not any more, listens to no error of it; without a listener one would end the process. */
+function bodyOf(stream: NodeReadableStream): Readable {
+  return Readable.fromWeb(stream).on('error', () => {});
 }
 
 /** Makes a Response of an answer, and streams its body as it is read. */

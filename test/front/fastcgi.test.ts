@@ -129,6 +129,22 @@ describe('listenFastcgi()', () => {
     await gone.promise;
   });
 
+  it('goes on when a body breaks that nobody listens to any more', async (t) => {
+    const gone = Promise.withResolvers<void>();
+    const began = Promise.withResolvers<void>();
+    const peer = await frontOf(t, (request, answer) => {
+      answer.listener = listening({ gone: gone.resolve });
+      request.body?.resume();
+      began.resolve();
+    });
+    peer.request(1, { CONTENT_LENGTH: '10' }, { stdin: null });
+    await began.promise;
+    peer.raw.socket.destroy();
+    await gone.promise;
+    // Without a listener the error would end the process by now.
+    await new Promise((resolve) => setImmediate(resolve));
+  });
+
   it('refuses the roles of applications', async (t) => {
     const peer = await frontOf(t, describeRequest);
     peer.request(1, {}, { role: 'authorizer', stdin: null });

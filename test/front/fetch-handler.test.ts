@@ -63,6 +63,24 @@ describe('fetchHandler()', () => {
     assert.equal((await response.arrayBuffer()).byteLength, 6_553_600);
   });
 
+  it('goes on when a body breaks that nobody reads any more', async (t) => {
+    const { gateway } = makeSite(t, undefined, { maxBodyBytes: 10 });
+    let source: ReadableStreamDefaultController<Uint8Array> | undefined;
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        source = controller;
+      },
+    });
+    // A stream as a body wants "duplex", which the types do not know.
+    const init: RequestInit & { duplex: 'half' } = { method: 'POST', body, duplex: 'half' };
+    const asked = fetchHandler(gateway.handle)(new Request(`${base}/`, init));
+    source?.enqueue(new Uint8Array(20));
+    assert.equal((await asked).status, 413);
+    source?.error(new Error('the client left'));
+    // Without a listener the error would end the process by now.
+    for (let i = 0; i < 5; i++) await nextTurn();
+  });
+
   it('fails the body of an answer that was cut', async (t) => {
     const { gateway, backend } = makeSite(t);
     backend.script = ({ sink }) => {
