@@ -49,8 +49,8 @@ export class Crew {
   retirement: Retirement | null = null;
   /** Whether it has finished a request, or lived long enough. */
   hasWorked = false;
-  /** The request that it took with it, told when its exit is known. */
-  lostRequest: LostRequest | null = null;
+  /** The requests that it took with it, told when its exit is known. */
+  readonly lostRequests: LostRequest[] = [];
 
   constructor(generation: Generation, worker: WorkerHandle, startByMs: number) {
     this.generation = generation;

@@ -5,7 +5,7 @@ import { formatExit } from '../worker/exit.ts';
 import type { Lane } from '../worker/lane.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
 import { glimpseExit, isGone } from '../worker/process-table.ts';
-import type { Crew } from './generation.ts';
+import type { Crew, LostRequest } from './generation.ts';
 import type { Scoreboard } from './scoreboard.ts';
 
 /** The process that has the request of a lane; 0: none has, since the probe was not answered yet. */
@@ -23,15 +23,16 @@ export function noteLostRequest(board: Scoreboard, lane: Lane, crew: Crew, then:
   const pid = runnerOf(lane, crew);
   if (pid === 0) return;
   const ranMs = Math.round(board.columns.ranMs[slot]!);
-  crew.lostRequest = { pid, method: board.method(slot), url: board.url(slot), ranMs, then };
-  if (preforks || crew.worker.hasExited) tellLostRequest(crew, log);
+  crew.lostRequests.push({ pid, method: board.method(slot), url: board.url(slot), ranMs, then });
+  if (preforks || crew.worker.hasExited) tellLostRequests(crew, log);
 }
 
-/** Tells of the request that was noted, if any. */
-export function tellLostRequest(crew: Crew, log: Log): void {
-  const lost = crew.lostRequest;
-  if (lost === null) return;
-  crew.lostRequest = null;
+/** Tells of the requests that were noted. */
+export function tellLostRequests(crew: Crew, log: Log): void {
+  for (const lost of crew.lostRequests.splice(0)) tellLostRequest(crew, lost, log);
+}
+
+function tellLostRequest(crew: Crew, lost: LostRequest, log: Log): void {
   const { program, number: generation } = crew.generation;
   const { pid, method, url, ranMs: durationMs, then } = lost;
   const exit = program.preforks ? glimpseExit(pid) : crew.worker.exit;

@@ -12,7 +12,7 @@ import { Crew, type Generation, startTimeoutMs } from './generation.ts';
 import { recycleReason } from './governor.ts';
 import { countRequest, describeLane, laneFacts, measureLane } from './lane-row.ts';
 import { LaneTable } from './lane-table.ts';
-import { noteLostRequest, runnerOf, tellExit, tellLostRequest } from './losses.ts';
+import { noteLostRequest, runnerOf, tellExit, tellLostRequests } from './losses.ts';
 import { isIdleWorker, lanesToRecycle } from './recycling.ts';
 import type { Scoreboard } from './scoreboard.ts';
 import { minServerLifeMs } from './spawn-score.ts';
@@ -169,7 +169,7 @@ export class Roster implements WorkerEvents {
     generation.score.ended(kind, worker.ending, this.#clock.now());
     this.#board.countEnd(retirement?.reason ?? 'crash');
     if (retirement === null) tellExit(crew, this.#log);
-    tellLostRequest(crew, this.#log);
+    tellLostRequests(crew, this.#log);
     // Preforked children outlive their parent: they may finish what they run, each within its own time.
     this.departures.retire(crew, {
       reason: 'crash',

@@ -12,9 +12,9 @@ import { defaultLimits } from '../support/pool-limits.ts';
 import { plainProgram } from '../support/programs.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 
-const program = plainProgram();
+const plain = plainProgram();
 
-function open(given: Partial<PoolLimits> = {}) {
+function open(given: Partial<PoolLimits> = {}, program = plain) {
   const clock = new FakeClock();
   const hiring = new FakeHiring(clock);
   const log = new RecordingLog();
@@ -135,6 +135,20 @@ test('a worker that is killed since it never answered is told of once, however l
   assert.equal(log.matching(/did not answer within/).length, 1);
 });
 
+test('each request that a process takes with it is told of, once its end is known', () => {
+  const { ask, hiring, log } = open({ workers: 2 }, plainProgram({ lanesPerWorker: 2 }));
+  const lost = { code: 'CONNECTION_LOST', isDone: false, isAborted: false } as const;
+  for (const ticket of [ask('/a'), ask('/b')]) ticket.finish(lost);
+  hiring.workers[0]!.end({ code: null, signal: 'SIGKILL' });
+  assert.deepEqual(
+    log.matching(/while it ran/).map(({ fields }) => [fields.url, fields.signal]),
+    [
+      ['/a', 'SIGKILL'],
+      ['/b', 'SIGKILL'],
+    ],
+  );
+});
+
 test('a request that is sent again goes before all who wait', () => {
   const { ask, pool, hiring } = open({ workers: 1 });
   const [first, second] = [ask('/first'), ask('/second')];
@@ -149,7 +163,7 @@ test('a request that is sent again goes before all who wait', () => {
 test('a reload moves traffic and queue when the next generation is ready, and lets the old one finish', async () => {
   const { ask, pool, hiring, limits } = open({ workers: 1 });
   const [running, waiting] = [ask(), ask()];
-  const reloaded = pool.reload(program, limits);
+  const reloaded = pool.reload(plain, limits);
   await Promise.resolve();
   assert.equal(hiring.workers.length, 2);
   assert.equal(waiting.state, 'waiting');
@@ -167,7 +181,7 @@ test('a reload moves traffic and queue when the next generation is ready, and le
 test('what a retired generation still runs at the end of stopTimeout is ended', async () => {
   const { ask, pool, hiring, limits, advance } = open({ workers: 1, stopTimeoutMs: 2_000 });
   const running = ask();
-  const reloaded = pool.reload(program, limits);
+  const reloaded = pool.reload(plain, limits);
   await Promise.resolve();
   hiring.readyAll();
   await reloaded;
@@ -179,7 +193,7 @@ test('what a retired generation still runs at the end of stopTimeout is ended', 
 
 test('a worker that never answers its probe is killed, and its reload fails', async () => {
   const { pool, hiring, limits, advance } = open();
-  const reloaded = pool.reload(program, limits);
+  const reloaded = pool.reload(plain, limits);
   reloaded.catch(() => {});
   await Promise.resolve();
   advance(31_000);
@@ -194,14 +208,14 @@ test('a worker that never answers its probe is killed, and its reload fails', as
 
 test('shutdown overrides reload: a reload that is on its way is given up', async () => {
   const { pool, hiring, limits } = open();
-  const reloaded = pool.reload(program, limits);
+  const reloaded = pool.reload(plain, limits);
   await Promise.resolve();
   const closed = pool.close();
   await assert.rejects(reloaded, { code: 'POOL_CLOSING' });
   for (const worker of hiring.living) worker.end();
   await closed;
   verify(pool);
-  await assert.rejects(pool.reload(program, limits), { code: 'POOL_CLOSING' });
+  await assert.rejects(pool.reload(plain, limits), { code: 'POOL_CLOSING' });
 });
 
 test('a program that fails is tried three times, then rests, then is tried once, and all of it is told in two lines', () => {
