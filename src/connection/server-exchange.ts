@@ -85,7 +85,7 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
    * quick program (Apache's mod_proxy_fcgi), or never: an authorizer has no input.
    */
   get lacksOnlyEnd(): boolean {
-    if (this.stdin.isComplete) return false;
+    if (this.stdin.isComplete || this.environment === noEnvironment) return false;
     return this.role === 'authorizer' || (this.dataInput === null && this.stdin.isContentComplete);
   }
 

@@ -50,9 +50,9 @@ export class ServerInput implements RequestBody {
     return this.#isComplete;
   }
 
-  /** Whether all bytes came that were announced. */
+  /** Whether all bytes came that were announced; where none were, whether none came. */
   get isContentComplete(): boolean {
-    return this.#receivedBytes >= (this.#length ?? 0);
+    return this.#receivedBytes === (this.#length ?? 0);
   }
 
   get unreadBytes(): number {

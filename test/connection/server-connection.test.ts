@@ -7,7 +7,7 @@ import type { ServerLimits } from '../../src/connection/server-limits.ts';
 import { PosternError } from '../../src/errors.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../../src/protocol/cgi/exchange.ts';
 import { decodeValues } from '../../src/protocol/fastcgi/bodies.ts';
-import { GET_VALUES_RESULT, STDIN, UNKNOWN_TYPE } from '../../src/protocol/fastcgi/record.ts';
+import { GET_VALUES_RESULT, PARAMS, STDIN, UNKNOWN_TYPE } from '../../src/protocol/fastcgi/record.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FastcgiPeer } from '../support/fastcgi-peer.ts';
 import { RecordingLog } from '../support/recording-log.ts';
@@ -205,6 +205,32 @@ describe('ServerConnection, bodies', () => {
       await peer.ended(2);
     }
     assert.equal(peer.raw.end, 'open');
+  });
+
+  it('closes the connection after an answer within a STDIN whose length was not announced', async (t) => {
+    const { port } = await serve(t, { run: answerAtOnce });
+    const peer = await FastcgiPeer.connect(t, port);
+    peer.send((writer) => {
+      writer.begin(1, 'responder', true);
+      writer.params(1, { REQUEST_METHOD: 'POST' });
+      writer.text(STDIN, 1, 'abc');
+    });
+    await peer.ended(1);
+    await peer.raw.untilEnd();
+    assert.equal(peer.raw.end, 'ended');
+  });
+
+  it('closes the connection after an abort within PARAMS', async (t) => {
+    const { port } = await serve(t, { run: answerAtOnce });
+    const peer = await FastcgiPeer.connect(t, port);
+    peer.send((writer) => {
+      writer.begin(1, 'responder', true);
+      writer.text(PARAMS, 1, '\x01\x01ab');
+      writer.abort(1);
+    });
+    await peer.ended(1);
+    await peer.raw.untilEnd();
+    assert.equal(peer.raw.end, 'ended');
   });
 
   it('gives a filter its DATA after STDIN', async (t) => {
