@@ -36,8 +36,8 @@ export class SpoolFile implements BlockHolder {
   /** What is being filled, and how far. */
   #block: Buffer | null = null;
   #filledBytes = 0;
-  /** What found no room; the user waits until it has. */
-  #rest: Buffer | null = null;
+  /** What found no room, in its order; the user waits until it has. A list: joined, each of many small chunks would copy all of it. */
+  readonly #rest: Buffer[] = [];
   #isWriting = false;
   #length = 0;
   #hasEnded = false;
@@ -58,13 +58,9 @@ export class SpoolFile implements BlockHolder {
 
   /** Adds all of `bytes`, which are lent. @returns false when no more should be added until `hasRoom()` is called */
   add(bytes: Uint8Array): boolean {
-    if (this.#rest !== null) {
-      this.#rest = Buffer.concat([this.#rest, bytes]);
-      return false;
-    }
-    const count = this.#fill(bytes);
-    if (count < bytes.length) this.#rest = Buffer.from(bytes.subarray(count));
-    return this.#rest === null;
+    const count = this.#rest.length === 0 ? this.#fill(bytes) : 0;
+    if (count < bytes.length) this.#rest.push(Buffer.from(bytes.subarray(count)));
+    return this.#rest.length === 0;
   }
 
   /** Nothing more will be added. */
@@ -91,7 +87,7 @@ export class SpoolFile implements BlockHolder {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const stream of this.#streams) stream.destroy();
-    this.#rest = null;
+    this.#rest.length = 0;
     this.#blocks.forget(this);
     const block = this.#block;
     this.#block = null;
@@ -123,14 +119,26 @@ export class SpoolFile implements BlockHolder {
     return from;
   }
 
+  #fillRest(): void {
+    let done = 0;
+    for (const chunk of this.#rest) {
+      const count = this.#fill(chunk);
+      if (count < chunk.length) {
+        this.#rest[done] = chunk.subarray(count);
+        break;
+      }
+      done += 1;
+    }
+    this.#rest.splice(0, done);
+  }
+
   /** Does what can be done now: after a write, when a block became free, and at the end. */
   #goOn(): void {
     if (this.#isClosed) return;
     if (this.#filledBytes === BLOCK_BYTES && !this.#isWriting) this.#writeBlock();
-    if (this.#rest !== null) {
-      const rest = this.#rest.subarray(this.#fill(this.#rest));
-      this.#rest = rest.length > 0 ? rest : null;
-      if (this.#rest !== null) return;
+    if (this.#rest.length > 0) {
+      this.#fillRest();
+      if (this.#rest.length > 0) return;
       if (!this.#hasEnded) this.#user.hasRoom();
     }
     if (!this.#hasEnded || this.#isWriting) return;

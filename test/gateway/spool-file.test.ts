@@ -112,6 +112,22 @@ describe('SpoolFile', () => {
     assert.equal((await content(spool)).toString(), 'lent');
   });
 
+  it('keeps what finds no room as it comes, in its order: many small chunks are not copied again with each', async (t) => {
+    const { user, spool, blocks } = spooling(t, { blocks: new SpoolBlocks(1) });
+    const other = spooling(t, { blocks });
+    other.spool.add(Buffer.from('x'));
+    const bytes = pattern(400_000);
+    const beganAtMs = performance.now();
+    spool.add(bytes.subarray(0, 300_000));
+    for (let at = 300_000; at < bytes.length; at += 1) spool.add(bytes.subarray(at, at + 1));
+    // 35 GB were copied when each was joined to those before it.
+    assert.ok(performance.now() - beganAtMs < 1_000);
+    await until(() => user.rooms > 0);
+    spool.end();
+    await until(() => user.written);
+    assert.ok((await content(spool)).equals(bytes));
+  });
+
   it('stops its user when the disk is slower, and goes on when it has written', async (t) => {
     const disk = new SlowDisk();
     const { user, spool } = spooling(t, { openFile: disk.open });
