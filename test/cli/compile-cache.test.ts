@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { temporaryFolder } from '../support/folder.ts';
@@ -36,8 +36,22 @@ describe('the compiled code of a start', () => {
   it('is not kept in the home of somebody else', { skip: process.getuid?.() !== 0 && 'needs root' }, (t) => {
     const home = temporaryFolder(t);
     chownSync(home, 65_534, 65_534);
+    for (const env of [{ HOME: home }, { HOME: '/', XDG_CACHE_HOME: join(home, '.cache') }]) {
+      start(env);
+      assert.deepEqual(readdirSync(home), []);
+    }
+  });
+
+  it('is not kept below a folder in which another user may put others', (t) => {
+    const shared = temporaryFolder(t);
+    const home = join(shared, 'home');
+    mkdirSync(home);
+    chmodSync(shared, 0o777);
     start({ HOME: home });
-    assert.equal(existsSync(join(home, '.cache')), false);
+    assert.deepEqual(readdirSync(home), []);
+    chmodSync(shared, 0o1777);
+    start({ HOME: home });
+    assert.deepEqual(readdirSync(home), ['.cache']);
   });
 
   it('is done without where there is no such folder', () => {
