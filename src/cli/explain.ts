@@ -28,8 +28,8 @@ export function addExplain(program: Command, { out }: Terminal): void {
 /** A URL as it is; anything else is a path from the top of the site, as a file's name is when it is typed there. */
 function urlOf(text: string): string {
   if (/^https?:\/\//i.test(text) && URL.canParse(text)) return text;
-  if (/^[^/]*:\d+(?:\/|$)/.test(text) && URL.canParse(`http://${text}`)) return `http://${text}`;
-  if (text === '' || text.includes('://'))
+  if (/^[^/?#]*:\d+(?:\/|$)/.test(text) && URL.canParse(`http://${text}`)) return `http://${text}`;
+  if (text === '' || /^[a-z][a-z0-9+.-]*:\/\//i.test(text))
     throw new UsageError(`"${text}" is not a URL: write one such as http://127.0.0.1:8000/a, or its path, /a`);
   return text.startsWith('/') ? text : `/${text.replace(/^\.\//, '')}`;
 }

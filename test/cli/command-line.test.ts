@@ -99,6 +99,10 @@ describe('the command line', () => {
     assert.deepEqual([told.outcome, told.pool], ['script', 'php']);
     const file = await postern(t, folder, ['explain', 'index.php', '--json'], folder);
     assert.equal((JSON.parse(file.out) as { url: string }).url, 'http://127.0.0.1:8000/index.php');
+    for (const path of ['/index.php?to=http://a/', '/index.php?at=12:30']) {
+      const query = await postern(t, folder, ['explain', path.slice(1), '--json'], folder);
+      assert.equal((JSON.parse(query.out) as { url: string }).url, `http://127.0.0.1:8000${path}`);
+    }
     const short = await postern(t, folder, ['explain', 'localhost:8000/index.php', '--json'], folder);
     assert.equal((JSON.parse(short.out) as { url: string }).url, 'http://localhost:8000/index.php');
     assert.equal(told.environment.SCRIPT_NAME, '/index.php');
