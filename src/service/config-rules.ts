@@ -45,9 +45,8 @@ function checkSites(values: ConfigValues, folder: string): Problem[] {
 
 function checkSite(site: SiteValues, path: Path, pools: readonly string[], folder: string): Problem[] {
   const root = resolve(folder, site.root);
-  const isFolder = statSync(root, { throwIfNoEntry: false })?.isDirectory() === true;
   return [
-    ...when(!isFolder, [...path, 'root'], `root in ${sectionName(path)}: there is no folder ${root}`),
+    ...when(!isFolder(root), [...path, 'root'], `root in ${sectionName(path)}: there is no folder ${root}`),
     ...site.trustedProxies.flatMap((entry, index) =>
       refused(() => new TrustedProxies([entry]), [...path, 'trustedProxies', index]),
     ),
@@ -131,7 +130,6 @@ function checkPool(pool: PoolValues, path: Path, folder: string): Problem[] {
 function checkLog({ file }: ConfigValues['log'], folder: string): Problem[] {
   if (file === undefined || file === 'stdout' || file === 'stderr') return [];
   const path = resolve(folder, file);
-  const isFolder = (name: string): boolean => statSync(name, { throwIfNoEntry: false })?.isDirectory() === true;
   return [
     ...when(isFolder(path), ['log', 'file'], `file in [log]: ${path} is a folder: name a file in it`),
     ...when(!isFolder(dirname(path)), ['log', 'file'], `file in [log]: there is no folder ${dirname(path)}`),
@@ -160,6 +158,15 @@ function checkListeners(values: ConfigValues): Problem[] {
     used.set(key, sectionName(path.slice(0, path[0] === 'admin' ? 1 : 2)));
   }
   return problems;
+}
+
+/** Whether it is a folder that can be seen. */
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false; // it is not there, or may not be looked at
+  }
 }
 
 function when(isWrong: boolean, path: Path, message: string): Problem[] {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -9,6 +9,7 @@ import { parseConfig, readConfig } from '../../src/service/config-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'postern-config-'));
 mkdirSync(join(folder, 'public'));
+symlinkSync('circle', join(folder, 'circle'));
 const file = join(folder, 'postern.toml');
 const isRoot = process.getuid?.() === 0;
 after(() => rmSync(folder, { recursive: true }));
@@ -213,6 +214,16 @@ describe('parseConfig()', () => {
       'a log that is a folder',
       `${site}[log]\nfile = "public"`,
       `:4: file in [log]: ${folder}/public is a folder: name a file in it`,
+    ],
+    [
+      'a log in a folder that cannot be looked at',
+      `${site}[log]\nfile = "circle/a.log"`,
+      `:4: file in [log]: there is no folder ${folder}/circle`,
+    ],
+    [
+      'a root that cannot be looked at',
+      '[site.main]\nroot = "circle"\n',
+      `:2: root in [site.main]: there is no folder ${folder}/circle`,
     ],
     [
       'a user that is not there, or any without root',
