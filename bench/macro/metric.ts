@@ -56,7 +56,7 @@ export function formatMetric(name: MetricName, value: number | undefined): strin
 export function medianSample(samples: readonly Sample[]): Sample {
   const names = Object.keys(metrics) as MetricName[];
   const entries = names.flatMap((name) => {
-    const values = samples.map((sample) => sample[name]).filter((value) => value !== undefined && !Number.isNaN(value));
+    const values = samples.map((sample) => sample[name] ?? Number.NaN).filter((value) => !Number.isNaN(value));
     return values.length === 0 ? [] : [[name, median(values)] as const];
   });
   return Object.fromEntries(entries);
