@@ -81,7 +81,11 @@ export class ClientConnection {
   /** Whether `run()` may be called now. */
   get isReusable(): boolean {
     return (
-      !this.#isClosing && !this.#isClosed && !this.#isFinishing && this.#exchanges.size < this.#options.maxExchanges
+      !this.#isClosing &&
+      !this.#isClosed &&
+      !this.#isFinishing &&
+      !this.#exchanges.isFull &&
+      this.#exchanges.size < this.#options.maxExchanges
     );
   }
 

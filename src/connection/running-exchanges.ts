@@ -20,13 +20,18 @@ export class RunningExchanges implements Iterable<RecordExchange> {
     return this.#list.length;
   }
 
+  /** Whether every id is taken. */
+  get isFull(): boolean {
+    return this.#list.length >= LAST_ID;
+  }
+
   get(id: number): RecordExchange | undefined {
     const list = this.#list;
     for (let at = 0; at < list.length; at += 1) if (list[at]!.id === id) return list[at];
     return undefined;
   }
 
-  /** An id for the next exchange to be added. */
+  /** An id for the next exchange to be added, for which there must be room. */
   nextId(): number {
     let id = this.#lastId;
     do id = (id % LAST_ID) + 1;

@@ -471,6 +471,13 @@ describe('a connection to an application', () => {
     assert.deepEqual(owner.reusable, [true, true]);
   });
 
+  it('takes no more requests than there are ids, whatever it is allowed', async () => {
+    const { connection } = await open(() => {}, { maxExchanges: 1_000 });
+    let begun = 0;
+    for (; begun < 300 && connection.isReusable; begun += 1) connection.run(cgiRequest(), new RecordingSink(), true);
+    assert.equal(begun, 255);
+  });
+
   const values: [title: string, answer: string, expected: object][] = [
     [
       'its values',
