@@ -24,6 +24,7 @@ export function shakeHands(socketPath: string, answers: boolean, clock: Clock, o
   const socket = connect(socketPath);
   let isOver = false;
   let isBroken = false;
+  let isLate = false;
   const cancel = (): void => {
     isOver = true;
     timer.cancel();
@@ -35,11 +36,13 @@ export function shakeHands(socketPath: string, answers: boolean, clock: Clock, o
     onReady();
   };
   const timer = clock.after(silenceMs, () => {
+    isLate = true;
     if (isBroken || !answers) settle();
   });
   // A refused or broken connection is no answer: the program may be about to end, and the silence will tell.
   socket.on('error', () => {
     isBroken = true;
+    if (isLate) settle();
   });
   socket.once('data', settle);
   socket.once('end', settle);
