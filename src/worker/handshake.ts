@@ -23,8 +23,6 @@ export function shakeHands(socketPath: string, answers: boolean, clock: Clock, o
   writer.getValues(['FCGI_MPXS_CONNS']);
   const socket = connect(socketPath);
   let isOver = false;
-  let isBroken = false;
-  let isLate = false;
   const cancel = (): void => {
     isOver = true;
     timer.cancel();
@@ -35,14 +33,14 @@ export function shakeHands(socketPath: string, answers: boolean, clock: Clock, o
     cancel();
     onReady();
   };
-  const timer = clock.after(silenceMs, () => {
-    isLate = true;
-    if (isBroken || !answers) settle();
+  let timer = clock.after(silenceMs, () => {
+    if (!answers) settle();
   });
   // A refused or broken connection is no answer: the program may be about to end, and the silence will tell.
   socket.on('error', () => {
-    isBroken = true;
-    if (isLate) settle();
+    if (isOver) return;
+    timer.cancel();
+    timer = clock.after(silenceMs, settle);
   });
   socket.once('data', settle);
   socket.once('end', settle);
