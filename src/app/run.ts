@@ -65,7 +65,7 @@ async function main(app: Application, options: RunOptions, log: Log): Promise<nu
   }
   const threads = line.threads ?? threadsOf(process.env.POSTERN_THREADS) ?? options.threads ?? 1;
   try {
-    const start = startOf(isListening, line, line.listen ?? options.listen, threads);
+    const start = startOf(isListening, line, options.listen, threads);
     if (start.mode === 'fastcgi' || start.mode === 'threads') return await serve(app, start, threads, options, log);
     if (start.mode === 'cgi') {
       return await once(
@@ -93,12 +93,13 @@ async function main(app: Application, options: RunOptions, log: Log): Promise<nu
 }
 
 /** @throws UsageError for an address that is none */
-function startOf(isListening: boolean, line: CommandLine, listen: string | undefined, threads: number): Start {
+function startOf(isListening: boolean, line: CommandLine, ownListen: string | undefined, threads: number): Start {
   const { env: environment, pid } = process;
+  const listen = line.listen ?? ownListen;
   try {
     return decideStart({ environment, pid, isListening, listen, threads, hasRequest: line.target !== null });
   } catch (error) {
-    throw new UsageError(`--listen: ${(error as Error).message}`);
+    throw new UsageError(`${line.listen === undefined ? 'listen' : '--listen'}: ${(error as Error).message}`);
   }
 }
 

@@ -120,6 +120,8 @@ export class Service {
   /** Ends everything at once. Repeatable. */
   async destroy(): Promise<void> {
     this.#state = 'stopping';
+    // Nobody else would end what is being opened now.
+    await this.#opening.catch(() => {});
     await this.#deployment.destroy();
     this.#end();
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -168,6 +168,18 @@ describe('Service', () => {
       service.status().pools[0]?.lanes.filter(({ state }) => state !== 'gone'),
       [],
     );
+  });
+
+  it('leaves nothing behind when it is destroyed while it opens', async (t) => {
+    const { folder, config } = workshop(t);
+    const path = join(folder, 'site.sock');
+    const service = createService(config({ site: { main: { listen: `unix:${path}`, root: 'a' } } }), {
+      runtimeBase: join(folder, 'run'),
+    });
+    const starting = service.start();
+    await Promise.all([starting, service.destroy()]);
+    assert.equal(service.status().state, 'stopped');
+    assert.deepEqual([existsSync(path), readdirSync(join(folder, 'run'))], [false, []]);
   });
 
   it('says that a pool does not start, and serves the rest', async (t) => {
