@@ -14,7 +14,7 @@ export function temporaryFolder(t: { after: TestContext['after'] }, prefix = 'po
 
 /** The absolute path of a program on PATH or in Debian's sbin folders; null where there is none. */
 export function findProgram(name: string): string | null {
-  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/local/sbin'];
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/usr/local/sbin'];
   for (const folder of folders) {
     const path = join(folder, name);
     try {

@@ -36,7 +36,7 @@ const report = events.compose(spec());
 report.pipe(process.stdout);
 report.on('end', () => {
   if (skipped.length > 0) process.stdout.write(`\nskipped:\n${skipped.map((line) => `  ${line}\n`).join('')}`);
-  const skipIsFailure = process.env['CI'] !== undefined && skipped.length > 0;
+  const skipIsFailure = process.env.CI !== undefined && skipped.length > 0;
   if (skipIsFailure) process.stdout.write('CI is set: a skipped test counts as a failure\n');
   if (passed === 0) process.stdout.write('no test ran\n');
   process.exitCode = failed > 0 || skipIsFailure || passed === 0 ? 1 : 0;

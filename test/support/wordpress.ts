@@ -68,10 +68,10 @@ export async function publishPost(page: Page, base: string, post: { title: strin
     type Store = Record<string, (...values: unknown[]) => unknown>;
     const { dispatch, select } = (window as unknown as { wp: { data: Record<string, (name: string) => Store> } }).wp
       .data;
-    await dispatch!('core/editor')['editPost']!({ title, content: html, status: 'publish' });
-    await dispatch!('core/editor')['savePost']!();
-    if (select!('core/editor')['didPostSaveRequestFail']!()) throw new Error('the editor could not save the post');
-    return String(select!('core/editor')['getPermalink']!());
+    await dispatch!('core/editor').editPost!({ title, content: html, status: 'publish' });
+    await dispatch!('core/editor').savePost!();
+    if (select!('core/editor').didPostSaveRequestFail!()) throw new Error('the editor could not save the post');
+    return String(select!('core/editor').getPermalink!());
   }, post);
 }
 

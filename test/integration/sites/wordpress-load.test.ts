@@ -16,7 +16,7 @@ import { copyWordPress, siteMissing } from '../../support/sites.ts';
 
 const missing =
   siteMissing('wordpress') ?? mariaDbMissing() ?? (findProgram('php-cgi') ? null : 'php-cgi is not installed');
-const secondsPerPhase = Number(process.env['POSTERN_LOAD_SECONDS'] ?? 10);
+const secondsPerPhase = Number(process.env.POSTERN_LOAD_SECONDS ?? 10);
 const clientCount = 16;
 const workerCount = 8;
 
