@@ -1,6 +1,6 @@
 // The main of an application: finds how it was started, and does that.
 
-import { formatAddress } from '../connection/address.ts';
+import { absoluteAddress, formatAddress } from '../connection/address.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { CgiRequest } from '../protocol/cgi/exchange.ts';
@@ -95,7 +95,8 @@ async function main(app: Application, options: RunOptions, log: Log): Promise<nu
 /** @throws UsageError for an address that is none */
 function startOf(isListening: boolean, line: CommandLine, ownListen: string | undefined, threads: number): Start {
   const { env: environment, pid } = process;
-  const listen = line.listen ?? ownListen;
+  const given = line.listen ?? ownListen;
+  const listen = given === undefined ? undefined : absoluteAddress(given, process.cwd());
   try {
     return decideStart({ environment, pid, isListening, listen, threads, hasRequest: line.target !== null });
   } catch (error) {

@@ -20,7 +20,8 @@ export function addExplain(program: Command, { out }: Terminal): void {
     .option('--json', 'as JSON')
     .action(async (url: string, options: { config?: string; json?: boolean }) => {
       const { explain } = await import('../service/explain.ts');
-      const explanation = explain(await configOf(options.config), urlOf(url));
+      const wanted = urlOf(url);
+      const explanation = explain(await configOf(options.config, wanted), wanted);
       out.write(options.json ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation, out.paint));
     });
 }
@@ -34,15 +35,18 @@ function urlOf(text: string): string {
   return text.startsWith('/') ? text : `/${text.replace(/^\.\//, '')}`;
 }
 
-async function configOf(file: string | undefined): Promise<Config> {
+/** @param url of a folder that has no configuration: `serve` listens where it is told to, or finds room */
+async function configOf(file: string | undefined, url: string): Promise<Config> {
   if (file !== undefined || existsSync(defaultConfigFile)) {
     const { readConfig } = await import('../service/config-file.ts');
     return readConfig(file ?? defaultConfigFile);
   }
   const { defineConfig } = await import('../service/config.ts');
   const { recognise } = await import('../service/recognise.ts');
-  return defineConfig(folderConfig(recognise('.'), { listen: '127.0.0.1:8000', admin: '127.0.0.1:2020' }));
+  return defineConfig(folderConfig(recognise('.'), { listen: `127.0.0.1:${portOf(url)}`, admin: '127.0.0.1:2020' }));
 }
+
+const portOf = (url: string): string => (url.startsWith('/') ? '8000' : new URL(url).port || '80');
 
 const outcomeStyles: Readonly<Record<Explanation['outcome'], Style>> = {
   script: 'green',

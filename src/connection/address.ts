@@ -1,5 +1,6 @@
 // Socket addresses as people write them: "host:port", "[::1]:port", ":port", "port", "unix:/path".
 
+import { resolve } from 'node:path';
 import { PosternError } from '../errors.ts';
 
 /** Where a socket listens or connects. */
@@ -22,6 +23,14 @@ export function parseAddress(text: string): Address {
   }
   const named = match[1] ?? match[2];
   return { kind: 'tcp', host: named === undefined ? '127.0.0.1' : named === '' ? '::' : named, port };
+}
+
+/** The text of an address with the path of its socket file, where it has one, started from a folder: "unix:x.sock", "fastcgi+unix:x.sock". */
+export function absoluteAddress(text: string, folder: string): string {
+  return text.replace(
+    /^((?:fastcgi\+)?unix:)(.+)$/,
+    (_, scheme: string, path: string) => scheme + resolve(folder, path),
+  );
 }
 
 /** The address as text that `parseAddress` reads. */

@@ -1,8 +1,9 @@
 // The addresses a site listens on, as the configuration writes them: "127.0.0.1:8000", "fastcgi://127.0.0.1:9000". Pure.
 
-import { resolve } from 'node:path';
 import { type Address, formatAddress, parseAddress } from '../connection/address.ts';
 import { PosternError } from '../errors.ts';
+
+export { absoluteAddress } from '../connection/address.ts';
 
 /** One address and what is spoken there. */
 export interface ListenAddress {
@@ -31,14 +32,6 @@ export function parseListenAddress(text: string): ListenAddress {
     default:
       throw new PosternError('CONFIG_INVALID', `"${text}": "${scheme}" is not http, https or fastcgi`);
   }
-}
-
-/** The address with the path of its socket file, where it has one, started from a folder. */
-export function absoluteAddress(text: string, folder: string): string {
-  return text.replace(
-    /^((?:fastcgi\+)?unix:)(.+)$/,
-    (_, scheme: string, path: string) => scheme + resolve(folder, path),
-  );
 }
 
 /** The address as text that `parseListenAddress` reads; the same text for the same socket. */

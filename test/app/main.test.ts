@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { describe, it } from 'node:test';
 import { FastcgiPeer } from '../support/fastcgi-peer.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -21,7 +21,8 @@ describe('main.ts', () => {
   it('runs it in threads too', async (t) => {
     const socket = join(temporaryFolder(t), 'app.sock');
     const file = path('test/fixtures/apps/exported.ts');
-    const program = startNode(t, [main, file, '--listen', socket, '--threads', '2']);
+    const fromHere = `unix:${relative(process.cwd(), socket)}`;
+    const program = startNode(t, [main, file, '--listen', fromHere, '--threads', '2']);
     await program.until('listening on');
     const peer = await FastcgiPeer.connect(t, socket);
     peer.request(1, { REQUEST_URI: '/b', HTTP_HOST: 'a' });

@@ -103,8 +103,8 @@ describe('the command line', () => {
       const query = await postern(t, folder, ['explain', path.slice(1), '--json'], folder);
       assert.equal((JSON.parse(query.out) as { url: string }).url, `http://127.0.0.1:8000${path}`);
     }
-    const short = await postern(t, folder, ['explain', 'localhost:8000/index.php', '--json'], folder);
-    assert.equal((JSON.parse(short.out) as { url: string }).url, 'http://localhost:8000/index.php');
+    const short = await postern(t, folder, ['explain', 'localhost:8130/index.php', '--json'], folder);
+    assert.equal((JSON.parse(short.out) as { url: string }).url, 'http://localhost:8130/index.php');
     assert.equal(told.environment.SCRIPT_NAME, '/index.php');
     assert.equal(told.environment.PATH_INFO, '/a');
     assert.equal(told.environment.QUERY_STRING, 'b=c');
