@@ -10,7 +10,12 @@ if (major < 22 || (major === 22 && minor < 18)) {
   );
   process.exit(1);
 }
+// `npm run postern` in a checkout: npm has gone to its top, and paths were meant from where it was called.
+const sources = new URL('../src/cli/main.ts', import.meta.url);
+const isCheckout = existsSync(sources);
+if (isCheckout && process.env.npm_lifecycle_event === 'postern' && process.env.INIT_CWD) {
+  process.chdir(process.env.INIT_CWD);
+}
 const { keepCompiledCode } = await import('./compile-cache.js');
 keepCompiledCode();
-const sources = new URL('../src/cli/main.ts', import.meta.url);
-await import(existsSync(sources) ? sources.href : new URL('../dist/cli/main.js', import.meta.url).href);
+await import(isCheckout ? sources.href : new URL('../dist/cli/main.js', import.meta.url).href);

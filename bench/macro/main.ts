@@ -17,13 +17,15 @@ import { textTable } from './report/table.ts';
 import { wordpressNeeds } from './wordpress.ts';
 import { Workspace } from './workspace.ts';
 
+const usual: Settings = { rounds: 3, seconds: 5 };
+
 const usage = `npm run bench [-- NAME... [--rounds N] [--seconds S] [--peers a,b] [--list] [--dry]]
 
   NAME...     the cases to run; none: all of them
-  --rounds    how often each peer is loaded (3)
-  --seconds   the length of one load (5)
+  --rounds    how often each peer is loaded (${usual.rounds})
+  --seconds   the length of one load (${usual.seconds})
   --peers     only these peers
-  --dry       print, but keep no results
+  --dry       print, but keep no results; so does a run of fewer rounds, or shorter loads, than these
   --list      the cases and the peers, and what is not installed
 `;
 
@@ -63,8 +65,8 @@ function parseOptions(args: readonly string[]): Options | string {
       args: [...args],
       allowPositionals: true,
       options: {
-        rounds: { type: 'string', default: '3' },
-        seconds: { type: 'string', default: '5' },
+        rounds: { type: 'string', default: String(usual.rounds) },
+        seconds: { type: 'string', default: String(usual.seconds) },
         peers: { type: 'string' },
         list: { type: 'boolean', default: false },
         dry: { type: 'boolean', default: false },
@@ -101,6 +103,9 @@ async function runAll(options: Options): Promise<number> {
   const interruption = new AbortController();
   const interrupt = (signal: string): void => interruption.abort(new Error(`ended by ${signal}`));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, interrupt);
+  const { rounds, seconds } = options.settings;
+  // A short trial does not take the place of a measurement.
+  const isKept = !options.dry && rounds >= usual.rounds && seconds >= usual.seconds;
   const workspace = new Workspace(processes, interruption.signal);
   try {
     const machine = describeMachine();
@@ -109,13 +114,13 @@ async function runAll(options: Options): Promise<number> {
       const report = await runCase(one, options, workspace, processes, interruption.signal, machine);
       if (report === null) continue;
       process.stdout.write(`\n${one.name}: ${one.title}\n\n${textTable(report)}\n\n${report.targets.join('\n')}\n\n`);
-      if (!options.dry)
+      if (isKept)
         keepReport(
           report,
           cases.map(({ name }) => name),
         );
     }
-    if (!options.dry) say(`results: ${resultsFolder}README.md`);
+    say(isKept ? `results: ${resultsFolder}README.md` : 'the results were not kept');
     return 0;
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));

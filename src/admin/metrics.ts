@@ -34,6 +34,7 @@ const poolCounters: readonly Reading[] = [
     'Requests that ended before their answer was complete.',
     ({ counters }) => counters.aborted,
   ],
+  ['postern_pool_failed_total', 'Those of the aborted where no client had left.', ({ counters }) => counters.failed],
   ['postern_pool_retried_total', 'Requests that were sent to a second worker.', ({ counters }) => counters.retried],
   [
     'postern_pool_limit_reached_total',

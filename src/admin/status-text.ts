@@ -1,6 +1,6 @@
 // The status of a service as text for people: what the terminal shows, and a browser gets. Pure.
 
-import type { LaneSnapshot, PoolSnapshot } from '../pool/snapshot.ts';
+import type { LaneSnapshot, PoolCounters, PoolSnapshot } from '../pool/snapshot.ts';
 import { type Paint, plainPaint, type Style } from './paint.ts';
 import type { ServiceStatus } from './source.ts';
 import { type Cell, type Column, formatTable } from './table.ts';
@@ -60,13 +60,20 @@ function poolLines(pool: PoolSnapshot, paint: Paint, width: number): string[] {
   return [
     `${paint('bold', `pool ${pool.name}`)}  ${pool.program}`,
     `  ${rate}`,
-    `  requests  ${counted(counters, ['accepted', 'finished', 'refused', 'aborted', 'retried'])}`,
+    `  requests  ${requestCounts(counters)}`,
     `  peaks     ${counters.maxRunning} running, ${counters.maxWaiting} waiting, limit reached ${times(counters.maxWorkersReached)}`,
     `  workers   generation ${pool.generation}, ${formatCount(counters.spawned)} started${ended.map(([why, count]) => `, ${formatCount(count)} ended: ${why}`).join('')}`,
     `  governor  ${governor} ${paint('dim', `(score ${pool.spawnScore.toFixed(1)})`)}`,
     ...(pool.lastReload === null ? [] : [`  reload    ${pool.lastReload}`]),
     ...laneLines(lanes, paint, width),
   ];
+}
+
+/** What became of the requests; what has not happened is left out. Failed ones are told apart from those that a client left. */
+function requestCounts({ accepted, finished, refused, failed, aborted, retried }: PoolCounters): string {
+  const rare = Object.entries({ failed, aborted: aborted - failed, retried }).filter(([, count]) => count > 0);
+  const usual = Object.entries({ accepted, finished, refused });
+  return [...usual, ...rare].map(([name, count]) => `${formatCount(count)} ${name}`).join(', ');
 }
 
 /** A table of the lanes; those that have not been needed yet, which may be many, are one line. */

@@ -56,7 +56,8 @@ async function main(app: Application, options: RunOptions, log: Log): Promise<nu
   try {
     if (!isSpawned) line = parseCommandLine(process.argv.slice(2));
   } catch (thrown) {
-    process.stderr.write(`${(thrown as Error).message}\n\n${usage}`);
+    // parseArgs goes on with advice that no application's option is in need of.
+    process.stderr.write(`${(thrown as Error).message.replace(/\. To specify .*/s, '')}\n\n${usage}`);
     return WRONG_USAGE;
   }
   if (line.isHelpAsked) {

@@ -57,10 +57,11 @@ const outcomeStyles: Readonly<Record<Explanation['outcome'], Style>> = {
 };
 
 function formatExplanation(explanation: Explanation, paint: Paint): string {
-  const { url, site, outcome, route, pool, file, location, error, why, environment } = explanation;
+  const { url, site, root, outcome, route, pool, file, location, error, why, environment } = explanation;
   const rows: [string, string | null][] = [
     ['url', url],
     ['site', site],
+    ['root', root],
     ['outcome', paint(outcomeStyles[outcome], error === null ? outcome : `${outcome}: ${error}`)],
     ['why', why],
     ['route', route],

@@ -17,7 +17,8 @@ const looks: Readonly<Record<Level, { readonly rank: number; readonly style: Sty
 export function humanLog(output: Output, least: Level): Log {
   const write = (level: Level, fields: LogFields, message: string): void => {
     if (looks[level].rank < looks[least].rank) return;
-    const pool = typeof fields.pool === 'string' && !message.includes(fields.pool) ? `pool ${fields.pool}: ` : '';
+    const named = typeof fields.pool === 'string' ? `pool ${fields.pool}` : '';
+    const pool = message.includes(named) ? '' : `${named}: `;
     const word = output.paint(looks[level].style, level.padEnd(5));
     // Below each other: the time and the level take 17 columns.
     const text = message.replaceAll('\n', `\n${' '.repeat(17)}`);

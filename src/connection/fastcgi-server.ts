@@ -8,6 +8,7 @@ import { type Log, silentLog } from '../log.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import { type Address, formatAddress } from './address.ts';
 import { clientFilter } from './client-filter.ts';
+import { listenReason } from './listen-reason.ts';
 import { ServerConnection } from './server-connection.ts';
 import { defaultServerLimits, type ServerLimits } from './server-limits.ts';
 
@@ -202,7 +203,9 @@ function listenError(error: NodeJS.ErrnoException, where: Address | InheritedSoc
   if (error.code === 'EADDRINUSE') {
     return new PosternError('ADDRESS_IN_USE', `${place} is in use: stop what listens there, or choose another address`);
   }
-  return new PosternError('CONFIG_INVALID', `cannot listen on ${place}: ${error.message}`, { cause: error });
+  return new PosternError('CONFIG_INVALID', `cannot listen on ${place}: ${listenReason(error, place)}`, {
+    cause: error,
+  });
 }
 
 /** Removes the socket file of a server that is gone; one that answers is left alone, and `listen` says that it is in use. */

@@ -4,6 +4,7 @@ import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Clock, systemClock } from '../clock.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
+import { listenReason } from '../connection/listen-reason.ts';
 import { PosternError } from '../errors.ts';
 import { Http1Connections, type Http1Options } from './http1-connections.ts';
 import { acceptInto } from './shared-buffer-sockets.ts';
@@ -100,5 +101,7 @@ function listenError(error: NodeJS.ErrnoException, address: Address): PosternErr
       { cause: error },
     );
   }
-  return new PosternError('CONFIG_INVALID', `cannot listen on ${where}: ${error.message}`, { cause: error });
+  return new PosternError('CONFIG_INVALID', `cannot listen on ${where}: ${listenReason(error, where)}`, {
+    cause: error,
+  });
 }

@@ -3,6 +3,7 @@
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Address, formatAddress } from '../connection/address.ts';
+import { listenReason } from '../connection/listen-reason.ts';
 import { PosternError } from '../errors.ts';
 import { errorAnswer } from '../gateway/error-page.ts';
 import type { HttpHandler } from '../gateway/message.ts';
@@ -51,10 +52,9 @@ export class NodeHttpFront {
   async listen(address: Address): Promise<Address> {
     await new Promise<void>((resolve, reject) => {
       const failed = (error: NodeJS.ErrnoException): void => {
+        const where = formatAddress(address);
         const code = error.code === 'EADDRINUSE' ? 'ADDRESS_IN_USE' : 'CONFIG_INVALID';
-        reject(
-          new PosternError(code, `cannot listen on ${formatAddress(address)}: ${error.message}`, { cause: error }),
-        );
+        reject(new PosternError(code, `cannot listen on ${where}: ${listenReason(error, where)}`, { cause: error }));
       };
       this.#server.once('error', failed);
       this.#server.listen(

@@ -115,7 +115,7 @@ export class Deadlines {
       { pool: name, pid, signal: 'SIGKILL', method, url, durationMs },
       `process ${pid} is killed with SIGKILL while it runs ${method} ${url}, after ${durationMs} ms (${why})`,
     );
-    ledger.close('aborted');
+    ledger.close('failed');
     ticket.expired(error);
     onExpired(lane);
   }

@@ -95,7 +95,7 @@ export class Desk {
   /** The lane's request has ended. */
   release(lane: Lane, outcome: LaneOutcome): void {
     if (!this.#leave(lane)) return;
-    this.#ledger.close(outcome.code === null && !outcome.isAborted ? 'finished' : 'aborted');
+    this.#ledger.close(outcome.isAborted ? 'aborted' : outcome.code === null ? 'finished' : 'failed');
     this.#free(lane, outcome);
     this.#closing.endWhenServed();
   }

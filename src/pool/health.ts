@@ -21,10 +21,10 @@ export class Health {
     if (state === this.#state) return;
     this.#state = state;
     const fields = { pool: this.#name, generation };
-    const command = program.command[0];
-    if (state === 'ready') this.#log.info(fields, `pool ${this.#name}: ${command} works again`);
+    const what = program.title ?? program.command[0];
+    if (state === 'ready') this.#log.info(fields, `pool ${this.#name}: ${what} works again`);
     else if (state === 'failing') {
-      this.#log.warn(fields, `pool ${this.#name}: ${command} does not start: ${score.reason(nowMs)}`);
+      this.#log.warn(fields, `pool ${this.#name}: ${what} fails: ${score.reason(nowMs)}`);
     } else this.#log.error(fields, `pool ${this.#name} answers 503: ${score.describe(nowMs)}`);
   }
 }

@@ -14,7 +14,7 @@ export function describeLane(board: Scoreboard, lane: Lane, crew: Crew): void {
   columns.generation[slot] = crew.generation.number;
   columns.workerPid[slot] = crew.worker.pid;
   columns.pid[slot] = process?.pid ?? (preforks ? 0 : crew.worker.pid);
-  columns.startedAtMs[slot] = process?.sinceMs ?? crew.worker.startedAtMs;
+  columns.startedAtMs[slot] = preforks && process !== null ? process.sinceMs : crew.worker.startedAtMs;
   columns.requests[slot] = process?.requests ?? 0;
 }
 

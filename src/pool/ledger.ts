@@ -92,7 +92,8 @@ export class Ledger {
   }
 
   /** How a request that left its lane, or the queue, is counted. */
-  close(as: 'finished' | 'aborted' | 'retried'): void {
+  close(as: 'finished' | 'failed' | 'aborted' | 'retried'): void {
     this.#board.add(as, 1);
+    if (as === 'failed') this.#board.add('aborted', 1);
   }
 }

@@ -244,7 +244,8 @@ export class Pool implements RosterOwner {
     const old = this.desk.generation;
     this.desk.generation = next;
     for (const crew of next.crews) this.#roster.admit(crew);
-    this.#roster.departures.retireAll(old, 'reload', this.#clock.now() + old.limits.stopTimeoutMs);
+    // Each request has its own limit; a reload sets it no other.
+    this.#roster.departures.retireAll(old, 'reload', Number.POSITIVE_INFINITY);
     this.desk.govern();
     this.#health.report(next, false, this.#clock.now());
   }

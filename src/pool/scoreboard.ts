@@ -46,6 +46,7 @@ const counterIndex = {
   maxWorkersReached: 8,
   retried: 9,
   spawned: 10,
+  failed: 11,
 } as const;
 const counterCount = Object.keys(counterIndex).length;
 

@@ -44,6 +44,8 @@ export interface PoolCounters {
   readonly refused: number;
   /** The client left, or the request ended in an error before its answer was complete. */
   readonly aborted: number;
+  /** Those of the aborted where no client had left. */
+  readonly failed: number;
   readonly maxWaiting: number;
   readonly maxRunning: number;
   /** Times the pool stood at its limit of lanes while requests waited. */

@@ -49,6 +49,7 @@ function takeCounters(board: Scoreboard): PoolCounters {
     finished: board.counter('finished'),
     refused: board.counter('refused'),
     aborted: board.counter('aborted'),
+    failed: board.counter('failed'),
     maxWaiting: board.counter('maxWaiting'),
     maxRunning: board.counter('maxRunning'),
     maxWorkersReached: board.counter('maxWorkersReached'),

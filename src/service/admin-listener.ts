@@ -3,6 +3,7 @@
 import { adminHandler } from '../admin/handler.ts';
 import type { AdminSource } from '../admin/source.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
+import { listenReason } from '../connection/listen-reason.ts';
 import { PosternError } from '../errors.ts';
 import { createServer } from './node-http.ts';
 
@@ -54,5 +55,7 @@ function listenError(address: Address, cause: NodeJS.ErrnoException): PosternErr
   if (cause.code === 'EADDRINUSE') {
     return new PosternError('ADDRESS_IN_USE', `${text} is in use: choose another listen in [admin]`, { cause });
   }
-  return new PosternError('CONFIG_INVALID', `the admin pages cannot listen on ${text}: ${cause.message}`, { cause });
+  return new PosternError('CONFIG_INVALID', `the admin pages cannot listen on ${text}: ${listenReason(cause, text)}`, {
+    cause,
+  });
 }

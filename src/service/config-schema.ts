@@ -173,7 +173,8 @@ const pool = z.strictObject({
     .prefault(0)
     .meta({ description: 'A worker is replaced when idle above this resident size. 0: never.' }),
   stopTimeout: duration.prefault('10s').meta({
-    description: 'How long a running request may go on when its worker is retired, and SIGTERM has before SIGKILL.',
+    description:
+      'How long a running request may go on when Postern stops or the pool is taken away, and SIGTERM has before SIGKILL. At a reload each request keeps its requestTimeout.',
   }),
   user: text.optional().meta({ description: 'User to run as, with its groups. Needs root.' }),
   allowRoot: z

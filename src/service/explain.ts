@@ -1,5 +1,6 @@
 // What a URL gets from a configuration and why: route, script, CGI variables and pool; nothing is run.
 
+import { resolve } from 'node:path';
 import { PosternError } from '../errors.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import { silentLog } from '../log.ts';
@@ -13,6 +14,8 @@ import { parseListenAddress } from './listen-address.ts';
 export interface Explanation {
   readonly url: string;
   readonly site: string;
+  /** The folder of the site. */
+  readonly root: string;
   readonly outcome: 'script' | 'application' | 'file' | 'redirect' | 'refused';
   /** The match of the route that took it; null: no route did. */
   readonly route: string | null;
@@ -46,6 +49,7 @@ export function explain(config: Config, text: string): Explanation {
   const about = {
     url: isPath ? `${url.origin}${text}` : text,
     site,
+    root: resolve(config.folder, config.values.site[site]!.root),
     route: null,
     pool: null,
     file: null,

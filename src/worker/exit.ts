@@ -9,10 +9,10 @@ export interface Exit {
 /** An end that nobody saw. */
 export const unseenExit: Exit = { code: null, signal: null };
 
-/** "exit 255", "SIGKILL", or "how is not known". */
+/** "exit 255", "SIGKILL", or "how, only its parent was told". */
 export function formatExit({ code, signal }: Exit): string {
   if (signal !== null) return signal;
-  return code === null ? 'how is not known' : `exit ${code}`;
+  return code === null ? 'how, only its parent was told' : `exit ${code}`;
 }
 
 /** The end in the words of wait(2): the low 7 bits are the signal, the next byte is the exit status. */

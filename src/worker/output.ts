@@ -7,6 +7,9 @@ const maxLineBytes = 4_096;
 /** Lines a second at most; the number of those that were dropped is told when it goes on. */
 const maxLinesPerSecond = 50;
 
+/** Goes on with what a line before it said: the lines of a stack, and what Node writes below it. */
+const continues = /^\s|^Node\.js v\d/;
+
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 
@@ -29,7 +32,7 @@ export class OutputLines {
     this.#clock = clock;
   }
 
-  /** The last line that was not empty, whether it was logged or dropped. */
+  /** The last line that says something by itself, whether it was logged or dropped. */
   get last(): string {
     return this.#last;
   }
@@ -65,8 +68,9 @@ export class OutputLines {
     const text = bytes.at(-1) === carriageReturn ? bytes.subarray(0, -1) : bytes;
     if (text.length === 0) return;
     const line = escapeControl(text.toString('utf8'));
-    this.#last = cut > 0 ? `${line} (${cut} more bytes)` : line;
-    this.#emit(this.#last);
+    const whole = cut > 0 ? `${line} (${cut} more bytes)` : line;
+    if (this.#last === '' || !continues.test(line)) this.#last = whole;
+    this.#emit(whole);
   }
 
   #emit(line: string): void {

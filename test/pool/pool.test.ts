@@ -178,17 +178,19 @@ test('a reload moves traffic and queue when the next generation is ready, and le
   verify(pool);
 });
 
-test('what a retired generation still runs at the end of stopTimeout is ended', async () => {
-  const { ask, pool, hiring, limits, advance } = open({ workers: 1, stopTimeoutMs: 2_000 });
+test('what a retired generation still runs goes on until its own time is over', async () => {
+  const { ask, pool, hiring, limits, advance } = open({ workers: 1, stopTimeoutMs: 2_000, requestTimeoutMs: 20_000 });
   const running = ask();
   const reloaded = pool.reload(plain, limits);
   await Promise.resolve();
   hiring.readyAll();
   await reloaded;
-  advance(1_900);
+  advance(19_900);
   assert.equal(running.state, 'running');
   advance(200);
-  assert.equal(running.state, 'CONNECTION_LOST');
+  assert.equal(running.state, 'ANSWER_TIMEOUT');
+  const { aborted, failed } = pool.snapshot().counters;
+  assert.deepEqual([aborted, failed], [1, 1]);
 });
 
 test('a worker that never answers its probe is killed, and its reload fails', async () => {
@@ -242,7 +244,7 @@ test('a program that fails is tried three times, then rests, then is tried once,
   ask();
   const told = log.records.filter(({ level }) => level !== 'debug').map(({ message }) => message);
   assert.deepEqual(told.slice(0, 2), [
-    'pool app: /bin/true does not start: 1 crash in 0.0 s (exit 255)',
+    'pool app: /bin/true fails: 1 crash in 0.0 s (exit 255)',
     'pool app answers 503: next spawn allowed in 5.0 s: 3 crashes in 0.0 s (exit 255)',
   ]);
   assert.deepEqual(told.slice(2), ['pool app: /bin/true works again']);

@@ -44,6 +44,7 @@ export function poolSnapshot(changes: Partial<PoolSnapshot> = {}): PoolSnapshot 
       finished: 1_200,
       refused: 3,
       aborted: 1,
+      failed: 1,
       maxWaiting: 2,
       maxRunning: 4,
       maxWorkersReached: 1,

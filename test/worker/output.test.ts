@@ -30,6 +30,13 @@ test('one line is one record, however the bytes are cut', () => {
   );
 });
 
+test('the last line is the one that says something, not the end of its stack', () => {
+  const { lines, output } = collect();
+  output.write(Buffer.from('starting\nError: late\n    at tick (app.ts:1:1)\n\nNode.js v26.10.0\n'));
+  assert.equal(lines.length, 4);
+  assert.equal(output.last, 'Error: late');
+});
+
 test('a line is cut at 4,096 bytes, and what is missing is told', () => {
   const { lines, output } = collect();
   for (let count = 0; count < 100; count += 1) output.write(Buffer.alloc(1_000, 'x'));

@@ -34,6 +34,7 @@ const program = '#a3b8cc';
 /** Draws the chart. */
 export function chartOf(report: CaseReport): string {
   const panels = [headlinePanel(report), cpuPanel(report)].filter((panel) => panel !== null);
+  const title = `${report.name}: ${report.title.replaceAll('`', '')}`;
   let top = 54;
   const drawn = panels.map((panel) => {
     const text = drawPanel(panel, top);
@@ -42,11 +43,14 @@ export function chartOf(report: CaseReport): string {
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${top + 16}" viewBox="0 0 ${width} ${top + 16}" font-family="system-ui, sans-serif" font-size="13">
 <rect width="100%" height="100%" fill="#ffffff"/>
-<text x="20" y="30" font-size="17" font-weight="600" fill="#0f172a">${escapeXml(`${report.name}: ${report.title}`)}</text>
+<text x="20" y="30" font-size="${titleSize(title)}" font-weight="600" fill="#0f172a">${escapeXml(title)}</text>
 ${drawn.join('\n')}
 </svg>
 `;
 }
+
+/** Pixels: as large as the whole of it goes into the width. */
+const titleSize = (title: string): number => Math.min(17, Math.floor((width - 40) / (title.length * 0.58)));
 
 function headlinePanel(report: CaseReport): Panel {
   const { label, better } = metrics[report.headline];

@@ -33,6 +33,24 @@ describe('reload, recycle and scale-down under load', { skip: phpMissing }, () =
     assert.equal(counters.aborted + counters.refused, 0);
   });
 
+  it('reload while a request runs for longer than stopTimeout: it is answered, and its worker leaves then', async (t) => {
+    const pool = `${phpPool}workers = 2\nstopTimeout = "1s"\n`;
+    const service = await PhpService.start(t, {
+      files: { ...files, 'long.php': '<?php sleep(3); echo "long";' },
+      pool,
+    });
+    const long = service.get('long.php');
+    await service.busy(1);
+    assert.equal((await postern(t, service.folder, ['reload', '--pool', 'php'])).status, 0);
+    assert.equal(await (await long).text(), 'long');
+    await until(
+      async () => (await service.pool()).lanes.every(({ generation }) => generation === 2),
+      'the old are gone',
+    );
+    const { counters } = await service.pool();
+    assert.deepEqual([counters.aborted, counters.ended.crash, counters.ended.reload], [0, 0, 1]);
+  });
+
   it('recycle under load (maxRequests): not one failed request', async (t) => {
     const service = await PhpService.start(t, { files, pool: `${phpPool}workers = 3\nmaxRequests = 20\n` });
     const load = startLoad(service, 4);

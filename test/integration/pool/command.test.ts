@@ -82,7 +82,7 @@ test('a program that ends at its start: 503 with Retry-After, at once, and one l
   const told = running.log.records.filter(({ level, fields }) => level !== 'debug' && !('stream' in fields));
   assert.deepEqual(
     told.map(({ message }) => message.slice(0, 40)),
-    ['pool app: /bin/sh does not start: 1 cras', 'pool app answers 503: next spawn allowed'],
+    ['pool app: /bin/sh fails: 1 cras', 'pool app answers 503: next spawn allowed'],
   );
   assert.equal(running.look().counters.spawned, 3);
 });
