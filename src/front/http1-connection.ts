@@ -171,6 +171,8 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
     this.#isAdvancing = true;
     while (!this.#input.isEmpty && (this.#state === 'idle' || this.#state === 'head')) this.#readHead();
     this.#isAdvancing = false;
+    // The rest of a head that a client began before it left will not come.
+    if (this.#state === 'head' && this.#isHalfClosed) this.#linger();
     if (this.#state === 'idle' && (this.#isHalfClosed || this.#owner.isClosing)) this.#linger();
     this.#adjustReading();
   }

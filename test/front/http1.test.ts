@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, statSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { PosternError } from '../../src/errors.ts';
 import { Http1Front } from '../../src/front/http1.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -244,6 +245,19 @@ describe('limits in time', () => {
     answer.head(408, []);
     answer.end();
     assert.match(await client.untilEnd(), /^HTTP\/1.1 408 /);
+  });
+
+  it('ends with the last answer where a client left in the middle of its next head', async (t) => {
+    const { handler, asked } = collectRequests();
+    const { port, front } = await startFront(t, { handler, clock: new FakeClock() });
+    const client = await RawClient.connect(t, port);
+    client.socket.end(`${get}GET /next HTT`);
+    await until(() => asked.length === 1);
+    // Its FIN comes first, or the test proves nothing.
+    await wait(50);
+    answerText(asked[0]!.answer, 'whole');
+    assert.match(await client.untilEnd(), /^HTTP\/1\.1 200 [\s\S]*whole/);
+    await until(() => front.connections === 0);
   });
 
   it('closes the connection of a client that does not read its answer', async (t) => {

@@ -81,8 +81,8 @@ test('a program that ends at its start: 503 with Retry-After, at once, and one l
   }
   const told = running.log.records.filter(({ level, fields }) => level !== 'debug' && !('stream' in fields));
   assert.deepEqual(
-    told.map(({ message }) => message.slice(0, 40)),
-    ['pool app: /bin/sh fails: 1 cras', 'pool app answers 503: next spawn allowed'],
+    told.map(({ message }) => message.slice(0, 31)),
+    ['pool app: /bin/sh fails: 1 cras', 'pool app answers 503: next spaw'],
   );
   assert.equal(running.look().counters.spawned, 3);
 });
