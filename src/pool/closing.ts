@@ -74,7 +74,7 @@ export class Closing {
     const { roster, ledger } = this.#options;
     if (this.#phase !== 'closing' || ledger.waiting > 0) return;
     this.#phase = 'ending';
-    for (const crew of [...roster.crews]) this.#shutDown(crew, Number.POSITIVE_INFINITY);
+    for (const crew of [...roster.crews]) this.#shutDown(crew);
     this.finishWhenEmpty();
   }
 
@@ -98,19 +98,19 @@ export class Closing {
   }
 
   #endAll(why: string): void {
-    const { roster, ledger, deadlines, clock, error } = this.#options;
+    const { roster, ledger, deadlines, error } = this.#options;
     this.#phase = 'ending';
     ledger.refuseAll(error);
     for (const crew of [...roster.crews]) {
-      this.#shutDown(crew, clock.now());
+      this.#shutDown(crew);
       deadlines.expireCrew(crew, why);
       crew.worker.kill();
     }
     this.finishWhenEmpty();
   }
 
-  #shutDown(crew: Crew, drainUntilMs: number): void {
+  #shutDown(crew: Crew): void {
     const { stopTimeoutMs: graceMs } = crew.generation.limits;
-    this.#options.roster.departures.retire(crew, { reason: 'shutdown', drainUntilMs, graceMs, signal: 'SIGTERM' });
+    this.#options.roster.departures.retire(crew, { reason: 'shutdown', graceMs, signal: 'SIGTERM' });
   }
 }

@@ -47,12 +47,10 @@ export class Deadlines {
     this.#timer = null;
   }
 
-  /** Ends what a crew still runs. */
+  /** Ends what a crew still runs, since the pool closes. */
   expireCrew(crew: Crew, why: string): void {
-    const reason = crew.retirement?.reason ?? 'shutdown';
-    const code = reason === 'shutdown' ? 'POOL_CLOSING' : 'CONNECTION_LOST';
-    const error = new PosternError(code, `the process was ended (${reason}): ${why}`, { isTold: true });
-    for (const { slot } of [...crew.lanes]) this.#expire(slot, error, `${reason}: ${why}`);
+    const error = new PosternError('POOL_CLOSING', `the process was ended (shutdown): ${why}`, { isTold: true });
+    for (const { slot } of [...crew.lanes]) this.#expire(slot, error, `shutdown: ${why}`);
   }
 
   #tick(): void {
@@ -89,17 +87,14 @@ export class Deadlines {
   #tickCrew(crew: Crew, nowMs: number): void {
     const { name, log } = this.#options;
     const { retirement, worker } = crew;
-    if (retirement !== null) {
-      if (nowMs >= retirement.drainUntilMs) this.expireCrew(crew, 'it still ran at the end of stopTimeout');
-    } else if (!worker.isReady && nowMs >= crew.startByMs) {
-      const { pid } = worker;
-      log.warn(
-        { pool: name, pid },
-        `worker ${pid} did not answer within ${startTimeoutMs} ms of its start: it is killed`,
-      );
-      worker.kill();
-      crew.startByMs = Number.POSITIVE_INFINITY;
-    }
+    if (retirement !== null || worker.isReady || nowMs < crew.startByMs) return;
+    const { pid } = worker;
+    log.warn(
+      { pool: name, pid },
+      `worker ${pid} did not answer within ${startTimeoutMs} ms of its start: it is killed`,
+    );
+    worker.kill();
+    crew.startByMs = Number.POSITIVE_INFINITY;
   }
 
   /** Takes the lane from a request whose time is over. */

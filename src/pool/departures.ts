@@ -7,7 +7,7 @@ import type { LaneProcess } from '../worker/lane-process.ts';
 import type { StopReason } from '../worker/state.ts';
 import { Children } from './children.ts';
 import { endOf, type Fate, type ProcessEnd } from './fate.ts';
-import type { Crew, Generation, Retirement } from './generation.ts';
+import type { Crew, Generation } from './generation.ts';
 import type { LaneTable } from './lane-table.ts';
 import { tellUnreachable } from './losses.ts';
 
@@ -74,18 +74,12 @@ export class Departures {
     this.#children.lost(lane, crew, process);
   }
 
-  /** Takes no more requests on this crew; its process ends when the running ones have. A later call can only shorten the drain. */
-  retire(crew: Crew, retirement: Retirement): void {
+  /** Takes no more requests on this crew; its process ends when the running ones have. Later calls change nothing, but for a shutdown. */
+  retire(crew: Crew, how: ProcessEnd): void {
     const { board } = this.#lanes;
     const earlier = crew.retirement;
     if (earlier === null) crew.generation.lanes -= crew.lanes.size;
-    crew.retirement =
-      earlier === null || retirement.reason === 'shutdown'
-        ? {
-            ...retirement,
-            drainUntilMs: Math.min(retirement.drainUntilMs, earlier?.drainUntilMs ?? Number.POSITIVE_INFINITY),
-          }
-        : earlier;
+    crew.retirement = earlier === null || how.reason === 'shutdown' ? how : earlier;
     for (const lane of crew.lanes) {
       const state = board.state(lane.slot);
       if (state === 'gone' || state === 'draining') continue;
@@ -97,10 +91,10 @@ export class Departures {
     this.settle(crew);
   }
 
-  /** Retires the workers of a generation. @param drainUntilMs until when their requests may go on */
-  retireAll(generation: Generation, reason: StopReason, drainUntilMs: number): void {
+  /** Retires the workers of a generation. */
+  retireAll(generation: Generation, reason: StopReason): void {
     const { stopTimeoutMs: graceMs } = generation.limits;
-    for (const crew of [...generation.crews]) this.retire(crew, { reason, drainUntilMs, graceMs, signal: 'SIGTERM' });
+    for (const crew of [...generation.crews]) this.retire(crew, { reason, graceMs, signal: 'SIGTERM' });
   }
 
   /** Takes a retiring crew a step further, when it is time for one. */
@@ -139,6 +133,6 @@ export class Departures {
     lane.close();
     this.#lanes.move(lane, 'stopping');
     if (isOnly && how.signal === 'SIGKILL') crew.worker.kill();
-    this.retire(crew, { ...how, drainUntilMs: Number.POSITIVE_INFINITY });
+    this.retire(crew, how);
   }
 }

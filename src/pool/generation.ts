@@ -31,12 +31,6 @@ export class Generation {
   }
 }
 
-/** How a crew is to end. */
-export interface Retirement extends ProcessEnd {
-  /** Until when its running requests may go on. */
-  readonly drainUntilMs: number;
-}
-
 /** A worker with its lanes. */
 export class Crew {
   readonly generation: Generation;
@@ -46,7 +40,7 @@ export class Crew {
   /** When it has to be ready; Infinity when that is past, and it has been killed. */
   startByMs: number;
   /** null while it takes requests. */
-  retirement: Retirement | null = null;
+  retirement: ProcessEnd | null = null;
   /** Whether it has finished a request, or lived long enough. */
   hasWorked = false;
   /** The requests that it took with it, told when its exit is known. */

@@ -106,7 +106,7 @@ export class Pool implements RosterOwner {
       log,
       onBegin: (takeover) => this.#startNext(takeover),
       onReady: (next) => this.#takeOver(next),
-      onFailed: (next) => this.#roster.departures.retireAll(next, 'reload', clock.now()),
+      onFailed: (next) => this.#roster.departures.retireAll(next, 'reload'),
     });
     this.#closing = new Closing({
       roster: this.#roster,
@@ -244,8 +244,7 @@ export class Pool implements RosterOwner {
     const old = this.desk.generation;
     this.desk.generation = next;
     for (const crew of next.crews) this.#roster.admit(crew);
-    // Each request has its own limit; a reload sets it no other.
-    this.#roster.departures.retireAll(old, 'reload', Number.POSITIVE_INFINITY);
+    this.#roster.departures.retireAll(old, 'reload');
     this.desk.govern();
     this.#health.report(next, false, this.#clock.now());
   }

@@ -147,7 +147,6 @@ export class Roster implements WorkerEvents {
       const { stopTimeoutMs: graceMs } = crew.generation.limits;
       this.departures.retire(crew, {
         reason: 'idle',
-        drainUntilMs: Number.POSITIVE_INFINITY,
         graceMs,
         signal: 'SIGTERM',
       });
@@ -173,7 +172,6 @@ export class Roster implements WorkerEvents {
     // Preforked children outlive their parent: they may finish what they run, each within its own time.
     this.departures.retire(crew, {
       reason: 'crash',
-      drainUntilMs: Number.POSITIVE_INFINITY,
       graceMs: lostGraceMs,
       signal: 'SIGTERM',
     });
