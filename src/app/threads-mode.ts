@@ -2,8 +2,9 @@
 
 import { createServer } from 'node:net';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import type { Address } from '../connection/address.ts';
+import { type Address, formatAddress } from '../connection/address.ts';
 import type { InheritedSocket } from '../connection/fastcgi-server.ts';
+import { listenError } from '../connection/listen-error.ts';
 import { PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { Application } from './application.ts';
@@ -173,9 +174,7 @@ async function placeOf(where: Address | InheritedSocket): Promise<Place> {
 async function freeAddress(where: Address & { readonly kind: 'tcp' }): Promise<Address> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: Error) =>
-      reject(new PosternError('ADDRESS_IN_USE', `cannot listen on ${where.host}:${where.port}: ${error.message}`)),
-    );
+    server.once('error', (error) => reject(listenError(error, formatAddress(where))));
     server.listen(where, resolve);
   });
   const { port } = server.address() as { readonly port: number };

@@ -3,12 +3,12 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
-import { PosternError, toPosternError } from '../errors.ts';
+import { type PosternError, toPosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import { type Address, formatAddress } from './address.ts';
 import { clientFilter } from './client-filter.ts';
-import { listenReason } from './listen-reason.ts';
+import { listenError } from './listen-error.ts';
 import { ServerConnection } from './server-connection.ts';
 import { defaultServerLimits, type ServerLimits } from './server-limits.ts';
 
@@ -190,21 +190,12 @@ function listening(
 ): Promise<void> {
   const target = 'fd' in where ? { fd: where.fd } : where.kind === 'unix' ? { path: where.path } : where;
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, where)));
+    const place = 'fd' in where ? `descriptor ${where.fd}` : formatAddress(where);
+    server.once('error', (error) => reject(listenError(error, place)));
     server.listen({ ...target, ...options }, () => {
       server.removeAllListeners('error');
       resolve();
     });
-  });
-}
-
-function listenError(error: NodeJS.ErrnoException, where: Address | InheritedSocket): PosternError {
-  const place = 'fd' in where ? `descriptor ${where.fd}` : formatAddress(where);
-  if (error.code === 'EADDRINUSE') {
-    return new PosternError('ADDRESS_IN_USE', `${place} is in use: stop what listens there, or choose another address`);
-  }
-  return new PosternError('CONFIG_INVALID', `cannot listen on ${place}: ${listenReason(error, place)}`, {
-    cause: error,
   });
 }
 

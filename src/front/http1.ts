@@ -4,8 +4,7 @@ import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Clock, systemClock } from '../clock.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
-import { listenReason } from '../connection/listen-reason.ts';
-import { PosternError } from '../errors.ts';
+import { listenError } from '../connection/listen-error.ts';
 import { Http1Connections, type Http1Options } from './http1-connections.ts';
 import { acceptInto } from './shared-buffer-sockets.ts';
 
@@ -44,7 +43,7 @@ export class Http1Front {
    */
   async listen(address: Address): Promise<Address> {
     await new Promise<void>((resolve, reject) => {
-      const failed = (error: NodeJS.ErrnoException): void => reject(listenError(error, address));
+      const failed = (error: NodeJS.ErrnoException): void => reject(listenError(error, formatAddress(address)));
       this.#server.once('error', failed);
       this.#server.listen(
         { backlog, ...(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port }) },
@@ -90,18 +89,4 @@ export class Http1Front {
     this.#connections.destroy();
     this.#connections.stop();
   }
-}
-
-function listenError(error: NodeJS.ErrnoException, address: Address): PosternError {
-  const where = formatAddress(address);
-  if (error.code === 'EADDRINUSE') {
-    return new PosternError(
-      'ADDRESS_IN_USE',
-      `${where} is in use already: stop what listens there, or choose another`,
-      { cause: error },
-    );
-  }
-  return new PosternError('CONFIG_INVALID', `cannot listen on ${where}: ${listenReason(error, where)}`, {
-    cause: error,
-  });
 }

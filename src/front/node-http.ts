@@ -3,7 +3,7 @@
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Address, formatAddress } from '../connection/address.ts';
-import { listenReason } from '../connection/listen-reason.ts';
+import { listenError } from '../connection/listen-error.ts';
 import { PosternError } from '../errors.ts';
 import { errorAnswer } from '../gateway/error-page.ts';
 import type { HttpHandler } from '../gateway/message.ts';
@@ -51,11 +51,7 @@ export class NodeHttpFront {
   /** Starts listening. @returns the address, with the port that was found for port 0 @throws ADDRESS_IN_USE, CONFIG_INVALID */
   async listen(address: Address): Promise<Address> {
     await new Promise<void>((resolve, reject) => {
-      const failed = (error: NodeJS.ErrnoException): void => {
-        const where = formatAddress(address);
-        const code = error.code === 'EADDRINUSE' ? 'ADDRESS_IN_USE' : 'CONFIG_INVALID';
-        reject(new PosternError(code, `cannot listen on ${where}: ${listenReason(error, where)}`, { cause: error }));
-      };
+      const failed = (error: Error): void => reject(listenError(error, formatAddress(address)));
       this.#server.once('error', failed);
       this.#server.listen(
         address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port },

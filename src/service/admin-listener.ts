@@ -3,7 +3,7 @@
 import { adminHandler } from '../admin/handler.ts';
 import type { AdminSource } from '../admin/source.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
-import { listenReason } from '../connection/listen-reason.ts';
+import { listenReason } from '../connection/listen-error.ts';
 import { PosternError } from '../errors.ts';
 import { createServer } from './node-http.ts';
 
