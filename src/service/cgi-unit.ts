@@ -1,6 +1,6 @@
 // A pool of plain CGI programs, one process a request, as a unit of a service.
 
-import { CgiBackend } from '../backend/cgi-backend.ts';
+import { CgiBackend } from '../cgi/cgi-backend.ts';
 import { systemClock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import { type Launcher, openLauncher } from '../worker/launcher.ts';

@@ -1,8 +1,8 @@
 // Every backend against the same suite.
 
 import { fileURLToPath } from 'node:url';
-import { CgiBackend } from '../../src/backend/cgi-backend.ts';
 import { RemoteBackend } from '../../src/backend/remote-backend.ts';
+import { CgiBackend } from '../../src/cgi/cgi-backend.ts';
 import { systemClock } from '../../src/clock.ts';
 import { openLauncher } from '../../src/worker/launcher.ts';
 import { serveFaultily } from '../fixtures/faulty-fastcgi.ts';

@@ -1,7 +1,26 @@
-// Why a CGI program did not start, from what the system said of it. Pure.
+// A CGI program as a process: its environment (RFC 3875, section 4.1), and why it did not start. Pure.
 
 import { PosternError } from '../errors.ts';
+import type { Environment } from '../protocol/cgi/exchange.ts';
 import type { Exit } from '../worker/exit.ts';
+
+/** As Node takes it: JavaScript text, which it gives to the program as UTF-8. Bytes that are no UTF-8 arrive as U+FFFD. */
+export function cgiVariables(
+  configured: Readonly<Record<string, string>>,
+  environment: Environment,
+): Record<string, string> {
+  const variables: Record<string, string> = { ...configured };
+  for (const [name, value] of Object.entries(environment)) variables[name] = textOf(value);
+  // RFC 3875, 4.1.6. FastCGI programs are not sent it: see the comment in `protocol/cgi/environment.ts`.
+  const { DOCUMENT_ROOT: root, PATH_INFO: pathInfo } = environment;
+  if (root !== undefined && pathInfo !== undefined) variables.PATH_TRANSLATED = textOf(root + pathInfo);
+  return variables;
+}
+
+/** A byte string as text. */
+export function textOf(bytes: string): string {
+  return /[\x80-\xff]/.test(bytes) ? Buffer.from(bytes, 'latin1').toString('utf8') : bytes;
+}
 
 /** The error for a program that could not be launched. */
 export function startError(path: string, error: Error): PosternError {

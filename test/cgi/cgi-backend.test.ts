@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CgiBackend, type CgiBackendOptions } from '../../src/backend/cgi-backend.ts';
+import { CgiBackend, type CgiBackendOptions } from '../../src/cgi/cgi-backend.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { CgiRequest } from '../../src/protocol/cgi/exchange.ts';
 import { type Launcher, openLauncher } from '../../src/worker/launcher.ts';

@@ -6,24 +6,19 @@ import type { ChildProcess } from 'node:child_process';
 import { dirname } from 'node:path';
 import type { Timer } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
-import type { Waiter } from '../pool/wait-list.ts';
 import type { CgiHead, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import { CgiOutput } from '../protocol/cgi/output.ts';
 import { type Exit, formatExit } from '../worker/exit.ts';
 import { sendSignal } from '../worker/process-table.ts';
 import { stopProcess } from '../worker/stop.ts';
 import type { CgiBackendOptions } from './cgi-backend.ts';
-import { exitedAtStart, startError } from './cgi-start-error.ts';
-import { cgiVariables, textOf } from './cgi-variables.ts';
+import { cgiVariables, exitedAtStart, startError, textOf } from './cgi-program.ts';
 
 /** How a request ended, for the counters. */
 export type CgiOutcome = 'finished' | 'failed' | 'aborted';
 
 /** A request of a CGI pool; its `over` callback is called once, when no process of it is left. */
-export class CgiRun implements Exchange, Waiter<CgiRun> {
-  nextWaiter: CgiRun | null = null;
-  previousWaiter: CgiRun | null = null;
-  isWaiting = false;
+export class CgiRun implements Exchange {
   /** Ends the wait for its turn, then the run. */
   deadline: Timer | null = null;
   outcome: CgiOutcome = 'finished';

@@ -2,16 +2,28 @@
 
 import type { Clock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
-import type { PoolLimits } from '../pool/limits.ts';
-import { WaitList } from '../pool/wait-list.ts';
 import type { Backend, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import type { Launcher } from '../worker/launcher.ts';
 import { CgiRun } from './cgi-run.ts';
 
+/** How much a CGI pool may do at a time, and for how long. */
+export interface CgiLimits {
+  /** Processes at a time. */
+  readonly workers: number;
+  /** Requests that may wait. */
+  readonly queue: number;
+  /** For how long. 0: not at all. */
+  readonly queueTimeoutMs: number;
+  /** How long a program may take. 0: no limit. */
+  readonly requestTimeoutMs: number;
+  /** How long a program that is ended has between SIGTERM and SIGKILL. */
+  readonly stopTimeoutMs: number;
+}
+
 /** What a CGI pool is made from. */
 export interface CgiBackendOptions {
   readonly name: string;
-  readonly limits: Pick<PoolLimits, 'workers' | 'queue' | 'queueTimeoutMs' | 'requestTimeoutMs' | 'stopTimeoutMs'>;
+  readonly limits: CgiLimits;
   /** What the programs get besides the CGI variables; PATH belongs here. */
   readonly env: Readonly<Record<string, string>>;
   /** User to run as; null: as this process. */
@@ -38,7 +50,7 @@ export interface CgiCounters {
 export class CgiBackend implements Backend {
   readonly name: string;
   readonly #options: CgiBackendOptions;
-  readonly #waiting = new WaitList<CgiRun>();
+  readonly #waiting = new Set<CgiRun>();
   readonly #running = new Set<CgiRun>();
   readonly #counters = { accepted: 0, finished: 0, failed: 0, aborted: 0 };
   #isClosing = false;
@@ -51,7 +63,7 @@ export class CgiBackend implements Backend {
 
   /** A copy of the counters. */
   get counters(): CgiCounters {
-    return { ...this.#counters, waiting: this.#waiting.length, running: this.#running.size };
+    return { ...this.#counters, waiting: this.#waiting.size, running: this.#running.size };
   }
 
   run(request: CgiRequest, sink: CgiSink): Exchange {
@@ -80,10 +92,7 @@ export class CgiBackend implements Backend {
   /** Ends every program now; their requests fail. Resolves when the last process is gone. Repeatable. */
   destroy(): Promise<void> {
     const error = new PosternError('POOL_CLOSING', `pool ${this.name} was ended`);
-    for (let run = this.#waiting.first; run !== null; run = this.#waiting.first) {
-      this.#waiting.remove(run);
-      run.refuse(error);
-    }
+    for (const run of this.#waiting) run.refuse(error);
     for (const run of this.#running) run.destroy(error);
     return this.close();
   }
@@ -92,13 +101,12 @@ export class CgiBackend implements Backend {
   #refusal(): PosternError | null {
     const { workers, queue, queueTimeoutMs } = this.#options.limits;
     if (this.#isClosing) return new PosternError('POOL_CLOSING', `pool ${this.name} is closing`);
-    if (this.#running.size < workers || (this.#waiting.length < queue && queueTimeoutMs > 0)) return null;
-    const full = `${this.#running.size} of ${workers} programs run and ${this.#waiting.length} of ${queue} requests wait`;
+    if (this.#running.size < workers || (this.#waiting.size < queue && queueTimeoutMs > 0)) return null;
+    const full = `${this.#running.size} of ${workers} programs run and ${this.#waiting.size} of ${queue} requests wait`;
     return new PosternError('QUEUE_FULL', `pool ${this.name}: ${full}: raise workers or queue`);
   }
 
   #tooLate(run: CgiRun): void {
-    this.#waiting.remove(run);
     const { workers, queueTimeoutMs } = this.#options.limits;
     const busy = `${this.#running.size} of ${workers} programs run`;
     const message = `pool ${this.name}: no turn came within ${queueTimeoutMs} ms (${busy}): raise workers or queueTimeout`;
@@ -113,11 +121,12 @@ export class CgiBackend implements Backend {
   /** A run is over: its process is gone, or there never was one. */
   #over(run: CgiRun): void {
     this.#counters[run.outcome] += 1;
-    this.#waiting.remove(run);
+    this.#waiting.delete(run);
     if (!this.#running.delete(run)) return;
-    const next = this.#waiting.first;
-    if (next !== null && this.#running.size < this.#options.limits.workers) {
-      this.#waiting.remove(next);
+    // A set keeps the order in which its members came.
+    const [next] = this.#waiting;
+    if (next !== undefined && this.#running.size < this.#options.limits.workers) {
+      this.#waiting.delete(next);
       next.deadline?.cancel();
       this.#start(next);
     }
