@@ -1,8 +1,8 @@
 // The cases of the micro benchmark: encode and decode, a request whole, and the hot functions by themselves.
 
 import { systemClock } from '../../src/clock.ts';
-import { ServerConnection } from '../../src/connection/server-connection.ts';
-import { defaultServerLimits } from '../../src/connection/server-limits.ts';
+import { ServerConnection } from '../../src/fastcgi-server/server-connection.ts';
+import { defaultServerLimits } from '../../src/fastcgi-server/server-limits.ts';
 import type { CgiRequest, CgiSink } from '../../src/protocol/cgi/exchange.ts';
 import { CgiOutput } from '../../src/protocol/cgi/output.ts';
 import { decodeNameValues, encodeNameValues } from '../../src/protocol/fastcgi/name-values.ts';

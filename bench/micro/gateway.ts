@@ -3,7 +3,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { AnswerReader } from '../../src/connection/answer-reader.ts';
-import { RecordExchange } from '../../src/connection/exchange.ts';
+import { RecordExchange } from '../../src/connection/client-exchange.ts';
 import { RunningExchanges } from '../../src/connection/running-exchanges.ts';
 import { type AnswerConnection, Http1Answer } from '../../src/front/http1-answer.ts';
 import type { AccessLog } from '../../src/gateway/access-log.ts';

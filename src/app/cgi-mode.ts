@@ -2,7 +2,7 @@
 
 import type { Readable } from 'node:stream';
 import type { CgiRequest, Environment } from '../protocol/cgi/exchange.ts';
-import { isIdempotent } from '../protocol/cgi/request.ts';
+import { isIdempotent } from '../protocol/cgi/exchange.ts';
 import { StreamBody } from './stream-body.ts';
 
 /** The request that a CGI program was started for. */

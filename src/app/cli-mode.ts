@@ -4,8 +4,8 @@ import { readFile, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { makeEnvironment } from '../protocol/cgi/environment.ts';
 import type { CgiRequest, RequestBody } from '../protocol/cgi/exchange.ts';
+import { isIdempotent } from '../protocol/cgi/exchange.ts';
 import { HeaderNames } from '../protocol/cgi/header-names.ts';
-import { isIdempotent } from '../protocol/cgi/request.ts';
 import { type CommandLine, UsageError } from './command-line.ts';
 import { memoryBody } from './memory-body.ts';
 

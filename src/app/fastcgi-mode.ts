@@ -2,7 +2,7 @@
 
 import type { Address } from '../connection/address.ts';
 import { webServerAddresses } from '../connection/client-filter.ts';
-import { FastcgiServer, type InheritedSocket } from '../connection/fastcgi-server.ts';
+import { FastcgiServer, type InheritedSocket } from '../fastcgi-server/fastcgi-server.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { Instance } from './instance.ts';
 import type { RunOptions } from './run-options.ts';

@@ -1,7 +1,7 @@
 // Public entry: write CGI and FastCGI applications in TypeScript.
 
-export { FastcgiServer, type FastcgiServerOptions } from '../connection/fastcgi-server.ts';
-export { defaultServerLimits, type ServerLimits } from '../connection/server-limits.ts';
+export { FastcgiServer, type FastcgiServerOptions } from '../fastcgi-server/fastcgi-server.ts';
+export { defaultServerLimits, type ServerLimits } from '../fastcgi-server/server-limits.ts';
 export type { CgiRequest, CgiSink, Environment, Exchange, RequestBody, Role } from '../protocol/cgi/exchange.ts';
 export { type AppDefinition, type Application, defineApp, type FilterData } from './application.ts';
 export type { Call } from './call.ts';

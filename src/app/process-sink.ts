@@ -1,8 +1,8 @@
 // The answer of a process that runs one request: to its standard output and standard error.
 
 import type { Writable } from 'node:stream';
-import { formatHead } from '../connection/cgi-head.ts';
 import { errorTable, type PosternError } from '../errors.ts';
+import { formatHead } from '../protocol/cgi/answer-head.ts';
 import type { CgiHead, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 
 /** How the answer of one request ended. */

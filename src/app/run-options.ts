@@ -1,6 +1,6 @@
 // What `run` can be told.
 
-import type { ServerLimits } from '../connection/server-limits.ts';
+import type { ServerLimits } from '../fastcgi-server/server-limits.ts';
 import type { Log } from '../log.ts';
 import type { AppLimits } from './limits.ts';
 

@@ -1,7 +1,7 @@
 // Finds how the application was started: who holds descriptor 0, what is in the environment, what stands on the command line. Pure.
 
 import { type Address, parseAddress } from '../connection/address.ts';
-import type { InheritedSocket } from '../connection/fastcgi-server.ts';
+import type { InheritedSocket } from '../fastcgi-server/fastcgi-server.ts';
 
 /** What a process can know of its start. */
 export interface StartFacts {

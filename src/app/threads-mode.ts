@@ -3,9 +3,9 @@
 import { createServer } from 'node:net';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { type Address, formatAddress } from '../connection/address.ts';
-import type { InheritedSocket } from '../connection/fastcgi-server.ts';
 import { listenError } from '../connection/listen-error.ts';
 import { PosternError } from '../errors.ts';
+import type { InheritedSocket } from '../fastcgi-server/fastcgi-server.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { Application } from './application.ts';
 import { type FastcgiService, type Place, type ServeOptions, serveFastcgi } from './fastcgi-mode.ts';

@@ -1,8 +1,8 @@
 // Which of several upstreams takes the next request: smooth weighted round robin, and a rest for those that fail.
 
 import type { Clock } from '../clock.ts';
+import type { ClientExchange } from '../connection/client-exchange.ts';
 import type { Chooser } from '../connection/dispatcher.ts';
-import type { ClientExchange } from '../connection/exchange.ts';
 import type { Upstream } from '../connection/upstream.ts';
 import type { ErrorCode } from '../errors.ts';
 

@@ -13,7 +13,7 @@ import {
   UNKNOWN_TYPE,
 } from '../protocol/fastcgi/record.ts';
 import { type RecordHandler, RecordReader } from '../protocol/fastcgi/record-reader.ts';
-import type { RecordExchange } from './exchange.ts';
+import type { RecordExchange } from './client-exchange.ts';
 import type { RunningExchanges } from './running-exchanges.ts';
 
 /** Nothing is known of an application that does not know GET_VALUES. */

@@ -8,9 +8,9 @@ import { type ApplicationValues, valueNames } from '../protocol/fastcgi/bodies.t
 import { type Address, formatAddress } from './address.ts';
 import { AnswerReader } from './answer-reader.ts';
 import { BodySender, type BodyTarget } from './body-sender.ts';
+import { type Carrier, type ClientExchange, RecordExchange } from './client-exchange.ts';
 import { type ConnectionOptions, defaultConnectionOptions } from './connection-options.ts';
 import { dial } from './dial.ts';
-import { type Carrier, type ClientExchange, RecordExchange } from './exchange.ts';
 import { Outgoing } from './outgoing.ts';
 import { RunningExchanges } from './running-exchanges.ts';
 import { WriteDeadline } from './write-deadline.ts';

@@ -5,7 +5,7 @@ import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiHead, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import { formatAddress } from './address.ts';
 import type { ClientConnection } from './client-connection.ts';
-import type { ClientExchange } from './exchange.ts';
+import type { ClientExchange } from './client-exchange.ts';
 import { mayRetry } from './retry.ts';
 import type { Upstream } from './upstream.ts';
 

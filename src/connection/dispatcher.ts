@@ -3,8 +3,8 @@
 import { type Clock, systemClock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import type { CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
+import type { ClientExchange } from './client-exchange.ts';
 import { Dispatch, type DispatchDesk, type DispatchOutcome } from './dispatch.ts';
-import type { ClientExchange } from './exchange.ts';
 import type { Upstream, UpstreamEvents } from './upstream.ts';
 
 /** What a dispatcher may do. Every duration is in milliseconds. */

@@ -1,6 +1,6 @@
 // Whether a request that failed may be sent again, to another application or over another connection. Pure.
 
-import type { ClientExchange } from './exchange.ts';
+import type { ClientExchange } from './client-exchange.ts';
 
 /** What the rule looks at. */
 export type FailedExchange = Pick<ClientExchange, 'request' | 'progress' | 'error'>;

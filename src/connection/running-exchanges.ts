@@ -3,7 +3,7 @@
 // A list and not a Map: a Map whose only entry comes and goes makes a new table every few requests, and each old table refers
 // to the next. Once one of them has grown old, all that follow live until a full collection, with the requests in them.
 
-import type { RecordExchange } from './exchange.ts';
+import type { RecordExchange } from './client-exchange.ts';
 
 /**
  * Request ids go round, so that a record which an application sends after the end of its request is seen as

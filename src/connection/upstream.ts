@@ -4,8 +4,8 @@ import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { PosternError } from '../errors.ts';
 import type { Address } from './address.ts';
 import { ClientConnection, type ConnectionOwner } from './client-connection.ts';
+import type { ClientExchange } from './client-exchange.ts';
 import type { ConnectionOptions } from './connection-options.ts';
-import type { ClientExchange } from './exchange.ts';
 
 /** How connections to one address are kept. */
 export interface UpstreamOptions {

@@ -5,9 +5,9 @@
 
 import { isIP } from 'node:net';
 import { type Address, formatAddress } from '../connection/address.ts';
-import { FastcgiServer } from '../connection/fastcgi-server.ts';
-import type { ServerLimits } from '../connection/server-limits.ts';
 import { PosternError } from '../errors.ts';
+import { FastcgiServer } from '../fastcgi-server/fastcgi-server.ts';
+import type { ServerLimits } from '../fastcgi-server/server-limits.ts';
 import type { AnswerListener, HttpAnswer, HttpHandler, HttpRequest } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
 import type { CgiRequest, CgiSink, Environment, Exchange } from '../protocol/cgi/exchange.ts';

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Log, LogFields } from '../log.ts';
 import type { Environment, Exchange } from '../protocol/cgi/exchange.ts';
-import { isIdempotent } from '../protocol/cgi/request.ts';
+import { isIdempotent } from '../protocol/cgi/exchange.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import { type AccessLog, urlForLog } from './access-log.ts';

@@ -1,7 +1,7 @@
 // One connection that a worker can serve at a time: made when there is something to send, and begun with the probe where the worker preforks.
 
 import type { ClientConnection, ConnectionOwner } from '../connection/client-connection.ts';
-import type { ClientExchange } from '../connection/exchange.ts';
+import type { ClientExchange } from '../connection/client-exchange.ts';
 import { type ErrorCode, type PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
 import type { LaneProcess } from './lane-process.ts';

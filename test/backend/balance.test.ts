@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Balance, type BalanceLimits, defaultBalanceLimits } from '../../src/backend/balance.ts';
-import type { ClientExchange } from '../../src/connection/exchange.ts';
+import type { ClientExchange } from '../../src/connection/client-exchange.ts';
 import { Upstream } from '../../src/connection/upstream.ts';
 import { type ErrorCode, PosternError } from '../../src/errors.ts';
 import { FakeClock } from '../support/fake-clock.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
-import type { Progress } from '../../src/connection/exchange.ts';
+import type { Progress } from '../../src/connection/client-exchange.ts';
 import { mayRetry } from '../../src/connection/retry.ts';
 import { type ErrorCode, PosternError } from '../../src/errors.ts';
 import { bodyOf, cgiRequest, streamBody } from '../support/cgi-request.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RecordExchange } from '../../src/connection/exchange.ts';
+import type { RecordExchange } from '../../src/connection/client-exchange.ts';
 import { RunningExchanges } from '../../src/connection/running-exchanges.ts';
 
 const exchange = (id: number): RecordExchange => ({ id }) as RecordExchange;

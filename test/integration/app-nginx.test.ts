@@ -6,7 +6,7 @@ import { request } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { type Context, defineApp } from '../../src/app/index.ts';
 import { Instance } from '../../src/app/instance.ts';
-import { FastcgiServer } from '../../src/connection/fastcgi-server.ts';
+import { FastcgiServer } from '../../src/fastcgi-server/fastcgi-server.ts';
 import { findProgram } from '../support/folder.ts';
 import { sendHttp } from '../support/http-driver.ts';
 import { startNginx } from '../support/nginx.ts';

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Address } from '../../src/connection/address.ts';
-import { FastcgiServer } from '../../src/connection/fastcgi-server.ts';
-import type { ServerLimits } from '../../src/connection/server-limits.ts';
+import { FastcgiServer } from '../../src/fastcgi-server/fastcgi-server.ts';
+import type { ServerLimits } from '../../src/fastcgi-server/server-limits.ts';
 import type { CgiRequest, CgiSink } from '../../src/protocol/cgi/exchange.ts';
 
 /** What an application gives back for a request. */

@@ -93,3 +93,10 @@ export interface Backend {
   /** Starts a request. Never throws: a refusal is `sink.fail`, which may be called before `run` returns. */
   run(request: CgiRequest, sink: CgiSink): Exchange;
 }
+
+const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+/** Whether sending a request with this method twice does no more than sending it once (RFC 9110, section 9.2.2). */
+export function isIdempotent(method: string): boolean {
+  return idempotentMethods.has(method);
+}

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { FastcgiServer, type FastcgiServerOptions } from '../../src/connection/fastcgi-server.ts';
-import type { ServerLimits } from '../../src/connection/server-limits.ts';
 import { PosternError } from '../../src/errors.ts';
+import { FastcgiServer, type FastcgiServerOptions } from '../../src/fastcgi-server/fastcgi-server.ts';
+import type { ServerLimits } from '../../src/fastcgi-server/server-limits.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../../src/protocol/cgi/exchange.ts';
 import { decodeValues } from '../../src/protocol/fastcgi/bodies.ts';
 import { GET_VALUES_RESULT, PARAMS, STDIN, UNKNOWN_TYPE } from '../../src/protocol/fastcgi/record.ts';

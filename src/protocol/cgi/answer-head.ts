@@ -1,8 +1,8 @@
 // The head of a CGI answer as the text that a program writes (RFC 3875, section 6.2). Pure.
 
-import { PosternError } from '../errors.ts';
-import type { CgiHead } from '../protocol/cgi/exchange.ts';
-import { reasonPhrases } from '../protocol/http/reason-phrases.ts';
+import { PosternError } from '../../errors.ts';
+import { reasonPhrases } from '../http/reason-phrases.ts';
+import type { CgiHead } from './exchange.ts';
 
 /** What would end a line or a header early, or is no byte. */
 const forbiddenInHead = /[^\t\x20-\x7e\x80-\xff]/;

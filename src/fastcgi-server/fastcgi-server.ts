@@ -3,12 +3,12 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
+import { type Address, formatAddress } from '../connection/address.ts';
+import { clientFilter } from '../connection/client-filter.ts';
+import { listenError } from '../connection/listen-error.ts';
 import { type PosternError, toPosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
-import { type Address, formatAddress } from './address.ts';
-import { clientFilter } from './client-filter.ts';
-import { listenError } from './listen-error.ts';
 import { ServerConnection } from './server-connection.ts';
 import { defaultServerLimits, type ServerLimits } from './server-limits.ts';
 

@@ -1,8 +1,9 @@
 // One request on the application side of a FastCGI connection: what came of it, and the sink for its answer.
 
 import { errorTable, type PosternError } from '../errors.ts';
+import { formatHead } from '../protocol/cgi/answer-head.ts';
 import type { CgiHead, CgiRequest, CgiSink, Environment, Exchange, Role } from '../protocol/cgi/exchange.ts';
-import { isIdempotent } from '../protocol/cgi/request.ts';
+import { isIdempotent } from '../protocol/cgi/exchange.ts';
 import { NameValueReader } from '../protocol/fastcgi/name-values.ts';
 import {
   type DATA,
@@ -14,7 +15,6 @@ import {
   STDOUT,
   UNKNOWN_ROLE,
 } from '../protocol/fastcgi/record.ts';
-import { formatHead } from './cgi-head.ts';
 import type { ServerConnection } from './server-connection.ts';
 import { ServerInput } from './server-input.ts';
 import { type OutputOwner, TURN_BYTES } from './server-output.ts';
