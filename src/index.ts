@@ -1,15 +1,15 @@
 // The public entry `postern`: run a service from a program of your own, or answer requests of a server of your own with it.
 
 export type { AdminSource, ListenerStatus, OtherPool, ReloadStatus, ServiceStatus } from './admin/source.ts';
+export { type Config, defineConfig } from './config/config.ts';
+export { parseConfig, readConfig } from './config/config-file.ts';
+export type { ConfigInput, ConfigValues } from './config/config-schema.ts';
 export { type ErrorCode, errorTable, PosternError } from './errors.ts';
 export { type FetchHandler, fetchHandler } from './front/fetch-handler.ts';
 export { type NodeHandler, nodeHandler } from './front/node-handler.ts';
 export type { HttpAnswer, HttpHandler, HttpRequest, Peer } from './gateway/message.ts';
 export type { Log, LogFields } from './log.ts';
 export type { LaneSnapshot, PoolCounters, PoolSnapshot } from './pool/snapshot.ts';
-export { type Config, defineConfig } from './service/config.ts';
-export { parseConfig, readConfig } from './service/config-file.ts';
-export type { ConfigInput, ConfigValues } from './service/config-schema.ts';
 export type { AccessLog, AccessRecord } from './service/gateways.ts';
 export { createService, type Service, type ServiceOptions } from './service/service.ts';
 export { version } from './version.ts';

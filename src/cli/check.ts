@@ -17,7 +17,7 @@ export function addCheck(program: Command, { out, err }: Terminal): void {
     .option('--allow-root', 'as for run')
     .option('--json', 'as JSON')
     .action(async (options: { config: string; allowRoot?: boolean; json?: boolean }) => {
-      const { readConfig } = await import('../service/config-file.ts');
+      const { readConfig } = await import('../config/config-file.ts');
       const config = await readConfig(options.config);
       const { checkService } = await import('../service/check.ts');
       const findings = await checkService(config, options.allowRoot ? 'allow' : 'refuse', humanLog(err, 'warn'));

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Paint, Style } from '../admin/paint.ts';
-import type { Config } from '../service/config.ts';
+import type { Config } from '../config/config.ts';
 import type { Explanation } from '../service/explain.ts';
 import { UsageError } from './exit.ts';
 import { defaultConfigFile } from './run.ts';
@@ -38,10 +38,10 @@ function urlOf(text: string): string {
 /** @param url of a folder that has no configuration: `serve` listens where it is told to, or finds room */
 async function configOf(file: string | undefined, url: string): Promise<Config> {
   if (file !== undefined || existsSync(defaultConfigFile)) {
-    const { readConfig } = await import('../service/config-file.ts');
+    const { readConfig } = await import('../config/config-file.ts');
     return readConfig(file ?? defaultConfigFile);
   }
-  const { defineConfig } = await import('../service/config.ts');
+  const { defineConfig } = await import('../config/config.ts');
   const { recognise } = await import('../service/recognise.ts');
   return defineConfig(folderConfig(recognise('.'), { listen: `127.0.0.1:${portOf(url)}`, admin: '127.0.0.1:2020' }));
 }

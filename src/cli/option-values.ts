@@ -1,7 +1,7 @@
 // The values of options and arguments: read, or refused with a sentence that names the value.
 
 import { InvalidArgumentError } from 'commander';
-import { absoluteAddress, formatListenAddress, parseListenAddress } from '../service/listen-address.ts';
+import { absoluteAddress, formatListenAddress, parseListenAddress } from '../config/listen-address.ts';
 
 /** A whole number. */
 export function wholeNumber(text: string): number {

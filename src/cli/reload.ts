@@ -24,7 +24,7 @@ export function addReload(program: Command, { out, err }: Terminal): void {
     .action(async (options: ReloadOptions) => {
       const { socket, status } = await instanceOf(options);
       // Read here first: the person who typed it sees file and line, and a bad file never reaches the service.
-      const { readConfig } = await import('../service/config-file.ts');
+      const { readConfig } = await import('../config/config-file.ts');
       if (status.config !== null) await readConfig(status.config);
       const { askReload } = await import('../service/control.ts');
       const outcome = await askReload(socket, options.all === true ? ['*'] : options.pool);

@@ -16,7 +16,7 @@ export function addRun(program: Command, _terminal: Terminal): void {
     .option('-c, --config <file>', 'the configuration', defaultConfigFile)
     .option('--allow-root', 'let pools run as root when no user is configured')
     .action(async (options: { config: string; allowRoot?: boolean }) => {
-      const { readConfig } = await import('../service/config-file.ts');
+      const { readConfig } = await import('../config/config-file.ts');
       const config = await readConfig(options.config);
       const wanted = Object.values(config.values.pool).flatMap(({ php }) => php ?? []);
       const findPhp = phpAhead(wanted, config.folder);

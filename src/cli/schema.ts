@@ -9,7 +9,7 @@ export function addSchema(program: Command, { out }: Terminal): void {
     .command('schema')
     .description('print the JSON Schema of the configuration, for editors')
     .action(async () => {
-      const { configJsonSchema } = await import('../service/config-schema.ts');
+      const { configJsonSchema } = await import('../config/config-schema.ts');
       out.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
     });
 }

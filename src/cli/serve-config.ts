@@ -1,6 +1,6 @@
 // The configuration that `postern serve DIR` means: one site with what was recognised in the folder, one pool, the admin pages.
 
-import type { ConfigInput } from '../service/config-schema.ts';
+import type { ConfigInput } from '../config/config-schema.ts';
 import type { Recognised } from '../service/recognise.ts';
 
 /** What the command line said; undefined where it said nothing. */

@@ -2,9 +2,9 @@
 
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { type Config, defineConfig } from '../config/config.ts';
 import { PosternError } from '../errors.ts';
 import type { FindPhp } from '../php/find-ahead.ts';
-import { type Config, defineConfig } from '../service/config.ts';
 import { freePort } from '../service/free-port.ts';
 import { recognise } from '../service/recognise.ts';
 import { createService, type Service, type ServiceOptions } from '../service/service.ts';
@@ -88,7 +88,7 @@ async function prepare(dir: string | undefined, options: ServeOptions): Promise<
         `${dir === undefined ? `--${other}` : `"${dir}"`} and -c do not go together: write it into the configuration`,
       );
     }
-    const { readConfig } = await import('../service/config-file.ts');
+    const { readConfig } = await import('../config/config-file.ts');
     return { config: await readConfig(options.config), what: null, notes: [] };
   }
   const path = resolve(dir ?? '.');

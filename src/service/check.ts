@@ -1,15 +1,15 @@
 // Tries a configuration out: one worker of each pool is started, one real request made to each site; the addresses are only looked at.
 
+import type { Config } from '../config/config.ts';
+import { formatListenAddress, parseListenAddress, urlOf } from '../config/listen-address.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
 import type { AccessRecord } from '../gateway/access-log.ts';
 import type { Log } from '../log.ts';
 import { openRuntimeDirectory } from '../worker/runtime-directory.ts';
-import type { Config } from './config.ts';
 import { makeGateways } from './gateways.ts';
 import { innerGet } from './inner-request.ts';
 import { findInstances } from './instances.ts';
 import { knock } from './knock.ts';
-import { formatListenAddress, parseListenAddress, urlOf } from './listen-address.ts';
 import { type PlanContext, type PoolPlan, planPool, type WorkersPlan } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
 import { runtimeBases } from './runtime-base.ts';

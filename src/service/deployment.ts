@@ -1,17 +1,17 @@
 // What a service runs for its configuration: pools, gateways, listeners, admin pages; and how all of it goes from one configuration to the next.
 
 import type { AdminSource } from '../admin/source.ts';
+import type { Config } from '../config/config.ts';
+import { parseListenAddress } from '../config/listen-address.ts';
+import { nearestName } from '../config/nearest.ts';
 import { PosternError } from '../errors.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import type { Log } from '../log.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
 import type { AdminListener } from './admin-listener.ts';
 import { AnswerCounts } from './answer-counts.ts';
-import type { Config } from './config.ts';
 import { type AccessRecord, makeGateways } from './gateways.ts';
-import { parseListenAddress } from './listen-address.ts';
 import { ListenerSet, type SiteListener } from './listener-set.ts';
-import { nearestName } from './nearest.ts';
 import { type PlanContext, type PoolPlan, planPool } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
 import { refusedRecord } from './refused-record.ts';

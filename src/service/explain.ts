@@ -1,14 +1,14 @@
 // What a URL gets from a configuration and why: route, script, CGI variables and pool; nothing is run.
 
 import { resolve } from 'node:path';
+import type { Config } from '../config/config.ts';
+import { parseListenAddress } from '../config/listen-address.ts';
 import { PosternError } from '../errors.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import { silentLog } from '../log.ts';
 import type { Backend, Environment } from '../protocol/cgi/exchange.ts';
-import type { Config } from './config.ts';
 import { makeGateways } from './gateways.ts';
 import { innerRequest } from './inner-request.ts';
-import { parseListenAddress } from './listen-address.ts';
 
 /** What a URL gets. Byte strings where they come from the URL or the disk. */
 export interface Explanation {

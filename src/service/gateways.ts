@@ -1,10 +1,10 @@
 // The gateways of a configuration's sites, each before the pools that its routes name.
 
+import type { Config } from '../config/config.ts';
+import { kindOf } from '../config/config-rules.ts';
 import type { AccessLog, AccessRecord } from '../gateway/access-log.ts';
 import { createGateway, type Gateway } from '../gateway/handle.ts';
 import type { Log } from '../log.ts';
-import type { Config } from './config.ts';
-import { kindOf } from './config-rules.ts';
 import { siteOf } from './site.ts';
 import type { Unit } from './unit.ts';
 

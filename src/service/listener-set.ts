@@ -1,11 +1,11 @@
 // The listeners of a service, each with its site; and how they go from one configuration to the next.
 
+import type { ConfigValues } from '../config/config-schema.ts';
+import { formatListenAddress, type ListenAddress, parseListenAddress } from '../config/listen-address.ts';
 import { PosternError } from '../errors.ts';
 import type { Refusal } from '../front/http1-refusal.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
-import type { ConfigValues } from './config-schema.ts';
-import { formatListenAddress, type ListenAddress, parseListenAddress } from './listen-address.ts';
 import { type Listener, openListener } from './listener.ts';
 
 /** A listener and the site behind it. */

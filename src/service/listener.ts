@@ -3,13 +3,13 @@
 import { lstatSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { systemClock } from '../clock.ts';
+import { formatListenAddress, type ListenAddress } from '../config/listen-address.ts';
 import { Http1Front } from '../front/http1.ts';
 import { defaultHttp1Limits } from '../front/http1-limits.ts';
 import type { Refusal } from '../front/http1-refusal.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
 import { descriptorLimit } from '../worker/descriptors.ts';
-import { formatListenAddress, type ListenAddress } from './listen-address.ts';
 
 /** An address that is listened on. */
 export interface Listener {

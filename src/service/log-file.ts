@@ -2,9 +2,9 @@
 
 import { resolve } from 'node:path';
 import { type Logger, pino } from 'pino';
+import type { Config } from '../config/config.ts';
 import type { AccessLog } from '../gateway/access-log.ts';
 import { AccessLines } from './access-line.ts';
-import type { Config } from './config.ts';
 import { LogDestination } from './log-destination.ts';
 
 /** A log, and its life. */

@@ -3,16 +3,15 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, delimiter, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Config } from '../config/config.ts';
+import { kindOf } from '../config/config-rules.ts';
+import type { PoolValues } from '../config/config-schema.ts';
 import { type Address, parseAddress } from '../connection/address.ts';
 import { findPhp, type Php } from '../php/find.ts';
 import type { FindPhp } from '../php/find-ahead.ts';
 import { phpProgram } from '../php/program.ts';
 import type { PoolLimits } from '../pool/limits.ts';
 import type { Program } from '../worker/program.ts';
-import type { Config } from './config.ts';
-import { kindOf } from './config-rules.ts';
-import type { PoolValues } from './config-schema.ts';
-import { variablesOf } from './variables.ts';
 
 /** As TypeScript from a checkout, as JavaScript when built. */
 const appRunner = fileURLToPath(new URL(`../app/main${extname(import.meta.url)}`, import.meta.url));
@@ -90,7 +89,7 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
     return { kind, name, limits, addresses, reuse, fingerprint: JSON.stringify([kind, pool]), warnings: [] };
   }
   const warnings = rootWarnings(name, pool, context);
-  const env = variablesOf(pool.env);
+  const env = pool.env;
   const user = pool.user ?? null;
   if (kind === 'cgi') {
     const withPath = { PATH: context.path, ...env };

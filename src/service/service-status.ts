@@ -2,8 +2,8 @@
 
 import { resolve } from 'node:path';
 import type { ReloadStatus, ServiceStatus } from '../admin/source.ts';
-import type { Config } from './config.ts';
-import { formatListenAddress, urlOf } from './listen-address.ts';
+import type { Config } from '../config/config.ts';
+import { formatListenAddress, urlOf } from '../config/listen-address.ts';
 import type { SiteListener } from './listener-set.ts';
 import type { Unit } from './unit.ts';
 

@@ -1,13 +1,13 @@
 // A service: what runs for one configuration and the socket that it is asked through, started, reloaded and ended together.
 
 import type { AdminControls, ReloadStatus, ServiceStatus } from '../admin/source.ts';
+import type { Config } from '../config/config.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { FindPhp } from '../php/find-ahead.ts';
 import { version } from '../version.ts';
 import { withOwner } from './address-owner.ts';
-import type { Config } from './config.ts';
 import type { Control } from './control.ts';
 import { Deployment } from './deployment.ts';
 import type { AccessLog } from './gateways.ts';
@@ -186,7 +186,7 @@ export class Service {
   async #configAgain(): Promise<Config> {
     const { file } = this.config;
     if (file === null) return this.config;
-    const { readConfig } = await import('./config-file.ts');
+    const { readConfig } = await import('../config/config-file.ts');
     return readConfig(file);
   }
 

@@ -1,12 +1,11 @@
 // Sites as the gateway takes them, made from the configuration and the pools. Pure but for paths being resolved.
 
 import { resolve } from 'node:path';
+import type { Config } from '../config/config.ts';
+import type { PoolKind } from '../config/config-rules.ts';
+import type { RouteValues, SiteValues } from '../config/config-schema.ts';
 import { type Route, type Site, siteDefaults } from '../gateway/site.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
-import type { Config } from './config.ts';
-import type { PoolKind } from './config-rules.ts';
-import type { RouteValues, SiteValues } from './config-schema.ts';
-import { variablesOf } from './variables.ts';
 
 /** What a route leads to. */
 export interface RouteTarget {
@@ -32,7 +31,7 @@ export function siteOf(
     index: values.index,
     fallback: values.fallback ?? null,
     routes: values.route.flatMap((route) => route.match.map((match) => routeOf(match, route, targetOf))),
-    env: variablesOf(values.env),
+    env: values.env,
     linkFolders: values.linkFolders.map((path) => resolve(folder, path)),
     visibleDotNames: values.visibleDotNames,
     hiddenSuffixes: values.hiddenSuffixes,
@@ -63,7 +62,7 @@ function routeOf(match: string, route: RouteValues, targetOf: (pool: string) => 
     kind: isMount(match, kind) ? 'mount' : 'script',
     backend,
     streamUploads: route.streamUploads,
-    env: variablesOf(route.env),
+    env: route.env,
   };
 }
 

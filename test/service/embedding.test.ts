@@ -4,8 +4,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import type { ConfigInput } from '../../src/config/config-schema.ts';
 import { createService, defineConfig, fetchHandler, nodeHandler, type Service } from '../../src/index.ts';
-import type { ConfigInput } from '../../src/service/config-schema.ts';
 import { findProgram, temporaryFolder } from '../support/folder.ts';
 import { startNode } from '../support/node-program.ts';
 

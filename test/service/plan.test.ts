@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { defineConfig } from '../../src/service/config.ts';
-import { parseConfig } from '../../src/service/config-file.ts';
+import { defineConfig } from '../../src/config/config.ts';
+import { parseConfig } from '../../src/config/config-file.ts';
 import { planPool, type WorkersPlan } from '../../src/service/plan.ts';
 import { temporaryFolder } from '../support/folder.ts';
 

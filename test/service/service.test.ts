@@ -4,9 +4,9 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { createClient } from '../../src/client/index.ts';
+import { defineConfig } from '../../src/config/config.ts';
+import type { ConfigInput } from '../../src/config/config-schema.ts';
 import type { AccessRecord } from '../../src/gateway/access-log.ts';
-import { defineConfig } from '../../src/service/config.ts';
-import type { ConfigInput } from '../../src/service/config-schema.ts';
 import { createService, type Service } from '../../src/service/service.ts';
 import { temporaryFolder } from '../support/folder.ts';
 

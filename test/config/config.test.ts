@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { defineConfig } from '../../src/config/config.ts';
+import { parseConfig, readConfig } from '../../src/config/config-file.ts';
 import { PosternError } from '../../src/errors.ts';
-import { defineConfig } from '../../src/service/config.ts';
-import { parseConfig, readConfig } from '../../src/service/config-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'postern-config-'));
 mkdirSync(join(folder, 'public'));

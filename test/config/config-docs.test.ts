@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { configJsonSchema } from '../../src/service/config-schema.ts';
+import { configJsonSchema } from '../../src/config/config-schema.ts';
 
 interface Section {
   readonly type?: string;

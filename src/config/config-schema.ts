@@ -45,6 +45,8 @@ const log = z.strictObject({
 
 const variables = z
   .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable is letters, digits and "_"'), setting)
+  // Numbers and booleans may stand in TOML without quotes.
+  .transform((values) => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)])))
   .prefault({});
 
 const route = z.strictObject({
