@@ -2,7 +2,7 @@
 
 import type { Paint } from '../admin/paint.ts';
 import type { ServiceStatus } from '../admin/source.ts';
-import { embeddedNotice } from '../php/embedded.ts';
+import { embeddedNotice } from '../php/find-php.ts';
 import type { PoolPlan } from '../service/plan.ts';
 
 /** What the message is made from. */

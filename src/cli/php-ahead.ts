@@ -1,6 +1,6 @@
 // Looks for the PHP of pools while the rest of a start is loaded.
 
-import { type FindPhp, findPhpAhead } from '../php/find-ahead.ts';
+import { type FindPhp, findPhpAhead } from '../php/find-php.ts';
 
 /**
  * Begins to look, as the pools will.

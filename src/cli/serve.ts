@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { FindPhp } from '../php/find-ahead.ts';
+import type { FindPhp } from '../php/find-php.ts';
 import { listenAddress, port, positiveNumber } from './option-values.ts';
 import { phpAhead } from './php-ahead.ts';
 import type { Terminal } from './terminal.ts';

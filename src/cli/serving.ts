@@ -4,7 +4,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type Config, defineConfig } from '../config/config.ts';
 import { PosternError } from '../errors.ts';
-import type { FindPhp } from '../php/find-ahead.ts';
+import type { FindPhp } from '../php/find-php.ts';
 import { freePort } from '../service/free-port.ts';
 import { recognise } from '../service/recognise.ts';
 import { createService, type Service, type ServiceOptions } from '../service/service.ts';

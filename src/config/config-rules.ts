@@ -6,7 +6,7 @@ import { parseAddress } from '../connection/address.ts';
 import { PosternError } from '../errors.ts';
 import { TrustedProxies } from '../gateway/client.ts';
 import { parsePattern } from '../gateway/route.ts';
-import { formatIniSetting } from '../php/ini.ts';
+import { formatIniSetting } from '../php/ini-arguments.ts';
 import { groupOf } from '../worker/user.ts';
 import type { ConfigValues, PoolValues, RouteValues, SiteValues } from './config-schema.ts';
 import { formatListenAddress, parseListenAddress } from './listen-address.ts';

@@ -7,9 +7,8 @@ import type { Config } from '../config/config.ts';
 import { kindOf } from '../config/config-rules.ts';
 import type { PoolValues } from '../config/config-schema.ts';
 import { type Address, parseAddress } from '../connection/address.ts';
-import { findPhp, type Php } from '../php/find.ts';
-import type { FindPhp } from '../php/find-ahead.ts';
-import { phpProgram } from '../php/program.ts';
+import { type FindPhp, findPhp, type Php } from '../php/find-php.ts';
+import { phpProgram } from '../php/php-program.ts';
 import type { PoolLimits } from '../pool/limits.ts';
 import type { Program } from '../worker/program.ts';
 

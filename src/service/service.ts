@@ -5,7 +5,7 @@ import type { Config } from '../config/config.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import { type Log, silentLog } from '../log.ts';
-import type { FindPhp } from '../php/find-ahead.ts';
+import type { FindPhp } from '../php/find-php.ts';
 import { version } from '../version.ts';
 import { withOwner } from './address-owner.ts';
 import type { Control } from './control.ts';

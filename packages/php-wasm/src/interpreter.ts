@@ -3,10 +3,9 @@
 import { readFile } from 'node:fs/promises';
 import { getPHPLoaderModule } from '@php-wasm/node-8-4';
 import { loadPHPRuntime, PHP, type PHPRunOptions, type StreamedPHPResponse } from '@php-wasm/universal';
-import { mountHostFiles } from './host-files.ts';
+import { userSpace } from './file-lock-calls.ts';
 import type { LockTable } from './lock-table.ts';
-import { phpIniPath } from './php-ini.ts';
-import { userSpace } from './user-space.ts';
+import { mountHostFiles, phpIniPath } from './php-files.ts';
 
 /** How to set one up. */
 export interface InterpreterOptions {

@@ -4,10 +4,8 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Application, type Call, type Context, defineApp, defineModule } from '../../../src/app/index.ts';
 import { PosternError } from '../../../src/errors.ts';
-import { parseAnswerHead } from './answer-head.ts';
-import { readAll, readBody, unsigned } from './bytes.ts';
 import type { Interpreter } from './interpreter.ts';
-import { phpVariables } from './variables.ts';
+import { parseAnswerHead, phpVariables, readAll, readBody, unsigned } from './php-exchange.ts';
 
 /** PHP's exit status after a fatal error. */
 const fatalStatus = 255;

@@ -6,7 +6,7 @@ import {
   parsePhpBanner,
   parsePhpVersion,
   versionWarnings,
-} from '../../src/php/versions.ts';
+} from '../../src/php/php-version.ts';
 
 describe('PHP versions', () => {
   it('reads what PHP says of itself, after whatever it warns of first', () => {

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { formatIniSetting, iniArguments } from '../../src/php/ini.ts';
+import { formatIniSetting, iniArguments } from '../../src/php/ini-arguments.ts';
 import { findProgram, temporaryFolder } from '../support/folder.ts';
 
 /** What PHP would put a variable of its environment in for. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseAnswerHead } from '../src/answer-head.ts';
+import { parseAnswerHead } from '../src/php-exchange.ts';
 
 const head = (status: number, ...lines: string[]) =>
   parseAnswerHead(Buffer.from(JSON.stringify({ status, headers: [...lines, '__terminator__'] })));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
-import { type FindPhpOptions, findPhp } from '../../src/php/find.ts';
+import { type FindPhpOptions, findPhp } from '../../src/php/find-php.ts';
 import { findProgram, temporaryFolder } from '../support/folder.ts';
 
 describe('findPhp()', () => {

@@ -2,12 +2,17 @@
 
 import { readFileSync } from 'node:fs';
 import { run } from '../../../src/app/index.ts';
-import { parseCommandLine } from './command-line.ts';
 import { Interpreter } from './interpreter.ts';
 import { LockTable } from './lock-table.ts';
 import { phpApp } from './php-app.ts';
-import { phpIni } from './php-ini.ts';
-import { privateFolders } from './private-folders.ts';
+import { phpIni, privateFolders } from './php-files.ts';
+
+/** What was asked for. */
+interface CommandLine {
+  readonly isVersionWanted: boolean;
+  /** Lines for php.ini. */
+  readonly settings: readonly string[];
+}
 
 const commandLine = parseCommandLine(process.argv.slice(2));
 if (typeof commandLine === 'string') {
@@ -42,4 +47,18 @@ function phpVersion(): string {
     } catch {}
   }
   return 'unknown';
+}
+
+/** The arguments, -d name=value as php-cgi has it, and -v; an unknown one is given back as text that says so. */
+function parseCommandLine(args: readonly string[]): CommandLine | string {
+  const settings: string[] = [];
+  let isVersionWanted = false;
+  const rest = [...args];
+  for (let argument = rest.shift(); argument !== undefined; argument = rest.shift()) {
+    const value = argument === '-d' ? rest.shift() : undefined;
+    if (value !== undefined) settings.push(value);
+    else if (argument === '-v') isVersionWanted = true;
+    else return `unknown argument "${argument}": there are -d NAME=VALUE and -v`;
+  }
+  return { isVersionWanted, settings };
 }

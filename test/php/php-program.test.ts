@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { findPhp, type Php } from '../../src/php/find.ts';
-import { type PhpProgramOptions, phpProgram } from '../../src/php/program.ts';
-import { parsePhpVersion } from '../../src/php/versions.ts';
+import { findPhp, type Php } from '../../src/php/find-php.ts';
+import { type PhpProgramOptions, phpProgram } from '../../src/php/php-program.ts';
+import { parsePhpVersion } from '../../src/php/php-version.ts';
 import { findProgram, temporaryFolder } from '../support/folder.ts';
 
 const php: Php = {

@@ -2,10 +2,10 @@
 
 import { delimiter } from 'node:path';
 import type { Program } from '../worker/program.ts';
-import type { Php } from './find.ts';
-import { type IniValue, iniArguments } from './ini.ts';
-import { type ProbeFile, writeProbe } from './probe.ts';
-import { connectionReuse } from './versions.ts';
+import type { Php } from './find-php.ts';
+import { type IniValue, iniArguments } from './ini-arguments.ts';
+import { type ProbeFile, writeProbe } from './php-probe.ts';
+import { connectionReuse } from './php-version.ts';
 
 /** What the configuration says of a PHP pool. */
 export interface PhpProgramOptions {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { findPhpAhead } from '../../src/php/find-ahead.ts';
+import { findPhpAhead } from '../../src/php/find-php.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 describe('findPhpAhead()', () => {

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { writeProbe } from '../../src/php/probe.ts';
+import { writeProbe } from '../../src/php/php-probe.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { findProgram, temporaryFolder } from '../support/folder.ts';
 

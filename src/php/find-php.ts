@@ -1,12 +1,12 @@
 // Finds the PHP to run: the one that was asked for, or the first php-cgi of this machine, or embedded PHP; and says why that one.
 
-import { accessSync, constants, globSync, readdirSync, statSync } from 'node:fs';
-import { basename, delimiter, isAbsolute, join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { basename, isAbsolute, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { PosternError } from '../errors.ts';
-import { findEmbeddedPhp } from './embedded.ts';
-import { type Inspection, inspectPhp } from './inspect.ts';
-import { type PhpPlace, phpPlaces, versionedNames } from './places.ts';
-import { newestFirst, type PhpVersion, versionWarnings } from './versions.ts';
+import { type Inspection, inspectPhp } from './inspect-php.ts';
+import { executables, type PhpCandidate, type PhpPlace, phpCandidates, phpPlaces } from './php-places.ts';
+import { newestFirst, type PhpVersion, parsePhpVersion, versionWarnings } from './php-version.ts';
 
 /** A PHP that can be run. */
 export interface Php {
@@ -23,6 +23,9 @@ export interface Php {
   readonly openBasedir?: string;
 }
 
+/** How PHP is looked for. */
+export type FindPhp = (options: FindPhpOptions) => Promise<Php>;
+
 /** What to look for, and where. */
 export interface FindPhpOptions {
   /** "auto", "wasm", a path, or a name on PATH. */
@@ -37,10 +40,12 @@ export interface FindPhpOptions {
   readonly places?: readonly PhpPlace[];
 }
 
-interface Candidate {
-  readonly path: string;
-  readonly reason: string;
-}
+// An optional package: located at run time and run as a process of its own, never imported, so that this package stands without it.
+const packageName = '@postern/php-wasm';
+
+/** What `serve` says when embedded PHP was taken. */
+export const embeddedNotice =
+  'embedded PHP is meant for trying and development: for more, install php-cgi (Debian: apt install php-cgi; macOS: brew install php)';
 
 /**
  * Finds a PHP. "auto" takes, in this order: `php-cgi` on PATH, a versioned name on PATH (newest first), a place that
@@ -52,7 +57,7 @@ export async function findPhp(options: FindPhpOptions): Promise<Php> {
   if (options.wanted !== 'auto') return givenPhp(options);
   const warnings: string[] = [];
   const seen = new Set<string>();
-  for (const group of candidates(options)) {
+  for (const group of phpCandidates(options.path, options.places ?? phpPlaces(options.home))) {
     const found: Php[] = [];
     for (const candidate of group) {
       if (seen.has(candidate.path)) continue;
@@ -66,6 +71,40 @@ export async function findPhp(options: FindPhpOptions): Promise<Php> {
     if (newest) return newest;
   }
   return findEmbeddedPhp('no php-cgi was found', [...warnings, ...(await commandLineOnly(options))]);
+}
+
+/**
+ * Begins to look for each of `searches`.
+ * @returns `findPhp`, where the first who asks for one of them gets what was begun; later ones look again
+ */
+export function findPhpAhead(searches: readonly FindPhpOptions[]): FindPhp {
+  const begun = searches.map((options) => ({ key: keyOf(options), found: findPhp(options) }));
+  // Told to whoever asks; nobody may, when something else goes wrong first.
+  for (const { found } of begun) found.catch(() => {});
+  return (options) => {
+    const at = begun.findIndex(({ key }) => key === keyOf(options));
+    return at < 0 ? findPhp(options) : begun.splice(at, 1)[0]!.found;
+  };
+}
+
+/**
+ * Locates embedded PHP.
+ * @throws CONFIG_INVALID when the package is not installed, with what to install
+ */
+export function findEmbeddedPhp(reason: string, warnings: readonly string[]): Php {
+  const main = locate(packageName);
+  const manifest = locate(`${packageName}/package.json`);
+  if (main === null || manifest === null) {
+    const passedOver = warnings.map((warning) => ` (${warning})`).join('');
+    throw new PosternError(
+      'CONFIG_INVALID',
+      `${reason}, and embedded PHP is not installed${passedOver}: install php-cgi (Debian: apt install php-cgi; macOS: brew install php), or run npm install ${packageName}`,
+    );
+  }
+  const version = parsePhpVersion(String(JSON.parse(readFileSync(manifest, 'utf8')).phpVersion));
+  if (!version)
+    throw new PosternError('CONFIG_INVALID', `${manifest} names no PHP version: install ${packageName} again`);
+  return { kind: 'embedded', path: main, version, reason, warnings };
 }
 
 async function givenPhp({ wanted, path, folder }: FindPhpOptions): Promise<Php> {
@@ -84,24 +123,18 @@ async function givenPhp({ wanted, path, folder }: FindPhpOptions): Promise<Php> 
 }
 
 function cgiPhp(
-  candidate: Candidate,
+  candidate: PhpCandidate,
   { version, openBasedir }: Inspection & { kind: 'php' },
   warnings: readonly string[],
 ): Php {
   return { kind: 'cgi', ...candidate, version, openBasedir, warnings: [...warnings, ...versionWarnings(version)] };
 }
 
-/** Groups of candidates; the newest of the first group that has a usable one is taken. */
-function* candidates({ path, home, places = phpPlaces(home) }: FindPhpOptions): Generator<Candidate[]> {
-  for (const found of executables(path, (name) => /^php-cgi(?:\.exe)?$/.test(name))) {
-    yield [{ path: found, reason: 'the php-cgi on PATH' }];
-  }
-  const isVersioned = (name: string) => versionedNames.some((pattern) => pattern.test(name));
-  yield executables(path, isVersioned).map((found) => ({ path: found, reason: `${basename(found)} on PATH` }));
-  for (const { pattern, whose } of places) {
-    yield globSync(pattern)
-      .filter(isExecutable)
-      .map((found) => ({ path: found, reason: `${whose} php-cgi, not on PATH` }));
+function locate(specifier: string): string | null {
+  try {
+    return fileURLToPath(import.meta.resolve(specifier));
+  } catch {
+    return null;
   }
 }
 
@@ -130,31 +163,6 @@ function problem(inspection: Inspection): string {
   return `it is PHP for ${inspection.sapi}, which speaks no FastCGI; ${install}`;
 }
 
-/** Programs in the folders of PATH whose name passes, in PATH's order, within a folder by name downwards. */
-function executables(path: string, passes: (name: string) => boolean): string[] {
-  const folders = path.split(delimiter).filter(isAbsolute);
-  return [...new Set(folders)].flatMap((folder) =>
-    namesIn(folder)
-      .filter(passes)
-      .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))
-      .map((name) => join(folder, name))
-      .filter(isExecutable),
-  );
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return []; // PATH may name folders that are not there, or are closed to us
-  }
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
+function keyOf({ wanted, path, home, folder }: FindPhpOptions): string {
+  return JSON.stringify([wanted, path, home, folder]);
 }

@@ -2,7 +2,7 @@
 
 import { type ExecFileException, execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
-import { type PhpBanner, type PhpVersion, parsePhpBanner } from './versions.ts';
+import { type PhpBanner, type PhpVersion, parsePhpBanner } from './php-version.ts';
 
 /** What a program turned out to be. `why` goes on after a colon: "there is no such file". */
 export type Inspection =
