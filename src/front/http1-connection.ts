@@ -12,8 +12,8 @@ import type { RequestHead } from '../protocol/http/http1-request-head.ts';
 import { type AnswerConnection, Http1Answer, type SpareBlock } from './http1-answer.ts';
 import { type BodyConnection, Http1Body } from './http1-body.ts';
 import type { Http1Connections } from './http1-connections.ts';
-import { Http1Deadline } from './http1-deadline.ts';
 import { Http1Input } from './http1-input.ts';
+import { Http1Deadline } from './http1-limits.ts';
 import { formatRefusal } from './http1-refusal.ts';
 import { peerOf } from './peer.ts';
 

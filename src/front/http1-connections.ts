@@ -6,7 +6,6 @@ import type { HttpHandler } from '../gateway/message.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { SpareBlock } from './http1-answer.ts';
 import { Http1Connection } from './http1-connection.ts';
-import { DateLine } from './http1-date.ts';
 import { defaultHttp1Limits, type Http1Limits } from './http1-limits.ts';
 import type { Refusal } from './http1-refusal.ts';
 import type { Acceptor } from './shared-buffer-sockets.ts';
@@ -144,5 +143,21 @@ export class Http1Connections implements Acceptor {
     this.#now = this.#clock.now();
     // Backwards: one that ends at once is replaced by the last, which has been looked at.
     for (let at = this.#connections.length - 1; at >= 0; at -= 1) this.#connections[at]?.checkDeadline(this.#now);
+  }
+}
+
+/** Keeps the Date line of the present second. */
+class DateLine {
+  #second = -1;
+  #line = '';
+
+  /** @param wallMs milliseconds since 1970 */
+  at(wallMs: number): string {
+    const second = Math.floor(wallMs / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#line = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
+    }
+    return this.#line;
   }
 }

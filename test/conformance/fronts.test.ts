@@ -1,7 +1,7 @@
 // Every front against the same suites.
 
 import { Http1Front } from '../../src/front/http1.ts';
-import { NodeHttpFront } from '../../src/front/node-http.ts';
+import { startNodeServer } from '../support/node-server.ts';
 import { frontConformance, type MakeFront } from './front.ts';
 import { gatewayConformance } from './gateway.ts';
 
@@ -12,14 +12,9 @@ const http1: MakeFront = async (t, handler, limits) => {
   return address.kind === 'tcp' ? address.port : 0;
 };
 
-const nodeHttp: MakeFront = async (t, handler, limits) => {
-  const front = new NodeHttpFront({ handler, ...limits });
-  t.after(() => front.destroy());
-  const address = await front.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
-  return address.kind === 'tcp' ? address.port : 0;
-};
+const nodeHttp: MakeFront = (t, handler, limits) => startNodeServer(t, handler, limits);
 
 frontConformance('HTTP/1.1 front', http1);
-frontConformance('node:http front', nodeHttp);
+frontConformance('node handler', nodeHttp);
 gatewayConformance('HTTP/1.1 front', http1);
-gatewayConformance('node:http front', nodeHttp);
+gatewayConformance('node handler', nodeHttp);
