@@ -2,11 +2,11 @@
 
 import { existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { AddressList } from '../address-list.ts';
 import { parseAddress } from '../connection/address.ts';
 import { PosternError } from '../errors.ts';
-import { TrustedProxies } from '../gateway/client.ts';
-import { parsePattern } from '../gateway/route.ts';
 import { formatIniSetting } from '../php/ini-arguments.ts';
+import { parsePattern, patternHint } from '../protocol/http/path-pattern.ts';
 import { groupOf } from '../worker/user.ts';
 import type { ConfigValues, PoolValues, RouteValues, SiteValues } from './config-schema.ts';
 import { formatListenAddress, parseListenAddress } from './listen-address.ts';
@@ -48,7 +48,7 @@ function checkSite(site: SiteValues, path: Path, pools: readonly string[], folde
   return [
     ...when(!isFolder(root), [...path, 'root'], `root in ${sectionName(path)}: there is no folder ${root}`),
     ...site.trustedProxies.flatMap((entry, index) =>
-      refused(() => new TrustedProxies([entry]), [...path, 'trustedProxies', index]),
+      refused(() => new AddressList([entry], 'trustedProxies'), [...path, 'trustedProxies', index]),
     ),
     ...site.route.flatMap((route, index) => checkRoute(route, [...path, 'route', index], pools)),
   ];
@@ -66,11 +66,7 @@ function checkRoute(route: RouteValues, path: Path, pools: readonly string[]): P
       `there is no pool "${route.pool}": ${instead}`,
     ),
     ...route.match.flatMap((match, index) =>
-      when(
-        parsePattern(match) === null,
-        [...path, 'match', index],
-        `match "${match}": write "*.php", "/cgi-bin/*" or "/exact/path"`,
-      ),
+      when(parsePattern(match) === null, [...path, 'match', index], `match "${match}" is no pattern: ${patternHint}`),
     ),
   ];
 }

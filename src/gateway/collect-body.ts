@@ -3,8 +3,8 @@
 import { finished, Readable } from 'node:stream';
 import type { Clock, Timer } from '../clock.ts';
 import { PosternError } from '../errors.ts';
-import { type BodyLimits, type HeldBody, incomplete, tooLarge, tooSlow } from './body.ts';
 import type { IncomingBody } from './message.ts';
+import { type BodyLimits, type HeldBody, incomplete, tooLarge, tooSlow } from './request-body.ts';
 import type { SpoolBlocks } from './spool-blocks.ts';
 import { SpoolFile, type SpoolUser } from './spool-file.ts';
 

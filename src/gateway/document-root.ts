@@ -7,8 +7,9 @@
 // than the work, on a local disk. The root itself is looked at again as often, so "current -> release-7" may be switched.
 
 import { realpathSync, type Stats, statSync } from 'node:fs';
+import { LRUCache } from 'lru-cache';
 import { PosternError } from '../errors.ts';
-import { bytesToText, textToBytes } from './bytes.ts';
+import { bytesToText, textToBytes } from '../protocol/text.ts';
 
 /** Something that exists under the root. */
 export interface Entry {
@@ -42,7 +43,7 @@ export class DocumentRoot {
   readonly #options: DocumentRootOptions;
   readonly #dotNames: ReadonlySet<string>;
   readonly #hiddenSuffixes: readonly { readonly last: string; readonly within: string }[];
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new LRUCache<string, Entry>({ max: MAX_ENTRIES });
   #realRoot = '';
   #realRootBytes = '';
   #linkFolders: readonly string[] = [];
@@ -73,7 +74,7 @@ export class DocumentRoot {
     const known = this.#entries.get(path);
     if (known !== undefined) return known;
     const entry = this.#find(path);
-    if (entry !== null && this.#options.validMs > 0 && this.#entries.size < MAX_ENTRIES) this.#entries.set(path, entry);
+    if (entry !== null && this.#options.validMs > 0) this.#entries.set(path, entry);
     return entry;
   }
 

@@ -3,21 +3,20 @@
 //   front -> Gateway.handle -> Visit: client -> route, script -> body -> environment -> Backend.run
 //   front <- Reply <- ProgramAnswer (program), sendFile (file), errorAnswer (error)
 
+import { AddressList } from '../address-list.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { type Log, silentLog } from '../log.ts';
 import { makeEnvironment } from '../protocol/cgi/environment.ts';
 import type { Environment } from '../protocol/cgi/exchange.ts';
 import { HeaderNames } from '../protocol/cgi/header-names.ts';
 import type { RequestPath } from '../protocol/http/path.ts';
-import type { AccessLog } from './access-log.ts';
-import { bytesToLog, textToBytes } from './bytes.ts';
-import { type Client, identifyClient, TrustedProxies } from './client.ts';
+import { bytesToLog, textToBytes } from '../protocol/text.ts';
 import { DocumentRoot } from './document-root.ts';
 import type { HttpHandler, HttpRequest } from './message.ts';
-import { RecordRate } from './record-rate.ts';
-import { checkRequest } from './request-check.ts';
-import { compileRoutes } from './route.ts';
-import { type Decision, decide, type Routing, type Run } from './script.ts';
+import { type Client, checkRequest, identifyClient } from './request-check.ts';
+import type { AccessLog } from './request-log.ts';
+import { RecordRate } from './request-log.ts';
+import { compileRoutes, type Decision, decide, type Routing, type Run } from './script.ts';
 import type { Site } from './site.ts';
 import { SpoolBlocks } from './spool-blocks.ts';
 import { StaticFiles } from './static-file.ts';
@@ -56,7 +55,7 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly clock: Clock;
   readonly routing: Routing;
   readonly root: DocumentRoot | null;
-  readonly proxies: TrustedProxies;
+  readonly proxies: AddressList;
   readonly names: HeaderNames;
   readonly files = new StaticFiles();
   readonly spoolBlocks = new SpoolBlocks();
@@ -76,7 +75,7 @@ class SiteGateway implements Gateway, VisitOwner {
         ? null
         : new DocumentRoot({ ...site, root: site.root, validMs: site.pathCacheMs, now: () => clock.now() });
     this.routing = { routes: compileRoutes(site.routes), root: this.root, index: site.index, fallback: site.fallback };
-    this.proxies = new TrustedProxies(site.trustedProxies);
+    this.proxies = new AddressList(site.trustedProxies, 'trustedProxies');
     this.names = new HeaderNames((name) => {
       log.info(
         { site: site.name, header: bytesToLog(name, 128) },

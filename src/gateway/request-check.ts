@@ -1,13 +1,27 @@
-// What holds for every request, whichever front it came through. Pure.
+// What holds for every request, whichever front it came through: its limits, its target, its Host, and who asks, as the peer or a trusted proxy says. Pure.
 
+import { isIP } from 'node:net';
+import type { AddressList } from '../address-list.ts';
 import { PosternError } from '../errors.ts';
-import { fieldsBytes } from '../protocol/http/headers.ts';
+import { parseForwarded } from '../protocol/http/forwarded.ts';
+import { fieldsBytes, fieldValues } from '../protocol/http/headers.ts';
+import { type Host, parseHost } from '../protocol/http/host.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import type { HttpRequest } from './message.ts';
 
 const MAX_FIELDS = 200;
 const MAX_FIELD_BYTES = 65_536;
 const MAX_TARGET_BYTES = 32_768;
+
+/** One client, as programs get to know it. */
+export interface Client {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly serverName: string;
+  readonly serverPort: number;
+  readonly serverAddress: string;
+  readonly secure: boolean;
+}
 
 /** Takes the request's target apart. @throws BAD_REQUEST, HEADERS_TOO_LARGE, URI_TOO_LONG, METHOD_* */
 export function checkRequest({ method, target, headers }: HttpRequest): RequestPath {
@@ -27,4 +41,53 @@ export function checkRequest({ method, target, headers }: HttpRequest): RequestP
   // TRACE would send back credentials that a browser hides from scripts.
   if (method === 'TRACE') throw new PosternError('METHOD_NOT_ALLOWED', 'TRACE is not answered');
   return parseTarget(target);
+}
+
+/** @throws BAD_REQUEST when the Host field is missing (HTTP/1.1), comes twice or is not valid */
+export function identifyClient(request: HttpRequest, proxies: AddressList): Client {
+  const { peer } = request;
+  const host = hostOf(request);
+  const direct: Client = {
+    // What nginx says of a client on a Unix socket; an empty REMOTE_ADDR is taken for a broken server.
+    remoteAddress: peer.remoteAddress === '' ? 'unix:' : peer.remoteAddress,
+    remotePort: peer.remotePort,
+    serverName: host?.name ?? (peer.localAddress === '' ? 'localhost' : peer.localAddress),
+    serverPort: peer.localPort === 0 ? (host?.port ?? (peer.secure ? 443 : 80)) : peer.localPort,
+    serverAddress: peer.localAddress === '' ? 'unix:' : peer.localAddress,
+    secure: peer.secure,
+  };
+  if (proxies.isEmpty || !proxies.has(peer.remoteAddress)) return direct;
+  return behindProxy(direct, request, proxies);
+}
+
+function behindProxy(direct: Client, request: HttpRequest, proxies: AddressList): Client {
+  const told = parseForwarded(
+    request.headers,
+    (address) => proxies.has(address),
+    (text) => isIP(text) !== 0,
+  );
+  const secure = told.scheme === null ? direct.secure : told.scheme === 'https';
+  const defaultPort = told.scheme === null ? direct.serverPort : secure ? 443 : 80;
+  return {
+    remoteAddress: told.address ?? direct.remoteAddress,
+    // The proxy's port says nothing about the client.
+    remotePort: told.address === null ? direct.remotePort : 0,
+    serverName: told.host?.name ?? direct.serverName,
+    serverPort: told.port ?? told.host?.port ?? defaultPort,
+    serverAddress: direct.serverAddress,
+    secure,
+  };
+}
+
+/** HTTP/1.0 needs no Host; all later versions exactly one (RFC 9112, section 3.2). */
+function hostOf(request: HttpRequest): Host | null {
+  const [value, second] = fieldValues(request.headers, 'host');
+  if (value === undefined) {
+    if (request.version === '1.0') return null;
+    throw new PosternError('BAD_REQUEST', 'the request has no Host field');
+  }
+  if (second !== undefined) throw new PosternError('BAD_REQUEST', 'the request has two Host fields');
+  const host = parseHost(value);
+  if (host === null) throw new PosternError('BAD_REQUEST', 'the Host field is not valid');
+  return host;
 }

@@ -7,12 +7,19 @@
 // 4. What is neither goes to the fallback, with PATH_INFO empty: the front controller reads REQUEST_URI.
 // 5. Hidden names and denied paths are not there, not even for the fallback.
 
-import type { ErrorCode } from '../errors.ts';
+import { type ErrorCode, PosternError } from '../errors.ts';
 import { encodePath, type RequestPath } from '../protocol/http/path.ts';
-import { textToBytes } from './bytes.ts';
+import {
+  componentEnd,
+  isMatch,
+  type PathPattern,
+  parsePattern,
+  patternHint,
+  suffixEnd,
+} from '../protocol/http/path-pattern.ts';
+import { textToBytes } from '../protocol/text.ts';
 import type { DocumentRoot, Entry } from './document-root.ts';
-import { type CompiledRoute, componentEnd, matchRoute, suffixEnd } from './route.ts';
-import type { BackendRoute } from './site.ts';
+import type { BackendRoute, Route } from './site.ts';
 
 /** What answers a request. */
 export type Decision =
@@ -41,6 +48,26 @@ export interface Routing {
   readonly fallback: string | null;
 }
 
+/** A route whose match was read. */
+export interface CompiledRoute {
+  readonly route: Route;
+  readonly pattern: PathPattern;
+}
+
+/** @throws CONFIG_INVALID for a pattern that cannot be read, and for a mount with a suffix */
+export function compileRoutes(routes: readonly Route[]): readonly CompiledRoute[] {
+  return routes.map((route) => {
+    const pattern = parsePattern(route.match);
+    if (pattern === null) {
+      throw new PosternError('CONFIG_INVALID', `"${route.match}" matches nothing: ${patternHint}`);
+    }
+    if (route.kind === 'mount' && pattern.kind !== 'prefix' && pattern.kind !== 'exact') {
+      throw new PosternError('CONFIG_INVALID', `route "${route.match}" cannot mount an application: write "/path/*"`);
+    }
+    return { route, pattern };
+  });
+}
+
 /** Decides what answers a request for a path. */
 export function decide(routing: Routing, target: RequestPath): Decision {
   const found = at(routing, target.path, target);
@@ -67,6 +94,12 @@ function at(routing: Routing, path: string, target: RequestPath): Decision | nul
   return fileAt(routing, path, target);
 }
 
+/** The first route that takes the path, or null. */
+function matchRoute(routes: readonly CompiledRoute[], path: string): CompiledRoute | null {
+  for (const compiled of routes) if (isMatch(compiled.pattern, path)) return compiled;
+  return null;
+}
+
 function mounted(route: BackendRoute, text: string, path: string): Run {
   const scriptName = text.endsWith('/') ? text.slice(0, -1) : text;
   return { kind: 'run', route, scriptName, pathInfo: path.slice(scriptName.length), scriptFile: null };
@@ -81,7 +114,8 @@ function scriptAt(
 ): Decision | null {
   const { root } = routing;
   if (root === null || !target.mappable) return null;
-  const first = pattern.kind === 'prefix' ? pattern.text.length : 1;
+  const first =
+    pattern.kind === 'prefix' ? pattern.text.length : pattern.kind === 'suffix-below' ? pattern.below.length : 1;
   for (let end = scriptEnd(pattern, path, first); end !== -1; end = scriptEnd(pattern, path, end + 1)) {
     const scriptName = path.slice(0, end);
     if (root.isHidden(scriptName)) return refuse('its name is hidden');
@@ -95,7 +129,7 @@ function scriptAt(
 
 /** Where the first component from an offset on ends that may be the script; those after it may while there are only folders. */
 function scriptEnd(pattern: CompiledRoute['pattern'], path: string, from: number): number {
-  if (pattern.kind === 'suffix') return suffixEnd(path, pattern.text, from);
+  if (pattern.kind === 'suffix' || pattern.kind === 'suffix-below') return suffixEnd(path, pattern.text, from);
   return pattern.kind === 'exact' ? (from === 1 ? path.length : -1) : componentEnd(path, from);
 }
 

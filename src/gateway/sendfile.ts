@@ -4,7 +4,7 @@ import { realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { PosternError } from '../errors.ts';
 import { parseTarget } from '../protocol/http/path.ts';
-import { bytesToText, textToBytes } from './bytes.ts';
+import { bytesToText, textToBytes } from '../protocol/text.ts';
 import type { Entry } from './document-root.ts';
 import type { SendfileFolder } from './site.ts';
 

@@ -1,5 +1,6 @@
 // One request's way through the gateway: what answers it, its body, the program that runs, and how all of it ended.
 
+import type { AddressList } from '../address-list.ts';
 import type { Clock } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Log, LogFields } from '../log.ts';
@@ -7,28 +8,26 @@ import type { Environment, Exchange } from '../protocol/cgi/exchange.ts';
 import { isIdempotent } from '../protocol/cgi/exchange.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
-import { type AccessLog, urlForLog } from './access-log.ts';
-import { type AnswerOwner, ProgramAnswer } from './answer.ts';
-import { checkBodyLength, type HeldBody, streamBody } from './body.ts';
-import { bytesToLog } from './bytes.ts';
-import { type Client, identifyClient, type TrustedProxies } from './client.ts';
+import { bytesToLog } from '../protocol/text.ts';
 import { collectBody } from './collect-body.ts';
 import type { HttpAnswer, HttpRequest } from './message.ts';
-import type { RecordRate } from './record-rate.ts';
+import { type AnswerOwner, ProgramAnswer } from './program-answer.ts';
 import { type Outcome, Reply, type ReplyOwner } from './reply.ts';
-import { checkRequest } from './request-check.ts';
+import { checkBodyLength, type HeldBody, streamBody } from './request-body.ts';
+import { type Client, checkRequest, identifyClient } from './request-check.ts';
+import type { RecordRate } from './request-log.ts';
+import { type AccessLog, StderrLog, urlForLog } from './request-log.ts';
 import { decide, type Routing, type Run } from './script.ts';
 import { findSendfile } from './sendfile.ts';
 import type { Site } from './site.ts';
 import type { SpoolBlocks } from './spool-blocks.ts';
 import type { FileRequest, StaticFiles } from './static-file.ts';
-import { StderrLog } from './stderr-log.ts';
 
 /** What the visits of a gateway share. */
 export interface VisitOwner {
   readonly site: Site;
   readonly routing: Routing;
-  readonly proxies: TrustedProxies;
+  readonly proxies: AddressList;
   readonly files: StaticFiles;
   readonly spoolBlocks: SpoolBlocks;
   readonly clock: Clock;

@@ -3,7 +3,7 @@
 import type { Config } from '../config/config.ts';
 import { formatListenAddress, parseListenAddress, urlOf } from '../config/listen-address.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
-import type { AccessRecord } from '../gateway/access-log.ts';
+import type { AccessRecord } from '../gateway/request-log.ts';
 import type { Log } from '../log.ts';
 import { openRuntimeDirectory } from '../worker/runtime-directory.ts';
 import { makeGateways } from './gateways.ts';

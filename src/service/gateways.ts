@@ -2,8 +2,8 @@
 
 import type { Config } from '../config/config.ts';
 import { kindOf } from '../config/config-rules.ts';
-import type { AccessLog, AccessRecord } from '../gateway/access-log.ts';
 import { createGateway, type Gateway } from '../gateway/handle.ts';
+import type { AccessLog, AccessRecord } from '../gateway/request-log.ts';
 import type { Log } from '../log.ts';
 import { siteOf } from './site.ts';
 import type { Unit } from './unit.ts';

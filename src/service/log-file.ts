@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import { type Logger, pino } from 'pino';
 import type { Config } from '../config/config.ts';
-import type { AccessLog } from '../gateway/access-log.ts';
+import type { AccessLog } from '../gateway/request-log.ts';
 import { AccessLines } from './access-line.ts';
 import { LogDestination } from './log-destination.ts';
 

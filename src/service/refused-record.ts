@@ -1,7 +1,7 @@
 // What the access log tells of a connection that brought no request: a head that is malformed, too large or too slow. Pure.
 
 import type { Refusal } from '../front/http1-refusal.ts';
-import type { AccessRecord } from '../gateway/access-log.ts';
+import type { AccessRecord } from '../gateway/request-log.ts';
 
 /** Nothing that was sent is shown: it could not be read. */
 const unread = '-';

@@ -133,17 +133,17 @@ describe('parseConfig()', () => {
     [
       'a match with a star in the middle',
       `${site}[[site.main.route]]\nmatch = "/a*b"\ndeny = true`,
-      ':4: match "/a*b": write "*.php", "/cgi-bin/*" or "/exact/path"',
+      ':4: match "/a*b" is no pattern: write "*.suffix", "/prefix/*", "/prefix/*.suffix", "/exact/path" or "name"',
     ],
     [
       'a suffix without its dot',
       `${site}[[site.main.route]]\nmatch = "*php"\ndeny = true`,
-      ':4: match "*php": write "*.php", "/cgi-bin/*" or "/exact/path"',
+      ':4: match "*php" is no pattern: write "*.suffix", "/prefix/*", "/prefix/*.suffix", "/exact/path" or "name"',
     ],
     [
       'a trusted proxy that is no network',
       `${site}trustedProxies = ["10.0.0.1", "10.0.0.0/"]`,
-      ':3: trustedProxies in [site.main]: "10.0.0.0/" is no trusted proxy: write an address, a network ("10.0.0.0/8") or "unix"',
+      ':3: trustedProxies in [site.main]: "10.0.0.0/" in trustedProxies is no address: write an address, a network ("10.0.0.0/8") or "unix"',
     ],
     [
       'admin pages over FastCGI',

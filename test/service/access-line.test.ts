@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { AccessRecord } from '../../src/gateway/access-log.ts';
+import type { AccessRecord } from '../../src/gateway/request-log.ts';
 import { AccessLines } from '../../src/service/access-line.ts';
 
 const record: AccessRecord = {

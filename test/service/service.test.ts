@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { createClient } from '../../src/client/index.ts';
 import { defineConfig } from '../../src/config/config.ts';
 import type { ConfigInput } from '../../src/config/config-schema.ts';
-import type { AccessRecord } from '../../src/gateway/access-log.ts';
+import type { AccessRecord } from '../../src/gateway/request-log.ts';
 import { createService, type Service } from '../../src/service/service.ts';
 import { temporaryFolder } from '../support/folder.ts';
 

@@ -4,8 +4,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Clock } from '../../src/clock.ts';
-import type { AccessRecord } from '../../src/gateway/access-log.ts';
 import { createGateway, type Gateway } from '../../src/gateway/handle.ts';
+import type { AccessRecord } from '../../src/gateway/request-log.ts';
 import { type BackendRoute, type Route, type Site, siteDefaults } from '../../src/gateway/site.ts';
 
 import type { Backend } from '../../src/protocol/cgi/exchange.ts';

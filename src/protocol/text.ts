@@ -1,4 +1,4 @@
-// Between text, as the configuration and the file system have it, and byte strings, as the wire has them. Pure.
+// Between text, as the configuration and the file system have it, and byte strings, as the wire has them; and byte strings as logs show them. Pure.
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
