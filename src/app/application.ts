@@ -1,21 +1,8 @@
-// What an application is made of: its modules, and a handler for each role it plays.
+// What an application is: a handler for each role it plays, what handlers take and give, and its modules.
 
 import type { Readable } from 'node:stream';
-import type { Role } from '../protocol/cgi/exchange.ts';
-import type { Call } from './call.ts';
-import type { Context } from './context.ts';
-import type { Grant } from './grant.ts';
-import type { Module } from './module.ts';
-
-/** The file that a filter is given to work on. */
-export interface FilterData {
-  /** Its bytes. */
-  readonly stream: Readable;
-  /** Its length in bytes; null where the web server did not say. */
-  readonly length: number | null;
-  /** When it was last changed; null where the web server did not say. */
-  readonly lastModified: Date | null;
-}
+import type { Environment, RequestBody, Role } from '../protocol/cgi/exchange.ts';
+import type { Context, Module } from './life-cycle.ts';
 
 /** What `defineApp` takes. At least one handler is needed; of `fetch` and `respond` only one. */
 export interface AppDefinition {
@@ -35,6 +22,73 @@ export interface AppDefinition {
 export interface Application extends AppDefinition {
   readonly modules: readonly Module[];
   readonly roles: readonly Role[];
+}
+
+/** The low-level form of a request: bytes in, bytes out, without the Web's objects. `respond` gets it. */
+export interface Call {
+  readonly role: Role;
+  readonly method: string;
+  /** The request target as it came. */
+  readonly url: string;
+  /** CGI variables; byte strings. */
+  readonly environment: Readonly<Environment>;
+  /** STDIN; null where there is none. */
+  readonly body: RequestBody | null;
+  /**
+   * Begins the answer.
+   * @param headers name, value, name, value; byte strings
+   * @throws ANSWER_INVALID for a name or value that is not valid
+   */
+  head(status: number, headers?: readonly string[]): void;
+  /**
+   * Sends bytes of the body.
+   * @returns false when nothing more should be written before `drained()` resolves
+   */
+  write(chunk: Uint8Array | string): boolean;
+  /** Resolves when writing may go on, or the client is gone. */
+  drained(): Promise<void>;
+  /** Passes on at once what was gathered. */
+  flush(): void;
+  /** Bytes for the request's STDERR. */
+  stderr(chunk: Uint8Array | string): void;
+  /** The answer is complete. A promise that `respond` returned does the same when it resolves. */
+  end(): void;
+}
+
+/** The file that a filter is given to work on. */
+export interface FilterData {
+  /** Its bytes. */
+  readonly stream: Readable;
+  /** Its length in bytes; null where the web server did not say. */
+  readonly length: number | null;
+  /** When it was last changed; null where the web server did not say. */
+  readonly lastModified: Date | null;
+}
+
+/** An authorizer's yes, with the variables it adds to the environment of what follows (FastCGI 1.0, section 6.3). */
+export class Grant {
+  /** Name, value, name, value, as headers: "Variable-REMOTE_USER". */
+  readonly headers: readonly string[];
+
+  constructor(variables: Readonly<Record<string, string>>) {
+    const headers: string[] = [];
+    for (const [name, value] of Object.entries(variables)) {
+      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw new TypeError(`"${name}" is no name for a CGI variable`);
+      if (/[^\t\x20-\x7e\x80-\xff]/.test(value))
+        throw new TypeError(`the value of variable ${name} is no byte string of one line`);
+      headers.push(`Variable-${name}`, value);
+    }
+    this.headers = headers;
+  }
+}
+
+/**
+ * Lets a request through.
+ * @param variables set in its environment by the web server, as it does REMOTE_USER; values are byte strings
+ * @throws TypeError for a name that is none, and a value that does not fit into a header
+ */
+export function allow(variables: Readonly<Record<string, string>> = {}): Grant {
+  return new Grant(variables);
 }
 
 /**

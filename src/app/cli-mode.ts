@@ -1,13 +1,11 @@
 // The command line as a way in: one request made of arguments, its answer printed.
 
 import { readFile, stat } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { makeEnvironment } from '../protocol/cgi/environment.ts';
-import type { CgiRequest, RequestBody } from '../protocol/cgi/exchange.ts';
-import { isIdempotent } from '../protocol/cgi/exchange.ts';
+import { type CgiRequest, isIdempotent, type RequestBody } from '../protocol/cgi/exchange.ts';
 import { HeaderNames } from '../protocol/cgi/header-names.ts';
-import { type CommandLine, UsageError } from './command-line.ts';
-import { memoryBody } from './memory-body.ts';
+import { type CommandLine, UsageError } from './arguments.ts';
 
 /** The request that a command line asks for. @throws UsageError when a file that it names cannot be read */
 export async function cliRequest(line: CommandLine, stdin: () => Readable): Promise<CgiRequest> {
@@ -83,4 +81,14 @@ function hasHeader(headers: readonly string[], name: string): boolean {
 /** Percent-decoded, as a byte string. */
 function decodePath(path: string): string {
   return path.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+/** Bytes as a body. */
+function memoryBody(bytes: Uint8Array): RequestBody {
+  return {
+    length: bytes.length,
+    bytes,
+    replayable: true,
+    stream: () => Readable.from([Buffer.from(bytes)], { objectMode: false }),
+  };
 }

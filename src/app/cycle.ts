@@ -8,16 +8,13 @@
 
 import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, CgiSink, Environment, Exchange, Role } from '../protocol/cgi/exchange.ts';
-import { Answer } from './answer.ts';
-import type { Call } from './call.ts';
-import type { Context, Mode, Outcome } from './context.ts';
-import { Grant } from './grant.ts';
-import { callHandler } from './handler.ts';
+import { Answer } from './answer-writer.ts';
+import { type Call, Grant } from './application.ts';
 import type { RequestHost } from './lazy-request.ts';
-import type { Module } from './module.ts';
-import { discardReply } from './reply.ts';
-import { RequestModules, type RequestModulesHost, type RequestModulesOwner } from './request-modules.ts';
-import { isThenable } from './thenable.ts';
+import { discardReply } from './lazy-response.ts';
+import type { Context, Mode, Module, Outcome } from './life-cycle.ts';
+import { isThenable, RequestModules, type RequestModulesHost, type RequestModulesOwner } from './request-modules.ts';
+import { callHandler } from './roles.ts';
 
 /** What all requests of a thread share. */
 export interface CycleHost extends RequestModulesHost {

@@ -4,8 +4,8 @@ import type { Address } from '../connection/address.ts';
 import { webServerAddresses } from '../connection/client-filter.ts';
 import { FastcgiServer, type InheritedSocket } from '../fastcgi-server/fastcgi-server.ts';
 import { type Log, silentLog } from '../log.ts';
+import type { RunOptions } from './app-options.ts';
 import type { Instance } from './instance.ts';
-import type { RunOptions } from './run-options.ts';
 
 /** What the service needs to know besides what `run` was told. */
 export interface ServeOptions extends RunOptions {

@@ -4,12 +4,12 @@ import { type Clock, systemClock, type Timer } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { Backend, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
+import { type AppLimits, defaultAppLimits } from './app-options.ts';
 import type { Application } from './application.ts';
-import type { Mode } from './context.ts';
 import { Cycle, type CycleHost } from './cycle.ts';
-import { unknownRole } from './handler.ts';
-import { type AppLimits, defaultAppLimits } from './limits.ts';
+import type { Mode } from './life-cycle.ts';
 import { startProcess, startThread, stopProcess, stopThread } from './phases.ts';
+import { unknownRole } from './roles.ts';
 
 /** How an application is started. */
 export interface InstanceOptions {
@@ -148,4 +148,20 @@ export class Instance implements Backend {
     const now = this.#clock.now();
     for (const cycle of [...this.#cycles]) cycle.check(now, this.#limits);
   }
+}
+
+/** Options of `embed`. */
+export interface EmbedOptions {
+  /** As logs call it. @default "app" */
+  readonly name?: string;
+  readonly limits?: Partial<AppLimits>;
+  readonly log?: Log;
+}
+
+/**
+ * Starts an application in this process. `run` of what it returns takes requests; `close()` ends it.
+ * @throws PROGRAM_NOT_STARTED with the name of the module that failed
+ */
+export function embed(app: Application, options: EmbedOptions = {}): Promise<Instance> {
+  return Instance.start(app, { ...options, mode: 'module' });
 }

@@ -1,7 +1,7 @@
 // The phases of a process and of a thread: modules up in order, and down in reverse.
 
 import { PosternError } from '../errors.ts';
-import type { Module, StartInfo, ThreadInfo } from './module.ts';
+import type { Module, StartInfo, ThreadInfo } from './life-cycle.ts';
 
 /** What went wrong in a phase on the way down, where everybody else still has their turn. */
 export type ReportProblem = (message: string, thrown: unknown) => void;

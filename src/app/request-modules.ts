@@ -3,8 +3,7 @@
 // What can be done without waiting is done without a promise; whoever waits is called back.
 
 import type { Application } from './application.ts';
-import type { Context } from './context.ts';
-import { isThenable } from './thenable.ts';
+import type { Context } from './life-cycle.ts';
 
 /** What they belong to. */
 export interface RequestModulesHost {
@@ -121,4 +120,9 @@ export class RequestModules {
     };
     pending.then(() => next(), next);
   }
+}
+
+/** What a handler or a module gave back without waiting must not become a promise: a small answer leaves in the tick its request came in. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return value instanceof Promise || typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }

@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream';
 import { PosternError } from '../errors.ts';
 import type { CgiHead, CgiSink } from '../protocol/cgi/exchange.ts';
-import { type Answer, type AnswerEnd, type AnswerHead, AnswerHeaders, type StreamedAnswer } from './answer.ts';
+import { type Answer, type AnswerEnd, type AnswerHead, AnswerHeaders, type StreamedAnswer } from './client-answer.ts';
 
 /** What the client knows of a request that runs. */
 export interface RunningRequest {

@@ -9,11 +9,10 @@ import { Upstream } from '../connection/upstream.ts';
 import { PosternError } from '../errors.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import type { ApplicationValues } from '../protocol/fastcgi/bodies.ts';
-import type { Answer, StreamedAnswer, Timing } from './answer.ts';
 import { GatheringSink, StreamingSink } from './answer-sink.ts';
-import { type Authorization, authorizationOf } from './authorization.ts';
+import { type Answer, type Authorization, authorizationOf, type StreamedAnswer, type Timing } from './client-answer.ts';
 import { type ClientOptions, defaultClientOptions } from './client-options.ts';
-import { type ClientRequest, makeRequest } from './request.ts';
+import { type ClientRequest, makeRequest } from './client-request.ts';
 
 /** GET_VALUES is answered at once, or never: libfcgi reads it, and then waits for the next record before it answers. */
 const VALUES_TIMEOUT_MS = 1_000;

@@ -13,9 +13,16 @@ export type {
   Role,
 } from '../protocol/cgi/exchange.ts';
 export type { ApplicationValues } from '../protocol/fastcgi/bodies.ts';
-export type { Answer, AnswerEnd, AnswerHead, AnswerHeaders, StreamedAnswer, Timing } from './answer.ts';
-export type { Authorization } from './authorization.ts';
 export { type Client, createClient } from './client.ts';
+export type {
+  Answer,
+  AnswerEnd,
+  AnswerHead,
+  AnswerHeaders,
+  Authorization,
+  StreamedAnswer,
+  Timing,
+} from './client-answer.ts';
 export type { ClientOptions } from './client-options.ts';
+export type { BodySource, ClientRequest } from './client-request.ts';
 export { makeParams, type ParamsSource } from './params.ts';
-export type { BodySource, ClientRequest } from './request.ts';

@@ -3,7 +3,6 @@
 import { makeEnvironment } from '../protocol/cgi/environment.ts';
 import type { Environment } from '../protocol/cgi/exchange.ts';
 import { HeaderNames } from '../protocol/cgi/header-names.ts';
-import { toByteString } from './byte-string.ts';
 
 /** A request to an application, in the words of HTTP. All text is text; it is sent as UTF-8. */
 export interface ParamsSource {
@@ -79,4 +78,10 @@ function rootOf(scriptFile: string | null, scriptName: string): string | null {
   return scriptFile.endsWith(scriptName)
     ? scriptFile.slice(0, -scriptName.length)
     : scriptFile.slice(0, scriptFile.lastIndexOf('/'));
+}
+
+/** Text as a byte string: the bytes of its UTF-8. */
+function toByteString(text: string): string {
+  // Most variables are ASCII, which is the same in both.
+  return /^[\x00-\x7f]*$/.test(text) ? text : Buffer.from(text).toString('latin1');
 }

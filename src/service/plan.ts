@@ -13,7 +13,7 @@ import type { PoolLimits } from '../pool/limits.ts';
 import type { Program } from '../worker/program.ts';
 
 /** As TypeScript from a checkout, as JavaScript when built. */
-const appRunner = fileURLToPath(new URL(`../app/main${extname(import.meta.url)}`, import.meta.url));
+const appRunner = fileURLToPath(new URL(`../app/run-file${extname(import.meta.url)}`, import.meta.url));
 
 /** A program that is ready to be run, and what to do when its last process is gone. */
 export interface PreparedProgram {

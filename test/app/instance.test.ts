@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type AppDefinition, allow, type Context, defineApp, defineModule, Reply } from '../../src/app/index.ts';
 import { Instance, type InstanceOptions } from '../../src/app/instance.ts';
-import type { Module } from '../../src/app/module.ts';
+import type { Module } from '../../src/app/life-cycle.ts';
 import { bodyOf, cgiRequest } from '../support/cgi-request.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { RecordingLog } from '../support/recording-log.ts';

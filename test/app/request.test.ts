@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Reply } from '../../src/app/index.ts';
-import { lazyRequest } from '../../src/app/lazy-request.ts';
-import { partsOf } from '../../src/app/reply.ts';
-import { headersOf, urlOf } from '../../src/app/request-parts.ts';
+import { headersOf, lazyRequest, urlOf } from '../../src/app/lazy-request.ts';
+import { partsOf } from '../../src/app/lazy-response.ts';
 import type { CgiRequest } from '../../src/protocol/cgi/exchange.ts';
 import { bodyOf, cgiRequest } from '../support/cgi-request.ts';
 

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseCommandLine } from '../../src/app/command-line.ts';
-import { decideStart, type StartFacts } from '../../src/app/start.ts';
+import { parseCommandLine } from '../../src/app/arguments.ts';
+import { decideStart, type StartFacts } from '../../src/app/start-mode.ts';
 
 const facts: StartFacts = {
   environment: {},

@@ -15,7 +15,7 @@ async function poolOf(t: { after: (step: () => unknown) => void }, file: string)
     t as TestContext,
     (folder) => ({
       name: 'app',
-      command: [process.execPath, `${root}src/app/main.ts`, `${root}${file}`],
+      command: [process.execPath, `${root}src/app/run-file.ts`, `${root}${file}`],
       cwd: folder,
       env: { PATH: process.env.PATH ?? '' },
       user: null,

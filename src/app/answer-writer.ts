@@ -2,7 +2,7 @@
 
 import { errorTable, PosternError } from '../errors.ts';
 import type { CgiSink } from '../protocol/cgi/exchange.ts';
-import { partsOf, realResponse } from './reply.ts';
+import { partsOf, realResponse } from './lazy-response.ts';
 
 /** Writes an answer to a sink, which may go away at any time: then nothing is written, and nobody is held up. */
 export class Answer {

@@ -2,8 +2,7 @@
 
 import { Readable } from 'node:stream';
 import { PosternError } from '../errors.ts';
-import type { CgiRequest, RequestBody, Role } from '../protocol/cgi/exchange.ts';
-import { isIdempotent } from '../protocol/cgi/exchange.ts';
+import { type CgiRequest, isIdempotent, type RequestBody, type Role } from '../protocol/cgi/exchange.ts';
 import { makeParams, type ParamsSource } from './params.ts';
 
 /** What a body may be: text (sent as UTF-8), bytes, or a stream, which is read once. */

@@ -1,5 +1,7 @@
-// Finds how the application was started: who holds descriptor 0, what is in the environment, what stands on the command line. Pure.
+// Finds how the application was started: who holds descriptor 0, what is in the environment, what stands on the command line.
 
+import { fstatSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { type Address, parseAddress } from '../connection/address.ts';
 import type { InheritedSocket } from '../fastcgi-server/fastcgi-server.ts';
 
@@ -46,4 +48,23 @@ export function decideStart(facts: StartFacts): Start {
   }
   if (!hasRequest && listen !== undefined) return { mode, where: [parseAddress(listen)] };
   return { mode: 'cli' };
+}
+
+/**
+ * Tries to listen on a descriptor, which only a listening socket lets us (a connected one refuses with EINVAL), and lets go of it
+ * again. Only for descriptors 0 to 2, which libuv never closes.
+ */
+export async function isListeningSocket(fd: 0 | 1 | 2): Promise<boolean> {
+  try {
+    if (!fstatSync(fd).isSocket()) return false;
+  } catch {
+    // The descriptor is closed.
+    return false;
+  }
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen({ fd }, () => server.close(() => resolve(true)));
+    server.unref();
+  });
 }

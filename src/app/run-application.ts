@@ -2,21 +2,17 @@
 
 import { absoluteAddress, formatAddress } from '../connection/address.ts';
 import { PosternError, toPosternError } from '../errors.ts';
-import type { Log } from '../log.ts';
+import type { Log, LogFields } from '../log.ts';
 import type { CgiRequest } from '../protocol/cgi/exchange.ts';
+import { defaultAppLimits, type RunOptions } from './app-options.ts';
 import type { Application } from './application.ts';
-import { startEnvironment } from './cgi-environment.ts';
-import { cgiRequest } from './cgi-mode.ts';
+import { type CommandLine, parseCommandLine, UsageError, usage } from './arguments.ts';
+import { cgiRequest, startEnvironment } from './cgi-mode.ts';
 import { cliRequest } from './cli-mode.ts';
-import { type CommandLine, parseCommandLine, UsageError, usage } from './command-line.ts';
-import { isListeningSocket } from './descriptor.ts';
 import { type FastcgiService, type ServeOptions, serveFastcgi } from './fastcgi-mode.ts';
 import { Instance } from './instance.ts';
-import { defaultAppLimits } from './limits.ts';
 import { type HeadForm, ProcessSink } from './process-sink.ts';
-import type { RunOptions } from './run-options.ts';
-import { decideStart, type Start } from './start.ts';
-import { stderrLog } from './stderr-log.ts';
+import { decideStart, isListeningSocket, type Start } from './start-mode.ts';
 import { isServingThread, serveThread, serveThreads } from './threads-mode.ts';
 
 const FAILED = 1;
@@ -195,4 +191,17 @@ function threadsOf(text: string | undefined): number | undefined {
 function serveOptions(options: RunOptions, log: Log): ServeOptions {
   const stopTimeoutMs = options.limits?.stopTimeoutMs ?? defaultAppLimits.stopTimeoutMs;
   return { ...options, log, stopTimeoutMs, environment: process.env };
+}
+
+/** The log of a program that was given no other: writes information, warnings and errors to standard error. */
+const stderrLog: Log = {
+  debug: () => {},
+  info: writeLine,
+  warn: writeLine,
+  error: writeLine,
+};
+
+function writeLine(fields: LogFields, message: string): void {
+  const error = fields.error instanceof Error ? `\n${fields.error.stack}` : '';
+  process.stderr.write(`${message}${error}\n`);
 }

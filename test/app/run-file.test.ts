@@ -9,7 +9,7 @@ import { temporaryFolder } from '../support/folder.ts';
 import { startNode } from '../support/node-program.ts';
 
 const path = (file: string): string => new URL(`../../${file}`, import.meta.url).pathname;
-const main = path('src/app/main.ts');
+const main = path('src/app/run-file.ts');
 
 describe('main.ts', () => {
   it('runs what a file exports, with its own command line', async (t) => {

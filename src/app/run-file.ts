@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type AppDefinition, type Application, defineApp } from './application.ts';
-import { run } from './run.ts';
+import { run } from './run-application.ts';
 
 const file = process.argv[2];
 if (file === undefined) {

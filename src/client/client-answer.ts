@@ -1,7 +1,6 @@
 // What an application answered, as the client's caller gets it.
 
 import type { Readable } from 'node:stream';
-import { toText } from './byte-string.ts';
 
 /** Where the time of a request went, in milliseconds. */
 export interface Timing {
@@ -75,4 +74,33 @@ export class AnswerHeaders implements Iterable<[name: string, value: string]> {
       yield [this.#fields[index]!, toText(this.#fields[index + 1]!)];
     }
   }
+}
+
+/** What an authorizer decided (FastCGI 1.0, section 6.3). */
+export interface Authorization {
+  /** Status 200; with any other one the answer is what the client gets. */
+  readonly isAllowed: boolean;
+  /** Variables for the request that follows, from `Variable-NAME` fields; empty where it is not allowed. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** The whole answer. */
+  readonly answer: Answer;
+}
+
+const PREFIX = 'variable-';
+
+/** Reads the decision from an authorizer's answer. */
+export function authorizationOf(answer: Answer): Authorization {
+  const isAllowed = answer.status === 200;
+  const variables: Record<string, string> = Object.create(null);
+  for (const [name, value] of isAllowed ? answer.headers : []) {
+    if (name.toLowerCase().startsWith(PREFIX)) variables[name.slice(PREFIX.length)] = value;
+  }
+  return { isAllowed, variables, answer };
+}
+
+/** Bytes as text: UTF-8 where they are that, else latin1. */
+function toText(bytes: string): string {
+  if (/^[\x00-\x7f]*$/.test(bytes)) return bytes;
+  const text = Buffer.from(bytes, 'latin1').toString();
+  return text.includes('\ufffd') ? bytes : text;
 }

@@ -1,8 +1,30 @@
-// What `run` can be told.
+// What `run` can be told, and the limits of a running application, with finite defaults.
 
 import type { ServerLimits } from '../fastcgi-server/server-limits.ts';
 import type { Log } from '../log.ts';
-import type { AppLimits } from './limits.ts';
+
+/** How long things may take and how much may be kept. */
+export interface AppLimits {
+  /** From the request to the head of its answer. 0: no limit. @default 60000 */
+  readonly requestTimeoutMs: number;
+  /** How long a handler that was told to stop, and each requestShutdown, is waited for. @default 5000 */
+  readonly graceMs: number;
+  /** Requests at a time in one thread; the next one is answered with OVERLOADED. @default 1000 */
+  readonly maxRequests: number;
+  /** Body bytes that `request.text()` and its like gather; a stream has no limit. @default 67108864 */
+  readonly maxBodyBytes: number;
+  /** After SIGTERM: how long running requests may go on. @default 10000 */
+  readonly stopTimeoutMs: number;
+}
+
+/** The limits where nothing is said. */
+export const defaultAppLimits: AppLimits = {
+  requestTimeoutMs: 60_000,
+  graceMs: 5_000,
+  maxRequests: 1_000,
+  maxBodyBytes: 67_108_864,
+  stopTimeoutMs: 10_000,
+};
 
 /** Options of `run`. None is needed: how the application was started is found out. */
 export interface RunOptions {
