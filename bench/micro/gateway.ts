@@ -2,6 +2,7 @@
 // program, the program's answer, and the answer to the client. What a request costs above this is Node's and the kernel's.
 
 import { fileURLToPath } from 'node:url';
+import { AccessLines } from '../../src/cli/access-json.ts';
 import { AnswerReader } from '../../src/connection/answer-reader.ts';
 import { RecordExchange } from '../../src/connection/client-exchange.ts';
 import { RunningExchanges } from '../../src/connection/running-exchanges.ts';
@@ -14,7 +15,6 @@ import { defaultOutputLimits } from '../../src/protocol/cgi/output.ts';
 import { STDIN } from '../../src/protocol/fastcgi/record.ts';
 import { RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
 import { HeadReader } from '../../src/protocol/http/http1-head-reader.ts';
-import { AccessLines } from '../../src/service/access-line.ts';
 
 const request = Buffer.from('GET /cases.ts HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n');
 const peer = {

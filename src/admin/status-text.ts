@@ -1,10 +1,18 @@
 // The status of a service as text for people: what the terminal shows, and a browser gets. Pure.
 
 import type { LaneSnapshot, PoolCounters, PoolSnapshot } from '../pool/snapshot.ts';
-import { type Paint, plainPaint, type Style } from './paint.ts';
+import {
+  type Cell,
+  type Column,
+  formatCount,
+  formatDuration,
+  formatSize,
+  formatTable,
+  type Paint,
+  plainPaint,
+  type Style,
+} from './formatting.ts';
 import type { ServiceStatus } from './source.ts';
-import { type Cell, type Column, formatTable } from './table.ts';
-import { formatCount, formatDuration, formatSize } from './units.ts';
 
 /** How the text is to look. */
 export interface StatusLook {

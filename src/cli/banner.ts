@@ -1,6 +1,6 @@
 // The message that `serve` and `run` begin with: where the site is, what is served, with what, and how to stop it. Pure.
 
-import type { Paint } from '../admin/paint.ts';
+import type { Paint } from '../admin/formatting.ts';
 import type { ServiceStatus } from '../admin/source.ts';
 import { embeddedNotice } from '../php/find-php.ts';
 import type { PoolPlan } from '../service/plan.ts';

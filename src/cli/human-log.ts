@@ -1,7 +1,8 @@
-// The log of `serve` on a terminal: one short line for each message that a person should see.
+// The log of `serve` on a terminal: one short line for each message that a person should see, and for each answered request.
 
-import type { Style } from '../admin/paint.ts';
+import { formatDuration, formatSize, type Paint, type Style } from '../admin/formatting.ts';
 import type { Log, LogFields } from '../log.ts';
+import type { AccessRecord } from '../service/gateways.ts';
 import type { Output } from './terminal.ts';
 
 type Level = keyof Log;
@@ -35,4 +36,31 @@ export function humanLog(output: Output, least: Level): Log {
 /** "18:20:11" */
 export function clockTime(at: Date = new Date()): string {
   return [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
+}
+
+/** A wait below this is not worth a word. */
+const waitWorthTellingMs = 20;
+
+/** The line, without its end. */
+export function accessLine(record: AccessRecord, paint: Paint, at: Date = new Date()): string {
+  const { method, url, status, durationMs, bytes, waitedMs, outcome, error } = record;
+  const parts = [
+    paint('dim', clockTime(at)),
+    paint(styleOf(status), String(status)),
+    `${method} ${url}`,
+    paint('dim', formatDuration(durationMs)),
+    paint('dim', formatSize(bytes)),
+  ];
+  if (waitedMs !== null && waitedMs >= waitWorthTellingMs)
+    parts.push(paint('yellow', `waited ${formatDuration(waitedMs)}`));
+  if (outcome === 'gone') parts.push(paint('yellow', 'the client left'));
+  if (outcome === 'aborted') parts.push(paint('red', 'cut off'));
+  if (error !== null) parts.push(paint('red', error));
+  return parts.join('  ');
+}
+
+function styleOf(status: number): Style {
+  if (status >= 500) return 'red';
+  if (status >= 400) return 'yellow';
+  return status >= 300 ? 'cyan' : 'green';
 }

@@ -1,7 +1,7 @@
 // The life of a service in the foreground: it runs until a signal or the control socket ends it, and says how the end goes.
 
 import type { Service } from '../service/service.ts';
-import { handleSignals } from '../service/signals.ts';
+import { handleSignals } from './signals.ts';
 import type { Output } from './terminal.ts';
 
 /** What the foreground needs to know. */

@@ -1,5 +1,5 @@
 // The `postern` command, as `bin/postern.js` loads it.
 
-import { runCommandLine } from './command-line.ts';
+import { runCommandLine } from './commands.ts';
 
 process.exitCode = await runCommandLine(process.argv.slice(2));

@@ -1,7 +1,7 @@
 // The configuration that `postern serve DIR` means: one site with what was recognised in the folder, one pool, the admin pages.
 
 import type { ConfigInput } from '../config/config-schema.ts';
-import type { Recognised } from '../service/recognise.ts';
+import type { Recognised } from './recognise.ts';
 
 /** What the command line said; undefined where it said nothing. */
 export interface ServeChoices {

@@ -1,7 +1,7 @@
 // Where a command writes: standard output and error, with colours only where a person sees them.
 
 import { styleText } from 'node:util';
-import { type Paint, plainPaint } from '../admin/paint.ts';
+import { type Paint, plainPaint } from '../admin/formatting.ts';
 
 /** One output stream of a command. */
 export interface Output {

@@ -4,19 +4,18 @@ import type { AdminSource } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import { parseListenAddress } from '../config/listen-address.ts';
 import { nearestName } from '../config/nearest.ts';
+import type { AdminListener } from '../control/admin-listener.ts';
+import { runtimeBases } from '../control/runtime-base.ts';
 import { PosternError } from '../errors.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import type { Log } from '../log.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
-import type { AdminListener } from './admin-listener.ts';
-import { AnswerCounts } from './answer-counts.ts';
-import { type AccessRecord, makeGateways } from './gateways.ts';
+import { type AccessRecord, makeGateways, refusedRecord } from './gateways.ts';
 import { ListenerSet, type SiteListener } from './listener-set.ts';
 import { type PlanContext, type PoolPlan, planPool } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
-import { refusedRecord } from './refused-record.ts';
-import { runtimeBases } from './runtime-base.ts';
 import type { ServiceOptions } from './service.ts';
+import { AnswerCounts } from './service-status.ts';
 import type { Unit } from './unit.ts';
 
 /** What it is made with. */
@@ -210,7 +209,7 @@ export class Deployment {
   async #openAdmin({ values: { admin } }: Config): Promise<AdminListener | null> {
     if (admin === undefined) return null;
     const hosts = (): readonly string[] => this.#config.values.admin?.hosts ?? [];
-    const { openAdmin } = await import('./admin-listener.ts');
+    const { openAdmin } = await import('../control/admin-listener.ts');
     return openAdmin(parseListenAddress(admin.listen).address, this.#options.source, hosts);
   }
 }

@@ -1,11 +1,19 @@
-// The gateways of a configuration's sites, each before the pools that its routes name.
+// The gateways of a configuration's sites: each site as the gateway takes it, before the pools that its routes name; and what the
+// access log tells of a connection that brought no request.
 
+import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { kindOf } from '../config/config-rules.ts';
+import { kindOf, type PoolKind } from '../config/config-rules.ts';
+import type { RouteValues, SiteValues } from '../config/config-schema.ts';
+import { PosternError } from '../errors.ts';
+import type { Refusal } from '../front/http1-refusal.ts';
+import { errorAnswer } from '../gateway/error-page.ts';
 import { createGateway, type Gateway } from '../gateway/handle.ts';
+import type { HttpHandler } from '../gateway/message.ts';
 import type { AccessLog, AccessRecord } from '../gateway/request-log.ts';
+import { type Route, type Site, siteDefaults } from '../gateway/site.ts';
 import type { Log } from '../log.ts';
-import { siteOf } from './site.ts';
+import type { Backend } from '../protocol/cgi/exchange.ts';
 import type { Unit } from './unit.ts';
 
 export type { AccessLog, AccessRecord };
@@ -26,4 +34,110 @@ export function makeGateways(
       return [name, createGateway({ site: siteOf(name, site, config, targetOf), log, accessLog })];
     }),
   );
+}
+
+/** What a route leads to. */
+export interface RouteTarget {
+  readonly kind: PoolKind;
+  readonly backend: Backend;
+}
+
+/**
+ * Makes one site.
+ * @param targetOf the pool of a name; the configuration was checked, so that it is there
+ */
+export function siteOf(
+  name: string,
+  values: SiteValues,
+  config: Config,
+  targetOf: (pool: string) => RouteTarget,
+): Site {
+  const { folder } = config;
+  return {
+    ...siteDefaults,
+    name,
+    root: resolve(folder, values.root),
+    index: values.index,
+    fallback: values.fallback ?? null,
+    routes: values.route.flatMap((route) => route.match.map((match) => routeOf(match, route, targetOf))),
+    env: values.env,
+    linkFolders: values.linkFolders.map((path) => resolve(folder, path)),
+    visibleDotNames: values.visibleDotNames,
+    hiddenSuffixes: values.hiddenSuffixes,
+    hiddenFiles: ownFiles(config),
+    sendfile: values.sendfile.map((one) => ({ folder: resolve(folder, one.folder), prefix: one.prefix ?? null })),
+    trustedProxies: values.trustedProxies,
+    maxBodyBytes: values.maxBody,
+    memoryBodyBytes: values.memoryBody,
+    spoolFolder: values.spoolFolder === undefined ? siteDefaults.spoolFolder : resolve(folder, values.spoolFolder),
+    bodyTimeoutMs: values.bodyTimeout,
+    writeTimeoutMs: values.writeTimeout,
+  };
+}
+
+/** Files of the service's own, which a document root may hold too: `root = "."` is the default. */
+function ownFiles({ file, folder, values }: Config): string[] {
+  const log = values.log.file;
+  const isFile = log !== undefined && log !== 'stdout' && log !== 'stderr';
+  return [...(file === null ? [] : [file]), ...(isFile ? [resolve(folder, log)] : [])];
+}
+
+function routeOf(match: string, route: RouteValues, targetOf: (pool: string) => RouteTarget): Route {
+  if (route.deny) return { match, kind: 'deny' };
+  if (route.pool === undefined) return { match, kind: 'files' };
+  const { kind, backend } = targetOf(route.pool);
+  return {
+    match,
+    kind: isMount(match, kind) ? 'mount' : 'script',
+    backend,
+    streamUploads: route.streamUploads,
+    env: route.env,
+  };
+}
+
+/** A suffix looks for a file, and so do PHP and plain CGI everywhere; other programs are mounted at an exact path or a prefix. */
+function isMount(match: string, kind: PoolKind): boolean {
+  return !match.startsWith('*') && kind !== 'php' && kind !== 'cgi';
+}
+
+/**
+ * Makes the handler.
+ * @param gatewayOf the site's gateway now; undefined before the service was started, and once a reload has taken the site away
+ */
+export function siteHandler(site: string, gatewayOf: (site: string) => Gateway | undefined): HttpHandler {
+  return (request, answer) => {
+    const gateway = gatewayOf(site);
+    if (gateway !== undefined) {
+      gateway.handle(request, answer);
+      return;
+    }
+    const error = new PosternError('POOL_CLOSING', `site ${site} is not served now`);
+    const { status, headers, body } = errorAnswer(error, request.headers);
+    answer.head(status, headers);
+    answer.write(body);
+    answer.end();
+  };
+}
+
+/** Nothing that was sent is shown: it could not be read. */
+const unread = '-';
+
+/** The record of a refusal. */
+export function refusedRecord(site: string, { error, remoteAddress, bytes }: Refusal): AccessRecord {
+  return {
+    site,
+    method: unread,
+    url: unread,
+    version: unread,
+    host: '',
+    remoteAddress,
+    status: error.status,
+    bytes,
+    durationMs: 0,
+    waitedMs: null,
+    runMs: null,
+    pool: null,
+    outcome: 'complete',
+    error: error.code,
+  };
 }

@@ -2,18 +2,17 @@
 
 import type { AdminControls, ReloadStatus, ServiceStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
+import type { Control } from '../control/control.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { FindPhp } from '../php/find-php.ts';
 import { version } from '../version.ts';
-import { withOwner } from './address-owner.ts';
-import type { Control } from './control.ts';
 import { Deployment } from './deployment.ts';
 import type { AccessLog } from './gateways.ts';
+import { siteHandler } from './gateways.ts';
 import type { PlanContext, PoolPlan } from './plan.ts';
 import { serviceStatus } from './service-status.ts';
-import { siteHandler } from './site-handler.ts';
 
 /** What a service is started with besides its configuration. */
 export interface ServiceOptions {
@@ -92,7 +91,7 @@ export class Service {
       }
     } catch (error) {
       await this.destroy();
-      throw await withOwner(error);
+      throw await withOwnerNamed(error);
     }
     if (this.#state === 'starting') this.#state = 'running';
   }
@@ -158,7 +157,7 @@ export class Service {
 
   async #openForOperators(): Promise<void> {
     await this.#deployment.openAdmin();
-    const { startControl } = await import('./control.ts');
+    const { startControl } = await import('../control/control.ts');
     this.#control = await startControl(this.#deployment.directory, this, this.#controls());
   }
 
@@ -179,7 +178,10 @@ export class Service {
         words.length === 0 ? 'reloaded: nothing had changed' : `reloaded: ${words.join(', ')}`,
       );
     } catch (error) {
-      return this.#reloaded(false, `not reloaded, the service goes on as it was: ${(await withOwner(error)).message}`);
+      return this.#reloaded(
+        false,
+        `not reloaded, the service goes on as it was: ${(await withOwnerNamed(error)).message}`,
+      );
     }
   }
 
@@ -227,4 +229,11 @@ export class Service {
       },
     };
   }
+}
+
+/** Who asks other services is loaded only for an address that is in use. */
+async function withOwnerNamed(error: unknown): Promise<Error> {
+  if (!(error instanceof PosternError) || error.code !== 'ADDRESS_IN_USE') return error as Error;
+  const { withOwner } = await import('../control/instances.ts');
+  return withOwner(error);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { plainPaint } from '../../src/admin/paint.ts';
+import { plainPaint } from '../../src/admin/formatting.ts';
 import { beginOpening } from '../../src/cli/opening.ts';
 import type { Output } from '../../src/cli/terminal.ts';
 import { until } from '../support/until.ts';

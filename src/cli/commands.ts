@@ -2,22 +2,22 @@
 
 import { Command, CommanderError } from 'commander';
 import { version } from '../version.ts';
-import { describeError, exit, exitStatusOf } from './exit.ts';
+import { describeError, exit, exitStatusOf } from './exit-status.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
 type AddCommand = (program: Command, terminal: Terminal) => void;
 
 /** Each command, in the order of the help. Only the one that is run is loaded, and what it works with only when it runs. */
 const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
-  serve: async () => (await import('./serve.ts')).addServe,
-  run: async () => (await import('./run.ts')).addRun,
-  check: async () => (await import('./check.ts')).addCheck,
-  status: async () => (await import('./status.ts')).addStatus,
-  reload: async () => (await import('./reload.ts')).addReload,
-  stop: async () => (await import('./stop.ts')).addStop,
-  request: async () => (await import('./request.ts')).addRequest,
-  explain: async () => (await import('./explain.ts')).addExplain,
-  schema: async () => (await import('./schema.ts')).addSchema,
+  serve: async () => (await import('./serve-command.ts')).addServe,
+  run: async () => (await import('./run-command.ts')).addRun,
+  check: async () => (await import('./config-commands.ts')).addCheck,
+  status: async () => (await import('./instance-commands.ts')).addStatus,
+  reload: async () => (await import('./instance-commands.ts')).addReload,
+  stop: async () => (await import('./instance-commands.ts')).addStop,
+  request: async () => (await import('./request-command.ts')).addRequest,
+  explain: async () => (await import('./config-commands.ts')).addExplain,
+  schema: async () => (await import('./config-commands.ts')).addSchema,
 };
 
 /** Runs one command line. @returns the exit status */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { handleSignals } from '../../src/service/signals.ts';
+import { handleSignals } from '../../src/cli/signals.ts';
 
 /** Notes what is asked; a reload lasts until `finish()`. */
 function recorder(t: TestContext) {

@@ -3,8 +3,8 @@ import { mkdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { controlPath } from '../../src/service/control.ts';
-import { chooseInstance, findInstances, type Instance } from '../../src/service/instances.ts';
+import { controlPath } from '../../src/control/control.ts';
+import { chooseInstance, findInstances, type Instance } from '../../src/control/instances.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { serviceStatus } from '../support/service-status.ts';
 

@@ -1,11 +1,16 @@
 // The admin pages on an address of their own, through node:http.
 
-import { adminHandler } from '../admin/handler.ts';
+import { adminHandler } from '../admin/admin-handler.ts';
 import type { AdminSource } from '../admin/source.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
 import { listenReason } from '../connection/listen-error.ts';
 import { PosternError } from '../errors.ts';
-import { createServer } from './node-http.ts';
+
+/**
+ * node:http's, without what an import of it brings along: an ES module reads every export of it, the lazy WebSocket too, and that
+ * loads undici, 20 ms of each start and of each command that asks a service.
+ */
+export const { createServer } = process.getBuiltinModule('node:http');
 
 /** The admin pages while they are served. */
 export interface AdminListener {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { AccessLines } from '../../src/cli/access-json.ts';
 import type { AccessRecord } from '../../src/gateway/request-log.ts';
-import { AccessLines } from '../../src/service/access-line.ts';
 
 const record: AccessRecord = {
   site: 'main',

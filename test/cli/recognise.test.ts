@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
-import { recognise } from '../../src/service/recognise.ts';
+import { recognise } from '../../src/cli/recognise.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 describe('recognise()', () => {

@@ -3,8 +3,8 @@
 import { resolve } from 'node:path';
 import { type Logger, pino } from 'pino';
 import type { Config } from '../config/config.ts';
-import type { AccessLog } from '../gateway/request-log.ts';
-import { AccessLines } from './access-line.ts';
+import type { AccessLog } from '../service/gateways.ts';
+import { AccessLines } from './access-json.ts';
 import { LogDestination } from './log-destination.ts';
 
 /** A log, and its life. */

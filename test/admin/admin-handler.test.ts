@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
-import { type AdminOptions, adminHandler } from '../../src/admin/handler.ts';
+import { type AdminOptions, adminHandler } from '../../src/admin/admin-handler.ts';
 import type { ServiceStatus } from '../../src/admin/source.ts';
 import { laneSnapshot, poolSnapshot, serviceStatus } from '../support/service-status.ts';
 

@@ -1,9 +1,10 @@
-// The services that run on this machine under this user, found by their control sockets; and which of them a command means.
+// The services that run on this machine under this user, found by their control sockets; which of them a command means,
+// and which of them has an address that is in use.
 
 import { existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { formatTable } from '../admin/formatting.ts';
 import type { ServiceStatus } from '../admin/source.ts';
-import { formatTable } from '../admin/table.ts';
 import { PosternError } from '../errors.ts';
 import { askStatus, controlPath } from './control.ts';
 import { runtimeBases } from './runtime-base.ts';
@@ -89,4 +90,28 @@ function realPath(path: string): string {
   } catch {
     return path; // it was removed since the start; compare as written
   }
+}
+
+/** An ADDRESS_IN_USE error with the service that has the address, where it is one of ours. */
+export async function withOwner(error: PosternError): Promise<PosternError> {
+  const owner = (await findInstances()).find(
+    ({ status }) =>
+      status.pid !== process.pid &&
+      [...status.listeners.map(({ address }) => address), status.admin ?? ''].some((address) =>
+        isNamed(error.message, address),
+      ),
+  );
+  if (owner === undefined) return error;
+  const { pid } = owner.status;
+  const where = error.message.split(' is in use')[0];
+  return new PosternError(
+    'ADDRESS_IN_USE',
+    `${where} is in use by the service with pid ${pid}: stop it with postern stop --pid ${pid}, or listen elsewhere`,
+    { cause: error },
+  );
+}
+
+function isNamed(message: string, address: string): boolean {
+  const plain = address.replace(/^http:\/\//, '').replace(/\/$/, '');
+  return plain !== '' && message.startsWith(`${plain} `);
 }

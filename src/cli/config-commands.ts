@@ -1,14 +1,47 @@
-// `postern explain URL`: which route, script, variables and pool a URL gets, and why.
+// `postern check`, `explain` and `schema`: the commands that look at a configuration while nothing runs.
 
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { Paint, Style } from '../admin/paint.ts';
+import type { Paint, Style } from '../admin/formatting.ts';
 import type { Config } from '../config/config.ts';
-import type { Explanation } from '../service/explain.ts';
-import { UsageError } from './exit.ts';
-import { defaultConfigFile } from './run.ts';
+import type { Explanation } from '../service/explanation.ts';
+import type { Finding } from '../service/trial.ts';
+import { exit, UsageError } from './exit-status.ts';
+import { humanLog } from './human-log.ts';
+import { defaultConfigFile } from './run-command.ts';
 import { folderConfig } from './serve-config.ts';
 import type { Terminal } from './terminal.ts';
+
+/** Adds the command. */
+export function addCheck(program: Command, { out, err }: Terminal): void {
+  program
+    .command('check')
+    .description('try a configuration out: start one worker of each pool, make one real request to each site')
+    .option('-c, --config <file>', 'the configuration', defaultConfigFile)
+    .option('--allow-root', 'as for run')
+    .option('--json', 'as JSON')
+    .action(async (options: { config: string; allowRoot?: boolean; json?: boolean }) => {
+      const { readConfig } = await import('../config/config-file.ts');
+      const config = await readConfig(options.config);
+      const { checkService } = await import('../service/trial.ts');
+      const findings = await checkService(config, options.allowRoot ? 'allow' : 'refuse', humanLog(err, 'warn'));
+      const all: Finding[] = [{ state: 'ok', subject: 'configuration', message: options.config }, ...findings];
+      out.write(options.json ? `${JSON.stringify(all, null, 2)}\n` : formatFindings(all, out.paint));
+      if (all.some(({ state }) => state === 'failed')) process.exitCode = exit.failed;
+    });
+}
+
+const styles: Readonly<Record<Finding['state'], Style>> = { ok: 'green', note: 'yellow', failed: 'red' };
+
+function formatFindings(findings: readonly Finding[], paint: Terminal['out']['paint']): string {
+  const width = Math.max(...findings.map(({ subject }) => subject.length));
+  return findings
+    .map(
+      ({ state, subject, message }) =>
+        `  ${paint(styles[state], state.padEnd(6))}  ${subject.padEnd(width)}  ${message}\n`,
+    )
+    .join('');
+}
 
 /** Adds the command. */
 export function addExplain(program: Command, { out }: Terminal): void {
@@ -19,7 +52,7 @@ export function addExplain(program: Command, { out }: Terminal): void {
     .option('-c, --config <file>', 'the configuration (default: postern.toml, or else the folder as serve takes it)')
     .option('--json', 'as JSON')
     .action(async (url: string, options: { config?: string; json?: boolean }) => {
-      const { explain } = await import('../service/explain.ts');
+      const { explain } = await import('../service/explanation.ts');
       const wanted = urlOf(url);
       const explanation = explain(await configOf(options.config, wanted), wanted);
       out.write(options.json ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation, out.paint));
@@ -42,7 +75,7 @@ async function configOf(file: string | undefined, url: string): Promise<Config> 
     return readConfig(file ?? defaultConfigFile);
   }
   const { defineConfig } = await import('../config/config.ts');
-  const { recognise } = await import('../service/recognise.ts');
+  const { recognise } = await import('./recognise.ts');
   return defineConfig(folderConfig(recognise('.'), { listen: `127.0.0.1:${portOf(url)}`, admin: '127.0.0.1:2020' }));
 }
 
@@ -74,4 +107,15 @@ function formatExplanation(explanation: Explanation, paint: Paint): string {
   const width = Math.max(0, ...names.map((name) => name.length));
   const variables = names.map((name) => `  ${paint('dim', name.padEnd(width))}  ${environment?.[name] ?? ''}`);
   return `${[...lines, ...(variables.length === 0 ? [] : ['', ...variables])].join('\n')}\n`;
+}
+
+/** Adds the command. */
+export function addSchema(program: Command, { out }: Terminal): void {
+  program
+    .command('schema')
+    .description('print the JSON Schema of the configuration, for editors')
+    .action(async () => {
+      const { configJsonSchema } = await import('../config/config-schema.ts');
+      out.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
+    });
 }

@@ -1,7 +1,7 @@
 // `postern run`: the service from a configuration, for servers: JSON log lines, no colours, ended by signals.
 
 import type { Command } from 'commander';
-import { exit } from './exit.ts';
+import { exit } from './exit-status.ts';
 import { phpAhead } from './php-ahead.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -20,7 +20,7 @@ export function addRun(program: Command, _terminal: Terminal): void {
       const config = await readConfig(options.config);
       const wanted = Object.values(config.values.pool).flatMap(({ php }) => php ?? []);
       const findPhp = phpAhead(wanted, config.folder);
-      const { openLog } = await import('../service/log-file.ts');
+      const { openLog } = await import('./log-file.ts');
       const { createService } = await import('../service/service.ts');
       const { live, StopAsked } = await import('./lifetime.ts');
       const { log, access, reopen, flush } = openLog(config);

@@ -1,4 +1,5 @@
-// Where the private folders of running services are: one base for each user of this machine.
+// Where the private folders of running services are: one base for each user of this machine. It stands alone since each start
+// needs it, and needs nothing of what asks other services.
 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

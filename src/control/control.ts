@@ -3,10 +3,13 @@
 import { chmodSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
-import { adminHandler } from '../admin/handler.ts';
+import { adminHandler } from '../admin/admin-handler.ts';
 import type { AdminControls, AdminSource, ReloadStatus, ServiceStatus } from '../admin/source.ts';
 import { PosternError } from '../errors.ts';
-import { createServer, request } from './node-http.ts';
+import { createServer } from './admin-listener.ts';
+
+/** Without the rest of node:http: see `createServer`. */
+const { request } = process.getBuiltinModule('node:http');
 
 const socketName = 'control.sock';
 

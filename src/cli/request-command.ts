@@ -3,10 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { Paint } from '../admin/paint.ts';
-import { formatDuration } from '../admin/units.ts';
+import type { Paint } from '../admin/formatting.ts';
+import { formatDuration } from '../admin/formatting.ts';
 import type { Answer, ClientRequest, Role, Timing } from '../client/index.ts';
-import { exit, UsageError } from './exit.ts';
+import { exit, UsageError } from './exit-status.ts';
 import { positiveNumber, repeatable, serverAddress } from './option-values.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -1,0 +1,98 @@
+// `postern status`, `reload` and `stop`: the commands that ask a service that runs, and how they are told which one is meant.
+
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Command } from 'commander';
+import type { Instance } from '../control/instances.ts';
+import { PosternError } from '../errors.ts';
+import { exit } from './exit-status.ts';
+import { repeatable, wholeNumber } from './option-values.ts';
+import type { Terminal } from './terminal.ts';
+
+interface InstanceOptions {
+  readonly config?: string;
+  readonly pid?: number;
+}
+
+/** Adds -c and --pid. */
+export function addInstanceOptions(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'the service that was started with this configuration')
+    .option('--pid <pid>', 'the service with this process id', wholeNumber);
+}
+
+/**
+ * The service that the options mean.
+ * @throws NOT_RUNNING
+ */
+export async function instanceOf({ config, pid }: InstanceOptions): Promise<Instance> {
+  const { chooseInstance, findInstances } = await import('../control/instances.ts');
+  return chooseInstance(await findInstances(), { config, pid });
+}
+
+/** Adds the command. */
+export function addStatus(program: Command, { out }: Terminal): void {
+  addInstanceOptions(program.command('status'))
+    .description('show every worker of the running service and what it does')
+    .option('--json', 'as JSON')
+    .action(async (options: { json?: boolean; config?: string; pid?: number }) => {
+      const { status } = await instanceOf(options);
+      const { formatStatus } = await import('../admin/status-text.ts');
+      out.write(options.json ? `${JSON.stringify(status, null, 2)}\n` : formatStatus(status, out));
+    });
+}
+
+interface ReloadOptions {
+  readonly config?: string;
+  readonly pid?: number;
+  readonly pool: readonly string[];
+  readonly all?: boolean;
+  readonly json?: boolean;
+}
+
+/** Adds the command. */
+export function addReload(program: Command, { out, err }: Terminal): void {
+  addInstanceOptions(program.command('reload'))
+    .description('have the running service read its configuration again; no request is lost')
+    .option('--pool <name>', 'also replace the workers of this pool, changed or not (repeatable)', repeatable, [])
+    .option('--all', 'replace the workers of every pool')
+    .option('--json', 'as JSON')
+    .action(async (options: ReloadOptions) => {
+      const { socket, status } = await instanceOf(options);
+      // Read here first: the person who typed it sees file and line, and a bad file never reaches the service.
+      const { readConfig } = await import('../config/config-file.ts');
+      if (status.config !== null) await readConfig(status.config);
+      const { askReload } = await import('../control/control.ts');
+      const outcome = await askReload(socket, options.all === true ? ['*'] : options.pool);
+      if (options.json) out.write(`${JSON.stringify(outcome, null, 2)}\n`);
+      else if (outcome.ok) out.write(`${outcome.message}\n`);
+      else err.write(`postern: ${outcome.message}\n`);
+      if (!outcome.ok) process.exitCode = exit.failed;
+    });
+}
+
+/** Adds the command. */
+export function addStop(program: Command, { out }: Terminal): void {
+  addInstanceOptions(program.command('stop'))
+    .description('have the running service finish its requests and end')
+    .action(async (options: { config?: string; pid?: number }) => {
+      const { socket, status } = await instanceOf(options);
+      const { askStop } = await import('../control/control.ts');
+      await askStop(socket);
+      await gone(socket, 120_000);
+      out.write(`the service with pid ${status.pid} has ended\n`);
+    });
+}
+
+/** Waits until nobody answers on the control socket. */
+async function gone(socket: string, limitMs: number): Promise<void> {
+  const { askStatus } = await import('../control/control.ts');
+  for (let waitedMs = 0; waitedMs < limitMs; waitedMs += 50) {
+    const isThere = await askStatus(socket, 2_000).then(
+      () => true,
+      () => false,
+    );
+    if (!isThere) return;
+    await wait(50);
+  }
+  throw new PosternError('NOT_RUNNING', `the service is still stopping after ${limitMs / 1000} s: see postern status`);
+}
