@@ -1,0 +1,112 @@
+// Holds the files of src against what a reader counts on: a name is one file, no files go in a circle, and a file is neither a crumb nor a heap.
+
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { basename, join, normalize } from 'node:path';
+import { describe, it } from 'node:test';
+
+const fewestLines = 30;
+const mostLines = 320;
+
+/** Files below `fewestLines` that stand alone, and why. */
+const short: Readonly<Record<string, string>> = {
+  'src/cli/main.ts': 'the entry point of the command line, which package.json names',
+  'src/log.ts': 'what every part of Postern needs of a logger',
+  'src/version.ts': 'read from package.json, and used by every part',
+};
+
+/** What still stands against these rules. This only gets shorter. */
+const today = {
+  names: ['access-line.ts', 'check.ts', 'exit.ts', 'explain.ts', 'output.ts', 'site.ts', 'stop.ts'],
+  circlesIn: ['cgi', 'fastcgi-server', 'front', 'pool', 'service'],
+  shortIn: ['admin', 'cli', 'config', 'connection', 'front', 'pool', 'protocol', 'service', 'worker'],
+};
+
+const root = new URL('../../', import.meta.url).pathname;
+const sources = globSync('src/**/*.ts', { cwd: root });
+const textOf = new Map(sources.map((file) => [file, readFileSync(root + file, 'utf8')]));
+
+describe('the files of src', () => {
+  it('have a base name that stands once, but for index.ts', () => {
+    const named = Map.groupBy(sources, (file) => basename(file));
+    for (const name of ['index.ts', ...today.names]) named.delete(name);
+    assert.deepEqual(
+      [...named.values()].filter((files) => files.length > 1),
+      [],
+    );
+  });
+
+  it('go in no circle, imports of types included', () => {
+    assert.deepEqual(
+      circles().filter((files) => !files.every((file) => today.circlesIn.includes(folderOf(file)))),
+      [],
+    );
+  });
+
+  it(`have ${fewestLines} lines at least, but for those listed here with their reason`, () => {
+    const found = sources.filter((file) => linesOf(file) < fewestLines && basename(file) !== 'index.ts');
+    assert.deepEqual(
+      found.filter((file) => !(file in short) && !today.shortIn.includes(folderOf(file))),
+      [],
+    );
+    assert.deepEqual(
+      Object.keys(short).filter((file) => !found.includes(file)),
+      [],
+      'what is not short needs no reason',
+    );
+  });
+
+  it(`have ${mostLines} lines at most`, () => {
+    assert.deepEqual(
+      sources.filter((file) => linesOf(file) > mostLines),
+      [],
+    );
+  });
+
+  it('begin with a sentence that says what they hold', () => {
+    assert.deepEqual(
+      sources.filter((file) => !/^(?:#!.*\n)?\/\/ \S.*\S/.test(textOf.get(file)!)),
+      [],
+    );
+  });
+});
+
+/** The folder of src that a file is in; its own name for a file in the root of src. */
+function folderOf(file: string): string {
+  return file.split('/')[1]!;
+}
+
+function linesOf(file: string): number {
+  return textOf.get(file)!.split('\n').length - 1;
+}
+
+/** The files that a file imports; `import type` counts, since a reader follows it as well. */
+function importsOf(file: string): string[] {
+  const found = textOf.get(file)!.matchAll(/^(?:import|export)\s[^'";]*?from\s+'(\.[^']+)'|^import\s+'(\.[^']+)'/gm);
+  return [...found].map((match) => normalize(join(file, '..', (match[1] ?? match[2])!))).filter((to) => textOf.has(to));
+}
+
+/** Sets of files of which each reaches each other by imports (Tarjan's strongly connected components). */
+function circles(): string[][] {
+  const found: string[][] = [];
+  const seenAt = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const open: string[] = [];
+  const visit = (file: string): number => {
+    const at = seenAt.size;
+    seenAt.set(file, at);
+    lowest.set(file, at);
+    open.push(file);
+    for (const to of importsOf(file)) {
+      const reached = seenAt.has(to) ? (open.includes(to) ? seenAt.get(to)! : at) : visit(to);
+      lowest.set(file, Math.min(lowest.get(file)!, reached));
+    }
+    if (lowest.get(file) === at) {
+      const circle = open.splice(open.indexOf(file));
+      if (circle.length > 1 || importsOf(file).includes(file)) found.push(circle.sort());
+    }
+    return lowest.get(file)!;
+  };
+  for (const file of sources) if (!seenAt.has(file)) visit(file);
+  return found.sort();
+}
