@@ -2,7 +2,8 @@
 
 import type { Address } from '../connection/address.ts';
 import { webServerAddresses } from '../connection/client-filter.ts';
-import { FastcgiServer, type InheritedSocket } from '../fastcgi-server/fastcgi-server.ts';
+import type { InheritedSocket } from '../connection/listen.ts';
+import { FastcgiServer } from '../fastcgi-server/fastcgi-server.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { RunOptions } from './app-options.ts';
 import type { Instance } from './instance.ts';

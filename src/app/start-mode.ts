@@ -3,7 +3,7 @@
 import { fstatSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { type Address, parseAddress } from '../connection/address.ts';
-import type { InheritedSocket } from '../fastcgi-server/fastcgi-server.ts';
+import type { InheritedSocket } from '../connection/listen.ts';
 
 /** What a process can know of its start. */
 export interface StartFacts {

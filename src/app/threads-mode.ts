@@ -2,10 +2,9 @@
 
 import { createServer } from 'node:net';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { type Address, formatAddress } from '../connection/address.ts';
-import { listenError } from '../connection/listen-error.ts';
+import type { Address } from '../connection/address.ts';
+import { type InheritedSocket, listenOn } from '../connection/listen.ts';
 import { PosternError } from '../errors.ts';
-import type { InheritedSocket } from '../fastcgi-server/fastcgi-server.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { Application } from './application.ts';
 import { type FastcgiService, type Place, type ServeOptions, serveFastcgi } from './fastcgi-mode.ts';
@@ -173,13 +172,9 @@ async function placeOf(where: Address | InheritedSocket): Promise<Place> {
 /** With SO_REUSEPORT a second service would share the port without a word, so it is tried first without; this finds a port for 0, too. */
 async function freeAddress(where: Address & { readonly kind: 'tcp' }): Promise<Address> {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(listenError(error, formatAddress(where))));
-    server.listen(where, resolve);
-  });
-  const { port } = server.address() as { readonly port: number };
+  const free = await listenOn(server, where);
   await new Promise((resolve) => server.close(resolve));
-  return { ...where, port };
+  return free;
 }
 
 function sharedWith(place: Place, descriptor: number): Place {

@@ -11,9 +11,8 @@ import { BodySender, type BodyTarget } from './body-sender.ts';
 import { type Carrier, type ClientExchange, RecordExchange } from './client-exchange.ts';
 import { type ConnectionOptions, defaultConnectionOptions } from './connection-options.ts';
 import { dial } from './dial.ts';
-import { Outgoing } from './outgoing.ts';
+import { Outgoing, WriteDeadline } from './outgoing.ts';
 import { RunningExchanges } from './running-exchanges.ts';
-import { WriteDeadline } from './write-deadline.ts';
 
 /**
  * Who opened a connection, and is told what becomes of it. Called synchronously: also from within `abort()`, `close()` and

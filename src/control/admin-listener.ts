@@ -3,7 +3,7 @@
 import { adminHandler } from '../admin/admin-handler.ts';
 import type { AdminSource } from '../admin/source.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
-import { listenReason } from '../connection/listen-error.ts';
+import { listenOn, listenReason } from '../connection/listen.ts';
 import { PosternError } from '../errors.ts';
 
 /**
@@ -33,18 +33,9 @@ export async function openAdmin(
   hosts: () => readonly string[],
 ): Promise<AdminListener> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, adminHandler(source, { hosts }));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(
-      address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port },
-      resolve,
-    );
-  }).catch((error: NodeJS.ErrnoException) => {
+  const real = await listenOn(server, address).catch((error: PosternError) => {
     throw listenError(address, error);
   });
-  const bound = server.address();
-  const real =
-    address.kind === 'tcp' && typeof bound === 'object' && bound !== null ? { ...address, port: bound.port } : address;
   return {
     key: formatAddress(address),
     url: real.kind === 'tcp' ? `http://${formatAddress(real)}/` : formatAddress(real),
@@ -55,12 +46,11 @@ export async function openAdmin(
   };
 }
 
-function listenError(address: Address, cause: NodeJS.ErrnoException): PosternError {
+function listenError(address: Address, { code, cause }: PosternError): PosternError {
   const text = formatAddress(address);
-  if (cause.code === 'EADDRINUSE') {
-    return new PosternError('ADDRESS_IN_USE', `${text} is in use: choose another listen in [admin]`, { cause });
-  }
-  return new PosternError('CONFIG_INVALID', `the admin pages cannot listen on ${text}: ${listenReason(cause, text)}`, {
-    cause,
-  });
+  const message =
+    code === 'ADDRESS_IN_USE'
+      ? `${text} is in use: choose another listen in [admin]`
+      : `the admin pages cannot listen on ${text}: ${listenReason(cause as NodeJS.ErrnoException, text)}`;
+  return new PosternError(code, message, { cause });
 }

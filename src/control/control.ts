@@ -1,10 +1,10 @@
 // The control socket of a service, and how a command asks it: HTTP over a Unix socket that only its owner can open.
 
-import { chmodSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { adminHandler } from '../admin/admin-handler.ts';
 import type { AdminControls, AdminSource, ReloadStatus, ServiceStatus } from '../admin/source.ts';
+import { listenOn } from '../connection/listen.ts';
 import { PosternError } from '../errors.ts';
 import { createServer } from './admin-listener.ts';
 
@@ -26,11 +26,7 @@ export interface Control {
 export async function startControl(directory: string, source: AdminSource, controls: AdminControls): Promise<Control> {
   const path = controlPath(directory);
   const server = createServer({ requestTimeout: 10_000 }, adminHandler(source, { controls }));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, resolve);
-  });
-  chmodSync(path, 0o600);
+  await listenOn(server, { kind: 'unix', path }, { mode: 0o600 });
   return { close: () => stop(server) };
 }
 

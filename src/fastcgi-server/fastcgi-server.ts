@@ -1,21 +1,15 @@
 // A listening FastCGI socket and the connections that were accepted on it.
 
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
-import { type Address, formatAddress } from '../connection/address.ts';
+import type { Address } from '../connection/address.ts';
 import { clientFilter } from '../connection/client-filter.ts';
-import { listenError } from '../connection/listen-error.ts';
+import { type InheritedSocket, listenOn } from '../connection/listen.ts';
 import { type PosternError, toPosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import { ServerConnection } from './server-connection.ts';
 import { defaultServerLimits, type ServerLimits } from './server-limits.ts';
-
-/** A descriptor that is a listening socket already. */
-export interface InheritedSocket {
-  readonly fd: number;
-}
 
 /** How a FastCGI server runs. */
 export interface FastcgiServerOptions {
@@ -33,7 +27,6 @@ export interface FastcgiServerOptions {
 }
 
 const CHECK_PERIOD_MS = 1_000;
-const DEFAULT_BACKLOG = 511;
 
 /** Accepts FastCGI connections. */
 export class FastcgiServer {
@@ -91,11 +84,9 @@ export class FastcgiServer {
       if (filter.allows(socket.remoteAddress)) this.#accept(socket);
       else this.#turnAway(socket, 'its address is not among allowedClients');
     });
-    if ('kind' in where && where.kind === 'unix') await removeDeadSocket(where.path);
-    const { backlog = DEFAULT_BACKLOG, reusePort = false } = this.#options;
-    await listening(server, where, { backlog, reusePort });
+    const { backlog, reusePort } = this.#options;
+    await listenOn(server, where, { backlog, reusePort });
     this.#server = server;
-    if ('kind' in where && where.kind === 'unix') chmodSync(where.path, 0o660);
     this.#timer = this.#clock.every(CHECK_PERIOD_MS, () => this.#check());
   }
 
@@ -181,32 +172,4 @@ export class FastcgiServer {
     const now = this.#clock.now();
     for (const connection of this.#connections) connection.check(now);
   }
-}
-
-function listening(
-  server: Server,
-  where: Address | InheritedSocket,
-  options: { readonly backlog: number; readonly reusePort: boolean },
-): Promise<void> {
-  const target = 'fd' in where ? { fd: where.fd } : where.kind === 'unix' ? { path: where.path } : where;
-  return new Promise((resolve, reject) => {
-    const place = 'fd' in where ? `descriptor ${where.fd}` : formatAddress(where);
-    server.once('error', (error) => reject(listenError(error, place)));
-    server.listen({ ...target, ...options }, () => {
-      server.removeAllListeners('error');
-      resolve();
-    });
-  });
-}
-
-/** Removes the socket file of a server that is gone; one that answers is left alone, and `listen` says that it is in use. */
-async function removeDeadSocket(path: string): Promise<void> {
-  if (!lstatSync(path, { throwIfNoEntry: false })?.isSocket()) return;
-  const isDead = await new Promise<boolean>((resolve) => {
-    const socket = connect({ path }, () => resolve(false));
-    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
-    socket.once('close', () => socket.destroy());
-    socket.once('connect', () => socket.destroy());
-  });
-  if (isDead) unlinkSync(path);
 }

@@ -1,10 +1,9 @@
 // The HTTP/1.1 front: a listening socket and its life.
 
-import { chmodSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Clock, systemClock } from '../clock.ts';
-import { type Address, formatAddress } from '../connection/address.ts';
-import { listenError } from '../connection/listen-error.ts';
+import type { Address } from '../connection/address.ts';
+import { listenOn } from '../connection/listen.ts';
 import { Http1Connections, type Http1Options } from './http1-connections.ts';
 import { acceptInto } from './shared-buffer-sockets.ts';
 
@@ -37,29 +36,13 @@ export class Http1Front {
   }
 
   /**
-   * Starts listening. A Unix socket gets the mode 0660.
+   * Starts listening. A Unix socket gets the mode 0660; one that a dead server left is removed.
    * @returns the address, with the port that was found for port 0
    * @throws ADDRESS_IN_USE, CONFIG_INVALID
    */
   async listen(address: Address): Promise<Address> {
-    await new Promise<void>((resolve, reject) => {
-      const failed = (error: NodeJS.ErrnoException): void => reject(listenError(error, formatAddress(address)));
-      this.#server.once('error', failed);
-      this.#server.listen(
-        { backlog, ...(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port }) },
-        () => {
-          this.#server.off('error', failed);
-          acceptInto(this.#server, this.#connections);
-          resolve();
-        },
-      );
-    });
-    if (address.kind === 'unix') chmodSync(address.path, 0o660);
-    const bound = this.#server.address();
-    this.#address =
-      typeof bound === 'object' && bound !== null && address.kind === 'tcp'
-        ? { ...address, port: bound.port }
-        : address;
+    this.#address = await listenOn(this.#server, address, { backlog });
+    acceptInto(this.#server, this.#connections);
     this.#connections.start();
     return this.#address;
   }

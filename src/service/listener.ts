@@ -1,7 +1,5 @@
 // One address that a service listens on, whatever is spoken there; and a clear refusal when it cannot be had.
 
-import { lstatSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
 import { systemClock } from '../clock.ts';
 import { formatListenAddress, type ListenAddress } from '../config/listen-address.ts';
 import { Http1Front } from '../front/http1.ts';
@@ -39,7 +37,6 @@ export interface ListenerOptions {
  */
 export async function openListener(listen: ListenAddress, options: ListenerOptions): Promise<Listener> {
   const key = formatListenAddress(listen);
-  if (listen.address.kind === 'unix') await removeStaleSocket(listen.address.path);
   if (listen.protocol === 'fastcgi') return fastcgiListener(listen, key, options);
   const { handler, onRefused, log } = options;
   const limits = { maxConnections: connectionsFor(descriptorLimit()) };
@@ -82,16 +79,4 @@ async function fastcgiListener(
     },
     destroy: () => front.destroy(),
   };
-}
-
-/** Removes a socket file that nobody listens on: what a manager that was killed left there. */
-async function removeStaleSocket(path: string): Promise<void> {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return;
-  const isAlive = await new Promise<boolean>((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => resolve(true));
-    socket.once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
-  if (!isAlive) rmSync(path, { force: true });
 }

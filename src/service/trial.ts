@@ -1,9 +1,9 @@
 // Tries a configuration out: one worker of each pool is started, one real request made to each site; the addresses are only looked at.
 
-import { connect } from 'node:net';
 import type { Config } from '../config/config.ts';
 import { formatListenAddress, parseListenAddress, urlOf } from '../config/listen-address.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
+import { knock } from '../connection/knock.ts';
 import { findInstances } from '../control/instances.ts';
 import { runtimeBases } from '../control/runtime-base.ts';
 import type { AccessRecord } from '../gateway/request-log.ts';
@@ -187,19 +187,4 @@ async function listenFindings({ values }: Config): Promise<Finding[]> {
       return { state: 'failed', subject, message: 'in use by another program: stop that, or choose another address' };
     }),
   );
-}
-
-/** @returns null when somebody does; else why the connection failed. `ETIMEDOUT` after so long */
-export function knock(address: Address, limitMs: number): Promise<NodeJS.ErrnoException | null> {
-  return new Promise((resolve) => {
-    const socket = address.kind === 'unix' ? connect(address.path) : connect(address.port, address.host);
-    const end = (error: NodeJS.ErrnoException | null): void => {
-      socket.destroy();
-      resolve(error);
-    };
-    const late = Object.assign(new Error(`no answer within ${limitMs} ms`), { code: 'ETIMEDOUT' });
-    socket.setTimeout(limitMs, () => end(late));
-    socket.once('connect', () => end(null));
-    socket.once('error', end);
-  });
 }
