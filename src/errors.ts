@@ -31,6 +31,7 @@ export const errorTable = {
   HEADERS_TOO_LARGE: kind(431, false, 'The request headers are larger than this server accepts.'),
   // us
   INTERNAL: kind(500, false, 'Something went wrong in the server.'),
+  REQUEST_CRASHES: kind(500, false, 'The program for this address fails.'),
   PROGRAM_NOT_STARTED: kind(500, false, 'The program for this address could not be started.'),
   METHOD_UNKNOWN: kind(501, false, 'This method is not implemented.'),
   VERSION_UNSUPPORTED: kind(505, false, 'This version of HTTP is not supported.'),

@@ -43,6 +43,9 @@ export interface CgiRequest {
   readonly url: string;
   /** Whether sending it twice does no harm (RFC 9110, 9.2.2). */
   readonly idempotent: boolean;
+  /** Time limits of this request in place of the pool's, in milliseconds; 0: none. */
+  readonly requestTimeoutMs?: number;
+  readonly readTimeoutMs?: number;
 }
 
 /** The head of a CGI answer (RFC 3875, section 6.3), checked: names are tokens, values hold no control bytes. */
@@ -78,8 +81,11 @@ export interface CgiSink {
 
 /** A request that is running. */
 export interface Exchange {
-  /** How long it waited for a lane, in milliseconds, where the backend has a queue and the wait is over; for the access log. */
+  /** How long it waited for a seat, in milliseconds, where the backend has a queue and the wait is over; for the access log. */
   readonly waitedMs?: number;
+  /** The process that has it, or had it last, and how often it was given to one; 0: none is known. */
+  readonly pid?: number;
+  readonly attempts?: number;
   /** The sink, which returned false from `write`, takes bytes again. */
   resume(): void;
   /** The one who asked has gone: stop at once, call the sink no more. Repeatable, and harmless after the end. */

@@ -1,0 +1,409 @@
+// The waiting room of a pool, of any kind: who gets a seat at once, who waits and for how long, who is refused, and who runs again.
+
+import { type Clock, systemClock, type Timer } from '../clock.ts';
+import type { ErrorCode, PosternError } from '../errors.ts';
+import { type Log, silentLog } from '../log.ts';
+import type { Backend, CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
+import { Attempt, type AttemptOwner } from './attempt.ts';
+import { AttemptList } from './attempt-list.ts';
+import { Counters, type QueueCounters } from './counters.ts';
+import { CrashGuard } from './crash-guard.ts';
+import type { QueueLimits } from './queue-limits.ts';
+import { closingError, fullError, limitError, RefusalLog, tooLateError } from './refusals.ts';
+import { mayRetry } from './retry.ts';
+import type { Seat, SeatOutcome, SeatProvider } from './seat.ts';
+
+/** What a queue is made from. */
+export interface QueueOptions<Place extends Seat> {
+  /** The pool's name. */
+  readonly name: string;
+  readonly provider: SeatProvider<Place>;
+  readonly limits: QueueLimits;
+  /** @default systemClock */
+  readonly clock?: Clock;
+  /** @default silentLog */
+  readonly log?: Log;
+}
+
+/** `open`: takes requests; `closing`: takes none, serves those that wait; `closed`: nobody waits, and nobody will. Only in this order. */
+export type QueuePhase = 'open' | 'closing' | 'closed';
+
+/** A coarse tick for all, while something runs or waits, in place of a timer for each request. */
+const tickMs = 100;
+
+export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
+  readonly name: string;
+  readonly counters = new Counters();
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #refusals: RefusalLog;
+  readonly #guard: CrashGuard;
+  readonly #waiting = new AttemptList<Attempt>();
+  readonly #running = new AttemptList<Attempt>();
+  #provider: SeatProvider<Place>;
+  #limits: QueueLimits;
+  #phase: QueuePhase = 'open';
+  #isServing = false;
+  #timer: Timer | null = null;
+  #tickedAtMs = 0;
+  #deadline: Timer | null = null;
+  #onServed: (() => void) | null = null;
+  readonly #empty = Promise.withResolvers<void>();
+
+  constructor({ name, provider, limits, clock = systemClock, log = silentLog }: QueueOptions<Place>) {
+    this.name = name;
+    this.#provider = provider;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#log = log;
+    this.#refusals = new RefusalLog(name, clock, log);
+    this.#guard = new CrashGuard(clock);
+  }
+
+  get phase(): QueuePhase {
+    return this.#phase;
+  }
+
+  get limits(): QueueLimits {
+    return this.#limits;
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** How many have a seat. */
+  get running(): number {
+    return this.#running.length;
+  }
+
+  /** Those that have a seat, in the order in which they got it. */
+  *attempts(): Iterable<Attempt> {
+    for (let attempt = this.#running.first; attempt !== null; attempt = attempt.next) yield attempt;
+  }
+
+  /** Requests of every kind, counted. */
+  snapshot(): QueueCounters {
+    return this.counters.snapshot();
+  }
+
+  /** From now on these limits hold, and seats come from there. What runs is not touched; what waits may be served. */
+  use(limits: QueueLimits, provider: SeatProvider<Place> = this.#provider): void {
+    this.#limits = limits;
+    this.#provider = provider;
+    this.serve();
+  }
+
+  /**
+   * Gives a request a seat: at once, or when one is free.
+   * 1. A queue that closes takes nothing.
+   * 2. A kind of request that ended one process after another is answered at once for a while.
+   * 3. A free seat is taken at once.
+   * 4. Else it waits, unless too many do, or none may: then it is refused.
+   * 5. The provider hears that more seats are wanted; it may refuse those that wait, where none can come soon.
+   */
+  run(request: CgiRequest, sink: CgiSink): Attempt {
+    const attempt = new Attempt(this, request, sink);
+    this.counters.add('accepted', 1);
+    if (this.#phase !== 'open') {
+      this.#refuse(attempt, closingError(this.name));
+      return attempt;
+    }
+    const crashing = this.#guard.refusal(request);
+    if (crashing !== null) {
+      this.#refusals.note(crashing);
+      this.#refuse(attempt, crashing);
+      return attempt;
+    }
+    const place = this.#waiting.length === 0 ? this.#provider.take(attempt) : null;
+    if (place !== null) {
+      this.#start(attempt, place);
+      return attempt;
+    }
+    const { seats, queue, queueTimeoutMs } = this.#limits;
+    if (this.#waiting.length >= queue || queueTimeoutMs === 0) {
+      const error = fullError(this.#provider.words, this.#limits, this.#waiting.length, this.#running.length);
+      this.#refusals.note(error);
+      this.#refuse(attempt, error);
+      this.#provider.wanted(this.#waiting.length, 1);
+      return attempt;
+    }
+    if (this.#waiting.length === 0 && this.#running.length >= seats) this.counters.add('limitReached', 1);
+    this.#wait(attempt, false);
+    this.#provider.wanted(this.#waiting.length, 0);
+    return attempt;
+  }
+
+  /** Gives the seats that are free to those who wait. To be called whenever a seat may have become free. */
+  serve(): void {
+    // A request may give its seat back before `start()` returns; the loop sees that seat, and the stack stays flat.
+    if (this.#isServing) return;
+    this.#isServing = true;
+    try {
+      for (let attempt = this.#waiting.first; attempt !== null; attempt = this.#waiting.first) {
+        const place = this.#provider.take(attempt);
+        if (place === null) break;
+        this.#unwait(attempt);
+        this.#start(attempt, place);
+      }
+    } finally {
+      this.#isServing = false;
+    }
+    this.#tellServed();
+  }
+
+  /** Answers all who wait: no seat can come soon. */
+  refuseWaiting(error: PosternError): void {
+    for (let attempt = this.#waiting.first; attempt !== null; attempt = this.#waiting.first) {
+      this.#unwait(attempt);
+      this.#refusals.note(error);
+      this.#refuse(attempt, error);
+    }
+    this.#tellServed();
+  }
+
+  /**
+   * Takes no more requests, serves those that wait, lets those that run finish; resolves when none is left. Repeatable.
+   * @param deadlineMs after so long the rest is refused, and taken from its seats
+   * @param onServed called once, when nobody waits any more
+   */
+  close(deadlineMs: number, onServed: (() => void) | null = null): Promise<void> {
+    if (this.#phase === 'open') {
+      this.#phase = 'closing';
+      this.#onServed = onServed;
+      this.#deadline = this.#clock.after(deadlineMs, () =>
+        this.#endAll(`it was still running ${deadlineMs} ms after the pool was closed`),
+      );
+      this.#tellServed();
+    }
+    return this.#empty.promise;
+  }
+
+  /** The same at once. Repeatable. */
+  destroy(onServed: (() => void) | null = null): Promise<void> {
+    if (this.#phase === 'open') {
+      this.#phase = 'closing';
+      this.#onServed = onServed;
+    }
+    this.#endAll('the pool was ended');
+    return this.#empty.promise;
+  }
+
+  /** See AttemptOwner. */
+  mayRetry(attempt: Attempt, seat: Seat, code: ErrorCode): boolean {
+    const { body, data, idempotent } = attempt.request;
+    return (
+      this.#phase !== 'closed' &&
+      mayRetry({
+        code,
+        progress: seat.progress,
+        end: attempt.processEnd,
+        isIdempotent: idempotent,
+        isReplayable: (body === null || body.replayable) && (data === null || data.replayable),
+        hasOther: this.#provider.hasOther(attempt, code),
+        attempts: attempt.attempts,
+        begun: attempt.begun,
+      })
+    );
+  }
+
+  /** See AttemptOwner. */
+  released(attempt: Attempt, seat: Seat, outcome: SeatOutcome, isAgain: boolean): void {
+    this.#leave(attempt);
+    this.#guard.note(attempt, outcome);
+    if (isAgain && this.#phase !== 'closed') {
+      this.#again(attempt, seat, outcome);
+      return;
+    }
+    if (isAgain) attempt.tell(closingError(this.name));
+    attempt.over();
+    this.#count(outcome);
+    this.#provider.giveBack(seat as Place, outcome, outcome.code === null ? 'answered' : 'failed');
+    this.#afterSeat();
+  }
+
+  /** See AttemptOwner. */
+  cancelled(attempt: Attempt): void {
+    this.#unwait(attempt);
+    attempt.over();
+    this.counters.add('aborted', 1);
+    this.#tellServed();
+  }
+
+  #start(attempt: Attempt, place: Place): void {
+    const nowMs = this.#clock.now();
+    const { counters } = this;
+    this.#watch(nowMs);
+    this.#running.add(attempt);
+    counters.add('running', 1);
+    counters.raise('maxRunning', this.#running.length);
+    attempt.start(place, nowMs);
+  }
+
+  #wait(attempt: Attempt, isFirst: boolean): void {
+    const nowMs = this.#clock.now();
+    this.#watch(nowMs);
+    attempt.wait(nowMs, this.#limits.queueTimeoutMs);
+    if (isFirst) this.#waiting.addFirst(attempt);
+    else this.#waiting.add(attempt);
+    this.counters.add('waiting', 1);
+    this.counters.raise('maxWaiting', this.#waiting.length);
+  }
+
+  #unwait(attempt: Attempt): void {
+    if (this.#waiting.remove(attempt)) this.counters.add('waiting', -1);
+  }
+
+  /** It has no seat any more; what it counts as then is the caller's to say. */
+  #leave(attempt: Attempt): void {
+    if (!this.#running.remove(attempt)) return;
+    this.counters.add('running', -1);
+  }
+
+  #refuse(attempt: Attempt, error: PosternError): void {
+    this.counters.add('refused', 1);
+    const waitedMs = attempt.state === 'waiting' ? this.#clock.now() - attempt.waitingSinceMs : 0;
+    this.counters.add('waitedMs', attempt.waitedMs + waitedMs);
+    attempt.refuse(error, waitedMs);
+  }
+
+  #count({ code, isAborted }: SeatOutcome): void {
+    if (isAborted) this.counters.add('aborted', 1);
+    else if (code === null) this.counters.add('finished', 1);
+    else {
+      this.counters.add('failed', 1);
+      this.counters.add('aborted', 1);
+    }
+  }
+
+  /** It runs again, before all who wait. */
+  #again(attempt: Attempt, seat: Seat, outcome: SeatOutcome): void {
+    this.counters.add('retried', 1);
+    this.#wait(attempt, true);
+    this.#provider.giveBack(seat as Place, outcome, 'again');
+    this.serve();
+    if (this.#waiting.length > 0) this.#provider.wanted(this.#waiting.length, 0);
+  }
+
+  /** A seat was given back: whoever waits may have it, or has lost one. */
+  #afterSeat(): void {
+    if (this.#waiting.length > 0) {
+      this.serve();
+      if (this.#waiting.length > 0) this.#provider.wanted(this.#waiting.length, 0);
+    }
+    this.#tellServed();
+  }
+
+  #watch(nowMs: number): void {
+    if (this.#timer !== null) return;
+    this.#tickedAtMs = nowMs;
+    this.#timer = this.#clock.every(tickMs, () => this.#tick());
+  }
+
+  #tick(): void {
+    const nowMs = this.#clock.now();
+    const periodMs = nowMs - this.#tickedAtMs;
+    this.#tickedAtMs = nowMs;
+    this.#tickWaiting(nowMs);
+    for (let attempt = this.#running.first; attempt !== null; ) {
+      const { next } = attempt;
+      const hit = attempt.tick(nowMs, periodMs, this.#limits);
+      if (hit !== null) this.#expire(attempt, hit, nowMs);
+      attempt = next;
+    }
+    this.#tellServed();
+    if (this.#waiting.length > 0 || this.#running.length > 0) return;
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  #tickWaiting(nowMs: number): void {
+    for (let attempt = this.#waiting.first; attempt !== null; ) {
+      const { next } = attempt;
+      const isLate = attempt.waitUntilMs <= nowMs;
+      // Those that run again stand first, and may wait longer than those behind them.
+      if (!isLate && attempt.attempts === 0) return;
+      if (isLate) {
+        const waitedMs = nowMs - attempt.waitingSinceMs;
+        const error = tooLateError(this.#provider.words, this.#limits, waitedMs, this.#running.length);
+        this.#unwait(attempt);
+        this.#refusals.note(error);
+        this.#refuse(attempt, error);
+      }
+      attempt = next;
+    }
+  }
+
+  /** Its time is over: the seat is taken from it. */
+  #expire(attempt: Attempt, limit: 'requestTimeout' | 'readTimeout' | 'abandoned', nowMs: number): void {
+    if (limit === 'abandoned') {
+      this.#takeFrom(attempt, null, { code: 'ABORTED', isDone: false, isAborted: true });
+      return;
+    }
+    const { requestTimeoutMs = this.#limits.requestTimeoutMs, readTimeoutMs = this.#limits.readTimeoutMs } =
+      attempt.request;
+    const limitMs = limit === 'requestTimeout' ? requestTimeoutMs : readTimeoutMs;
+    const error = limitError(limit, limitMs, Math.round(attempt.ranMs(nowMs)));
+    this.#tellExpiry(attempt, `${limit}, ${limitMs} ms`, nowMs);
+    const seat = attempt.seat!;
+    if (seat.progress !== 'unsent') attempt.begun += 1;
+    const outcome: SeatOutcome = { code: 'ANSWER_TIMEOUT', isDone: false, isAborted: attempt.state === 'leaving' };
+    const isAgain =
+      limit === 'readTimeout' && attempt.state === 'running' && this.mayRetry(attempt, seat, 'ANSWER_TIMEOUT');
+    if (!isAgain) {
+      this.#takeFrom(attempt, error, outcome);
+      return;
+    }
+    attempt.takeSeat();
+    this.#leave(attempt);
+    this.#again(attempt, seat, outcome);
+  }
+
+  #takeFrom(attempt: Attempt, error: PosternError | null, outcome: SeatOutcome): void {
+    const seat = attempt.takeSeat();
+    this.#leave(attempt);
+    if (error !== null) attempt.tell(error);
+    attempt.over();
+    this.#count(outcome);
+    this.#provider.giveBack(seat as Place, outcome, 'failed');
+    this.#afterSeat();
+  }
+
+  #endAll(why: string): void {
+    this.#phase = 'closed';
+    this.#deadline?.cancel();
+    this.refuseWaiting(closingError(this.name));
+    for (let attempt = this.#running.first; attempt !== null; attempt = this.#running.first) {
+      this.#tellExpiry(attempt, `shutdown: ${why}`, this.#clock.now());
+      const isAborted = attempt.state === 'leaving';
+      this.#takeFrom(attempt, closingError(this.name), { code: 'POOL_CLOSING', isDone: false, isAborted });
+    }
+    this.#tellServed();
+  }
+
+  #tellExpiry(attempt: Attempt, why: string, nowMs: number): void {
+    const { method, url } = attempt.request;
+    const durationMs = Math.round(attempt.ranMs(nowMs));
+    const { pid } = attempt;
+    const what = pid > 0 ? `process ${pid} is killed` : `the ${this.#provider.words.seat} is closed`;
+    this.#log.warn(
+      { pool: this.name, ...(pid > 0 ? { pid, signal: 'SIGKILL' } : {}), method, url, durationMs },
+      `${what} while it runs ${method} ${url}, after ${durationMs} ms (${why})`,
+    );
+  }
+
+  /** Where it closes: says once that nobody waits, and once that nobody runs. */
+  #tellServed(): void {
+    if (this.#phase === 'open' || this.#isServing || this.#waiting.length > 0) return;
+    const onServed = this.#onServed;
+    this.#onServed = null;
+    onServed?.();
+    if (this.#running.length > 0) return;
+    this.#phase = 'closed';
+    this.#deadline?.cancel();
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#empty.resolve();
+  }
+}

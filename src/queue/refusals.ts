@@ -1,0 +1,77 @@
+// Why a queue gives a request no seat, in words: what happened, with its values, and what to do; and how the log is told of it.
+
+import type { Clock } from '../clock.ts';
+import { PosternError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { QueueLimits } from './queue-limits.ts';
+import type { SeatProvider } from './seat.ts';
+
+type Words = SeatProvider['words'];
+
+/** @param busy seats with a request */
+export function fullError(words: Words, limits: QueueLimits, waiting: number, busy: number): PosternError {
+  const { seats, queue, queueTimeoutMs } = limits;
+  const used = Number.isFinite(seats) ? `${busy} of ${seats} busy` : `${busy} busy`;
+  const message =
+    queue === 0 || queueTimeoutMs === 0
+      ? `no ${words.seat} is free (${used}) and none may wait: raise ${words.limit}, or queue and queueTimeout`
+      : `${waiting} requests wait already (${used}): raise ${words.limit} or queue`;
+  return new PosternError('QUEUE_FULL', message, { fields: { retryAfterS: 1 }, isTold: true });
+}
+
+export function tooLateError(words: Words, { seats }: QueueLimits, waitedMs: number, busy: number): PosternError {
+  const used = Number.isFinite(seats) ? `${busy} of ${seats} busy` : `${busy} busy`;
+  const message = `no ${words.seat} became free within ${Math.round(waitedMs)} ms (${used}): raise ${words.limit} or queueTimeout`;
+  return new PosternError('QUEUE_TIMEOUT', message, { fields: { retryAfterS: 1 }, isTold: true });
+}
+
+export function closingError(name: string): PosternError {
+  return new PosternError('POOL_CLOSING', `pool ${name} is closing`, { isTold: true });
+}
+
+/** @param key of the limit that was hit: "requestTimeout", "readTimeout" */
+export function limitError(key: 'requestTimeout' | 'readTimeout', limitMs: number, ranMs: number): PosternError {
+  const message =
+    key === 'requestTimeout'
+      ? `no complete answer within ${limitMs} ms: raise requestTimeout, or mend the program`
+      : `not a byte came for ${limitMs} ms, after ${ranMs} ms in all: raise readTimeout, or mend the program`;
+  return new PosternError('ANSWER_TIMEOUT', message, { isTold: true });
+}
+
+/** A request of a kind that ended one process after another. */
+export function crashingError(method: string, path: string, deaths: number, forMs: number): PosternError {
+  const message = `${method} ${path} ended ${deaths} processes in a row: it is answered 500 at once for ${Math.ceil(forMs / 1000)} s; mend the program`;
+  return new PosternError('REQUEST_CRASHES', message, { isTold: true });
+}
+
+/** One line of the log in this time at most. */
+const periodMs = 10_000;
+
+/** Tells the log that requests are refused, and which limit to raise: not for each, that would only add to the load. */
+export class RefusalLog {
+  readonly #name: string;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #toldAtMs = Number.NEGATIVE_INFINITY;
+  #untold = 0;
+
+  constructor(name: string, clock: Clock, log: Log) {
+    this.#name = name;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** A request was refused. */
+  note({ code, message }: PosternError): void {
+    this.#untold += 1;
+    const nowMs = this.#clock.now();
+    if (nowMs - this.#toldAtMs < periodMs) return;
+    const requests = this.#untold === 1 ? 'a request' : `${this.#untold} requests`;
+    this.#log.warn(
+      { pool: this.#name, code, refused: this.#untold },
+      `pool ${this.#name} refused ${requests}: ${message}`,
+    );
+    this.#toldAtMs = nowMs;
+    this.#untold = 0;
+  }
+}
