@@ -29,6 +29,9 @@ export interface AttemptOwner {
   cancelled(attempt: Attempt): void;
 }
 
+/** Why a request is taken from its seat: a limit was reached, or its client has left and the program streams to nobody. */
+export type TimeLimit = 'requestTimeout' | 'readTimeout' | 'abandoned';
+
 /** Time limits of one request, in milliseconds; 0: none. */
 interface TimeLimits {
   readonly requestTimeoutMs: number;
@@ -147,7 +150,7 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
   }
 
   /** The limit that it has reached; null: none. To be called about every `periodMs` while it runs. */
-  tick(nowMs: number, periodMs: number, limits: TimeLimits): 'requestTimeout' | 'readTimeout' | 'abandoned' | null {
+  tick(nowMs: number, periodMs: number, limits: TimeLimits): TimeLimit | null {
     const seat = this.#seat!;
     if (this.#isHeld || seat.awaitsBody) {
       this.#heldMs += periodMs;

@@ -4,10 +4,11 @@ import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { ErrorCode, PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { Backend, CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
-import { Attempt, type AttemptOwner } from './attempt.ts';
+import { Attempt, type AttemptOwner, type TimeLimit } from './attempt.ts';
 import { AttemptList } from './attempt-list.ts';
-import { Counters, type QueueCounters } from './counters.ts';
+import { Counters } from './counters.ts';
 import { CrashGuard } from './crash-guard.ts';
+import { Deadlines } from './deadlines.ts';
 import type { QueueLimits } from './queue-limits.ts';
 import { closingError, fullError, limitError, RefusalLog, tooLateError } from './refusals.ts';
 import { mayRetry } from './retry.ts';
@@ -28,9 +29,6 @@ export interface QueueOptions<Place extends Seat> {
 /** `open`: takes requests; `closing`: takes none, serves those that wait; `closed`: nobody waits, and nobody will. Only in this order. */
 export type QueuePhase = 'open' | 'closing' | 'closed';
 
-/** A coarse tick for all, while something runs or waits, in place of a timer for each request. */
-const tickMs = 100;
-
 export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   readonly name: string;
   readonly counters = new Counters();
@@ -44,8 +42,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   #limits: QueueLimits;
   #phase: QueuePhase = 'open';
   #isServing = false;
-  #timer: Timer | null = null;
-  #tickedAtMs = 0;
+  readonly #deadlines: Deadlines;
   #deadline: Timer | null = null;
   #onServed: (() => void) | null = null;
   readonly #empty = Promise.withResolvers<void>();
@@ -58,6 +55,15 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     this.#log = log;
     this.#refusals = new RefusalLog(name, clock, log);
     this.#guard = new CrashGuard(clock);
+    this.#deadlines = new Deadlines({
+      clock,
+      waiting: this.#waiting,
+      running: this.#running,
+      limits: () => this.#limits,
+      onLate: (attempt, nowMs) => this.#late(attempt, nowMs),
+      onLimit: (attempt, limit, nowMs) => this.#expire(attempt, limit, nowMs),
+      onTick: () => this.#tellServed(),
+    });
   }
 
   get phase(): QueuePhase {
@@ -81,11 +87,6 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   /** Those that have a seat, in the order in which they got it. */
   *attempts(): Iterable<Attempt> {
     for (let attempt = this.#running.first; attempt !== null; attempt = attempt.next) yield attempt;
-  }
-
-  /** Requests of every kind, counted. */
-  snapshot(): QueueCounters {
-    return this.counters.snapshot();
   }
 
   /** From now on these limits hold, and seats come from there. What runs is not touched; what waits may be served. */
@@ -234,7 +235,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   #start(attempt: Attempt, place: Place): void {
     const nowMs = this.#clock.now();
     const { counters } = this;
-    this.#watch(nowMs);
+    this.#deadlines.watch(nowMs);
     this.#running.add(attempt);
     counters.add('running', 1);
     counters.raise('maxRunning', this.#running.length);
@@ -243,7 +244,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   #wait(attempt: Attempt, isFirst: boolean): void {
     const nowMs = this.#clock.now();
-    this.#watch(nowMs);
+    this.#deadlines.watch(nowMs);
     attempt.wait(nowMs, this.#limits.queueTimeoutMs);
     if (isFirst) this.#waiting.addFirst(attempt);
     else this.#waiting.add(attempt);
@@ -295,48 +296,16 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     this.#tellServed();
   }
 
-  #watch(nowMs: number): void {
-    if (this.#timer !== null) return;
-    this.#tickedAtMs = nowMs;
-    this.#timer = this.#clock.every(tickMs, () => this.#tick());
-  }
-
-  #tick(): void {
-    const nowMs = this.#clock.now();
-    const periodMs = nowMs - this.#tickedAtMs;
-    this.#tickedAtMs = nowMs;
-    this.#tickWaiting(nowMs);
-    for (let attempt = this.#running.first; attempt !== null; ) {
-      const { next } = attempt;
-      const hit = attempt.tick(nowMs, periodMs, this.#limits);
-      if (hit !== null) this.#expire(attempt, hit, nowMs);
-      attempt = next;
-    }
-    this.#tellServed();
-    if (this.#waiting.length > 0 || this.#running.length > 0) return;
-    this.#timer?.cancel();
-    this.#timer = null;
-  }
-
-  #tickWaiting(nowMs: number): void {
-    for (let attempt = this.#waiting.first; attempt !== null; ) {
-      const { next } = attempt;
-      const isLate = attempt.waitUntilMs <= nowMs;
-      // Those that run again stand first, and may wait longer than those behind them.
-      if (!isLate && attempt.attempts === 0) return;
-      if (isLate) {
-        const waitedMs = nowMs - attempt.waitingSinceMs;
-        const error = tooLateError(this.#provider.words, this.#limits, waitedMs, this.#running.length);
-        this.#unwait(attempt);
-        this.#refusals.note(error);
-        this.#refuse(attempt, error);
-      }
-      attempt = next;
-    }
+  #late(attempt: Attempt, nowMs: number): void {
+    const waitedMs = nowMs - attempt.waitingSinceMs;
+    const error = tooLateError(this.#provider.words, this.#limits, waitedMs, this.#running.length);
+    this.#unwait(attempt);
+    this.#refusals.note(error);
+    this.#refuse(attempt, error);
   }
 
   /** Its time is over: the seat is taken from it. */
-  #expire(attempt: Attempt, limit: 'requestTimeout' | 'readTimeout' | 'abandoned', nowMs: number): void {
+  #expire(attempt: Attempt, limit: TimeLimit, nowMs: number): void {
     if (limit === 'abandoned') {
       this.#takeFrom(attempt, null, { code: 'ABORTED', isDone: false, isAborted: true });
       return;
@@ -402,8 +371,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     if (this.#running.length > 0) return;
     this.#phase = 'closed';
     this.#deadline?.cancel();
-    this.#timer?.cancel();
-    this.#timer = null;
+    this.#deadlines.stop();
     this.#empty.resolve();
   }
 }

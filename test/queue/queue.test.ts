@@ -38,7 +38,7 @@ class Room {
   }
 
   verify(): void {
-    const { accepted, waiting, running, finished, refused, aborted } = this.queue.snapshot();
+    const { accepted, waiting, running, finished, refused, aborted } = this.queue.counters.snapshot();
     assert.equal(accepted, waiting + running + finished + refused + aborted);
     assert.equal(waiting, this.queue.waiting);
     assert.equal(running, this.queue.running);
@@ -53,7 +53,7 @@ describe('Queue', () => {
     const { sink } = room.ask();
     room.busy[0]!.answer();
     assert.deepEqual(sink.calls, ['head', 'write', 'end']);
-    assert.equal(room.queue.snapshot().finished, 1);
+    assert.equal(room.queue.counters.snapshot().finished, 1);
     assert.deepEqual(room.provider.given, [
       { outcome: { code: null, isDone: true, isAborted: false }, next: 'answered' },
     ]);
@@ -110,7 +110,7 @@ describe('Queue', () => {
     seat!.break('CONNECTION_LOST');
     assert.equal(room.busy[0]!.request!.url, '/1');
     assert.equal(first.attempt.attempts, 2);
-    assert.equal(room.queue.snapshot().retried, 1);
+    assert.equal(room.queue.counters.snapshot().retried, 1);
     room.verify();
   });
 
@@ -197,7 +197,7 @@ describe('Queue', () => {
     room.clock.advance(2_000);
     assert.equal(room.queue.running, 0);
     assert.deepEqual(room.provider.given.map(({ outcome }) => outcome.code).sort(), ['ABORTED', 'ANSWER_TIMEOUT']);
-    assert.equal(room.queue.snapshot().aborted, 2);
+    assert.equal(room.queue.counters.snapshot().aborted, 2);
     room.verify();
   });
 
