@@ -3,6 +3,7 @@
 import { type ErrorCode, type PosternError, toPosternError } from '../errors.ts';
 import type { CgiHead, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import type { Listed } from './attempt-list.ts';
+import type { FailedAttempt } from './retry.ts';
 import type { ProcessEnd, Seat, SeatOutcome, SeatSeeker, SeatUser } from './seat.ts';
 
 /**
@@ -22,7 +23,7 @@ const moves: Readonly<Record<AttemptState, readonly AttemptState[]>> = {
 /** Who an attempt belongs to: its queue. */
 export interface AttemptOwner {
   /** Whether it may run again after it failed so. */
-  mayRetry(attempt: Attempt, seat: Seat, code: ErrorCode): boolean;
+  mayRetry(attempt: Attempt, code: ErrorCode): boolean;
   /** Its seat has ended with it. @param isAgain whether it wants another */
   released(attempt: Attempt, seat: Seat, outcome: SeatOutcome, isAgain: boolean): void;
   /** It waits no more: its client has left. */
@@ -52,8 +53,6 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
   readonly request: CgiRequest;
   memo: unknown = null;
   attempts = 0;
-  /** How often a program may have begun it. */
-  begun = 0;
   waitedMs = 0;
   /** When it began to wait, and until when it may; when it had its first seat. */
   waitingSinceMs = 0;
@@ -67,6 +66,8 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
   #sink: CgiSink | null;
   #seat: Seat | null = null;
   #pid = 0;
+  /** How often a program may have begun it. */
+  #begun = 0;
   #isAgain = false;
   /** Whether we hold the program back, and for how long we have. */
   #isHeld = false;
@@ -141,6 +142,23 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
     this.#seat = null;
     this.#isHeld = false;
     return seat;
+  }
+
+  /** What the retry rule asks about its failure on the present seat. To be asked once for each. */
+  failedWith(code: ErrorCode, hasOther: boolean): FailedAttempt {
+    const { body, data, idempotent } = this.request;
+    const { progress } = this.#seat!;
+    if (progress !== 'unsent') this.#begun += 1;
+    return {
+      code,
+      progress,
+      end: this.processEnd,
+      isIdempotent: idempotent,
+      isReplayable: (body === null || body.replayable) && (data === null || data.replayable),
+      hasOther,
+      attempts: this.attempts,
+      begun: this.#begun,
+    };
   }
 
   /** Its end: the client is told no more after this. */
@@ -223,8 +241,7 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
     const seat = this.#seat;
     if (seat === null || this.#sink === null) return;
     this.processEnd = seat.end;
-    if (seat.progress !== 'unsent') this.begun += 1;
-    this.#isAgain = this.#owner.mayRetry(this, seat, error.code);
+    this.#isAgain = this.#owner.mayRetry(this, error.code);
     if (!this.#isAgain) this.tell(error);
   }
 

@@ -12,8 +12,6 @@ const index = {
   maxWaiting: 8,
   maxRunning: 9,
   limitReached: 10,
-  waitedMs: 11,
-  ranMs: 12,
 } as const;
 
 /** A counter by its name. */
@@ -38,9 +36,6 @@ export interface QueueCounters {
   readonly maxRunning: number;
   /** Times that every seat there may be was taken when a request began to wait. */
   readonly limitReached: number;
-  /** Milliseconds that requests waited for a seat, and had one, all together. */
-  readonly waitedMs: number;
-  readonly ranMs: number;
 }
 
 export class Counters {

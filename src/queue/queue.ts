@@ -107,16 +107,9 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   run(request: CgiRequest, sink: CgiSink): Attempt {
     const attempt = new Attempt(this, request, sink);
     this.counters.add('accepted', 1);
-    if (this.#phase !== 'open') {
-      this.#refuse(attempt, closingError(this.name));
-      return attempt;
-    }
+    if (this.#phase !== 'open') return this.#refuse(attempt, closingError(this.name));
     const crashing = this.#guard.refusal(request);
-    if (crashing !== null) {
-      this.#refusals.note(crashing);
-      this.#refuse(attempt, crashing);
-      return attempt;
-    }
+    if (crashing !== null) return this.#refuse(attempt, crashing);
     const place = this.#waiting.length === 0 ? this.#provider.take(attempt) : null;
     if (place !== null) {
       this.#start(attempt, place);
@@ -124,9 +117,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     }
     const { seats, queue, queueTimeoutMs } = this.#limits;
     if (this.#waiting.length >= queue || queueTimeoutMs === 0) {
-      const error = fullError(this.#provider.words, this.#limits, this.#waiting.length, this.#running.length);
-      this.#refusals.note(error);
-      this.#refuse(attempt, error);
+      this.#refuse(attempt, fullError(this.#provider.words, this.#limits, this.#waiting.length, this.#running.length));
       this.#provider.wanted(this.#waiting.length, 1);
       return attempt;
     }
@@ -158,7 +149,6 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   refuseWaiting(error: PosternError): void {
     for (let attempt = this.#waiting.first; attempt !== null; attempt = this.#waiting.first) {
       this.#unwait(attempt);
-      this.#refusals.note(error);
       this.#refuse(attempt, error);
     }
     this.#tellServed();
@@ -192,21 +182,8 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   }
 
   /** See AttemptOwner. */
-  mayRetry(attempt: Attempt, seat: Seat, code: ErrorCode): boolean {
-    const { body, data, idempotent } = attempt.request;
-    return (
-      this.#phase !== 'closed' &&
-      mayRetry({
-        code,
-        progress: seat.progress,
-        end: attempt.processEnd,
-        isIdempotent: idempotent,
-        isReplayable: (body === null || body.replayable) && (data === null || data.replayable),
-        hasOther: this.#provider.hasOther(attempt, code),
-        attempts: attempt.attempts,
-        begun: attempt.begun,
-      })
-    );
+  mayRetry(attempt: Attempt, code: ErrorCode): boolean {
+    return this.#phase !== 'closed' && mayRetry(attempt.failedWith(code, this.#provider.hasOther(attempt, code)));
   }
 
   /** See AttemptOwner. */
@@ -262,20 +239,16 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     this.counters.add('running', -1);
   }
 
-  #refuse(attempt: Attempt, error: PosternError): void {
+  #refuse(attempt: Attempt, error: PosternError): Attempt {
+    if (this.#phase === 'open') this.#refusals.note(error);
     this.counters.add('refused', 1);
-    const waitedMs = attempt.state === 'waiting' ? this.#clock.now() - attempt.waitingSinceMs : 0;
-    this.counters.add('waitedMs', attempt.waitedMs + waitedMs);
-    attempt.refuse(error, waitedMs);
+    attempt.refuse(error, attempt.state === 'waiting' ? this.#clock.now() - attempt.waitingSinceMs : 0);
+    return attempt;
   }
 
   #count({ code, isAborted }: SeatOutcome): void {
-    if (isAborted) this.counters.add('aborted', 1);
-    else if (code === null) this.counters.add('finished', 1);
-    else {
-      this.counters.add('failed', 1);
-      this.counters.add('aborted', 1);
-    }
+    this.counters.add(code === null && !isAborted ? 'finished' : 'aborted', 1);
+    if (code !== null && !isAborted) this.counters.add('failed', 1);
   }
 
   /** It runs again, before all who wait. */
@@ -298,10 +271,8 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   #late(attempt: Attempt, nowMs: number): void {
     const waitedMs = nowMs - attempt.waitingSinceMs;
-    const error = tooLateError(this.#provider.words, this.#limits, waitedMs, this.#running.length);
     this.#unwait(attempt);
-    this.#refusals.note(error);
-    this.#refuse(attempt, error);
+    this.#refuse(attempt, tooLateError(this.#provider.words, this.#limits, waitedMs, this.#running.length));
   }
 
   /** Its time is over: the seat is taken from it. */
@@ -315,18 +286,14 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     const limitMs = limit === 'requestTimeout' ? requestTimeoutMs : readTimeoutMs;
     const error = limitError(limit, limitMs, Math.round(attempt.ranMs(nowMs)));
     this.#tellExpiry(attempt, `${limit}, ${limitMs} ms`, nowMs);
-    const seat = attempt.seat!;
-    if (seat.progress !== 'unsent') attempt.begun += 1;
     const outcome: SeatOutcome = { code: 'ANSWER_TIMEOUT', isDone: false, isAborted: attempt.state === 'leaving' };
-    const isAgain =
-      limit === 'readTimeout' && attempt.state === 'running' && this.mayRetry(attempt, seat, 'ANSWER_TIMEOUT');
+    const isAgain = limit === 'readTimeout' && attempt.state === 'running' && this.mayRetry(attempt, 'ANSWER_TIMEOUT');
     if (!isAgain) {
       this.#takeFrom(attempt, error, outcome);
       return;
     }
-    attempt.takeSeat();
     this.#leave(attempt);
-    this.#again(attempt, seat, outcome);
+    this.#again(attempt, attempt.takeSeat(), outcome);
   }
 
   #takeFrom(attempt: Attempt, error: PosternError | null, outcome: SeatOutcome): void {
@@ -353,13 +320,9 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   #tellExpiry(attempt: Attempt, why: string, nowMs: number): void {
     const { method, url } = attempt.request;
-    const durationMs = Math.round(attempt.ranMs(nowMs));
-    const { pid } = attempt;
-    const what = pid > 0 ? `process ${pid} is killed` : `the ${this.#provider.words.seat} is closed`;
-    this.#log.warn(
-      { pool: this.name, ...(pid > 0 ? { pid, signal: 'SIGKILL' } : {}), method, url, durationMs },
-      `${what} while it runs ${method} ${url}, after ${durationMs} ms (${why})`,
-    );
+    const fields = { pool: this.name, pid: attempt.pid, method, url, durationMs: Math.round(attempt.ranMs(nowMs)) };
+    const what = attempt.pid > 0 ? `process ${attempt.pid} is killed` : `the ${this.#provider.words.seat} is closed`;
+    this.#log.warn(fields, `${what} while it runs ${method} ${url}, after ${fields.durationMs} ms (${why})`);
   }
 
   /** Where it closes: says once that nobody waits, and once that nobody runs. */
