@@ -32,3 +32,20 @@ export const systemClock: Clock = {
     return { cancel: () => clearInterval(timer) };
   },
 };
+
+/** A clock whose timers give what they throw to `onError`: it ends nothing else, and whoever asks knows whose timer it was. */
+export function guardedClock(clock: Clock, onError: (error: unknown) => void): Clock {
+  const guarded = (run: () => void) => (): void => {
+    try {
+      run();
+    } catch (error) {
+      onError(error);
+    }
+  };
+  return {
+    now: () => clock.now(),
+    wall: () => clock.wall(),
+    after: (delayMs, run) => clock.after(delayMs, guarded(run)),
+    every: (periodMs, run) => clock.every(periodMs, guarded(run)),
+  };
+}

@@ -1,6 +1,14 @@
 // The public entry `postern`: run a service from a program of your own, or answer requests of a server of your own with it.
 
-export type { AdminSource, ListenerStatus, OtherPool, ReloadStatus, ServiceStatus } from './admin/source.ts';
+export type {
+  AdminSource,
+  FaultStatus,
+  ListenerStatus,
+  LogStatus,
+  OtherPool,
+  ReloadStatus,
+  ServiceStatus,
+} from './admin/source.ts';
 export { type Config, defineConfig } from './config/config.ts';
 export { parseConfig, readConfig } from './config/config-file.ts';
 export type { ConfigInput, ConfigValues } from './config/config-schema.ts';

@@ -52,7 +52,7 @@ export function adminHandler(source: AdminSource, { hosts = () => [], controls =
     },
   };
 
-  return (request, response) => {
+  const take: Handler = (request, response) => {
     request.resume();
     const refused = refusal(request.headers.host, request.headers.origin, hosts());
     if (refused !== null) return answer(response, 403, 'text/plain', `refused: ${refused}\n`);
@@ -68,6 +68,14 @@ export function adminHandler(source: AdminSource, { hosts = () => [], controls =
     if (page !== undefined && (request.method === 'GET' || request.method === 'HEAD'))
       return page(request, response, query);
     answer(response, 405, 'text/plain', 'this method is not for this page\n', { allow: action ? 'POST' : 'GET, HEAD' });
+  };
+  return (request, response) => {
+    try {
+      take(request, response);
+    } catch (error) {
+      answer(response, 500, 'text/plain', 'the page could not be made: see the log of the service\n');
+      throw error;
+    }
   };
 }
 

@@ -65,6 +65,17 @@ function addService(registry: Registry, status: ServiceStatus): void {
   new Gauge({ name: 'postern_ready', help: 'Whether /readyz says so.', registers }).set(
     status.notReady.length === 0 ? 1 : 0,
   );
+  new Counter({ name: 'postern_faults_total', help: 'Errors of its own that the service survived.', registers }).inc(
+    status.faults.count,
+  );
+  if (status.log !== null) {
+    new Counter({ name: 'postern_log_lost_lines_total', help: 'Lines of the log that were lost.', registers }).inc(
+      status.log.lostLines,
+    );
+    new Gauge({ name: 'postern_log_writable', help: 'Whether the log can be written.', registers }).set(
+      status.log.trouble === null ? 1 : 0,
+    );
+  }
   const answers = new Counter({
     name: 'postern_answers_total',
     help: 'HTTP answers.',

@@ -37,6 +37,27 @@ export interface ReloadStatus {
   readonly message: string;
 }
 
+/** Errors that nothing foresaw, and the service survived. */
+export interface FaultStatus {
+  /** Since the start. */
+  readonly count: number;
+  readonly last: {
+    /** Milliseconds since 1970. */
+    readonly at: number;
+    readonly where: string;
+    /** Its stack is in the log. */
+    readonly message: string;
+  } | null;
+}
+
+/** How the log is written. */
+export interface LogStatus {
+  /** Lines that were lost since the start. */
+  readonly lostLines: number;
+  /** Why nothing can be written now ("ENOSPC"); null: it can. */
+  readonly trouble: string | null;
+}
+
 /** A service at one moment. */
 export interface ServiceStatus {
   readonly version: string;
@@ -50,6 +71,9 @@ export interface ServiceStatus {
   /** The configuration file, absolute; null: there is none. */
   readonly config: string | null;
   readonly lastReload: ReloadStatus | null;
+  readonly faults: FaultStatus;
+  /** null: it is somebody else's. */
+  readonly log: LogStatus | null;
   readonly admin: string | null;
   readonly listeners: readonly ListenerStatus[];
   /** Answers sent since the start, by status: "200" -> 12. */

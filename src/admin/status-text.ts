@@ -50,8 +50,18 @@ function head(status: ServiceStatus, paint: Paint): string[] {
   if (status.lastReload !== null) {
     const { at, ok, message } = status.lastReload;
     const [first = '', ...more] = message.split('\n').map((line) => paint(ok ? 'green' : 'red', line));
-    lines.push(`  ${label('reload')}  ${new Date(at).toLocaleTimeString('en-GB')} ${first}`);
+    lines.push(`  ${label('reload')}  ${clockTime(at)} ${first}`);
     lines.push(...more.map((line) => `  ${label('')}  ${line}`));
+  }
+  const { faults, log } = status;
+  if (faults.last !== null) {
+    const { at, where, message } = faults.last;
+    const last = `${formatCount(faults.count)} survived; the last, at ${clockTime(at)} in ${where}: ${message} (its stack is in the log)`;
+    lines.push(`  ${label('faults')}  ${paint('red', last)}`);
+  }
+  if (log !== null && (log.trouble !== null || log.lostLines > 0)) {
+    const now = log.trouble === null ? 'written again' : `cannot be written (${log.trouble})`;
+    lines.push(`  ${label('log')}  ${paint('red', `${now}, ${formatCount(log.lostLines)} lines lost`)}`);
   }
   const answers = Object.entries(status.answers).map(([code, count]) => `${code}: ${formatCount(count)}`);
   if (answers.length > 0) lines.push(`  ${label('answers')}  ${answers.join('  ')}`);
@@ -145,3 +155,5 @@ function counted<Name extends string>(counters: Readonly<Record<Name, number>>, 
 }
 
 const times = (count: number): string => (count === 1 ? 'once' : `${formatCount(count)} times`);
+
+const clockTime = (at: number): string => new Date(at).toLocaleTimeString('en-GB');

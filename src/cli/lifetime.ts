@@ -44,6 +44,9 @@ export async function live(
     );
   };
   whenStopAsked.listen(stop);
+  // The last net: what runs besides must not end for what nothing foresaw in one timer or callback.
+  const survive = (error: unknown): void => service.survive(error);
+  process.on('uncaughtException', survive);
   const forget = handleSignals({
     stop,
     stopNow: () => {
@@ -56,6 +59,7 @@ export async function live(
   });
   const isPeaceful = await ended;
   forget();
+  process.off('uncaughtException', survive);
   return isPeaceful;
 }
 

@@ -1,7 +1,18 @@
-// Where log lines are written: gathered, in order, and never at the cost of the service. A full disk, or a pipe that nobody
-// reads, loses lines that are counted and told of later; pino's own destination would keep them all, or wait for ever.
+// Where log lines are written: gathered, in order, whole, and never at the cost of the service. A full disk, or a pipe that
+// nobody reads, loses lines that are counted and told of later. Why not sonic-boom: docs/decisions/024-the-log-is-written-here.md.
 
-import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  type Stats,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import type { LogStatus } from '../admin/source.ts';
 
 /** What a destination writes with; a test brings its own. */
 export type WriteBytes = (descriptor: number, bytes: Buffer) => number;
@@ -11,8 +22,11 @@ const maxKeptBytes = 262_144;
 /** Lines are gathered to so many characters, or for so long: a system call a line costs more than the line. */
 const gatheredCharacters = 8_192;
 const gatheredMs = 100;
+/** What a pipe takes whole or not at all (PIPE_BUF): others may write to it, too. */
+const pipeBytes = 4_096;
 /** Addresses of clients and of pages are not for every user of the machine. */
 const fileMode = 0o640;
+const newline = 0x0a;
 
 /** A file, or a descriptor that is open already. */
 export class LogDestination {
@@ -20,25 +34,32 @@ export class LogDestination {
   readonly #write: WriteBytes;
   readonly #timer: NodeJS.Timeout;
   #descriptor: number;
+  #isPipe: boolean;
   #gathered = '';
+  /** Whole lines each, in order. */
   #kept: Buffer[] = [];
   #keptBytes = 0;
+  /** How much of the first of them has been written. */
+  #writtenBytes = 0;
   /** Why nothing can be written now, as the system has it; null: it can. */
   #trouble: string | null = null;
+  /** Lost since it last could write. */
   #lost = 0;
+  #lostBefore = 0;
 
   /** @param to a path, which is opened for appending, or a descriptor @throws what opening the file fails with */
   constructor(to: string | number, write: WriteBytes = writeSync) {
     this.#path = typeof to === 'string' ? to : null;
-    this.#descriptor = typeof to === 'string' ? openSync(to, 'a', fileMode) : to;
+    this.#descriptor = typeof to === 'string' ? openLogFile(to) : to;
+    this.#isPipe = isPipe(this.#descriptor);
     this.#write = write;
     this.#timer = setInterval(() => this.flush(), gatheredMs);
     this.#timer.unref();
   }
 
-  /** Lines that were lost since it last could write. */
-  get lost(): number {
-    return this.#lost;
+  /** Whether it can be written now, and what was lost. */
+  get status(): LogStatus {
+    return { lostLines: this.#lostBefore + this.#lost, trouble: this.#trouble };
   }
 
   /** Takes a line with its end; it is written soon. */
@@ -60,15 +81,18 @@ export class LogDestination {
   reopen(): void {
     if (this.#path === null) return;
     this.flush();
-    const old = this.#descriptor;
-    this.#descriptor = openSync(this.#path, 'a', fileMode);
-    closeSync(old);
+    const opened = openLogFile(this.#path);
+    this.#takeBack();
+    closeSync(this.#descriptor);
+    this.#descriptor = opened;
+    this.#isPipe = isPipe(opened);
     this.flush();
   }
 
   /** Writes what it can, and closes the file. */
   close(): void {
     this.flush();
+    this.#takeBack();
     clearInterval(this.#timer);
     if (this.#path !== null) closeSync(this.#descriptor);
   }
@@ -80,7 +104,7 @@ export class LogDestination {
       this.#lost += lines.split('\n').length - 1;
       return;
     }
-    this.#kept.push(bytes);
+    this.#kept.push(...(this.#isPipe ? pieces(bytes) : [bytes]));
     this.#keptBytes += bytes.length;
   }
 
@@ -88,15 +112,34 @@ export class LogDestination {
     try {
       while (this.#kept.length > 0) {
         const bytes = this.#kept[0]!;
-        const written = this.#write(this.#descriptor, bytes);
-        this.#keptBytes -= written;
-        if (written < bytes.length) this.#kept[0] = bytes.subarray(written);
-        else this.#kept.shift();
+        this.#writtenBytes += this.#write(this.#descriptor, bytes.subarray(this.#writtenBytes));
+        if (this.#writtenBytes < bytes.length) continue;
+        this.#kept.shift();
+        this.#keptBytes -= bytes.length;
+        this.#writtenBytes = 0;
         if (this.#kept.length === 0) this.#recovered();
       }
     } catch (error) {
       this.#failed((error as NodeJS.ErrnoException).code ?? String(error));
     }
+  }
+
+  /** Takes the beginning of a line out of the file that its end would not be in: then it is written whole elsewhere, or not at all. */
+  #takeBack(): void {
+    const written = this.#kept[0]?.subarray(0, this.#writtenBytes);
+    if (written === undefined) return;
+    const torn = written.length - (written.lastIndexOf(newline) + 1);
+    const whole = written.length - torn;
+    if (torn > 0) {
+      try {
+        ftruncateSync(this.#descriptor, fstatSync(this.#descriptor).size - torn);
+      } catch {
+        return; // a pipe has what it has
+      }
+    }
+    this.#kept[0] = this.#kept[0]!.subarray(whole);
+    this.#keptBytes -= whole;
+    this.#writtenBytes = 0;
   }
 
   /** Told once on standard error, unless that is where nothing can be written. */
@@ -112,6 +155,7 @@ export class LogDestination {
     this.#trouble = null;
     if (this.#lost === 0) return;
     const message = `${this.#lost} lines of this log were lost while it could not be written (${code})`;
+    this.#lostBefore += this.#lost;
     this.#lost = 0;
     const line = { level: 'warn', time: new Date().toISOString(), msg: message };
     this.#keep(`${JSON.stringify(line)}\n`);
@@ -119,14 +163,62 @@ export class LogDestination {
 
   #tell(message: string): void {
     try {
-      if (!isSameFile(this.#descriptor, 2)) writeSync(2, `postern: ${message}\n`);
+      if (!isSameFile(fstatSync(this.#descriptor), fstatSync(2))) writeSync(2, `postern: ${message}\n`);
     } catch {
       // nobody reads it
     }
   }
 }
 
-function isSameFile(one: number, other: number): boolean {
-  const [a, b] = [fstatSync(one), fstatSync(other)];
-  return a.dev === b.dev && a.ino === b.ino && a.rdev === b.rdev;
+/**
+ * Opens a file to append to. A symbolic link is refused: whoever may write to the folder of the log could have the service, which
+ * may have more rights than he, write into any file. A pipe that nobody reads is refused, too, and never waited for.
+ */
+function openLogFile(path: string): number {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+  const descriptor = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, fileMode);
+  if (endsInALine(path)) return descriptor;
+  // What a service that was killed left half is ended, so that no line is glued to it.
+  try {
+    writeSync(descriptor, '\n');
+  } catch {
+    // The disk is full: that is told of when the first line is written.
+  }
+  return descriptor;
+}
+
+function endsInALine(path: string): boolean {
+  const { size } = statSync(path);
+  if (size === 0) return true;
+  try {
+    const reading = openSync(path, 'r');
+    const last = Buffer.alloc(1);
+    readSync(reading, last, 0, 1, size - 1);
+    closeSync(reading);
+    return last[0] === newline;
+  } catch {
+    return true; // it may be written but not read
+  }
+}
+
+/** Lines in pieces that a pipe takes whole, where no line alone is longer. */
+function pieces(bytes: Buffer): Buffer[] {
+  const found: Buffer[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    const last = bytes.lastIndexOf(newline, Math.min(start + pipeBytes, bytes.length) - 1);
+    const next = bytes.indexOf(newline, start);
+    const end = last >= start ? last + 1 : next === -1 ? bytes.length : next + 1;
+    found.push(bytes.subarray(start, end));
+    start = end;
+  }
+  return found;
+}
+
+function isPipe(descriptor: number): boolean {
+  const kind = fstatSync(descriptor);
+  return kind.isFIFO() || kind.isSocket();
+}
+
+function isSameFile(one: Stats, other: Stats): boolean {
+  return one.dev === other.dev && one.ino === other.ino && one.rdev === other.rdev;
 }

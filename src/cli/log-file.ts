@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import { type Logger, pino } from 'pino';
+import type { LogStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import type { AccessLog } from '../service/gateways.ts';
 import { AccessLines } from './access-json.ts';
@@ -14,9 +15,14 @@ export interface LogFile {
   readonly access: AccessLog;
   /** Opens the file again by its name, after it was moved away (USR1). Does nothing for standard output. Failing to is logged. */
   reopen(): void;
+  /** Whether it can be written now, and what was lost. */
+  status(): LogStatus;
   /** Writes what is still in memory. Repeatable. */
   flush(): void;
 }
+
+/** By their devices' names, too: those are symbolic links. */
+const standard: Readonly<Record<string, number>> = { stdout: 1, '/dev/stdout': 1, stderr: 2, '/dev/stderr': 2 };
 
 /** pino's number for it. From here on lines are written at once: they may be the last. */
 const warnLevel = 40;
@@ -27,8 +33,7 @@ const warnLevel = 40;
  */
 export function openLog(config: Config): LogFile {
   const { level, file = 'stdout' } = config.values.log;
-  const standard = file === 'stdout' ? 1 : file === 'stderr' ? 2 : null;
-  const destination = openDestination(standard ?? resolve(config.folder, file), config);
+  const destination = openDestination(standard[file] ?? resolve(config.folder, file), config);
   const log = pino(
     {
       level,
@@ -58,6 +63,7 @@ export function openLog(config: Config): LogFile {
         log.error({}, `the log could not be opened again, the one that is open goes on: ${(error as Error).message}`);
       }
     },
+    status: () => destination.status,
     flush: () => destination.flush(),
   };
 }
@@ -66,6 +72,11 @@ function openDestination(to: string | number, { refusal }: Config): LogDestinati
   try {
     return new LogDestination(to);
   } catch (error) {
-    throw refusal({ path: ['log', 'file'], message: `file in [log]: ${(error as Error).message}` });
+    throw refusal({ path: ['log', 'file'], message: `file in [log]: ${reasonOf(error as NodeJS.ErrnoException)}` });
   }
+}
+
+function reasonOf({ code, path, message }: NodeJS.ErrnoException): string {
+  if (code === 'ELOOP') return `${path} is a symbolic link, which is not followed: name the file itself`;
+  return code === 'ENXIO' ? `nobody reads the pipe ${path}: start its reader first` : message;
 }

@@ -38,7 +38,7 @@ const log = z.strictObject({
     .meta({ description: 'The least level that is written.' }),
   file: text.optional().meta({
     description:
-      'File that log lines (JSON, one a line) are added to; "stdout" and "stderr" are those. USR1 reopens it.',
+      'File that log lines (JSON, one a line) are added to, not through a symbolic link; "stdout" and "stderr" are those. USR1 reopens it.',
   }),
   access: z.boolean().prefault(true).meta({ description: 'Whether each request is logged.' }),
 });

@@ -1,17 +1,17 @@
 // A pool of plain CGI programs, one process a request, as a unit of a service.
 
 import { CgiBackend } from '../cgi/cgi-backend.ts';
-import { systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import { type Launcher, openLauncher } from '../worker/launcher.ts';
 import type { CgiPlan, PoolPlan } from './plan.ts';
-import type { Unit } from './unit.ts';
+import type { Unit, UnitParts } from './unit.ts';
 
 /** Makes the unit; a process is started when there is a request. */
-export function cgiUnit(plan: CgiPlan): Unit {
+export function cgiUnit(plan: CgiPlan, { clock }: UnitParts): Unit {
   const launcher = openLauncher();
   let inForce = plan;
-  let current = backendOf(plan, launcher);
+  let current = backendOf(plan, launcher, clock);
   /** Of before a reload, with programs that still run. */
   const retired = new Set<CgiBackend>();
   const destroy = async (): Promise<void> => {
@@ -30,13 +30,13 @@ export function cgiUnit(plan: CgiPlan): Unit {
     reload(next) {
       inForce = cgiPlan(next);
       const old = current;
-      current = backendOf(inForce, launcher);
+      current = backendOf(inForce, launcher, clock);
       retired.add(old);
       void old.close().then(() => retired.delete(old));
       return Promise.resolve();
     },
     async close(deadlineMs) {
-      const timer = deadlineMs === undefined ? null : systemClock.after(deadlineMs, () => void destroy());
+      const timer = deadlineMs === undefined ? null : clock.after(deadlineMs, () => void destroy());
       await Promise.all([current, ...retired].map((one) => one.close()));
       timer?.cancel();
       launcher.close();
@@ -50,8 +50,8 @@ export function cgiUnit(plan: CgiPlan): Unit {
   };
 }
 
-function backendOf({ name, limits, env, user }: CgiPlan, launcher: Launcher): CgiBackend {
-  return new CgiBackend({ name, limits, env, user, launcher, clock: systemClock });
+function backendOf({ name, limits, env, user }: CgiPlan, launcher: Launcher, clock: Clock): CgiBackend {
+  return new CgiBackend({ name, limits, env, user, launcher, clock });
 }
 
 function cgiPlan(plan: PoolPlan): CgiPlan {

@@ -1,18 +1,17 @@
 // A pool of FastCGI servers elsewhere, as a unit of a service.
 
 import { RemoteBackend, type RemoteBackendOptions } from '../backend/remote-backend.ts';
-import { systemClock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import type { ConnectPlan, PoolPlan } from './plan.ts';
-import type { Unit } from './unit.ts';
+import type { Unit, UnitParts } from './unit.ts';
 
 /** A kept connection holds a process of PHP-FPM, so it is not kept as long as a worker of our own. */
 const maxIdleMs = 5_000;
 
 /** Makes the unit; it connects when there is something to send. */
-export function connectUnit(plan: ConnectPlan): Unit {
+export function connectUnit(plan: ConnectPlan, { clock }: UnitParts): Unit {
   let inForce = plan;
-  const backend = new RemoteBackend(optionsOf(plan));
+  const backend = new RemoteBackend({ ...optionsOf(plan), clock });
   return {
     name: plan.name,
     get plan() {
@@ -27,7 +26,7 @@ export function connectUnit(plan: ConnectPlan): Unit {
       return Promise.resolve();
     },
     async close(deadlineMs) {
-      const timer = deadlineMs === undefined ? null : systemClock.after(deadlineMs, () => backend.destroy());
+      const timer = deadlineMs === undefined ? null : clock.after(deadlineMs, () => backend.destroy());
       await backend.close();
       timer?.cancel();
     },

@@ -10,8 +10,9 @@ import { PosternError } from '../errors.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import type { Log } from '../log.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
+import type { Faults } from './faults.ts';
 import { type AccessRecord, makeGateways, refusedRecord } from './gateways.ts';
-import { ListenerSet, type SiteListener } from './listener-set.ts';
+import { ListenerSet, type SiteListener } from './listeners.ts';
 import { type PlanContext, type PoolPlan, planPool } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
 import type { ServiceOptions } from './service.ts';
@@ -21,6 +22,7 @@ import type { Unit } from './unit.ts';
 /** What it is made with. */
 export interface DeploymentOptions {
   readonly log: Log;
+  readonly faults: Faults;
   /** What the admin pages show. */
   readonly source: AdminSource;
   readonly service: ServiceOptions;
@@ -51,6 +53,7 @@ export class Deployment {
     this.#log = options.log;
     this.#listeners = new ListenerSet({
       handlerOf: (site) => this.#gateways.get(site)!.handle,
+      faults: options.faults,
       onRefused: (site, refusal) => this.#tell(refusedRecord(site, refusal)),
       log: options.log,
     });
@@ -105,7 +108,7 @@ export class Deployment {
     const plans = await this.#plan(this.#config);
     const base = this.#options.service.runtimeBase ?? runtimeBases()[0]!;
     this.#directory = await openRuntimeDirectory(base, this.#log);
-    this.#pools = new PoolSet({ directory: this.#directory.path, log: this.#log }, plans);
+    this.#pools = new PoolSet({ directory: this.#directory.path, log: this.#log, faults: this.#options.faults }, plans);
     this.#gateways = this.#makeGateways(this.#config);
     const change = await this.#listeners.change(this.#config.values.site);
     await change.settle(0);

@@ -5,15 +5,17 @@ import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { kindOf, type PoolKind } from '../config/config-rules.ts';
 import type { RouteValues, SiteValues } from '../config/config-schema.ts';
-import { PosternError } from '../errors.ts';
+import { PosternError, toPosternError } from '../errors.ts';
 import type { Refusal } from '../front/http1-refusal.ts';
 import { errorAnswer } from '../gateway/error-page.ts';
 import { createGateway, type Gateway } from '../gateway/handle.ts';
-import type { HttpHandler } from '../gateway/message.ts';
+import type { HttpAnswer, HttpHandler, HttpRequest } from '../gateway/message.ts';
 import type { AccessLog, AccessRecord } from '../gateway/request-log.ts';
 import { type Route, type Site, siteDefaults } from '../gateway/site.ts';
 import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
+import { bytesToLog } from '../protocol/text.ts';
+import type { Faults } from './faults.ts';
 import type { Unit } from './unit.ts';
 
 export type { AccessLog, AccessRecord };
@@ -111,12 +113,29 @@ export function siteHandler(site: string, gatewayOf: (site: string) => Gateway |
       gateway.handle(request, answer);
       return;
     }
-    const error = new PosternError('POOL_CLOSING', `site ${site} is not served now`);
-    const { status, headers, body } = errorAnswer(error, request.headers);
-    answer.head(status, headers);
-    answer.write(body);
-    answer.end();
+    refuse(request, answer, new PosternError('POOL_CLOSING', `site ${site} is not served now`));
   };
+}
+
+/** A handler of which an error that nothing foresaw costs one request its answer, and nothing else. */
+export function survivingHandler(handler: HttpHandler, faults: Faults): HttpHandler {
+  return (request, answer) => {
+    try {
+      handler(request, answer);
+    } catch (thrown) {
+      faults.report(thrown, 'a request', { method: request.method, url: bytesToLog(request.target, 2_048) });
+      const error = toPosternError(thrown);
+      if (answer.headSent) answer.abort(error);
+      else refuse(request, answer, error);
+    }
+  };
+}
+
+function refuse(request: HttpRequest, answer: HttpAnswer, error: PosternError): void {
+  const { status, headers, body } = errorAnswer(error, request.headers);
+  answer.head(status, headers);
+  answer.write(body);
+  answer.end();
 }
 
 /** Nothing that was sent is shown: it could not be read. */

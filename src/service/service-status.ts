@@ -1,10 +1,10 @@
 // Puts together what a service tells of itself at one moment, and counts its answers. Pure but for the clock.
 
 import { resolve } from 'node:path';
-import type { ReloadStatus, ServiceStatus } from '../admin/source.ts';
+import type { FaultStatus, LogStatus, ReloadStatus, ServiceStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import { formatListenAddress, urlOf } from '../config/listen-address.ts';
-import type { SiteListener } from './listener-set.ts';
+import type { SiteListener } from './listeners.ts';
 import type { Unit } from './unit.ts';
 
 /** The parts of a service that tell something. */
@@ -14,6 +14,8 @@ export interface StatusParts {
   readonly state: ServiceStatus['state'];
   readonly config: Config;
   readonly lastReload: ReloadStatus | null;
+  readonly faults: FaultStatus;
+  readonly log: LogStatus | null;
   readonly admin: string | null;
   readonly listeners: readonly SiteListener[];
   readonly answers: Readonly<Record<string, number>>;
@@ -22,7 +24,7 @@ export interface StatusParts {
 
 /** The status now. */
 export function serviceStatus(parts: StatusParts): ServiceStatus {
-  const { version, startedAt, state, config, lastReload, admin, listeners, answers, units } = parts;
+  const { version, startedAt, state, config, lastReload, faults, log, admin, listeners, answers, units } = parts;
   const told = units.map((unit) => unit.describe());
   return {
     version,
@@ -33,6 +35,8 @@ export function serviceStatus(parts: StatusParts): ServiceStatus {
     notReady: state === 'running' ? units.flatMap((unit) => unit.notReady() ?? []) : [state],
     config: config.file,
     lastReload,
+    faults,
+    log,
     admin,
     listeners: listeners.map(({ site, listener: { address } }) => ({
       site,

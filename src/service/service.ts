@@ -1,6 +1,6 @@
 // A service: what runs for one configuration and the socket that it is asked through, started, reloaded and ended together.
 
-import type { AdminControls, ReloadStatus, ServiceStatus } from '../admin/source.ts';
+import type { AdminControls, LogStatus, ReloadStatus, ServiceStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import type { Control } from '../control/control.ts';
 import { PosternError, toPosternError } from '../errors.ts';
@@ -9,6 +9,7 @@ import { type Log, silentLog } from '../log.ts';
 import type { FindPhp } from '../php/find-php.ts';
 import { version } from '../version.ts';
 import { Deployment } from './deployment.ts';
+import { Faults } from './faults.ts';
 import type { AccessLog } from './gateways.ts';
 import { siteHandler } from './gateways.ts';
 import type { PlanContext, PoolPlan } from './plan.ts';
@@ -28,6 +29,8 @@ export interface ServiceOptions {
   readonly runtimeBase?: string;
   /** Told of each answer. @default nobody is */
   readonly onAccess?: AccessLog;
+  /** How the log is written, for the status. @default it does not say */
+  readonly logStatus?: () => LogStatus;
   /** Called when the control socket was asked to stop. @default the service closes itself */
   readonly onStopAsked?: () => void;
 }
@@ -45,6 +48,7 @@ export class Service {
   readonly #options: ServiceOptions;
   readonly #log: Log;
   readonly #startedAt = Date.now();
+  readonly #faults: Faults;
   readonly #deployment: Deployment;
   #state: ServiceStatus['state'] = 'starting';
   #control: Control | null = null;
@@ -56,7 +60,8 @@ export class Service {
   constructor(config: Config, options: ServiceOptions = {}) {
     this.#options = options;
     this.#log = options.log ?? silentLog;
-    this.#deployment = new Deployment(config, { log: this.#log, source: this, service: options });
+    this.#faults = new Faults(this.#log);
+    this.#deployment = new Deployment(config, { log: this.#log, faults: this.#faults, source: this, service: options });
   }
 
   /** The configuration in force. */
@@ -139,6 +144,14 @@ export class Service {
     return siteHandler(site, (name) => this.#deployment.gatewayOf(name));
   }
 
+  /**
+   * Takes an error that nothing foresaw, for a process that outlives such errors (`process.on('uncaughtException')`): it is logged
+   * with its stack, counted and shown; the service goes on.
+   */
+  survive(error: unknown): void {
+    this.#faults.report(error, 'a timer or callback');
+  }
+
   /** What the admin pages and `postern status` show. */
   status(): ServiceStatus {
     const { config, adminUrl, listeners, answers, units } = this.#deployment;
@@ -148,6 +161,8 @@ export class Service {
       state: this.#state,
       config,
       lastReload: this.#lastReload,
+      faults: this.#faults.status,
+      log: this.#options.logStatus?.() ?? null,
       admin: adminUrl,
       listeners,
       answers,

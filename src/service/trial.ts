@@ -9,6 +9,7 @@ import { runtimeBases } from '../control/runtime-base.ts';
 import type { AccessRecord } from '../gateway/request-log.ts';
 import type { Log } from '../log.ts';
 import { openRuntimeDirectory } from '../worker/runtime-directory.ts';
+import { Faults } from './faults.ts';
 import { makeGateways } from './gateways.ts';
 import { innerGet } from './inner-request.ts';
 import { type PlanContext, type PoolPlan, planPool, type WorkersPlan } from './plan.ts';
@@ -45,7 +46,7 @@ export async function checkService(config: Config, asRoot: PlanContext['asRoot']
     Object.entries(config.values.pool).map(([name, pool]) => planPool(name, pool, context)),
   );
   const directory = await openRuntimeDirectory(`${runtimeBases()[0]!}-check`, log);
-  const pools = new PoolSet({ directory: directory.path, log }, plans.map(smallest));
+  const pools = new PoolSet({ directory: directory.path, log, faults: new Faults(log) }, plans.map(smallest));
   try {
     const failed = new Map<string, Error>();
     const found: Finding[] = [];

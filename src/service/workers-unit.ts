@@ -4,13 +4,13 @@ import { PoolBackend } from '../backend/pool-backend.ts';
 import { PosternError } from '../errors.ts';
 import { Pool } from '../pool/pool.ts';
 import type { PoolPlan, PreparedProgram, WorkersPlan } from './plan.ts';
-import type { Unit, UnitContext } from './unit.ts';
+import type { Unit, UnitParts } from './unit.ts';
 
 /** Makes the unit; nothing is started. */
-export function workersUnit(plan: WorkersPlan, { directory, log }: UnitContext): Unit {
+export function workersUnit(plan: WorkersPlan, { directory, log, clock }: UnitParts): Unit {
   let inForce = plan;
   let prepared: PreparedProgram = plan.prepare();
-  const pool = new Pool({ program: prepared.program, limits: plan.limits, directory, log });
+  const pool = new Pool({ program: prepared.program, limits: plan.limits, directory, log, clock });
   return {
     name: plan.name,
     get plan() {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { LogDestination } from '../../src/cli/log-destination.ts';
@@ -38,8 +38,11 @@ describe('LogDestination', () => {
     const line = `${'x'.repeat(999)}\n`;
     for (let count = 0; count < 1_000; count += 1) destination.write(line);
     destination.flush();
-    assert.ok(destination.lost > 700 && destination.lost < 800, `${destination.lost}`);
-    const { lost } = destination;
+    assert.ok(
+      destination.status.lostLines > 700 && destination.status.lostLines < 800,
+      `${destination.status.lostLines}`,
+    );
+    const lost = destination.status.lostLines;
     write = (bytes) => {
       text += bytes.toString();
       return bytes.length;
@@ -51,7 +54,7 @@ describe('LogDestination', () => {
       lines.at(-1)!,
       new RegExp(`"${lost} lines of this log were lost while it could not be written \\(ENOSPC\\)"`),
     );
-    assert.equal(destination.lost, 0);
+    assert.deepEqual(destination.status, { lostLines: lost, trouble: null });
   });
 
   it('opens its file again by its name, and goes on with the old one where that fails', (t) => {
@@ -69,5 +72,50 @@ describe('LogDestination', () => {
     assert.throws(() => destination.reopen(), { code: 'ENOENT' });
     destination.write('three\n');
     destination.flush();
+  });
+
+  it('never cuts a line in two: one that a full disk took half is whole in the next file', (t) => {
+    const path = join(temporaryFolder(t), 'log');
+    let room = 10;
+    const destination = new LogDestination(path, (descriptor, bytes) => {
+      if (room === 0) full();
+      const written = writeSync(descriptor, bytes.subarray(0, room));
+      room -= written;
+      return written;
+    });
+    t.after(() => destination.close());
+    destination.write('one\n');
+    destination.write('the second line\n');
+    destination.flush();
+    assert.equal(readFileSync(path, 'utf8'), 'one\nthe se');
+    assert.equal(destination.status.trouble, 'ENOSPC');
+    renameSync(path, `${path}.1`);
+    room = 1_000;
+    destination.reopen();
+    assert.equal(readFileSync(`${path}.1`, 'utf8') + readFileSync(path, 'utf8'), 'one\nthe second line\n');
+    assert.match(readFileSync(`${path}.1`, 'utf8'), /\n$/);
+  });
+
+  it('takes half a line back at its end, and ends one that a killed service left', (t) => {
+    const path = join(temporaryFolder(t), 'log');
+    writeFileSync(path, 'half');
+    let room = 6;
+    const destination = new LogDestination(path, (descriptor, bytes) => {
+      if (room === 0) full();
+      const written = writeSync(descriptor, bytes.subarray(0, room));
+      room -= written;
+      return written;
+    });
+    destination.write('one\n');
+    destination.write('two\n');
+    destination.close();
+    assert.equal(readFileSync(path, 'utf8'), 'half\none\n');
+  });
+
+  it('refuses a symbolic link in the place of its file', (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, 'target'), '');
+    symlinkSync('target', join(folder, 'log'));
+    assert.throws(() => new LogDestination(join(folder, 'log')), { code: 'ELOOP' });
   });
 });

@@ -79,6 +79,8 @@ export function serviceStatus(changes: Partial<ServiceStatus> = {}): ServiceStat
     notReady: [],
     config: '/etc/postern.toml',
     lastReload: null,
+    faults: { count: 0, last: null },
+    log: null,
     admin: 'http://127.0.0.1:2020/',
     listeners: [{ address: '127.0.0.1:8000', url: 'http://127.0.0.1:8000/', site: 'main', root: '/srv/www' }],
     answers: { 200: 12 },

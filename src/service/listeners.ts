@@ -1,12 +1,90 @@
-// The listeners of a service, each with its site; and how they go from one configuration to the next.
+// The addresses that a service listens on, whatever is spoken there, each with its site; and how they go from one configuration
+// to the next.
 
+import { systemClock } from '../clock.ts';
 import type { ConfigValues } from '../config/config-schema.ts';
 import { formatListenAddress, type ListenAddress, parseListenAddress } from '../config/listen-address.ts';
 import { PosternError } from '../errors.ts';
+import { Http1Front } from '../front/http1.ts';
+import { defaultHttp1Limits } from '../front/http1-limits.ts';
 import type { Refusal } from '../front/http1-refusal.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
-import { type Listener, openListener } from './listener.ts';
+import { descriptorLimit } from '../worker/descriptors.ts';
+import type { Faults } from './faults.ts';
+import { survivingHandler } from './gateways.ts';
+
+/** An address that is listened on. */
+export interface Listener {
+  /** As it was asked for: the same text for the same address. */
+  readonly key: string;
+  /** With the port that was found for port 0. */
+  readonly address: ListenAddress;
+  /** Stops listening at once; resolves when the requests are done, or ended after the deadline. Repeatable. */
+  close(deadlineMs: number): Promise<void>;
+  /** Ends everything at once. Repeatable. */
+  destroy(): void;
+}
+
+/** What is behind an address. */
+export interface ListenerOptions {
+  readonly handler: HttpHandler;
+  /** For HTTP: told of what was answered though it was no request. */
+  readonly onRefused: (refusal: Refusal) => void;
+  /** For FastCGI: addresses and networks that may connect; empty: those of this machine. */
+  readonly allowedClients: readonly string[];
+  readonly log: Log;
+}
+
+/**
+ * Begins to listen.
+ * @throws ADDRESS_IN_USE, CONFIG_INVALID
+ */
+export async function openListener(listen: ListenAddress, options: ListenerOptions): Promise<Listener> {
+  const key = formatListenAddress(listen);
+  if (listen.protocol === 'fastcgi') return fastcgiListener(listen, key, options);
+  const { handler, onRefused, log } = options;
+  const limits = { maxConnections: connectionsFor(descriptorLimit()) };
+  const front = new Http1Front({ handler, onRefused, log, limits });
+  const address = await front.listen(listen.address);
+  return {
+    key,
+    address: { ...listen, address },
+    close: (deadlineMs) => front.close(deadlineMs),
+    destroy: () => front.destroy(),
+  };
+}
+
+/**
+ * How many connections clients may have open, so that half of what descriptors there are, 512 at most, are left: for
+ * workers, files, the log, and for whoever asks what is wrong.
+ */
+export function connectionsFor(descriptors: number): number {
+  return Math.min(defaultHttp1Limits.maxConnections, descriptors - Math.min(Math.ceil(descriptors / 2), 512));
+}
+
+async function fastcgiListener(
+  listen: ListenAddress,
+  key: string,
+  { handler, allowedClients, log }: ListenerOptions,
+): Promise<Listener> {
+  const { listenFastcgi } = await import('../front/fastcgi.ts');
+  const front = await listenFastcgi(listen.address, {
+    handler,
+    log,
+    ...(allowedClients.length === 0 ? {} : { allowedClients }),
+  });
+  return {
+    key,
+    address: { ...listen, address: front.address ?? listen.address },
+    async close(deadlineMs) {
+      const timer = systemClock.after(deadlineMs, () => front.destroy());
+      await front.close();
+      timer.cancel();
+    },
+    destroy: () => front.destroy(),
+  };
+}
 
 /** A listener and the site behind it. */
 export interface SiteListener {
@@ -30,6 +108,7 @@ export interface ListenerChange {
 export interface ListenerSetOptions {
   /** What answers a site's requests now; asked for each request. */
   readonly handlerOf: (site: string) => HttpHandler;
+  readonly faults: Faults;
   /** Told of what came to a site and was no request. */
   readonly onRefused: (site: string, refusal: Refusal) => void;
   readonly log: Log;
@@ -105,9 +184,9 @@ export class ListenerSet {
 
   async #open(site: string, address: ListenAddress, allowedClients: readonly string[]): Promise<SiteListener> {
     const entry = { site, allowedClients };
-    const { handlerOf, onRefused, log } = this.#options;
+    const { handlerOf, faults, onRefused, log } = this.#options;
     const listener = await openListener(address, {
-      handler: (request, answer) => handlerOf(entry.site)(request, answer),
+      handler: survivingHandler((request, answer) => handlerOf(entry.site)(request, answer), faults),
       onRefused: (refusal) => onRefused(entry.site, refusal),
       allowedClients,
       log,
