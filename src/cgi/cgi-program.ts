@@ -1,39 +1,47 @@
-// A CGI program as a process: its environment (RFC 3875, section 4.1), and why it did not start. Pure.
+// A CGI program as a process: its environment (RFC 3875, section 4.1), how it is started, and why it was not.
 
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { PosternError } from '../errors.ts';
 import type { Environment } from '../protocol/cgi/exchange.ts';
+import { bytesToLog, textToBytes } from '../protocol/text.ts';
 import type { Exit } from '../worker/exit.ts';
+import type { Launcher } from '../worker/launcher.ts';
+import { textStart } from './byte-shell.ts';
 
-/** As Node takes it: JavaScript text, which it gives to the program as UTF-8. Bytes that are no UTF-8 arrive as U+FFFD. */
-export function cgiVariables(
-  configured: Readonly<Record<string, string>>,
-  environment: Environment,
-): Record<string, string> {
-  const variables: Record<string, string> = { ...configured };
-  for (const [name, value] of Object.entries(environment)) variables[name] = textOf(value);
-  // RFC 3875, 4.1.6. FastCGI programs are not sent it: see the comment in `protocol/cgi/environment.ts`.
-  const { DOCUMENT_ROOT: root, PATH_INFO: pathInfo } = environment;
-  if (root !== undefined && pathInfo !== undefined) variables.PATH_TRANSLATED = textOf(root + pathInfo);
-  return variables;
+/** What a program is started with. */
+export interface ProgramStart {
+  readonly environment: Environment;
+  /** What the configuration adds to the environment. Text. */
+  readonly configured: Readonly<Record<string, string>>;
+  /** User to run as; null: as this process. */
+  readonly user: string | null;
 }
 
-/** A byte string as text. */
-export function textOf(bytes: string): string {
-  return /[\x80-\xff]/.test(bytes) ? Buffer.from(bytes, 'latin1').toString('utf8') : bytes;
+/** How the files begin that a system runs by itself: "#!", ELF, Mach-O in its four orders, a Mach-O for several processors, Windows' MZ. */
+const EXECUTABLE = /^(?:2321|7f454c46|feedface|feedfacf|cefaedfe|cffaedfe|cafebabe|4d5a)/;
+const MAGIC_BYTES = 4;
+/** What the system says when it has no more processes, memory or descriptors to give. */
+const SHORTAGES: readonly unknown[] = ['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'];
+
+/**
+ * Starts the file that SCRIPT_FILENAME names, in its folder.
+ * @throws what `startError` has words for
+ */
+export function launchProgram(launcher: Launcher, { environment, configured, user }: ProgramStart): ChildProcess {
+  const path = environment.SCRIPT_FILENAME ?? '';
+  checkFormat(path);
+  const folder = path.slice(0, Math.max(1, path.lastIndexOf('/')));
+  // The script alone: no part of a request becomes an argument.
+  return launcher.launchPiped({ ...textStart(path, folder, cgiVariables(configured, environment)), user });
 }
 
-/** The error for a program that could not be launched. */
+/** The error for a program that could not be launched. @param path as logs show it */
 export function startError(path: string, error: Error): PosternError {
   const cause = (error instanceof PosternError ? (error.cause ?? error) : error) as NodeJS.ErrnoException;
   const options = { cause: error };
-  if (cause.code === 'E2BIG') {
-    return new PosternError(
-      'PARAMS_TOO_LARGE',
-      `${path}: the CGI variables of the request are too large for this system`,
-      options,
-    );
-  }
-  if (cause.code === 'EAGAIN' || cause.code === 'ENOMEM' || cause.code === 'EMFILE' || cause.code === 'ENFILE') {
+  if (cause.code === 'E2BIG') return tooLarge(path, options);
+  if (SHORTAGES.includes(cause.code)) {
     return new PosternError(
       'LAUNCH_FAILED',
       `${path} could not be started: the system is short of processes, memory or descriptors (${cause.code})`,
@@ -43,13 +51,56 @@ export function startError(path: string, error: Error): PosternError {
   return new PosternError('PROGRAM_NOT_STARTED', error.message, options);
 }
 
-/** The error for a program that setpriv(1) was to turn into, and did not; null: it ran. */
+/** The error for a program that setpriv(1) or sh(1) was to turn into, and did not; null: it ran. @param path as logs show it */
 export function exitedAtStart(path: string, { code }: Exit, errors: string): PosternError | null {
-  const match = code === 126 || code === 127 ? /^setpriv: failed to execute [^\n]*: ([^:\n]+)$/m.exec(errors) : null;
+  const isOfStarter = code === 126 || code === 127;
+  const match = isOfStarter ? /^(?:setpriv: failed to execute |[^\n]*\bexec: )[^\n]*: ([^:\n]+)$/m.exec(errors) : null;
   if (!match) return null;
-  const what = `${path} could not be started (${match[1]})`;
+  const why = match[1]!;
+  if (/too long/i.test(why)) return tooLarge(path, {});
   return new PosternError(
     'PROGRAM_NOT_STARTED',
-    `${what}: look at its first line, #! and the path of an interpreter that is installed`,
+    `${path} could not be started (${why}): look at its first line, #! and the path of an interpreter that is installed`,
   );
+}
+
+/** What the configuration says, and over it the request's CGI variables. Byte strings. */
+function cgiVariables(configured: Readonly<Record<string, string>>, environment: Environment): Record<string, string> {
+  const variables: Record<string, string> = {};
+  for (const [name, value] of Object.entries(configured)) variables[name] = textToBytes(value);
+  Object.assign(variables, environment);
+  // RFC 3875, 4.1.6. FastCGI programs are not sent it: see the comment in `protocol/cgi/environment.ts`.
+  const { DOCUMENT_ROOT: root, PATH_INFO: pathInfo } = environment;
+  if (root !== undefined && pathInfo !== undefined) variables.PATH_TRANSLATED = root + pathInfo;
+  return variables;
+}
+
+/**
+ * Refuses a file that the system could not run by itself: execvp(3), by which it is started, would give it to /bin/sh, whatever it is.
+ * What we may not read, or is not there, is left to the start.
+ */
+function checkFormat(path: string): void {
+  const magic = Buffer.alloc(MAGIC_BYTES);
+  let length: number;
+  try {
+    const file = openSync(Buffer.from(path, 'latin1'), 'r');
+    try {
+      length = readSync(file, magic, 0, MAGIC_BYTES, 0);
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    if (SHORTAGES.includes((error as NodeJS.ErrnoException).code)) throw error;
+    return;
+  }
+  if (EXECUTABLE.test(magic.toString('hex', 0, length))) return;
+  throw new PosternError(
+    'PROGRAM_NOT_STARTED',
+    `${bytesToLog(path, 1000)} is no binary and does not begin with "#!": name its interpreter in its first line, as in #!/bin/sh`,
+  );
+}
+
+function tooLarge(path: string, options: { readonly cause?: unknown }): PosternError {
+  const message = `${path}: the CGI variables of the request are too large for this system`;
+  return new PosternError('PARAMS_TOO_LARGE', message, options);
 }

@@ -80,7 +80,9 @@ class FetchAnswer implements HttpAnswer {
     for (let i = 0; i < headers.length; i += 2) fields.append(headers[i]!, headers[i + 1]!);
     const declared = fields.get('content-length');
     if (declared !== null && this.#hasBody) this.#declaredLength = Number(declared);
-    this.#resolve(new Response(this.#hasBody ? this.#stream() : null, { status, headers: fields }));
+    // A Response has no status above 599, which some programs give; a client takes those for a 500 (RFC 9110, section 15).
+    const known = status > 599 ? 500 : status;
+    this.#resolve(new Response(this.#hasBody ? this.#stream() : null, { status: known, headers: fields }));
   }
 
   write(chunk: Uint8Array): boolean {

@@ -110,7 +110,9 @@ export class NodeAnswer implements HttpAnswer {
       headers.push(this.#headers[i]!, this.#headers[i + 1]!);
     }
     if (length !== -1) headers.push('Content-Length', String(length));
-    this.#response.writeHead(this.#status, headers);
+    // node:http2 knows no status above 599, which some programs give; a client takes those for a 500 (RFC 9110, section 15).
+    const isKnown = this.#status <= 599 || this.#response.req.httpVersionMajor < 2;
+    this.#response.writeHead(isKnown ? this.#status : 500, headers);
   }
 
   /** Of the 1xx answers only 103 comes from programs. */

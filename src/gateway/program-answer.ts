@@ -2,7 +2,7 @@
 
 import type { PosternError } from '../errors.ts';
 import type { CgiHead, CgiSink } from '../protocol/cgi/exchange.ts';
-import { localRedirectOf } from '../protocol/cgi/output.ts';
+import { localRedirectOf } from '../protocol/cgi/output-head.ts';
 import type { Reply } from './reply.ts';
 import { takeSendfile } from './sendfile.ts';
 
@@ -12,6 +12,8 @@ export interface AnswerOwner {
   onLocalRedirect(target: string): void;
   /** The program has ended, and wants this file sent with these fields. */
   onSendfile(name: { readonly by: 'path' | 'url'; readonly value: string }, headers: readonly string[]): void;
+  /** Lines of its header that are no fields and were left out. Byte strings. */
+  onLostLines(lines: readonly string[]): void;
   /** Bytes of STDERR; lent. */
   onStderr(chunk: Uint8Array): void;
   /** The program has ended, well or not. Called once, before anything else that its end leads to. */
@@ -41,6 +43,7 @@ export class ProgramAnswer implements CgiSink {
 
   head(head: CgiHead): void {
     const { headers, name } = takeSendfile(head.headers);
+    if (head.lostLines !== undefined) this.#owner.onLostLines(head.lostLines);
     if (head.status < 200) {
       this.#reply.inform(head.status, headers);
       return;

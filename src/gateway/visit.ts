@@ -159,6 +159,14 @@ export class Visit implements ReplyOwner, AnswerOwner {
     this.#reply.producer = exchange;
   }
 
+  onLostLines(lost: readonly string[]): void {
+    const { log, stderrRate } = this.#gateway;
+    if (!stderrRate.take()) return;
+    const lines = lost.map((line) => bytesToLog(line, 100));
+    const fields = { pool: this.#pool, method: this.#first.method, url: this.#url, lines };
+    log.warn(fields, "lines of the program's header are no fields, and were left out of its answer");
+  }
+
   onStderr(chunk: Uint8Array): void {
     const { log, stderrRate } = this.#gateway;
     const { method } = this.#first;

@@ -10,7 +10,8 @@ export type {
   RequestBody,
   Role,
 } from './cgi/exchange.ts';
-export { CgiOutput, type CgiOutputLimits, defaultOutputLimits, localRedirectOf } from './cgi/output.ts';
+export { CgiOutput, type CgiOutputLimits, defaultOutputLimits } from './cgi/output.ts';
+export { localRedirectOf } from './cgi/output-head.ts';
 export {
   type ApplicationValues,
   type BeginBody,

@@ -1,6 +1,6 @@
 // The descriptors of this process that a child would inherit: what whoever started us left open without close-on-exec.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 
 /** Bit of `flags` in /proc/PID/fdinfo (octal): O_CLOEXEC. */
 const closeOnExec = 0o2000000;
@@ -16,6 +16,23 @@ export function descriptorLimit(): number {
     return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
   } catch {
     return Number.POSITIVE_INFINITY; // not Linux
+  }
+}
+
+/** What a start takes for a moment: a pair for each of three pipes, and one more by which the system tells how it went; and some for others. */
+const neededForStart = 12;
+
+/**
+ * Asks for the descriptors of a start and gives them back. A start that runs out of them half-way leaves those it made open for good,
+ * out of anybody's reach (Node opens the pipes and forgets them).
+ * @throws EMFILE, ENFILE
+ */
+export function checkFreeDescriptors(): void {
+  const taken: number[] = [];
+  try {
+    while (taken.length < neededForStart) taken.push(openSync('/dev/null', 'r'));
+  } finally {
+    for (const descriptor of taken) closeSync(descriptor);
   }
 }
 

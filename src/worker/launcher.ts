@@ -4,7 +4,7 @@ import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:chi
 import { accessSync, closeSync, constants, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { PosternError } from '../errors.ts';
-import { inheritableDescriptors } from './descriptors.ts';
+import { checkFreeDescriptors, inheritableDescriptors } from './descriptors.ts';
 import type { Program } from './program.ts';
 import { groupOf } from './user.ts';
 
@@ -69,6 +69,7 @@ export class Launcher {
 
   #spawn(program: Startable, stdin: number | 'pipe'): ChildProcess {
     const command = this.#command(program);
+    checkFreeDescriptors();
     return spawn(command[0]!, command.slice(1), {
       cwd: program.cwd,
       env: { ...program.env },

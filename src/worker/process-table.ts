@@ -7,14 +7,19 @@ import { type Exit, parseWaitStatus, unseenExit } from './exit.ts';
 /** Fields of /proc/PID/stat (proc(5)), counted from the state, which comes after the name in parentheses. */
 const stateField = 0;
 const groupField = 2;
+const flagsField = 6;
 const userTicksField = 11;
 const systemTicksField = 12;
 const startTicksField = 19;
 const waitStatusField = 49;
+/** PF_EXITING of the kernel: set before a process's files are closed. */
+const exitingFlag = 0x4;
 
 /** One process at one moment. */
 export interface ProcessStat {
   readonly isZombie: boolean;
+  /** Whether it is about to end: what its files say can be its end. */
+  readonly isEnding: boolean;
   readonly group: number;
   /** Since the system started: tells two processes with the same id apart. */
   readonly startTicks: number;
@@ -32,6 +37,7 @@ export function readProcessStat(pid: number): ProcessStat | null {
     const number = (index: number): number => Number(fields[index] ?? 0);
     return {
       isZombie: fields[stateField] === 'Z' || fields[stateField] === 'X',
+      isEnding: (number(flagsField) & exitingFlag) !== 0,
       group: number(groupField),
       startTicks: number(startTicksField),
       cpuTicks: number(userTicksField) + number(systemTicksField),

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { CgiBackend, type CgiBackendOptions } from '../../src/cgi/cgi-backend.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { CgiRequest } from '../../src/protocol/cgi/exchange.ts';
@@ -128,7 +131,6 @@ describe('CgiBackend', () => {
     ['text without a header', '#!/bin/sh\necho hello\n', 'ANSWER_INVALID'],
     ['an end before its header', '#!/bin/sh\nprintf "Content-Type: a"; exit 3\n', 'ANSWER_TRUNCATED'],
     ['a crash in its header', '#!/bin/sh\nkill -9 $$\n', 'ANSWER_TRUNCATED'],
-    ['an end in the middle of its answer', '#!/bin/sh\nprintf "X-A: b\\n\\nhalf"; exit 3\n', 'ANSWER_TRUNCATED'],
     ['a crash in the middle of its answer', '#!/bin/sh\nprintf "X-A: b\\n\\nhalf"; kill -9 $$\n', 'ANSWER_TRUNCATED'],
   ] as const) {
     it(`answers ${what} with ${code}`, async (t) => {
@@ -148,9 +150,134 @@ describe('CgiBackend', () => {
     assert.match(sink.error.message, /chmod \+x/);
   });
 
-  it('an answer that has all that its Content-Length promises is whole, whatever the exit status', async (t) => {
-    const sink = await answerOf(pool(t), request(script(t, 'printf "Content-Length: 4\\nX-A: b\\n\\nfour"; exit 3')));
-    assert.deepEqual([sink.calls.at(-1), sink.body], ['end', 'four']);
+  for (const [what, body, answer] of [
+    ['exits with a status other than 0', 'printf "X-A: b\\n\\nall of it"; exit 1', 'all of it'],
+    ['ends with a command that failed', 'printf "X-A: b\\n\\n"; yes | head -n 100000 | tail -1; false', 'y\n'],
+    ['is killed after its Content-Length was reached', 'printf "Content-Length: 4\\n\\nfour"; kill -9 $$', 'four'],
+    ['is killed after its output ended', 'printf "X-A: b\\n\\nall"; exec >&-; sleep 0.2; kill -9 $$', 'all'],
+  ] as const) {
+    it(`a program that ${what} gave a whole answer`, async (t) => {
+      const sink = await answerOf(pool(t), request(script(t, body)));
+      assert.deepEqual([sink.error, sink.calls.at(-1), sink.body], [null, 'end', answer]);
+    });
+  }
+
+  it('a redirect counts, whatever the exit status', async (t) => {
+    const path = script(t, 'printf "Location: http://example.org/\\n\\n"; exit 1');
+    assert.equal((await answerOf(pool(t), request(path))).heads[0]?.status, 302);
+  });
+
+  it('a crash in the answer is never taken for its end', async (t) => {
+    const path = script(t, 'printf "X-A: b\\n\\nhalf"; kill -9 $$');
+    const backend = pool(t, { limits: { ...limits, workers: 4, queue: 100 } });
+    const sinks = await Promise.all(Array.from({ length: 60 }, () => answerOf(backend, request(path))));
+    assert.deepEqual(
+      sinks.map(({ error }) => error?.code),
+      Array(60).fill('ANSWER_TRUNCATED'),
+    );
+  });
+
+  it('an answer ends when its program closes stdout; its turn ends with the process', async (t) => {
+    const folder = temporaryFolder(t);
+    const path = script(
+      t,
+      `printf "X-A: b\\n\\nanswer"; exec >&- 2>&- <&-; while [ ! -e ${folder}/gate ]; do sleep 0.05; done; touch ${folder}/done`,
+    );
+    const backend = pool(t, { limits: { ...limits, workers: 1 } });
+    const first = new RecordingSink();
+    const exchange = backend.run(request(path), first);
+    await first.done;
+    assert.deepEqual([first.calls.at(-1), first.body, backend.counters.running], ['end', 'answer', 1]);
+    // The client has all it wanted; the program goes on.
+    exchange.abort();
+    const second = answerOf(backend, request(script(t, 'printf "X-A: b\\n\\nsecond"')));
+    assert.equal(backend.counters.waiting, 1);
+    writeFileSync(join(folder, 'gate'), '');
+    assert.equal((await second).body, 'second');
+    assert.equal(existsSync(join(folder, 'done')), true);
+    assert.deepEqual([backend.counters.finished, backend.counters.aborted], [2, 0]);
+  });
+
+  it('a program that works on after its answer is ended at the limit', async (t) => {
+    const path = script(t, 'printf "X-A: b\\n\\nanswer"; exec >&- 2>&- <&-; sleep 600');
+    const backend = pool(t, { limits: { ...limits, requestTimeoutMs: 300 } });
+    assert.equal((await answerOf(backend, request(path))).calls.at(-1), 'end');
+    await backend.close();
+    assert.deepEqual([backend.counters.running, backend.counters.finished], [0, 1]);
+  });
+
+  it('an answer goes on while what its program started writes, and ends with it', async (t) => {
+    const path = script(t, 'printf "X-A: b\\n\\nfirst"; (sleep 0.3; printf " last") & exit 0');
+    const sink = await answerOf(pool(t), request(path));
+    assert.deepEqual([sink.calls.at(-1), sink.body], ['end', 'first last']);
+  });
+
+  it('bytes that are no UTF-8 reach a program as they came, and all else with them', async (t) => {
+    const path = script(
+      t,
+      'printf "Content-Type: text/plain\\n\\n"; /usr/bin/env -0 | sort -z; printf "%s" "$#"; pwd; cat',
+    );
+    const environment = {
+      PATH_INFO: '/\xe9 %41$(id)\'"\\x`',
+      DOCUMENT_ROOT: '/srv',
+      HTTP_A: '\xff',
+      HTTP_B: 'caf\xc3\xa9 "$HOME" \\n',
+      QUERY_STRING: '',
+    };
+    const sink = await answerOf(pool(t), { ...request(path, environment), body: bodyOf('the body') });
+    const expected = {
+      ...environment,
+      PATH: '/usr/bin:/bin',
+      APP: 'configured',
+      REQUEST_METHOD: 'GET',
+      SCRIPT_FILENAME: path,
+      PATH_TRANSLATED: `/srv${environment.PATH_INFO}`,
+    };
+    const lines = Object.entries(expected).map(([name, value]) => `${name}=${value}\0`);
+    const own = /^(?:PWD|OLDPWD|SHLVL|_)=/;
+    const [variables, rest] = [sink.body.split('\0').slice(0, -1), sink.body.split('\0').at(-1)];
+    assert.deepEqual(
+      variables.filter((line) => !own.test(line)),
+      lines.map((line) => line.slice(0, -1)).sort(),
+    );
+    assert.equal(rest, `0${join(path, '..')}\nthe body`);
+  });
+
+  it('a program whose name and folder are no UTF-8 is run, in its folder', async (t) => {
+    const folder = Buffer.from(`${temporaryFolder(t)}/d\xe9`, 'latin1');
+    mkdirSync(folder);
+    const path = Buffer.concat([folder, Buffer.from('/caf\xe9=.sh', 'latin1')]);
+    writeFileSync(path, '#!/bin/sh\nprintf "X-A: b\\n\\n%s %s" "$0" "$#"; pwd', { mode: 0o755 });
+    const sink = await answerOf(pool(t), request(path.toString('latin1')));
+    assert.equal(sink.body, `${path.toString('latin1')} 0${folder.toString('latin1')}\n`);
+  });
+
+  for (const [what, content, mode, expected] of [
+    ['that is not executable', '#!/bin/sh\n', 0o644, /denied/],
+    ['whose interpreter is not there', '#!/nowhere/perl\n', 0o755, /not found|No such file/],
+  ] as const) {
+    it(`a program with bytes in its environment ${what} is answered as any other`, async (t) => {
+      const path = join(temporaryFolder(t), 'program');
+      writeFileSync(path, content, { mode });
+      const sink = await answerOf(pool(t), request(path, { PATH_INFO: '/\xe9' }));
+      assert.equal(sink.error?.code, 'PROGRAM_NOT_STARTED');
+      assert.match(sink.error.message, expected);
+    });
+  }
+
+  it('without descriptors a request is 503, nothing leaks, and the next one runs when they are back', async () => {
+    const fixture = fileURLToPath(new URL('../fixtures/cgi-without-descriptors.ts', import.meta.url));
+    const { stdout } = await promisify(execFile)('/bin/sh', [
+      '-c',
+      'ulimit -n 200; exec "$0" "$1"',
+      process.execPath,
+      fixture,
+    ]);
+    const { short, after, descriptorsBefore, descriptorsAfter } = JSON.parse(stdout);
+    assert.ok(short.includes('LAUNCH_FAILED 503'));
+    assert.deepEqual(new Set(short), new Set(['LAUNCH_FAILED 503', 'answered']));
+    assert.equal(after, 'answered');
+    assert.equal(descriptorsAfter, descriptorsBefore);
   });
 
   it('an environment that a program cannot be started with is 431', async (t) => {

@@ -60,7 +60,14 @@ const rows: readonly Row[] = [
   row('NUL in a header', 'nul-in-header', 502),
   row('CR in a header', 'cr-in-header', 502),
   row('another control byte in a header', 'control-in-header', 502),
-  row('an invalid name', 'invalid-name', 502),
+  row('a field whose name is no token', 'invalid-name', { has: [ok, /\r\n\r\nbody$/], hasNot: /X Y/ }),
+  row("what Python's cgitb writes first", 'cgitb', {
+    has: [ok, /\r\nContent-Type: text\/html\r\n/, /<body>/],
+    hasNot: /spam/,
+  }),
+  row('an empty line first (no field at all), then a body', 'no-field', { has: [ok, /\r\n\r\nbody$/] }),
+  row('NPH output that is chunked', 'nph-chunked', { has: [ok, /\r\n\r\nabc$/] }),
+  row('NPH output whose last chunk does not come', 'nph-cut', 'aborted'),
   row('header above 64 KiB', 'large-header', 502),
   row('more than 200 fields', 'many-fields', 502),
   row('Content-Length shorter than the body', 'length-too-short', { has: [ok, /\r\n\r\nhello$/] }),
@@ -77,13 +84,24 @@ const rows: readonly Row[] = [
   }),
   row('Status 101', 'status-101', 502),
   row('Status below 200', 'status-99', 502),
-  row('Status above 599', 'status-600', 502),
+  row('Status above 999', 'status-1000', 502),
   row('Status that is not a number', 'status-text', 502),
+  row('Status above 599, as Apache has it', 'status-600', { has: [/^HTTP\/1\.1 600 /, /\r\n\r\nsix$/] }),
+  row('Status: 200OK, as Apache has it', 'status-200ok', { has: [/^HTTP\/1\.1 200 OK\r\n/] }),
+  row('Status: 404-Not-Found, as Apache has it', 'status-404-dash', { has: [/^HTTP\/1\.1 404 Not Found\r\n/] }),
+  row('two Status lines: the last one, as Apache has it', 'two-statuses', { has: [/^HTTP\/1\.1 403 /] }),
+  row('two Content-Types: the last one, as Apache has it', 'two-types', {
+    has: [ok, /\r\nContent-Type: text\/html\r\n/],
+    hasNot: /text\/plain/,
+  }),
   row('204 with a body', 'no-content', { has: [/^HTTP\/1\.1 204 [\s\S]*\r\n\r\n$/], hasNot: /body|Content-Length/ }),
   row('304 with a body', 'not-modified', { has: [/^HTTP\/1\.1 304 [\s\S]*\r\n\r\n$/], hasNot: /body/ }),
   row('an answer to HEAD with a body', 'fine', { has: [ok, /\r\n\r\n$/], hasNot: /fine/ }, 'HEAD'),
   row('Location local, alone', 'local-redirect', { has: [ok, /\r\n\r\nfine$/], hasNot: /Location/ }),
   row('Location local, alone, in a circle', 'redirect-loop', 502),
+  row('Location local with a fragment, alone', 'fragment-redirect', {
+    has: [/^HTTP\/1\.1 302 /, /\r\nLocation: \/page#part\r\n/],
+  }),
   row('Location elsewhere, alone', 'client-redirect', {
     has: [/^HTTP\/1\.1 302 /, /\r\nLocation: https:\/\/example\.org\/\r\n/],
   }),
@@ -138,6 +156,16 @@ export function backendConformance(name: string, makeBackend: MakeBackend, trait
         assert.equal(gateway.active, 0);
       });
     }
+
+    it('a field whose name is no token -> a log line that shows it', async (t) => {
+      const { ask, log } = await start(t);
+      await ask('cgitb');
+      const said = log.records.filter(({ message }) => message.includes('are no fields'));
+      assert.deepEqual(
+        said.map(({ fields }) => fields.lines),
+        [['<!--: spam']],
+      );
+    });
 
     it('hangs before the header -> 504 at the limit, and the next request is answered', async (t) => {
       const { ask } = await start(t, 700);

@@ -50,12 +50,14 @@ export interface CgiRequest {
 
 /** The head of a CGI answer (RFC 3875, section 6.3), checked: names are tokens, values hold no control bytes. */
 export interface CgiHead {
-  /** 103, or 200 to 599. */
+  /** 103, or 200 to 999. */
   readonly status: number;
   /** Reason phrase, empty where the program gave none. */
   readonly reason: string;
   /** Name, value, name, value; without Status. Byte strings. */
   readonly headers: readonly string[];
+  /** The first few lines that are no fields, and were left out: for the log. Byte strings. Not there where there were none. */
+  readonly lostLines?: readonly string[];
 }
 
 /**

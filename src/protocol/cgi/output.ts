@@ -1,7 +1,9 @@
 // What a CGI program prints -> head and body, incrementally (RFC 3875, section 6). Pure.
 
 import { PosternError } from '../../errors.ts';
-import type { CgiHead, CgiSink } from './exchange.ts';
+import { BodyDecoder } from '../http/http1-body-decoder.ts';
+import type { CgiSink } from './exchange.ts';
+import { invalid, parseHead } from './output-head.ts';
 
 /** What a program may make us store before its body begins. */
 export interface CgiOutputLimits {
@@ -28,6 +30,11 @@ export class CgiOutput {
   #heldLength = 0;
   /** How far what is held was searched for the end of the head. */
   #searched = 0;
+  /** Bytes of the body still to come by the program's own Content-Length; null: it gave none. */
+  #bodyLeft: number | null = null;
+  /** Takes off the chunks of a program that speaks HTTP itself; null: there are none. */
+  #chunks: BodyDecoder | null = null;
+  #hasBody = false;
 
   constructor(sink: Pick<CgiSink, 'head' | 'write'>, limits: CgiOutputLimits = defaultOutputLimits) {
     this.#sink = sink;
@@ -39,13 +46,18 @@ export class CgiOutput {
     return this.#isInBody;
   }
 
+  /** Whether the program's own framing says that all of its body came: its Content-Length was reached, or its last chunk came. */
+  get isKnownWhole(): boolean {
+    return this.#isInBody && (this.#chunks?.isDone ?? (this.#bodyLeft !== null && this.#bodyLeft <= 0));
+  }
+
   /**
    * Takes the next bytes; they are only lent.
    * @returns what the sink's `write` said; true while there is no body
    * @throws ANSWER_INVALID when the head is no CGI head; then nothing more may be pushed
    */
   push(chunk: Buffer): boolean {
-    if (this.#isInBody) return this.#sink.write(chunk);
+    if (this.#isInBody) return this.#write(chunk);
     if (this.#heldLength === 0) return this.#readHeads(chunk, chunk.length, 0);
     this.#hold(chunk, 0, chunk.length);
     return this.#readHeads(this.#held, this.#heldLength, this.#searched);
@@ -54,12 +66,36 @@ export class CgiOutput {
   /**
    * To be called when the program has finished its output.
    * @throws ANSWER_INVALID when no final head has come: nothing at all, or text that is no head
+   * @throws ANSWER_TRUNCATED when the last of its chunks has not come
    */
   end(): void {
-    if (this.#isInBody) return;
-    throw invalid(
-      this.#heldLength === 0 ? 'it is empty' : `it ends within its header, after ${this.#heldLength} bytes`,
-    );
+    if (!this.#isInBody) {
+      throw invalid(
+        this.#heldLength === 0 ? 'it is empty' : `it ends within its header, after ${this.#heldLength} bytes`,
+      );
+    }
+    // A HEAD, 204 or 304 announces chunks and has none.
+    if (this.#chunks === null || this.#chunks.isDone || !this.#hasBody) return;
+    throw new PosternError('ANSWER_TRUNCATED', "the program's answer ends before its last chunk");
+  }
+
+  #write(chunk: Buffer): boolean {
+    this.#hasBody = true;
+    if (this.#chunks !== null) return this.#writeChunks(this.#chunks, chunk);
+    if (this.#bodyLeft !== null) this.#bodyLeft -= chunk.length;
+    return this.#sink.write(chunk);
+  }
+
+  #writeChunks(chunks: BodyDecoder, chunk: Buffer): boolean {
+    let mayGoOn = true;
+    try {
+      chunks.decode(chunk, 0, (data) => {
+        mayGoOn = this.#sink.write(data);
+      });
+    } catch (thrown) {
+      throw invalid(`its chunks are not valid: ${(thrown as Error).message.replace(/^.*?: /, '')}`);
+    }
+    return mayGoOn;
   }
 
   /** Reads heads from bytes that hold everything since the last one. @param from where nothing was searched yet */
@@ -67,22 +103,30 @@ export class CgiOutput {
     let start = 0;
     let search = from;
     for (;;) {
-      const end = headEnd(bytes, search, length);
+      const end = headEnd(bytes, start, search, length);
       if ((end < 0 ? length : end) - start > this.#limits.maxHeadBytes) {
         throw invalid(`its header is larger than ${this.#limits.maxHeadBytes} bytes`);
       }
       if (end < 0) break;
-      const head = parseHead(bytes.toString('latin1', start, end), this.#limits.maxHeadFields);
-      this.#isInBody = head.status >= 200;
-      this.#sink.head(head);
+      this.#readHead(bytes.toString('latin1', start, end));
       start = end;
       search = end;
       if (!this.#isInBody) continue;
       this.#heldLength = 0;
-      return start === length ? true : this.#sink.write(bytes.subarray(start, length));
+      return start === length ? true : this.#write(bytes.subarray(start, length));
     }
     this.#keep(bytes, start, length);
     return true;
+  }
+
+  #readHead(text: string): void {
+    const { head, contentLength, isChunked } = parseHead(text, this.#limits.maxHeadFields);
+    this.#isInBody = head.status >= 200;
+    if (this.#isInBody) {
+      this.#bodyLeft = contentLength;
+      if (isChunked) this.#chunks = new BodyDecoder(null);
+    }
+    this.#sink.head(head);
   }
 
   /** Keeps what is left of a head that has not come in full. */
@@ -109,133 +153,14 @@ export class CgiOutput {
   }
 }
 
-/**
- * The target of a local redirect (RFC 3875, section 6.2.2), which is run again inside the server; null for any other head.
- * Only a head that holds nothing but a Location whose value begins with one "/" is one.
- */
-export function localRedirectOf(head: CgiHead): string | null {
-  const [name, target] = head.headers;
-  if (head.status !== 200 || head.headers.length !== 2 || name!.toLowerCase() !== 'location') return null;
-  return isLocal(target!) ? target! : null;
-}
-
-/** Where the head that begins before `from` ends: after its empty line; -1 when that has not come. */
-function headEnd(bytes: Buffer, from: number, length: number): number {
+/** Where the head that begins at `start` ends: after its empty line, which may be its first; -1 when that has not come. */
+function headEnd(bytes: Buffer, start: number, from: number, length: number): number {
+  if (start < length && bytes[start] === LF) return start + 1;
+  if (start + 1 < length && bytes[start] === CR && bytes[start + 1] === LF) return start + 2;
   for (let at = from; at < length; at += 1) {
     if (bytes[at] !== LF) continue;
     if (at + 1 < length && bytes[at + 1] === LF) return at + 2;
     if (at + 2 < length && bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3;
   }
   return -1;
-}
-
-/** One field and the end of its line. Names are tokens (RFC 9110, 5.6.2), values hold no control byte but the tab. */
-const FIELD = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([^\x00-\x08\x0a-\x1f\x7f]*)\r?\n/y;
-/** Fields that are between two neighbours on a connection (RFC 9110, 7.6.1), which the program is not one of; also Proxy-*. */
-const HOP_BY_HOP = new Set(['transfer-encoding', 'keep-alive', 'te', 'trailer', 'upgrade']);
-/** The first line of a program that speaks HTTP itself (non-parsed headers). */
-const STATUS_LINE = /HTTP\/\d\.\d (\d{3}(?: [^\x00-\x08\x0a-\x1f\x7f]*)?)\r?\n/y;
-
-/** Reads one head, with the empty line that ends it. @throws ANSWER_INVALID */
-function parseHead(text: string, maxFields: number): CgiHead {
-  const fields: string[] = [];
-  let status: string | null = null;
-  let connection = '';
-  let length = '';
-  let location = '';
-  let count = 0;
-  let at = 0;
-  if (text.startsWith('HTTP/')) {
-    STATUS_LINE.lastIndex = 0;
-    const line = STATUS_LINE.exec(text);
-    if (line === null) throw invalid(`its status line is not valid: ${excerpt(text, 0)}`);
-    status = line[1]!;
-    at = STATUS_LINE.lastIndex;
-  }
-  const end = text.length - (text.endsWith('\r\n') ? 2 : 1);
-  while (at < end) {
-    FIELD.lastIndex = at;
-    const field = FIELD.exec(text);
-    if (field === null) throw invalid(`its header has a line that is no field: ${excerpt(text, at)}`);
-    at = FIELD.lastIndex;
-    count += 1;
-    if (count > maxFields) throw invalid(`its header has more than ${maxFields} fields`);
-    const name = field[1]!;
-    const lowerName = name.toLowerCase();
-    const value = trimBlanks(field[2]!);
-    switch (lowerName) {
-      case 'status':
-        if (status !== null && status !== value) throw invalid(`it has two statuses: ${status} and ${value}`);
-        status = value;
-        continue;
-      case 'content-length':
-        if (!/^\d{1,15}$/.test(value)) throw invalid(`its Content-Length is ${excerpt(value, 0)}`);
-        if (length !== '' && length !== value) throw invalid(`it has two Content-Lengths: ${length} and ${value}`);
-        if (length !== '') continue;
-        length = value;
-        break;
-      case 'connection':
-        connection += `,${value}`;
-        continue;
-      case 'location':
-        location = value;
-        break;
-      default:
-        if (HOP_BY_HOP.has(lowerName) || lowerName.startsWith('proxy-')) continue;
-    }
-    fields.push(name, value);
-  }
-  const headers = connection === '' ? fields : withoutNamed(fields, connection);
-  return status === null ? withoutStatus(headers, location) : { ...parseStatus(status), headers };
-}
-
-/** RFC 3875, section 6.2: without Status, a Location makes a redirect: inside the server when it is local and alone, else 302. */
-function withoutStatus(headers: string[], location: string): CgiHead {
-  if (location === '' || (headers.length === 2 && isLocal(location))) return { status: 200, reason: '', headers };
-  return { status: 302, reason: '', headers };
-}
-
-function isLocal(location: string): boolean {
-  return location.startsWith('/') && !location.startsWith('//');
-}
-
-function parseStatus(text: string): { status: number; reason: string } {
-  const status = Number(text.slice(0, 3));
-  const isWellFormed = /^\d{3}(?: |$)/.test(text);
-  if (!isWellFormed || (status < 200 && status !== 103) || status > 599) {
-    throw invalid(`its Status is ${excerpt(text, 0)}; it must be 200 to 599, or 103`);
-  }
-  return { status, reason: text.slice(4) };
-}
-
-/** A value without the blanks around it; not trim(), which takes 0xA0 for a blank, and that may be half a letter here. */
-function trimBlanks(text: string): string {
-  let start = 0;
-  let end = text.length;
-  while (start < end && isBlank(text.charCodeAt(start))) start += 1;
-  while (end > start && isBlank(text.charCodeAt(end - 1))) end -= 1;
-  return text.slice(start, end);
-}
-
-function isBlank(code: number): boolean {
-  return code === 32 || code === 9;
-}
-
-/** Fields without those that a Connection field names. */
-function withoutNamed(fields: string[], connection: string): string[] {
-  const named = new Set(connection.split(',').map((name) => name.trim().toLowerCase()));
-  const kept: string[] = [];
-  for (let index = 0; index < fields.length; index += 2) {
-    if (!named.has(fields[index]!.toLowerCase())) kept.push(fields[index]!, fields[index + 1]!);
-  }
-  return kept;
-}
-
-/** The beginning of a line, as JSON, so that nothing in it can disturb a terminal. */
-function excerpt(text: string, at: number): string {
-  return JSON.stringify(text.slice(at, at + 60).replace(/[\r\n].*/s, ''));
-}
-
-function invalid(what: string): PosternError {
-  return new PosternError('ANSWER_INVALID', `the program's answer is not a CGI answer: ${what}`);
 }

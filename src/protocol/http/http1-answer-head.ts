@@ -13,7 +13,7 @@ export interface AnswerHead {
 }
 
 const statusLines: readonly string[] = Array.from(
-  { length: 600 },
+  { length: 1000 },
   (_, status) => `HTTP/1.1 ${status} ${reasonPhrases[status] ?? ''}\r\n`,
 );
 

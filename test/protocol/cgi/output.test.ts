@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PosternError } from '../../../src/errors.ts';
 import type { CgiHead } from '../../../src/protocol/cgi/exchange.ts';
-import { CgiOutput, localRedirectOf } from '../../../src/protocol/cgi/output.ts';
+import { CgiOutput } from '../../../src/protocol/cgi/output.ts';
+import { localRedirectOf } from '../../../src/protocol/cgi/output-head.ts';
 
 interface Seen {
   readonly heads: CgiHead[];
@@ -47,6 +48,29 @@ const answers: [title: string, output: string, status: number, headers: string[]
     '',
   ],
   ['what Connection names, which is dropped', 'A: b\nX-Hop: 1\nConnection: close, x-hop\n\n', 200, ['A', 'b'], ''],
+  ['an empty line first, and then its body', '\nA: b\n\nc', 200, [], 'A: b\n\nc'],
+  ['an empty line that ends in CRLF first', '\r\nbody', 200, [], 'body'],
+  ['an empty line alone', '\n', 200, [], ''],
+  ['a Status with letters at once after the number', 'Status: 200OK\n\n', 200, [], ''],
+  ['a Status with a dash after the number', 'Status: 404-Not-Found\n\nx', 404, [], 'x'],
+  ['a Status of zeros and a sign before its number', 'Status: +0404 Zero\n\n', 404, [], ''],
+  ['Status 600', 'Status: 600 Six\n\n', 600, [], ''],
+  ['Status 999', 'Status: 999\n\n', 999, [], ''],
+  ['two Status lines, the last of which counts', 'Status: 404 A\nStatus: 403 B\n\n', 403, [], ''],
+  [
+    'two Content-Types, the last of which counts',
+    'Content-Type: a/b\nA: b\ncontent-type: c/d\n\n',
+    200,
+    ['Content-Type', 'c/d', 'A', 'b'],
+    '',
+  ],
+  [
+    'a redirect with a fragment, which is for the client',
+    'Location: /page#part\n\n',
+    302,
+    ['Location', '/page#part'],
+    '',
+  ],
   ['a field named __proto__', '__proto__: x\n\n', 200, ['__proto__', 'x'], ''],
 ];
 
@@ -54,25 +78,23 @@ const refused: [title: string, output: string][] = [
   ['nothing at all', ''],
   ['text without a header', 'hello world'],
   ['text of several lines without a header', 'hello\nworld\n\nmore'],
-  ['an empty line first', '\nA: b\n\n'],
   ['a header that does not end', 'A: b\nC: d\n'],
   ['a line without a colon', 'A: b\nnothing\n\n'],
-  ['an empty name', ': b\n\n'],
-  ['a blank in a name', 'A b: c\n\n'],
-  ['a blank before the colon', 'A : c\n\n'],
   ['a folded line', 'A: b\n c\n\n'],
+  ['a folded line with a colon', 'A: b\n c: d\n\n'],
+  ['a control byte in a line that is no field', '<!\x1b: b\n\n'],
+  ['Status 1000', 'Status: 1000 Odd\n\n'],
+  ['Status 2001', 'Status: 2001\n\n'],
+  ['a negative Status', 'Status: -200\n\n'],
   ['NUL in a value', 'A: b\0c\n\n'],
   ['CR in a value', 'A: b\rc\n\n'],
   ['another control byte', 'A: b\x1b[31m\n\n'],
   ['DEL', 'A: b\x7f\n\n'],
   ['Status 101', 'Status: 101\n\n'],
   ['Status 100', 'Status: 100 Continue\n\n'],
-  ['Status 600', 'Status: 600\n\n'],
   ['Status 99', 'Status: 99\n\n'],
   ['Status that is no number', 'Status: OK\n\n'],
   ['an empty Status', 'Status:\n\n'],
-  ['Status with letters after the number', 'Status: 200OK\n\n'],
-  ['two statuses', 'Status: 200\nStatus: 404\n\n'],
   ['two Content-Lengths', 'Content-Length: 1\nContent-Length: 2\n\nx'],
   ['a negative Content-Length', 'Content-Length: -1\n\nx'],
   ['a listed Content-Length', 'Content-Length: 1, 1\n\nx'],
@@ -99,6 +121,65 @@ describe('the output of a CGI program', () => {
     it(`is refused for ${title}`, () => {
       assert.throws(() => read([output]), isInvalid);
       assert.throws(() => read([...output]), isInvalid);
+    });
+  }
+
+  const lost: [title: string, line: string][] = [
+    ["a comment of Python's cgitb", '<!--: spam'],
+    ['a blank in its name', 'A B: c'],
+    ['a blank before the colon', 'A : c'],
+    ['an empty name', ': b'],
+  ];
+  for (const [title, line] of lost) {
+    it(`loses a line that is no field, not the answer: ${title}`, () => {
+      const { heads, body } = read([`${line}\nC: d\n\nx`]);
+      assert.deepEqual(heads, [{ status: 200, reason: '', headers: ['C', 'd'], lostLines: [line] }]);
+      assert.equal(body, 'x');
+    });
+  }
+
+  it('names the first few lines that it loses, cut and with their bytes as they are', () => {
+    const { heads } = read([`${'A B: c\n'.repeat(9)}\n`]);
+    assert.deepEqual(heads[0]!.lostLines, ['A B: c', 'A B: c', 'A B: c']);
+    assert.deepEqual(read([`A B: ${'x'.repeat(900)}\n\n`]).heads[0]!.lostLines![0]!.length, 100);
+  });
+
+  it('gives no reason of its own where its Status is not a number, a blank and a reason', () => {
+    assert.equal(read(['Status: 404-Not-Found\n\n']).heads[0]!.reason, '');
+    assert.equal(read(['Status: 404 Gone fishing\n\n']).heads[0]!.reason, 'Gone fishing');
+  });
+
+  const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\nA: b\r\n\r\n';
+  it('has its chunks taken off where it speaks HTTP itself (NPH)', () => {
+    const output = `${chunked}3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nTrailer: x\r\n\r\n`;
+    assert.deepEqual(read([output]), { heads: [{ status: 200, reason: 'OK', headers: ['A', 'b'] }], body: 'abcde' });
+    assert.deepEqual(read([...output]), read([output]));
+  });
+
+  it('is cut where its last chunk did not come, and invalid where its chunks are none', () => {
+    assert.throws(() => read([`${chunked}3\r\nab`]), { code: 'ANSWER_TRUNCATED' });
+    assert.throws(() => read([`${chunked}abc\n`]), isInvalid);
+    assert.throws(() => read(['HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n']), isInvalid);
+  });
+
+  it('may leave out its chunks where it has no body', () => {
+    assert.equal(read([chunked]).body, '');
+  });
+
+  const known: [title: string, output: string, isKnown: boolean][] = [
+    ['its Content-Length is reached', 'Content-Length: 2\n\nab', true],
+    ['its Content-Length is passed', 'Content-Length: 2\n\nabc', true],
+    ['its Content-Length is not reached', 'Content-Length: 3\n\nab', false],
+    ['it gave none', 'A: b\n\nab', false],
+    ['its last chunk came', `${chunked}0\r\n\r\n`, true],
+    ['its last chunk did not come', `${chunked}1\r\na`, false],
+    ['its header is not complete', 'Content-Length: 0\n', false],
+  ];
+  for (const [title, text, isKnown] of known) {
+    it(`is ${isKnown ? '' : 'not '}known to be whole where ${title}`, () => {
+      const output = new CgiOutput({ head: () => {}, write: () => true });
+      output.push(Buffer.from(text));
+      assert.equal(output.isKnownWhole, isKnown);
     });
   }
 
@@ -149,6 +230,7 @@ describe('localRedirectOf()', () => {
     ['Location: http://other/\n\n', null],
     ['A: b\n\n', null],
     ['Status: 200\n\n', null],
+    ['Location: /a#b\n\n', null],
   ];
   for (const [output, target] of heads) {
     it(`is ${target} for ${JSON.stringify(output)}`, () => {
