@@ -30,7 +30,7 @@ export function gatewayRequest(answer: Buffer): () => number {
   let sent = 0;
   const wire = Buffer.alloc(65_536);
   const running = new RunningExchanges();
-  const reader = new AnswerReader(running);
+  const reader = new AnswerReader(running, () => {});
   const connection: AnswerConnection = {
     mayKeepAlive: true,
     dateLine: 'Date: Sun, 22 Nov 2026 21:24:28 GMT\r\n',
@@ -66,7 +66,7 @@ export function gatewayRequest(answer: Buffer): () => number {
       run: (cgi, sink) => {
         writer.begin(1, 'responder', true);
         writer.params(1, cgi.environment);
-        const exchange = new RecordExchange(1, cgi, sink, true, carrier, defaultOutputLimits);
+        const exchange = new RecordExchange(1, cgi, sink, carrier, defaultOutputLimits);
         running.add(exchange);
         writer.end(STDIN, 1);
         sent += writer.take().length;

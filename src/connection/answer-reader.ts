@@ -1,4 +1,5 @@
-// The records that come from an application -> the exchanges that they belong to; what is out of order is a protocol error.
+// The records that come from an application -> the exchanges that they belong to; what is out of order is a protocol error,
+// but for what a program that was forked in a request sends when that has ended.
 
 import { PosternError } from '../errors.ts';
 import { type ApplicationValues, decodeUnknownType, decodeValues } from '../protocol/fastcgi/bodies.ts';
@@ -14,7 +15,7 @@ import {
 } from '../protocol/fastcgi/record.ts';
 import { type RecordHandler, RecordReader } from '../protocol/fastcgi/record-reader.ts';
 import type { RecordExchange } from './client-exchange.ts';
-import type { RunningExchanges } from './running-exchanges.ts';
+import type { EndedRequest, RunningExchanges } from './running-exchanges.ts';
 
 /** Nothing is known of an application that does not know GET_VALUES. */
 const noValues: ApplicationValues = { maxConnections: undefined, maxRequests: undefined, multiplexes: undefined };
@@ -24,15 +25,22 @@ export class AnswerReader implements RecordHandler {
   /** Called with the answer to GET_VALUES; null while nothing was asked. */
   onValues: ((values: ApplicationValues) => void) | null = null;
   readonly #running: RunningExchanges;
+  readonly #onStraggled: (of: EndedRequest | null) => void;
   readonly #reader: RecordReader;
   /** Exchanges whose END_REQUEST was in the last chunk. */
   #ended: RecordExchange[] = [];
+  /** Whether records came for a request that had ended. */
+  #hasStraggled = false;
   /** The exchange that was given bytes of the chunk and not yet told that there are no more. */
   #touched: RecordExchange | null = null;
 
-  /** @param running the exchanges of the connection */
-  constructor(running: RunningExchanges) {
+  /**
+   * @param running the exchanges of the connection
+   * @param onStraggled called once, at the first record for a request that has ended: it and all that follow it are dropped
+   */
+  constructor(running: RunningExchanges, onStraggled: (of: EndedRequest | null) => void) {
     this.#running = running;
+    this.#onStraggled = onStraggled;
     this.#reader = new RecordReader(this);
   }
 
@@ -63,6 +71,7 @@ export class AnswerReader implements RecordHandler {
 
   content(type: StreamType, id: number, chunk: Buffer): void {
     const exchange = this.#exchangeOf(type, id);
+    if (exchange === null) return;
     this.#touch(exchange);
     if (type === STDOUT ? exchange.stdout(chunk) : exchange.stderr(chunk)) return;
     throw outOfOrder(`${formatType(type)} of request ${id} goes on after its end`);
@@ -70,6 +79,7 @@ export class AnswerReader implements RecordHandler {
 
   closed(type: StreamType, id: number): void {
     const exchange = this.#exchangeOf(type, id);
+    if (exchange === null) return;
     if (type === STDOUT ? exchange.stdoutClosed() : exchange.stderrClosed()) return;
     throw outOfOrder(`${formatType(type)} of request ${id} was closed twice`);
   }
@@ -77,6 +87,7 @@ export class AnswerReader implements RecordHandler {
   control(type: number, id: number, body: Buffer): void {
     if (type === END_REQUEST) {
       const exchange = this.#exchangeOf(type, id);
+      if (exchange === null) return;
       exchange.ended(body);
       this.#ended.push(exchange);
       if (this.#touched === exchange) this.#touched = null;
@@ -89,14 +100,21 @@ export class AnswerReader implements RecordHandler {
     else throw outOfOrder(`${formatType(type)} came, which nobody asked for`);
   }
 
-  #exchangeOf(type: number, id: number): RecordExchange {
+  /** @returns null for a request that has ended: what still comes for it is dropped */
+  #exchangeOf(type: number, id: number): RecordExchange | null {
     if (type !== STDOUT && type !== STDERR && type !== END_REQUEST) {
       throw outOfOrder(`${formatType(type)} came from an application`);
     }
     const exchange = this.#running.get(id);
-    if (exchange === undefined) throw outOfOrder(`${formatType(type)} came for request ${id}, which is not running`);
-    if (exchange.hasEnded) throw outOfOrder(`${formatType(type)} of request ${id} came after its END_REQUEST`);
-    return exchange;
+    if (exchange !== undefined && !exchange.hasEnded) return exchange;
+    if (exchange === undefined && !this.#running.hasUsed(id)) {
+      throw outOfOrder(`${formatType(type)} came for request ${id}, which was never begun`);
+    }
+    if (!this.#hasStraggled) {
+      this.#hasStraggled = true;
+      this.#onStraggled(exchange === undefined ? this.#running.ended(id) : exchange.request);
+    }
+    return null;
   }
 
   /** Flushes the exchange that had bytes before another one has. */

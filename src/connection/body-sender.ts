@@ -42,6 +42,11 @@ export class BodySender {
     return this.#streams.length === 0;
   }
 
+  /** Whether all that came of a body has left, and it goes on: what comes next is not ours to send. */
+  get awaitsBody(): boolean {
+    return this.#readable !== null && this.#readable.readableFlowing === true && this.#readable.readableLength === 0;
+  }
+
   /** Begins, or goes on after the socket took what it had. */
   pump(): void {
     if (this.#readable !== null) {

@@ -1,4 +1,6 @@
 // A connection to a FastCGI application: one socket that carries one request at a time, or several where the application can.
+//
+//   connecting -> open -> draining -> closed        each may go to closed, and connecting to draining
 
 import type { Socket } from 'node:net';
 import type { Timer } from '../clock.ts';
@@ -12,7 +14,20 @@ import { type Carrier, type ClientExchange, RecordExchange } from './client-exch
 import { type ConnectionOptions, defaultConnectionOptions } from './connection-options.ts';
 import { dial } from './dial.ts';
 import { Outgoing, WriteDeadline } from './outgoing.ts';
-import { RunningExchanges } from './running-exchanges.ts';
+import { type EndedRequest, RunningExchanges } from './running-exchanges.ts';
+
+/**
+ * `connecting`: dialled; requests may be run already. `open`: it stands. `draining`: takes no more requests, and closes when those that
+ * run have ended. `closed`: gone.
+ */
+export type ConnectionState = 'connecting' | 'open' | 'draining' | 'closed';
+
+const moves: Readonly<Record<ConnectionState, readonly ConnectionState[]>> = {
+  connecting: ['open', 'draining', 'closed'],
+  open: ['draining', 'closed'],
+  draining: ['closed'],
+  closed: [],
+};
 
 /**
  * Who opened a connection, and is told what becomes of it. Called synchronously: also from within `abort()`, `close()` and
@@ -23,6 +38,11 @@ export interface ConnectionOwner {
   released(connection: ClientConnection, exchange: ClientExchange): void;
   /** The connection is gone; nothing is called after this. @param error null: it was idle, or closed by us */
   closed(connection: ClientConnection, error: PosternError | null): void;
+  /**
+   * The application sent records for a request that had ended: something that a script forked writes on. They are dropped, what runs
+   * goes on, and the connection takes no more requests. Called once a connection. @param of that request; null: it ended too long ago
+   */
+  straggled?(connection: ClientConnection, of: EndedRequest | null): void;
 }
 
 /** See the file's first line. Made by `open()`; requests may be run at once, before the connection stands. */
@@ -38,13 +58,7 @@ export class ClientConnection {
   readonly #exchanges = new RunningExchanges();
   /** Who waits for the answer to GET_VALUES. */
   #rejectValues: ((error: PosternError) => void) | null = null;
-  #isConnected = false;
-  /** No new request: some rule of reuse was not met, or `close()` was called. */
-  #isClosing = false;
-  #isClosed = false;
-  /** A sink is being told its end: what it does next must wait until the owner knows of it. */
-  #isFinishing = false;
-  #isReading = true;
+  #state: ConnectionState = 'connecting';
   #connectTimer: Timer | null = null;
   #connectedAtMs: number | null = null;
 
@@ -52,14 +66,14 @@ export class ClientConnection {
     this.address = address;
     this.#owner = owner;
     this.#options = options;
-    this.#reader = new AnswerReader(this.#exchanges);
+    this.#reader = new AnswerReader(this.#exchanges, (of) => this.#straggled(of));
     this.#carrier = {
       unblocked: () => this.#updateReading(),
       abandoned: (exchange) => this.#abandon(exchange),
     };
     this.#socket = dial(address, (chunk) => this.#read(chunk));
     // An application that waits for us to read its answer cannot read: that is our reader's doing.
-    const isCounted = (): boolean => this.#isReading;
+    const isCounted = (): boolean => !this.#isBlocked();
     const deadline = new WriteDeadline(options.clock, options.writeTimeoutMs, isCounted, () => this.#stalled());
     this.#outgoing = new Outgoing(this.#socket, deadline);
     this.#bodyTarget = { outgoing: this.#outgoing, bodyFailed: (id, error) => this.#bodyFailed(id, error) };
@@ -79,18 +93,13 @@ export class ClientConnection {
 
   /** Whether `run()` may be called now. */
   get isReusable(): boolean {
-    return (
-      !this.#isClosing &&
-      !this.#isClosed &&
-      !this.#isFinishing &&
-      !this.#exchanges.isFull &&
-      this.#exchanges.size < this.#options.maxExchanges
-    );
+    // An exchange whose sink is being told its end still counts: what that does next must wait until the owner knows of it.
+    const hasRoom = !this.#exchanges.isFull && this.#exchanges.size < this.#options.maxExchanges;
+    return hasRoom && (this.#state === 'open' || this.#state === 'connecting');
   }
 
-  /** Whether the connection is gone. */
-  get isClosed(): boolean {
-    return this.#isClosed;
+  get state(): ConnectionState {
+    return this.#state;
   }
 
   /** Whether a request runs of which nothing came back yet: the application may not even have accepted the connection. */
@@ -121,12 +130,12 @@ export class ClientConnection {
       writer.take();
       throw thrown;
     }
-    if (!keep) this.#isClosing = true;
-    const exchange = new RecordExchange(id, request, sink, keep, this.#carrier, this.#options.output);
+    const exchange = new RecordExchange(id, request, sink, this.#carrier, this.#options.output);
     this.#exchanges.add(exchange);
     exchange.sender = new BodySender(this.#bodyTarget, id, request);
     exchange.sender.pump();
-    if (this.#isConnected && this.#socket.errored === null) exchange.progress = 'sent';
+    if (this.#state === 'open') this.#wrote(exchange);
+    if (!keep) this.#drain();
     return exchange;
   }
 
@@ -135,7 +144,7 @@ export class ClientConnection {
    * @throws CONNECT_FAILED, CONNECTION_LOST
    */
   getValues(): Promise<ApplicationValues> {
-    if (this.#isClosed || this.#rejectValues !== null) {
+    if (this.#state === 'closed' || this.#rejectValues !== null) {
       return Promise.reject(new PosternError('INTERNAL', 'the connection is closed, or was asked before'));
     }
     this.#outgoing.writer.getValues(valueNames);
@@ -151,14 +160,14 @@ export class ClientConnection {
 
   /** Takes no more requests, and closes when those that run have ended. Repeatable. */
   close(): void {
-    this.#isClosing = true;
-    if (this.#exchanges.size === 0 && !this.#isFinishing) this.destroy();
+    this.#drain();
+    if (this.#exchanges.size === 0) this.destroy();
   }
 
   /** Closes at once. What runs fails with `error`. Repeatable. */
   destroy(error: PosternError | null = null): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    if (this.#state === 'closed') return;
+    this.#move('closed');
     this.#reader.stop();
     this.#connectTimer?.cancel();
     this.#outgoing.stopDeadline();
@@ -186,11 +195,12 @@ export class ClientConnection {
       this.destroy(new PosternError('CONNECT_FAILED', `${this.#name} did not answer within ${connectTimeoutMs} ms`));
     });
     this.#socket
-      .once('connect', () => {
+      // After "connect", in whose listeners Node writes what was waiting for it.
+      .once('ready', () => {
         this.#connectTimer?.cancel();
-        this.#isConnected = true;
+        if (this.#state === 'connecting') this.#move('open');
         this.#connectedAtMs = clock.now();
-        for (const exchange of this.#exchanges) exchange.progress = 'sent';
+        for (const exchange of this.#exchanges) this.#wrote(exchange);
       })
       .on('drain', () => this.#drained())
       .on('end', () => this.#lost(null))
@@ -200,6 +210,11 @@ export class ClientConnection {
 
   get #name(): string {
     return formatAddress(this.address);
+  }
+
+  /** A write that failed at once took not one byte: to a Unix socket whose program has closed it, the first one does (EPIPE). */
+  #wrote(exchange: RecordExchange): void {
+    if (this.#socket.errored === null) exchange.sent();
   }
 
   #bodyFailed(id: number, error: PosternError): void {
@@ -226,8 +241,8 @@ export class ClientConnection {
 
   /** The socket ended, for whatever reason. */
   #lost(cause: Error | null): void {
-    if (this.#isClosed) return;
-    if (!this.#isConnected) {
+    if (this.#state === 'closed') return;
+    if (this.#connectedAtMs === null) {
       const why = cause?.message ?? 'it was closed';
       this.destroy(new PosternError('CONNECT_FAILED', `cannot connect to ${this.#name}: ${why}`, { cause }));
     } else if (this.#exchanges.size === 0 && this.#rejectValues === null) {
@@ -241,37 +256,37 @@ export class ClientConnection {
 
   /** @returns false when reading is to stop for now */
   #read(chunk: Buffer): boolean {
-    if (this.#isClosed) return false;
+    if (this.#state === 'closed') return false;
     try {
       for (const exchange of this.#reader.push(chunk)) this.#finish(exchange);
+      // Half a record is a byte of an answer, too.
+      if (!this.#reader.isBetweenRecords) for (const exchange of this.#exchanges) exchange.answered();
+      this.#closeDrained();
     } catch (thrown) {
       this.destroy(toPosternError(thrown));
     }
-    this.#isReading = !this.#isClosed && !this.#isBlocked();
-    return this.#isReading;
+    return this.#isAlive && !this.#isBlocked();
   }
 
   /** After END_REQUEST: the sink is told, then the owner. */
   #finish(exchange: RecordExchange): void {
-    if (this.#isClosed) return;
+    if (!this.#isAlive) return;
     const isSent = exchange.sender!.isDone && this.#outgoing.isEmpty;
     exchange.sender!.stop();
     // What is unread or unsent now would be taken for a part of the next request.
-    if (!isSent || exchange.isAborted || !this.#reader.isBetweenRecords) this.#isClosing = true;
-    this.#isFinishing = true;
+    if (!isSent || exchange.isAborted || !this.#reader.isBetweenRecords) this.#drain();
     exchange.finish();
-    this.#isFinishing = false;
-    if (this.#isClosed) return;
+    if (!this.#isAlive) return;
     this.#exchanges.delete(exchange);
     this.#owner.released(this, exchange);
-    if (this.#isClosing && this.#exchanges.size === 0) this.destroy();
+    this.#closeDrained();
   }
 
   /** Nobody waits for an exchange any more: the application is told, or the connection closed where that would end a body that was cut. */
   #abandon(exchange: RecordExchange): void {
-    if (this.#isClosed || exchange.hasEnded) return;
+    if (!this.#isAlive || exchange.hasEnded) return;
     const isAlone = this.#options.maxExchanges === 1;
-    if (isAlone) this.#isClosing = true;
+    if (isAlone) this.#drain();
     if (isAlone && !exchange.sender!.isDone) {
       this.destroy();
       return;
@@ -282,14 +297,35 @@ export class ClientConnection {
     this.#updateReading();
   }
 
+  #straggled(of: EndedRequest | null): void {
+    this.#drain();
+    this.#owner.straggled?.(this, of);
+  }
+
+  get #isAlive(): boolean {
+    return this.#state !== 'closed';
+  }
+
   #isBlocked(): boolean {
     for (const exchange of this.#exchanges) if (exchange.isBlocked) return true;
     return false;
   }
 
   #updateReading(): void {
-    if (this.#isReading || this.#isClosed || this.#isBlocked()) return;
-    this.#isReading = true;
-    this.#socket.resume();
+    if (this.#isAlive && !this.#isBlocked()) this.#socket.resume();
+  }
+
+  /** Takes no more requests. Repeatable. */
+  #drain(): void {
+    if (this.#state === 'connecting' || this.#state === 'open') this.#move('draining');
+  }
+
+  #closeDrained(): void {
+    if (this.#state === 'draining' && this.#exchanges.size === 0) this.destroy();
+  }
+
+  #move(to: ConnectionState): void {
+    if (!moves[this.#state].includes(to)) throw new Error(`a connection cannot go from ${this.#state} to ${to}`);
+    this.#state = to;
   }
 }

@@ -1,4 +1,7 @@
 // One request on a connection to a FastCGI application: its answer's way to the sink, and what is known of it for a retry.
+//
+//   the program:  unsent -> sent -> answered -> ended        the one who asked:  taking <-> held -> told
+//                                                                                     \-------\---> left
 
 import { type PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
@@ -10,9 +13,29 @@ import type { BodySender } from './body-sender.ts';
  * How far a request came:
  * `unsent`: not one byte of it has left, so no program can have begun it;
  * `sent`: bytes left, and none came back;
- * `answered`: at least one record of the answer came.
+ * `answered`: at least one byte came back, be it of STDERR or of half a head.
  */
 export type Progress = 'unsent' | 'sent' | 'answered';
+
+/** How far the program is: `ended` is after END_REQUEST. */
+type Stage = Progress | 'ended';
+
+const stageMoves: Readonly<Record<Stage, readonly Stage[]>> = {
+  unsent: ['sent', 'answered', 'ended'],
+  sent: ['answered', 'ended'],
+  answered: ['ended'],
+  ended: [],
+};
+
+/** What the one who asked wants: more; no more for now; nothing, having been told the end; nothing, having left before it. */
+type Asker = 'taking' | 'held' | 'told' | 'left';
+
+const askerMoves: Readonly<Record<Asker, readonly Asker[]>> = {
+  taking: ['held', 'told', 'left'],
+  held: ['taking', 'told', 'left'],
+  told: [],
+  left: [],
+};
 
 /**
  * A request that was given to a connection. It ends twice: for the sink, with `end` or `fail`; and for the program, when
@@ -29,6 +52,8 @@ export interface ClientExchange extends Exchange {
   readonly discardedBytes: number;
   /** Whether `abort()` was called before its end. */
   readonly isAborted: boolean;
+  /** Whether what comes next is the client's to send: all of the body that came has left, and it goes on. */
+  readonly awaitsBody: boolean;
   /**
    * Why it failed; null while it has not. Decides the fate of the worker: with ANSWER_INVALID, OVERLOADED, CANT_MULTIPLEX and
    * UNKNOWN_ROLE the application is alive and kept its protocol; after PROTOCOL_ERROR and CONNECTION_LOST it cannot be used
@@ -49,67 +74,82 @@ export interface Carrier {
 export class RecordExchange implements ClientExchange {
   readonly id: number;
   readonly request: CgiRequest;
-  /** Whether the program was asked to keep the connection. */
-  readonly isKept: boolean;
-  progress: Progress = 'unsent';
   appStatus = 0;
-  hasEnded = false;
   discardedBytes = 0;
   error: PosternError | null = null;
-  isAborted = false;
-  /** Whether the sink wants no more for now. */
-  isBlocked = false;
   /** Sends the bodies; null before it was started. */
   sender: BodySender | null = null;
 
   readonly #carrier: Carrier;
+  readonly #sink: CgiSink;
   readonly #output: CgiOutput;
-  /** null once it was told the end, or is not to be called any more. */
-  #sink: CgiSink | null;
+  #stage: Stage = 'unsent';
+  #asker: Asker = 'taking';
   #isStdoutClosed = false;
   #isStderrClosed = false;
   #refusal: PosternError | null = null;
 
-  constructor(
-    id: number,
-    request: CgiRequest,
-    sink: CgiSink,
-    isKept: boolean,
-    carrier: Carrier,
-    limits: CgiOutputLimits,
-  ) {
+  constructor(id: number, request: CgiRequest, sink: CgiSink, carrier: Carrier, limits: CgiOutputLimits) {
     this.id = id;
     this.request = request;
-    this.isKept = isKept;
     this.#sink = sink;
     this.#carrier = carrier;
     this.#output = new CgiOutput(sink, limits);
   }
 
+  get progress(): Progress {
+    return this.#stage === 'ended' ? 'answered' : this.#stage;
+  }
+
+  get hasEnded(): boolean {
+    return this.#stage === 'ended';
+  }
+
+  get isAborted(): boolean {
+    return this.#asker === 'left';
+  }
+
+  /** Whether the sink wants no more for now. */
+  get isBlocked(): boolean {
+    return this.#asker === 'held';
+  }
+
+  get awaitsBody(): boolean {
+    return this.sender?.awaitsBody ?? false;
+  }
+
   resume(): void {
-    if (!this.isBlocked) return;
-    this.isBlocked = false;
+    if (this.#asker !== 'held') return;
+    this.#ask('taking');
     this.#carrier.unblocked();
   }
 
   abort(): void {
-    if (this.isAborted || this.#sink === null) return;
-    this.isAborted = true;
-    this.#sink = null;
-    this.isBlocked = false;
+    if (!this.#isAsked) return;
+    this.#ask('left');
     this.#carrier.abandoned(this);
+  }
+
+  /** Bytes of it have left. */
+  sent(): void {
+    if (this.#stage === 'unsent') this.#advance('sent');
+  }
+
+  /** Something of an answer came: a byte is enough, though its record is not there. */
+  answered(): void {
+    if (this.#stage !== 'answered' && this.#stage !== 'ended') this.#advance('answered');
   }
 
   /** Content of STDOUT. @returns false when it came out of order */
   stdout(chunk: Buffer): boolean {
-    this.progress = 'answered';
+    this.answered();
     if (this.#isStdoutClosed) return false;
-    if (this.#sink === null) {
+    if (!this.#isAsked) {
       this.discardedBytes += chunk.length;
       return true;
     }
     try {
-      if (!this.#output.push(chunk) && this.#sink !== null) this.isBlocked = true;
+      if (!this.#output.push(chunk) && this.#asker === 'taking') this.#ask('held');
     } catch (thrown) {
       this.fail(toPosternError(thrown));
     }
@@ -118,15 +158,15 @@ export class RecordExchange implements ClientExchange {
 
   /** Content of STDERR. @returns false when it came out of order */
   stderr(chunk: Buffer): boolean {
-    this.progress = 'answered';
+    this.answered();
     if (this.#isStderrClosed) return false;
-    this.#sink?.stderr(chunk);
+    if (this.#isAsked) this.#sink.stderr(chunk);
     return true;
   }
 
   /** The end of STDOUT. @returns false when it came before */
   stdoutClosed(): boolean {
-    this.progress = 'answered';
+    this.answered();
     if (this.#isStdoutClosed) return false;
     this.#isStdoutClosed = true;
     return true;
@@ -134,7 +174,7 @@ export class RecordExchange implements ClientExchange {
 
   /** The end of STDERR. @returns false when it came before */
   stderrClosed(): boolean {
-    this.progress = 'answered';
+    this.answered();
     if (this.#isStderrClosed) return false;
     this.#isStderrClosed = true;
     return true;
@@ -143,20 +183,19 @@ export class RecordExchange implements ClientExchange {
   /** END_REQUEST; the sink is told by `finish()`, when the chunk that it came in was read to its end. */
   ended(body: Buffer): void {
     const { appStatus, protocolStatus } = decodeEnd(body);
-    this.progress = 'answered';
+    this.#advance('ended');
     this.appStatus = appStatus;
-    this.hasEnded = true;
     this.#refusal = refusalOf(protocolStatus);
   }
 
   /** Nothing more is at hand. */
   flush(): void {
-    this.#sink?.flush();
+    if (this.#isAsked) this.#sink.flush();
   }
 
   /** Tells the sink how the request ended. */
   finish(): void {
-    if (this.#sink === null) return;
+    if (!this.#isAsked) return;
     if (this.#refusal !== null) {
       this.fail(this.#refusal);
       return;
@@ -167,17 +206,30 @@ export class RecordExchange implements ClientExchange {
       this.fail(toPosternError(thrown));
       return;
     }
-    const sink = this.#sink;
-    this.#sink = null;
-    sink.end();
+    this.#ask('told');
+    this.#sink.end();
   }
 
   /** Tells the sink of a failure, unless it was told of an end before; it is not called any more. */
   fail(error: PosternError): void {
     this.error ??= error;
-    this.isBlocked = false;
-    const sink = this.#sink;
-    this.#sink = null;
-    sink?.fail(error);
+    if (!this.#isAsked) return;
+    this.#ask('told');
+    this.#sink.fail(error);
+  }
+
+  /** Whether somebody waits for the answer. */
+  get #isAsked(): boolean {
+    return this.#asker === 'taking' || this.#asker === 'held';
+  }
+
+  #advance(to: Stage): void {
+    if (!stageMoves[this.#stage].includes(to)) throw new Error(`an exchange cannot go from ${this.#stage} to ${to}`);
+    this.#stage = to;
+  }
+
+  #ask(to: Asker): void {
+    if (!askerMoves[this.#asker].includes(to)) throw new Error(`an asker cannot go from ${this.#asker} to ${to}`);
+    this.#asker = to;
   }
 }

@@ -11,10 +11,23 @@ import type { RecordExchange } from './client-exchange.ts';
  */
 const LAST_ID = 255;
 
+/** How many of the requests that ended last are known by their names. */
+const REMEMBERED = 8;
+
+/** A request that has ended. */
+export interface EndedRequest {
+  readonly method: string;
+  readonly url: string;
+}
+
 /** One as a rule; several where the application multiplexes. */
 export class RunningExchanges implements Iterable<RecordExchange> {
   readonly #list: RecordExchange[] = [];
   #lastId = 0;
+  #highestId = 0;
+  /** Those that ended last, round and round; names only, since a request holds its body. */
+  readonly #ended: { id: number; method: string; url: string }[] = [];
+  #endedAt = 0;
 
   get size(): number {
     return this.#list.length;
@@ -42,11 +55,33 @@ export class RunningExchanges implements Iterable<RecordExchange> {
   add(exchange: RecordExchange): void {
     this.#list.push(exchange);
     this.#lastId = exchange.id;
+    this.#highestId = Math.max(this.#highestId, exchange.id);
   }
 
   delete(exchange: RecordExchange): void {
     const at = this.#list.indexOf(exchange);
-    if (at >= 0) this.#list.splice(at, 1);
+    if (at < 0) return;
+    this.#list.splice(at, 1);
+    const { id, request } = exchange;
+    const { method, url } = request;
+    const slot = this.#ended[this.#endedAt];
+    if (slot === undefined) this.#ended.push({ id, method, url });
+    else {
+      slot.id = id;
+      slot.method = method;
+      slot.url = url;
+    }
+    this.#endedAt = (this.#endedAt + 1) % REMEMBERED;
+  }
+
+  /** Whether an exchange with this id was ever added. */
+  hasUsed(id: number): boolean {
+    return id > 0 && id <= this.#highestId;
+  }
+
+  /** The request that had this id last; null: others have ended since. */
+  ended(id: number): EndedRequest | null {
+    return this.#ended.find((one) => one.id === id) ?? null;
   }
 
   /** Takes all of them out. */

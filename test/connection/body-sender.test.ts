@@ -171,7 +171,7 @@ describe('a body that lies in a file', () => {
     assert.equal((await sink.done).error?.code, 'BODY_INCOMPLETE');
     assert.match(sink.error?.message ?? '', /EBADF/);
     assert.ok(!received.closed.includes(`${STDIN}/1`));
-    assert.equal(connection.isClosed, true);
+    assert.equal(connection.state, 'closed');
   });
 
   it('is sent no further after an abort in the middle of a read', async (t) => {
@@ -183,7 +183,7 @@ describe('a body that lies in a file', () => {
     const exchange = connection.run(cgiRequest({ body }), sink, true);
     await until(() => body.positions.length === 2);
     exchange.abort();
-    assert.equal(connection.isClosed, true, 'to end STDIN would make the body look whole');
+    assert.equal(connection.state, 'closed', 'to end STDIN would make the body look whole');
     read.resolve();
     for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
     assert.equal(body.positions.length, 2);

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
+import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { afterEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClientConnection, type ConnectionOwner } from '../../src/connection/client-connection.ts';
 import type { ClientExchange } from '../../src/connection/client-exchange.ts';
 import type { ConnectionOptions } from '../../src/connection/connection-options.ts';
+import type { EndedRequest } from '../../src/connection/running-exchanges.ts';
 import type { PosternError } from '../../src/errors.ts';
 import { bodyOf, cgiRequest, streamBody } from '../support/cgi-request.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { startNode } from '../support/node-program.ts';
 import { RecordingSink } from '../support/recording-sink.ts';
 import { type ScriptedApplication, scriptedApplication } from '../support/scripted-application.ts';
 import { until } from '../support/until.ts';
@@ -17,6 +21,7 @@ class Owner implements ConnectionOwner {
   readonly released_: ClientExchange[] = [];
   readonly reusable: boolean[] = [];
   readonly closed_: (PosternError | null)[] = [];
+  readonly straggled_: ({ readonly method: string; readonly url: string } | null)[] = [];
   readonly events: string[] = [];
   readonly whenClosed: Promise<void>;
   readonly whenReleased: Promise<void>;
@@ -37,6 +42,10 @@ class Owner implements ConnectionOwner {
     this.released_.push(exchange);
     this.reusable.push(connection.isReusable);
     this.#resolveReleased();
+  }
+
+  straggled(_connection: ClientConnection, of: EndedRequest | null): void {
+    this.straggled_.push(of === null ? null : { method: of.method, url: of.url });
   }
 
   closed(_connection: ClientConnection, error: PosternError | null): void {
@@ -238,14 +247,62 @@ describe('a connection to an application', () => {
     await owner.whenClosed;
   });
 
-  it('closes when an idle application sends something', async () => {
+  it('closes when an idle application sends something for a request that was never begun', async () => {
     const { connection, owner, application } = await open(answering(hello));
     const sink = new RecordingSink();
     connection.run(cgiRequest(), sink, true);
     await sink.done;
-    application.sockets[0]!.write(Buffer.from(hello, 'hex'));
+    application.sockets[0]!.write(Buffer.from(stdout('x', 2), 'hex'));
     await owner.whenClosed;
     assert.equal(owner.closed_[0]?.code, 'PROTOCOL_ERROR');
+    assert.deepEqual(owner.straggled_, []);
+  });
+
+  it('drops what comes for a request that has ended, says whose it is, and takes no request after the one that runs', async () => {
+    const { connection, owner, application } = await open((socket) => {
+      let id = 0;
+      socket.on('data', () => {
+        id += 1;
+        const late = id === 1 ? '' : stdout('late') + stderr('late') + stdout('') + end();
+        const own = stdout(`${HEAD}answer ${id}`, id) + stdout('', id) + end(id);
+        socket.write(Buffer.from(late + own, 'hex'));
+      });
+    });
+    const [first, second] = [new RecordingSink(), new RecordingSink()];
+    connection.run(cgiRequest({ method: 'POST', url: '/fork.php' }), first, true);
+    await first.done;
+    assert.equal(connection.isReusable, true);
+    connection.run(cgiRequest({ url: '/innocent' }), second, true);
+    await second.done;
+    assert.equal(second.error, null);
+    assert.equal(second.body, 'answer 2');
+    assert.equal(second.errors, '');
+    assert.deepEqual(owner.straggled_, [{ method: 'POST', url: '/fork.php' }]);
+    await owner.whenClosed;
+    assert.deepEqual(owner.reusable, [true, false]);
+    assert.deepEqual(owner.closed_, [null]);
+    assert.equal(application.sockets.length, 1);
+  });
+
+  it('closes without an error when something comes for a request that has ended and nothing runs', async () => {
+    const { connection, owner, application } = await open(answering(hello));
+    const sink = new RecordingSink();
+    connection.run(cgiRequest({ url: '/fork2.php' }), sink, true);
+    await sink.done;
+    application.sockets[0]!.write(Buffer.from(stdout('') + end(), 'hex'));
+    await owner.whenClosed;
+    assert.deepEqual(owner.closed_, [null]);
+    assert.equal(owner.straggled_[0]?.url, '/fork2.php');
+  });
+
+  it('gives the whole answer when something for it follows its END_REQUEST in the same bytes', async () => {
+    const { connection, owner } = await open(answering(hello + stdout('late')));
+    const sink = new RecordingSink();
+    connection.run(cgiRequest({ url: '/fork3.php' }), sink, true);
+    await sink.done;
+    assert.deepEqual([sink.error, sink.body], [null, 'hello']);
+    await owner.whenClosed;
+    assert.equal(owner.straggled_[0]?.url, '/fork3.php');
   });
 
   it('passes an answer on that comes before the body was sent, and closes', async () => {
@@ -447,6 +504,40 @@ describe('a connection to an application', () => {
     assert.equal(sink.error?.code, 'CONNECTION_LOST');
     assert.equal(exchange.progress, 'unsent');
   });
+
+  it('knows that nothing was sent where the program closed a new connection before the first write', async (t) => {
+    const path = join(temporaryFolder(t), 's');
+    const script = `require('node:net').createServer((s) => s.destroy()).listen(${JSON.stringify(path)}, () => console.error('listens'))`;
+    await startNode(t, ['-e', script]).until('listens');
+    const owner = new Owner();
+    const connection = ClientConnection.open({ kind: 'unix', path }, owner);
+    const sink = new RecordingSink();
+    const exchange = connection.run(cgiRequest({ idempotent: false }), sink, false);
+    // What is written waits for the event loop, and finds the connection closed.
+    const until = performance.now() + 200;
+    while (performance.now() < until);
+    await sink.done;
+    assert.match(sink.error!.message, /EPIPE/);
+    assert.equal(exchange.progress, 'unsent');
+  });
+
+  const beginnings: [what: string, answer: string][] = [
+    ['half a record header', '0106'],
+    ['half a record', stdout('Content-Type: text/plain').slice(0, 40)],
+    ['half a head', stdout('Content-Ty')],
+    ['STDERR', stderr('!')],
+    ['the end of STDOUT alone', stdout('')],
+  ];
+  for (const [what, answer] of beginnings) {
+    it(`takes ${what} for a beginning of an answer`, async () => {
+      const { connection } = await open(answering(answer, true));
+      const sink = new RecordingSink();
+      const exchange = connection.run(cgiRequest(), sink, true);
+      await sink.done;
+      assert.equal(sink.error?.code, 'CONNECTION_LOST');
+      assert.equal(exchange.progress, 'answered');
+    });
+  }
 
   it('carries several requests at a time where it is allowed to', async () => {
     const { connection, owner } = await open(

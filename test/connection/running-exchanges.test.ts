@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { RecordExchange } from '../../src/connection/client-exchange.ts';
 import { RunningExchanges } from '../../src/connection/running-exchanges.ts';
 
-const exchange = (id: number): RecordExchange => ({ id }) as RecordExchange;
+const exchange = (id: number): RecordExchange => ({ id, request: { method: 'GET', url: `/${id}` } }) as RecordExchange;
 
 test('exchanges are found by their ids, and walked in the order in which they began', () => {
   const running = new RunningExchanges();
@@ -40,4 +40,20 @@ test('ids go round and pass over those that run, so that a late record of one is
   const last = exchange(255);
   running.add(last);
   assert.equal(running.nextId(), 2, '1 runs');
+});
+
+test('the requests that ended last are known by their ids, of older ones only that they were', () => {
+  const running = new RunningExchanges();
+  for (let id = 1; id <= 10; id += 1) {
+    const one = exchange(id);
+    running.add(one);
+    running.delete(one);
+  }
+  assert.deepEqual(
+    [running.hasUsed(0), running.hasUsed(1), running.hasUsed(10), running.hasUsed(11)],
+    [false, true, true, false],
+  );
+  assert.equal(running.ended(2), null);
+  assert.equal(running.ended(3)?.url, '/3');
+  assert.equal(running.ended(10)?.url, '/10');
 });

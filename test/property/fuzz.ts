@@ -150,10 +150,10 @@ function readAnswer(stream: Buffer): { outcome: string; body: Buffer } {
     },
   };
   const carrier = { unblocked: () => {}, abandoned: () => {} };
-  const exchange = new RecordExchange(1, cgiRequest(), sink, true, carrier, defaultOutputLimits);
+  const exchange = new RecordExchange(1, cgiRequest(), sink, carrier, defaultOutputLimits);
   const running = new RunningExchanges();
   running.add(exchange);
-  const reader = new AnswerReader(running);
+  const reader = new AnswerReader(running, () => {});
   try {
     for (const piece of pieces(stream)) {
       for (const ended of reader.push(piece)) {
