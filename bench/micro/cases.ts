@@ -101,6 +101,7 @@ function serving(): MicroCase {
       return { resume: () => {}, abort: () => {} };
     },
     limits: defaultServerLimits,
+    isLast: false,
     clock: systemClock,
     onClose: () => {},
   };

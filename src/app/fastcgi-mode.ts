@@ -1,9 +1,8 @@
 // An application behind FastCGI sockets: requests come to it until it is told to stop.
 
 import type { Address } from '../connection/address.ts';
-import { webServerAddresses } from '../connection/client-filter.ts';
 import type { InheritedSocket } from '../connection/listen.ts';
-import { FastcgiServer } from '../fastcgi-server/fastcgi-server.ts';
+import { FastcgiServer, webServerAddresses } from '../fastcgi-server/fastcgi-server.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { RunOptions } from './app-options.ts';
 import type { Instance } from './instance.ts';

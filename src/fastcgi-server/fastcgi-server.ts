@@ -1,11 +1,11 @@
 // A listening FastCGI socket and the connections that were accepted on it.
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { AddressList } from '../address-list.ts';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { Address } from '../connection/address.ts';
-import { clientFilter } from '../connection/client-filter.ts';
 import { type InheritedSocket, listenOn } from '../connection/listen.ts';
-import { type PosternError, toPosternError } from '../errors.ts';
+import { PosternError, toPosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import { ServerConnection } from './server-connection.ts';
@@ -28,6 +28,21 @@ export interface FastcgiServerOptions {
 
 const CHECK_PERIOD_MS = 1_000;
 
+/**
+ * `new`: does not listen. `opening`: is about to. `listening`. `draining`: the socket is open, and what connects is served one request.
+ * `closing`: it is closed, and what runs ends. `closed`: nothing is left.
+ */
+type ServerState = 'new' | 'opening' | 'listening' | 'draining' | 'closing' | 'closed';
+
+const moves: Readonly<Record<ServerState, readonly ServerState[]>> = {
+  new: ['opening', 'closed'],
+  opening: ['new', 'listening', 'closed'],
+  listening: ['draining', 'closing', 'closed'],
+  draining: ['closing', 'closed'],
+  closing: ['closed'],
+  closed: [],
+};
+
 /** Accepts FastCGI connections. */
 export class FastcgiServer {
   readonly #options: FastcgiServerOptions;
@@ -37,9 +52,9 @@ export class FastcgiServer {
   readonly #connections = new Set<ServerConnection>();
   #server: Server | null = null;
   #timer: Timer | null = null;
-  #isClosing = false;
-  /** Resolves what `close()` gave out, when the last connection is gone. */
-  #whenEmpty: (() => void) | null = null;
+  #state: ServerState = 'new';
+  /** Resolve when the last connection is gone. */
+  #whenEmpty: (() => void)[] = [];
 
   constructor(options: FastcgiServerOptions) {
     this.#options = options;
@@ -79,32 +94,40 @@ export class FastcgiServer {
    * @throws ADDRESS_IN_USE, CONFIG_INVALID
    */
   async listen(where: Address | InheritedSocket): Promise<void> {
-    const filter = clientFilter(this.#options.allowedClients);
+    const { allowedClients, backlog, reusePort } = this.#options;
+    const allowed = allowedClients === undefined ? null : new AddressList(allowedClients, 'allowedClients');
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      if (filter.allows(socket.remoteAddress)) this.#accept(socket);
+      const { remoteAddress } = socket;
+      // Unix sockets have no address: there the file's permissions decide.
+      const isAllowed = allowed === null || remoteAddress === undefined || allowed.has(remoteAddress);
+      if (isAllowed) this.#accept(socket);
       else this.#turnAway(socket, 'its address is not among allowedClients');
     });
-    const { backlog, reusePort } = this.#options;
-    await listenOn(server, where, { backlog, reusePort });
+    this.#move('opening');
+    try {
+      await listenOn(server, where, { backlog, reusePort });
+    } catch (thrown) {
+      if (this.#state === 'opening') this.#move('new');
+      throw thrown;
+    }
+    if (this.#state !== 'opening') {
+      server.close();
+      throw new PosternError('POOL_CLOSING', 'the server was closed before it listened');
+    }
+    this.#move('listening');
     this.#server = server;
     this.#timer = this.#clock.every(CHECK_PERIOD_MS, () => this.#check());
   }
 
   /** Accepts no more, lets what runs finish, and resolves when the last connection is closed. Repeatable. */
   async close(): Promise<void> {
-    this.#isClosing = true;
-    this.#server?.close();
-    this.#server = null;
-    for (const connection of this.#connections) connection.close();
-    if (this.#connections.size > 0) {
-      await new Promise<void>((resolve) => {
-        const before = this.#whenEmpty;
-        this.#whenEmpty = () => {
-          before?.();
-          resolve();
-        };
-      });
+    if (this.#state === 'listening' || this.#state === 'draining') {
+      this.#move('closing');
+      this.#closeSocket();
+      for (const connection of this.#connections) connection.close();
     }
+    await this.#emptied();
+    if (this.#state !== 'closed') this.#move('closed');
     this.#timer?.cancel();
   }
 
@@ -113,17 +136,31 @@ export class FastcgiServer {
    * nothing runs: for a listening socket that other threads accept on too, each of which would close the same number.
    */
   async drain(): Promise<void> {
-    this.#isClosing = true;
+    if (this.#state === 'listening') this.#move('draining');
     for (const connection of this.#connections) connection.close();
-    while (this.#connections.size > 0) await new Promise<void>((resolve) => this.#clock.after(5, resolve));
+    await this.#emptied();
   }
 
   /** Closes everything now; requests that run are aborted. Repeatable. */
   destroy(error: PosternError | null = null): void {
-    this.#server?.close();
-    this.#server = null;
+    if (this.#state !== 'closed') this.#move('closed');
+    this.#closeSocket();
     this.#timer?.cancel();
     for (const connection of this.#connections) connection.destroy(error);
+  }
+
+  #closeSocket(): void {
+    this.#server?.close();
+    this.#server = null;
+  }
+
+  async #emptied(): Promise<void> {
+    if (this.#connections.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
+  }
+
+  #move(to: ServerState): void {
+    if (!moves[this.#state].includes(to)) throw new Error(`a FastCGI server cannot go from ${this.#state} to ${to}`);
+    this.#state = to;
   }
 
   #accept(socket: Socket): void {
@@ -135,6 +172,7 @@ export class FastcgiServer {
       run: (request, sink) => this.#run(request, sink),
       limits: this.#limits,
       clock: this.#clock,
+      isLast: this.#state === 'draining',
       onClose: (closed, error, lost) => this.#closed(closed, error, lost),
     });
     this.#connections.add(connection);
@@ -165,11 +203,20 @@ export class FastcgiServer {
       const level = error.code === 'CONNECTION_LOST' && lost === 0 ? 'debug' : 'warn';
       this.#log[level]({ code: error.code }, `closed a FastCGI connection: ${error.message}`);
     }
-    if (this.#isClosing && this.#connections.size === 0) this.#whenEmpty?.();
+    if (this.#connections.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }
 
   #check(): void {
     const now = this.#clock.now();
     for (const connection of this.#connections) connection.check(now);
   }
+}
+
+/**
+ * The addresses in a value of FCGI_WEB_SERVER_ADDRS, which a web server puts in the environment of what it spawns (FastCGI 1.0,
+ * section 3.2); undefined: everybody may connect.
+ */
+export function webServerAddresses(value: string | undefined): string[] | undefined {
+  const addresses = value?.split(',').map((entry) => entry.trim());
+  return addresses?.some((entry) => entry !== '') ? addresses.filter((entry) => entry !== '') : undefined;
 }

@@ -1,8 +1,6 @@
 // The application side of one FastCGI connection: requests come in, multiplexed or one by one, and their answers go out in turns (FastCGI 1.0, sections 3 to 5).
 //
-//   BEGIN -> params -> ready -> running -> ending -> over
-//                        |         ^
-//                        +---------+  the handler is called when PARAMS is complete and what came with it was looked at
+//   open -> draining -> lingering -> closed        each may go to closed
 
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
@@ -35,12 +33,29 @@ export interface ServerConnectionOptions {
   readonly run: (request: CgiRequest, sink: CgiSink) => Exchange;
   readonly limits: ServerLimits;
   readonly clock: Clock;
+  /** Whether it takes one request only. */
+  readonly isLast: boolean;
   /** The connection is closed and forgotten, with so many requests that ran; the error says why, where that is not the usual end. */
   readonly onClose: (connection: ServerConnection, error: PosternError | null, lost: number) => void;
 }
 
+/** Answers to GET_VALUES and unknown types that a peer may leave unread. */
+const MAX_UNREAD_CONTROLS = 256;
 /** Ids whose late records are ignored, at most; above it the connection is taken no more requests from. */
 const MAX_IGNORED_IDS = 256;
+
+/**
+ * `open`: takes requests. `draining`: takes no more, and lets those that run end. `lingering`: our side is closed, and the peer has a while
+ * to take our last bytes in. `closed`: gone.
+ */
+export type ServerConnectionState = 'open' | 'draining' | 'lingering' | 'closed';
+
+const moves: Readonly<Record<ServerConnectionState, readonly ServerConnectionState[]>> = {
+  open: ['draining', 'closed'],
+  draining: ['lingering', 'closed'],
+  lingering: ['closed'],
+  closed: [],
+};
 
 /** One connection from a web server. */
 export class ServerConnection {
@@ -54,11 +69,11 @@ export class ServerConnection {
   readonly #ready: ServerExchange[] = [];
   /** Ids that are over though records of their streams may still come: refused ones, and those that lacked only the end of STDIN. */
   readonly #ignored = new Set<number>();
-  #isReading = false;
-  #keepsOpen = true;
-  #isClosed = false;
-  /** When we closed our side; null while it is open. */
-  #lingerAtMs: number | null = null;
+  #state: ServerConnectionState = 'open';
+  /** When we closed our side. */
+  #lingersSinceMs = 0;
+  /** Records of our own, not of a request's answer, that were put while the peer read nothing. */
+  #unreadControls = 0;
 
   constructor(socket: Socket, options: ServerConnectionOptions) {
     this.#socket = socket;
@@ -96,7 +111,10 @@ export class ServerConnection {
     const socket = this.#socket;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.on('drain', () => this.#output.drained());
+    socket.on('drain', () => {
+      this.#unreadControls = 0;
+      this.#output.drained();
+    });
     socket.on('end', () => this.destroy(null));
     socket.on('error', (error) => this.destroy(new PosternError('CONNECTION_LOST', error.message, { cause: error })));
     socket.on('close', () => this.destroy(null));
@@ -104,7 +122,7 @@ export class ServerConnection {
 
   /** Takes no more requests, and closes when those that run are over. Repeatable. */
   close(): void {
-    this.#keepsOpen = false;
+    this.#drain();
     for (const exchange of this.#exchanges.values()) {
       // Nobody has begun it: the web server may send it again elsewhere.
       if (exchange.state === 'params') this.#forget(exchange);
@@ -114,8 +132,8 @@ export class ServerConnection {
 
   /** Closes now; requests that run are aborted. Repeatable. */
   destroy(error: PosternError | null): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    if (this.#state === 'closed') return;
+    this.#move('closed');
     this.#reader.stop();
     this.#socket.destroy();
     const lost = [...this.#exchanges.values()];
@@ -132,8 +150,8 @@ export class ServerConnection {
   /** Closes what has waited for too long. To be called now and then. */
   check(now: number): void {
     const { writeTimeoutMs, idleTimeoutMs, lingerTimeoutMs } = this.limits;
-    if (this.#lingerAtMs !== null) {
-      if (now - this.#lingerAtMs > lingerTimeoutMs) this.destroy(null);
+    if (this.#state === 'lingering') {
+      if (now - this.#lingersSinceMs > lingerTimeoutMs) this.destroy(null);
     } else if (this.#output.fullForMs(now) > writeTimeoutMs) {
       this.destroy(new PosternError('ABORTED', `the web server read nothing for ${writeTimeoutMs} ms`));
     } else if (this.#exchanges.size > 0 || !this.#reader.isBetweenRecords) {
@@ -153,22 +171,21 @@ export class ServerConnection {
     this.#output.putEnd(exchange.id, appStatus, protocolStatus, hasStderr);
     this.#forget(exchange);
     if (exchange.lacksOnlyEnd) this.#ignore(exchange.id);
-    else if (!exchange.isInputComplete) this.#keepsOpen = false;
+    else if (!exchange.isInputComplete) this.#drain();
     this.#closeWhenEmpty();
     this.#output.flush();
   }
 
   /** For an exchange: its answer broke off. Without END_REQUEST and with the connection closed, nobody takes it for whole. */
   broken(exchange: ServerExchange): void {
-    this.#keepsOpen = false;
+    this.#drain();
     this.#forget(exchange);
     this.#closeWhenEmpty();
   }
 
   #read(chunk: Buffer): void {
-    if (this.#isClosed || this.#lingerAtMs !== null) return;
+    if (this.#state === 'closed' || this.#state === 'lingering') return;
     this.#reading.touch();
-    this.#isReading = true;
     this.#output.hold();
     try {
       this.#reader.push(chunk);
@@ -177,9 +194,8 @@ export class ServerConnection {
       return;
     }
     while (this.#ready.length > 0) this.#run(this.#ready.shift()!);
-    this.#isReading = false;
     this.#output.release();
-    if (!this.#keepsOpen) this.#closeWhenEmpty();
+    this.#closeWhenEmpty();
   }
 
   #content(type: StreamType, id: number, chunk: Buffer): void {
@@ -207,16 +223,16 @@ export class ServerConnection {
     if (type === BEGIN_REQUEST) this.#begin(id, body);
     else if (type === ABORT_REQUEST) this.#exchanges.get(id)?.abort();
     else if (type === GET_VALUES) this.#answerValues(body);
-    else if (id === MANAGEMENT_ID && !typeNames[type]) this.#output.putUnknownType(type);
+    else if (id === MANAGEMENT_ID && !typeNames[type]) this.#answerUnknown(type);
     else throw unexpected(formatType(type), id);
   }
 
   #begin(id: number, body: Buffer): void {
     if (id === MANAGEMENT_ID || this.#exchanges.has(id)) throw unexpected('BEGIN_REQUEST', id);
-    if (!this.#keepsOpen) return;
+    if (this.#state !== 'open') return;
     const { role, keepConnection } = decodeBegin(body);
     this.#ignored.delete(id);
-    if (!keepConnection) this.#keepsOpen = false;
+    if (!keepConnection || this.#options.isLast) this.#drain();
     if (role === undefined) this.#refuse(id, UNKNOWN_ROLE);
     else if (this.#exchanges.size >= this.limits.maxExchanges) this.#refuse(id, OVERLOADED);
     else this.#exchanges.set(id, new ServerExchange(this, id, role));
@@ -229,7 +245,7 @@ export class ServerConnection {
 
   #ignore(id: number): void {
     this.#ignored.add(id);
-    if (this.#ignored.size > MAX_IGNORED_IDS) this.#keepsOpen = false;
+    if (this.#ignored.size > MAX_IGNORED_IDS) this.#drain();
   }
 
   /** The exchange that a stream record belongs to; null where its content is of no interest any more. */
@@ -237,7 +253,7 @@ export class ServerConnection {
     const exchange = this.#exchanges.get(id);
     if (type !== PARAMS && type !== STDIN && type !== DATA) throw unexpected(formatType(type), id);
     if (exchange === undefined) {
-      if (this.#ignored.has(id) || !this.#keepsOpen) return null;
+      if (this.#ignored.has(id) || this.#state !== 'open') return null;
       throw unexpected(formatType(type), id);
     }
     if (!exchange.takes(type)) throw unexpected(formatType(type), id);
@@ -256,22 +272,32 @@ export class ServerConnection {
     } catch (thrown) {
       const error = toPosternError(thrown);
       if (error.code !== 'PARAMS_TOO_LARGE') throw error;
-      this.#keepsOpen = false;
-      exchange.state = 'running';
-      exchange.fail(error);
+      this.#drain();
+      exchange.refuse(error);
     }
   }
 
   #run(exchange: ServerExchange): void {
-    if (exchange.state !== 'ready') return;
-    exchange.state = 'running';
-    exchange.handle = this.#options.run(exchange, exchange);
+    if (exchange.state === 'ready') exchange.run(this.#options.run);
   }
 
   #answerValues(body: Buffer): void {
+    this.#countControl();
     const known = formatLimits(this.limits);
     const asked = decodeValueNames(body).filter((name) => Object.hasOwn(known, name));
     this.#output.putValues(Object.fromEntries(asked.map((name) => [name, known[name]!])));
+  }
+
+  #answerUnknown(type: number): void {
+    this.#countControl();
+    this.#output.putUnknownType(type);
+  }
+
+  /** Questions are answered at once, whatever the peer reads: one that asks on and on and reads nothing would fill our memory. */
+  #countControl(): void {
+    if (this.#output.isFull) this.#unreadControls += 1;
+    if (this.#unreadControls <= MAX_UNREAD_CONTROLS) return;
+    throw new PosternError('PROTOCOL_ERROR', `${MAX_UNREAD_CONTROLS} questions came, whose answers nobody reads`);
   }
 
   #forget(exchange: ServerExchange): void {
@@ -282,12 +308,22 @@ export class ServerConnection {
 
   /** Once the last request is over: our last bytes, the end of our side, and a while for the peer to take them in. */
   #closeWhenEmpty(): void {
-    if (this.#keepsOpen || this.#exchanges.size > 0 || this.#isReading || this.#isClosed) return;
-    if (this.#lingerAtMs !== null) return;
-    this.#lingerAtMs = this.#options.clock.now();
+    if (this.#state !== 'draining' || this.#exchanges.size > 0 || this.#output.isHeld) return;
+    this.#move('lingering');
+    this.#lingersSinceMs = this.#options.clock.now();
     this.#reader.stop();
     this.#output.end();
     this.#socket.resume();
+  }
+
+  /** Takes no more requests. Repeatable. */
+  #drain(): void {
+    if (this.#state === 'open') this.#move('draining');
+  }
+
+  #move(to: ServerConnectionState): void {
+    if (!moves[this.#state].includes(to)) throw new Error(`a connection cannot go from ${this.#state} to ${to}`);
+    this.#state = to;
   }
 
   #checkInput(quietMs: number): void {

@@ -1,4 +1,6 @@
 // One request on the application side of a FastCGI connection: what came of it, and the sink for its answer.
+//
+//   params -> ready -> running -> ending -> over        each may go to over
 
 import { errorTable, type PosternError } from '../errors.ts';
 import { formatHead } from '../protocol/cgi/answer-head.ts';
@@ -19,8 +21,22 @@ import type { ServerConnection } from './server-connection.ts';
 import { ServerInput } from './server-input.ts';
 import { type OutputOwner, TURN_BYTES } from './server-output.ts';
 
-/** Where a request stands. `params` and `ready` come before the handler was called, `over` after the last byte of output. */
+/**
+ * Where a request stands. `params`: they are coming in; `ready`: they are complete, and what came with them is still looked at before the
+ * handler is called; `running`: it was; `ending`: its answer has ended, and waits to leave; `over`: after the last byte of output.
+ */
 export type ServerExchangeState = 'params' | 'ready' | 'running' | 'ending' | 'over';
+
+const moves: Readonly<Record<ServerExchangeState, readonly ServerExchangeState[]>> = {
+  params: ['ready', 'running', 'over'],
+  ready: ['running', 'over'],
+  running: ['ending', 'over'],
+  ending: ['over'],
+  over: [],
+};
+
+/** STDERR that waits while the web server does not read. Nobody holds a handler back for what it writes there. */
+const MAX_STDERR_BYTES = 65_536;
 
 const noEnvironment: Environment = Object.freeze(Object.create(null) as Environment);
 
@@ -32,12 +48,14 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
   readonly #params: NameValueReader;
   readonly stdin: ServerInput;
   readonly dataInput: ServerInput | null;
-  state: ServerExchangeState = 'params';
   environment: Environment = noEnvironment;
+  #state: ServerExchangeState = 'params';
   /** What the handler gave back; null before it was called. */
-  handle: Exchange | null = null;
+  #handle: Exchange | null = null;
   /** Output that waits for its turn. */
   readonly #queue: { readonly type: typeof STDOUT | typeof STDERR; bytes: Uint8Array }[] = [];
+  #queuedStderrBytes = 0;
+  #droppedStderrBytes = 0;
   /** Whether the handler was told to stop writing. */
   #isHeld = false;
   #hasHead = false;
@@ -51,6 +69,10 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
     this.#params = new NameValueReader(connection.limits.params);
     this.stdin = new ServerInput(connection.reading);
     this.dataInput = role === 'filter' ? new ServerInput(connection.reading) : null;
+  }
+
+  get state(): ServerExchangeState {
+    return this.#state;
   }
 
   get method(): string {
@@ -100,8 +122,8 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
 
   /** Whether a record of a stream has its place now: PARAMS first, then STDIN, then, for a filter, DATA. */
   takes(type: typeof PARAMS | typeof STDIN | typeof DATA): boolean {
-    if (type === PARAMS) return this.state === 'params';
-    if (this.state === 'params') return false;
+    if (type === PARAMS) return this.#state === 'params';
+    if (this.#state === 'params') return false;
     if (type === STDIN) return !this.stdin.isComplete;
     return this.dataInput !== null && this.stdin.isComplete && !this.dataInput.isComplete;
   }
@@ -114,13 +136,30 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
   /** PARAMS is complete. @throws PROTOCOL_ERROR */
   endParams(): void {
     this.environment = this.#params.end();
-    this.state = 'ready';
+    this.#move('ready');
     this.stdin.announce(lengthOf(this.environment.CONTENT_LENGTH));
     this.dataInput?.announce(lengthOf(this.environment.FCGI_DATA_LENGTH));
   }
 
+  /** Calls the handler; a body that is known to be longer or shorter than was announced is no request for one. */
+  run(handler: (request: CgiRequest, sink: CgiSink) => Exchange): void {
+    const error = this.stdin.error;
+    if (error !== null) {
+      this.refuse(error);
+      return;
+    }
+    this.#move('running');
+    this.#handle = handler(this, this);
+  }
+
+  /** Answers with an error in the handler's place. */
+  refuse(error: PosternError): void {
+    this.#move('running');
+    this.fail(error);
+  }
+
   head(head: CgiHead): void {
-    if (this.state !== 'running') return;
+    if (this.#state !== 'running') return;
     const text = formatHead(head);
     this.#hasHead ||= head.status >= 200;
     if (this.#queue.length === 0) this.#connection.output.putText(this, text);
@@ -128,24 +167,28 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.state !== 'running') return true;
+    if (this.#state !== 'running') return true;
     return this.#put(STDOUT, chunk);
   }
 
   stderr(chunk: Uint8Array): void {
-    if (this.state !== 'running' || chunk.length === 0) return;
+    if (this.#state !== 'running' || chunk.length === 0) return;
     this.#hasStderr = true;
-    this.#put(STDERR, chunk);
+    if (this.#queuedStderrBytes + chunk.length > MAX_STDERR_BYTES && this.isWaiting) {
+      this.#droppedStderrBytes += chunk.length;
+    } else {
+      this.#put(STDERR, chunk);
+    }
   }
 
   flush(): void {
-    if (this.state === 'running' && this.#queue.length === 0) this.#connection.output.flush();
+    if (this.#state === 'running' && this.#queue.length === 0) this.#connection.output.flush();
   }
 
   /** @param appStatus as a program's exit status; web servers show anything but 0 in their logs */
   end(appStatus = 0): void {
-    if (this.state !== 'running') return;
-    this.state = 'ending';
+    if (this.#state !== 'running') return;
+    this.#move('ending');
     this.#appStatus = appStatus;
     if (this.#queue.length === 0) this.#finish();
     else this.#connection.output.waitForTurn(this);
@@ -153,7 +196,7 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
 
   /** Before the head: an error answer, or FastCGI's own refusal. After it: the request never ends, so that nobody takes it for whole. */
   fail(error: PosternError): void {
-    if (this.state !== 'running') return;
+    if (this.#state !== 'running') return;
     if (this.#hasHead) {
       this.#stop();
       this.#connection.broken(this);
@@ -168,19 +211,19 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
 
   /** The peer sent ABORT_REQUEST: the handler is told, and nothing more goes out but the end. */
   abort(): void {
-    const wasRunning = this.state === 'running';
+    const wasRunning = this.#state === 'running';
     this.#stop();
     this.#connection.finished(this, 0, REQUEST_COMPLETE, this.#hasStderr);
-    if (wasRunning) this.handle?.abort();
+    if (wasRunning) this.#handle?.abort();
   }
 
   /** The peer is gone. */
   lose(error: PosternError): void {
-    const wasRunning = this.state === 'running';
+    const wasRunning = this.#state === 'running';
     this.#stop();
     this.stdin.fail(error);
     this.dataInput?.fail(error);
-    if (wasRunning) this.handle?.abort();
+    if (wasRunning) this.#handle?.abort();
   }
 
   /** Nobody reads STDIN and DATA any more. */
@@ -196,16 +239,18 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
       const next = this.#queue[0]!;
       const part = next.bytes.length <= left ? next.bytes : next.bytes.subarray(0, left);
       left -= part.length;
+      if (next.type === STDERR) this.#queuedStderrBytes -= part.length;
       this.#connection.output.put(this, next.type, part);
       if (part === next.bytes) this.#queue.shift();
       else next.bytes = next.bytes.subarray(part.length);
     }
     if (this.#queue.length > 0) return true;
-    if (this.state === 'ending') {
+    if (this.#droppedStderrBytes > 0) this.#tellDropped();
+    if (this.#state === 'ending') {
       this.#finish();
     } else if (this.#isHeld && left > 0) {
       this.#isHeld = false;
-      this.handle?.resume();
+      this.#handle?.resume();
     }
     return this.isWaiting;
   }
@@ -216,19 +261,27 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
       if (!this.#connection.output.isFull) return true;
     } else {
       this.#queue.push({ type, bytes: Buffer.from(chunk) });
+      if (type === STDERR) this.#queuedStderrBytes += chunk.length;
     }
     this.#isHeld ||= type === STDOUT;
     this.#connection.output.waitForTurn(this);
     return false;
   }
 
+  /** Nothing is cut short silently. */
+  #tellDropped(): void {
+    const line = `[postern: ${this.#droppedStderrBytes} bytes of STDERR were dropped, since the web server did not read]\n`;
+    this.#droppedStderrBytes = 0;
+    this.#connection.output.put(this, STDERR, Buffer.from(line));
+  }
+
   #finish(): void {
-    this.state = 'over';
+    this.#move('over');
     this.#connection.finished(this, this.#appStatus, REQUEST_COMPLETE, this.#hasStderr);
   }
 
   #refuse(protocolStatus: number): void {
-    this.state = 'over';
+    this.#move('over');
     this.#connection.finished(this, 0, protocolStatus, this.#hasStderr);
   }
 
@@ -242,8 +295,13 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
   }
 
   #stop(): void {
-    this.state = 'over';
+    this.#move('over');
     this.#queue.length = 0;
+  }
+
+  #move(to: ServerExchangeState): void {
+    if (!moves[this.#state].includes(to)) throw new Error(`a request cannot go from ${this.#state} to ${to}`);
+    this.#state = to;
   }
 }
 

@@ -18,6 +18,15 @@ const GATHER_BYTES = 32_768;
 /** Bytes of one request that go out before another one has its turn, where several wait. */
 export const TURN_BYTES = 32_768;
 
+/** `full`: the peer does not read fast enough for more now. `over`: nothing more goes out. */
+type OutputState = 'flowing' | 'full' | 'over';
+
+const moves: Readonly<Record<OutputState, readonly OutputState[]>> = {
+  flowing: ['full', 'over'],
+  full: ['flowing', 'over'],
+  over: [],
+};
+
 /** Writes to one socket. */
 export class ServerOutput {
   readonly #socket: Socket;
@@ -25,11 +34,12 @@ export class ServerOutput {
   readonly #writer = new RecordWriter();
   /** Requests with output that could not leave, in the order of their turns. */
   readonly #waiting = new Set<OutputOwner>();
+  #state: OutputState = 'flowing';
+  #fullSinceMs = 0;
+  /** Whether everything is gathered until `release`. */
   #isHeld = false;
-  #isFull = false;
+  /** Whether turns are taken when the event loop comes round. */
   #isTurnDue = false;
-  #isOver = false;
-  #fullAtMs = 0;
 
   constructor(socket: Socket, clock: Clock) {
     this.#socket = socket;
@@ -38,12 +48,17 @@ export class ServerOutput {
 
   /** Whether the peer does not read fast enough for more now. */
   get isFull(): boolean {
-    return this.#isFull;
+    return this.#state === 'full';
+  }
+
+  /** Whether everything is gathered until `release`. */
+  get isHeld(): boolean {
+    return this.#isHeld;
   }
 
   /** For how long that has been so; 0 when it is not. */
   fullForMs(now: number): number {
-    return this.#isFull ? now - this.#fullAtMs : 0;
+    return this.isFull ? now - this.#fullSinceMs : 0;
   }
 
   /** Adds content to a request's stream. */
@@ -77,7 +92,7 @@ export class ServerOutput {
   /** A request has output, or a handler, that waits for its turn. */
   waitForTurn(owner: OutputOwner): void {
     this.#waiting.add(owner);
-    if (this.#isFull || this.#isTurnDue) return;
+    if (this.isFull || this.#isTurnDue) return;
     this.#isTurnDue = true;
     setImmediate(() => this.#takeTurns());
   }
@@ -104,35 +119,40 @@ export class ServerOutput {
 
   /** The socket takes bytes again. */
   drained(): void {
-    this.#isFull = false;
+    if (this.#state === 'full') this.#move('flowing');
     this.#takeTurns();
   }
 
   /** Passes on what was gathered, and closes our side. */
   end(): void {
     this.#send();
-    this.#isOver = true;
+    this.#move('over');
     this.#socket.end();
   }
 
   /** Nothing more goes out. */
   stop(): void {
-    this.#isOver = true;
+    if (this.#state !== 'over') this.#move('over');
     this.#waiting.clear();
   }
 
   #send(): void {
-    if (this.#writer.length === 0 || this.#isOver) return;
-    if (this.#socket.write(this.#writer.take()) || this.#isFull) return;
-    this.#isFull = true;
-    this.#fullAtMs = this.#clock.now();
+    if (this.#writer.length === 0 || this.#state === 'over') return;
+    if (this.#socket.write(this.#writer.take()) || this.#state === 'full') return;
+    this.#move('full');
+    this.#fullSinceMs = this.#clock.now();
+  }
+
+  #move(to: OutputState): void {
+    if (!moves[this.#state].includes(to)) throw new Error(`an output cannot go from ${this.#state} to ${to}`);
+    this.#state = to;
   }
 
   /** Gives those who wait a turn each, round and round, until the socket is full. A set is walked in the order of insertion. */
   #takeTurns(): void {
     this.#isTurnDue = false;
     for (const owner of this.#waiting) {
-      if (this.#isFull || this.#isOver) break;
+      if (this.#state !== 'flowing') break;
       this.#waiting.delete(owner);
       if (owner.takeTurn()) this.#waiting.add(owner);
     }

@@ -8,6 +8,7 @@ import type { ServerLimits } from '../../src/fastcgi-server/server-limits.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../../src/protocol/cgi/exchange.ts';
 import { decodeValues } from '../../src/protocol/fastcgi/bodies.ts';
 import { GET_VALUES_RESULT, PARAMS, STDIN, UNKNOWN_TYPE } from '../../src/protocol/fastcgi/record.ts';
+import { RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FastcgiPeer } from '../support/fastcgi-peer.ts';
 import { RecordingLog } from '../support/recording-log.ts';
@@ -142,21 +143,42 @@ describe('ServerConnection, one request', () => {
 });
 
 describe('ServerConnection, bodies', () => {
-  it('a body shorter than CONTENT_LENGTH never ends normally', async (t) => {
+  for (const [length, stdin] of [
+    ['10', 'abc'],
+    ['2', 'abc'],
+    ['0', 'abc'],
+  ]) {
+    it(`answers 400, and calls no handler, where CONTENT_LENGTH says ${length} and STDIN has 3 bytes`, async (t) => {
+      const { port, held } = await serve(t);
+      const peer = await FastcgiPeer.connect(t, port);
+      peer.request(1, { CONTENT_LENGTH: length! }, { stdin: stdin! });
+      assert.match((await peer.ended(1)).stdout, /^Status: 400 /);
+      assert.equal(held.length, 0);
+    });
+  }
+
+  it('a body that turns out shorter than CONTENT_LENGTH never ends normally', async (t) => {
     const { port, held } = await serve(t);
     const peer = await FastcgiPeer.connect(t, port);
-    peer.request(1, { CONTENT_LENGTH: '10' }, { stdin: 'abc' });
+    peer.request(1, { CONTENT_LENGTH: '10' }, { stdin: null });
     await until(() => held.length === 1);
+    const read = held[0]!.request.body!.stream().toArray();
+    peer.send((writer) => {
+      writer.text(STDIN, 1, 'abc');
+      writer.end(STDIN, 1);
+    });
+    await assert.rejects(read, { code: 'BODY_INCOMPLETE' });
     assert.equal(held[0]!.request.body!.bytes, null);
-    await assert.rejects(held[0]!.request.body!.stream().toArray(), { code: 'BODY_INCOMPLETE' });
   });
 
-  it('a body longer than CONTENT_LENGTH is an error, not a shorter body', async (t) => {
+  it('a body that turns out longer than CONTENT_LENGTH is an error, not a shorter body', async (t) => {
     const { port, held } = await serve(t);
     const peer = await FastcgiPeer.connect(t, port);
-    peer.request(1, { CONTENT_LENGTH: '2' }, { stdin: 'abc' });
+    peer.request(1, { CONTENT_LENGTH: '2' }, { stdin: null });
     await until(() => held.length === 1);
-    await assert.rejects(held[0]!.request.body!.stream().toArray(), { code: 'PROTOCOL_ERROR' });
+    const read = held[0]!.request.body!.stream().toArray();
+    peer.send((writer) => writer.text(STDIN, 1, 'abc'));
+    await assert.rejects(read, { code: 'BAD_REQUEST' });
   });
 
   it('a body whose web server goes away fails', async (t) => {
@@ -562,5 +584,82 @@ describe('FastcgiServer.close', () => {
     busy.raw.socket.destroy();
     await closing;
     await assert.rejects(FastcgiPeer.connect(t, port));
+  });
+});
+
+describe('FastcgiServer, what a web server does not read', () => {
+  it('closes a connection whose questions are never read', async (t) => {
+    const { port, server, log } = await serve(t);
+    const peer = await FastcgiPeer.connect(t, port);
+    peer.raw.socket.pause();
+    const question = new RecordWriter();
+    for (let count = 0; count < 4_000; count += 1) question.getValues(['FCGI_MAX_CONNS']);
+    const bytes = question.take();
+    const asking = setInterval(() => peer.raw.socket.write(bytes), 1);
+    t.after(() => clearInterval(asking));
+    await until(() => server.connections === 0);
+    assert.match(
+      log.lines.map((line) => JSON.stringify(line)).join('\n'),
+      /questions came, whose answers nobody reads/,
+    );
+  });
+
+  it('keeps 64 KiB of STDERR for a web server that does not read, and says what it dropped', async (t) => {
+    const { port, held } = await serve(t);
+    const peer = await FastcgiPeer.connect(t, port);
+    peer.request(1);
+    await until(() => held.length === 1);
+    peer.raw.socket.pause();
+    const { sink } = held[0]!;
+    sink.head({ status: 200, reason: '', headers: [] });
+    while (sink.write(Buffer.alloc(60_000, 'x')));
+    const before = process.memoryUsage().rss;
+    const line = Buffer.alloc(50_000, 'e');
+    for (let count = 0; count < 4_000; count += 1) sink.stderr(line);
+    assert.ok(process.memoryUsage().rss - before < 20_000_000);
+    peer.raw.socket.resume();
+    await until(() => held[0]!.resumes > 0);
+    sink.end();
+    const { stderr } = await peer.ended(1);
+    assert.ok(stderr.length < 120_000, `${stderr.length}`);
+    assert.match(stderr, /\d{9} bytes of STDERR were dropped/);
+  });
+});
+
+describe('FastcgiServer, its end', () => {
+  it('serves one request on what still connects while it drains, and is done when nothing runs', async (t) => {
+    const { server, port, held } = await serve(t);
+    const first = await FastcgiPeer.connect(t, port);
+    first.request(1);
+    await until(() => held.length === 1);
+    const drained = server.drain();
+    const second = await FastcgiPeer.connect(t, port);
+    second.request(1);
+    await until(() => held.length === 2);
+    for (const { sink } of held) {
+      sink.head({ status: 200, reason: '', headers: [] });
+      sink.end();
+    }
+    await Promise.all([first.ended(1), second.ended(1)]);
+    await Promise.all([first.raw.untilEnd(), second.raw.untilEnd()]);
+    first.raw.socket.end();
+    second.raw.socket.end();
+    await drained;
+  });
+
+  it('may be closed and destroyed more than once, in any order, also while it begins to listen', async () => {
+    const address = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
+    const server = new FastcgiServer({ run: () => nothing });
+    const listening = server.listen(address);
+    server.destroy();
+    await assert.rejects(listening, { code: 'POOL_CLOSING' });
+    await Promise.all([server.close(), server.close()]);
+    server.destroy();
+    const other = new FastcgiServer({ run: () => nothing });
+    await other.listen(address);
+    await Promise.all([other.close(), other.close()]);
+    other.destroy();
+    await other.close();
+    assert.equal(other.address, null);
   });
 });

@@ -103,6 +103,7 @@ describe('ServerConnection, damaged streams', () => {
         run: echo,
         limits: defaultServerLimits,
         clock,
+        isLast: false,
         onClose: (_, error) => {
           closed += 1;
           assert.ok(error === null || error instanceof PosternError);
