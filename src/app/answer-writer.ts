@@ -4,12 +4,23 @@ import { errorTable, PosternError } from '../errors.ts';
 import type { CgiSink } from '../protocol/cgi/exchange.ts';
 import { partsOf, realResponse } from './lazy-response.ts';
 
+/** Where an answer stands: nothing has left; its head has; it is over; nobody takes it any more. */
+export type AnswerState = 'awaited' | 'begun' | 'ended' | 'dropped';
+
+const moves: Readonly<Record<AnswerState, readonly AnswerState[]>> = {
+  awaited: ['begun', 'ended', 'dropped'],
+  begun: ['ended', 'dropped'],
+  ended: [],
+  dropped: [],
+};
+
 /** Writes an answer to a sink, which may go away at any time: then nothing is written, and nobody is held up. */
-export class Answer {
+export class AnswerWriter {
   readonly #sink: CgiSink;
   readonly #method: string;
-  #isOpen = true;
-  #hasHead = false;
+  #state: AnswerState = 'awaited';
+  /** Of the head that was sent. */
+  #status = 0;
   #isFlushDue = false;
   #drained: PromiseWithResolvers<void> | null = null;
   #reader: ReadableStreamDefaultReader<unknown> | null = null;
@@ -19,25 +30,30 @@ export class Answer {
     this.#method = method;
   }
 
-  /** Whether a final head was sent. */
-  get hasHead(): boolean {
-    return this.#hasHead;
+  get state(): AnswerState {
+    return this.#state;
   }
 
-  /** Whether somebody takes it, and it is not over. */
-  get isOpen(): boolean {
-    return this.#isOpen;
-  }
-
+  /** @throws ANSWER_INVALID for a head that is not valid, and for a second one */
   head(status: number, headers: readonly string[]): void {
     if (!this.#isOpen) return;
+    if (this.#state === 'begun')
+      throw outOfOrder(`the head of this answer was sent already, with status ${this.#status}`);
     this.#sink.head({ status, reason: '', headers });
-    if (status >= 200) this.#hasHead = true;
+    // 103 Early Hints: the head is still to come (RFC 8297).
+    if (status < 200) return;
+    this.#status = status;
+    this.#move('begun');
   }
 
-  /** @returns false when no more should be written before `drained()` resolves */
+  /**
+   * @returns false when no more should be written before `drained()` resolves
+   * @throws ANSWER_INVALID before the head
+   */
   write(chunk: Uint8Array | string): boolean {
     if (!this.#isOpen) return true;
+    if (this.#state === 'awaited') throw outOfOrder('the body of an answer comes after its head: call head() first');
+    if (!this.#hasBody) return true;
     const isTaken = this.#sink.write(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
     if (isTaken) this.#flushSoon();
     else this.#drained ??= Promise.withResolvers<void>();
@@ -73,13 +89,13 @@ export class Answer {
     const parts = partsOf(response);
     if (parts !== null) {
       this.head(parts.status, parts.headers);
-      if (parts.body !== null && parts.body.length > 0 && this.#takesBody(parts.status)) this.#sink.write(parts.body);
+      if (parts.body !== null && parts.body.length > 0 && this.#hasBody) this.#sink.write(parts.body);
       return null;
     }
     const { status, headers, body } = realResponse(response);
     this.head(status, listOf(headers));
     if (body === null) return null;
-    if (this.#takesBody(status)) return this.#pump(body);
+    if (this.#hasBody) return this.#pump(body);
     body.cancel().catch(() => {});
     return null;
   }
@@ -90,21 +106,22 @@ export class Answer {
     const { status, public: sentence } = errorTable[error.code];
     // What is the program's fault in a gateway is our own here, and 499 is nobody's answer.
     this.head(status === 499 || status === 502 ? 500 : status, ['content-type', 'text/plain; charset=utf-8']);
-    if (this.#takesBody(status)) this.#sink.write(Buffer.from(`${sentence}\n`));
+    if (this.#hasBody) this.#sink.write(Buffer.from(`${sentence}\n`));
   }
 
   /** Ends it: well, or, with a failure, as something that is not complete. Repeatable. */
   end(failure: PosternError | null): void {
     if (!this.#isOpen) return;
-    this.#isOpen = false;
+    const { state } = this;
+    this.#move('ended');
     if (failure !== null) this.#sink.fail(failure);
-    else if (this.#hasHead) this.#sink.end();
+    else if (state === 'begun') this.#sink.end();
     else this.#sink.fail(new PosternError('ANSWER_INVALID', 'the application ended the request without an answer'));
   }
 
   /** Nobody takes it any more. */
   abandon(): void {
-    this.#isOpen = false;
+    if (this.#isOpen) this.#move('dropped');
   }
 
   /** Lets go of whoever waits to write, and of the stream that is sent. */
@@ -135,9 +152,23 @@ export class Answer {
     });
   }
 
-  #takesBody(status: number): boolean {
-    return status !== 204 && status !== 304 && this.#method !== 'HEAD';
+  get #isOpen(): boolean {
+    return this.#state === 'awaited' || this.#state === 'begun';
   }
+
+  /** Whether an answer with this head may have a body (RFC 9110, section 6.4.1). */
+  get #hasBody(): boolean {
+    return this.#status !== 204 && this.#status !== 304 && this.#method !== 'HEAD';
+  }
+
+  #move(to: AnswerState): void {
+    if (!moves[this.#state].includes(to)) throw new Error(`an answer cannot go from ${this.#state} to ${to}`);
+    this.#state = to;
+  }
+}
+
+function outOfOrder(message: string): PosternError {
+  return new PosternError('ANSWER_INVALID', message);
 }
 
 function listOf(headers: Headers): string[] {

@@ -1,14 +1,15 @@
 // One request on its way through the phases: requestInit, handler, answer, requestShutdown.
 //
-//   init ──► handling ──► answering ──► shutdown ──► over
+//   init ──► handling ──► answering ──► shutdown ──► over      shutdown from everywhere: it threw
 //     │          │            │            ▲
-//     └──────────┴────────────┴────────────┘   threw, client gone, out of time
+//     └──────────┴────────────┴─► stopped ─┘                   stopped: client gone, or out of time
 //
 // What can be done without waiting is done without a promise, so that a small answer leaves in the tick its request came in.
 
 import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, CgiSink, Environment, Exchange, Role } from '../protocol/cgi/exchange.ts';
-import { Answer } from './answer-writer.ts';
+import { AnswerWriter } from './answer-writer.ts';
+import type { AppLimits } from './app-options.ts';
 import { type Call, Grant } from './application.ts';
 import type { RequestHost } from './lazy-request.ts';
 import { discardReply } from './lazy-response.ts';
@@ -26,33 +27,40 @@ export interface CycleHost extends RequestModulesHost {
   readonly onOver: (cycle: Cycle) => void;
 }
 
-type Stage = 'init' | 'handling' | 'answering' | 'shutdown' | 'over';
+/** Where a request stands; `stopped`: nobody wants it any more, but its handler goes on. Why it ended is its outcome. */
+type CycleState = 'init' | 'handling' | 'answering' | 'stopped' | 'shutdown' | 'over';
 
-/** Limits on one request's waits, in milliseconds; 0: none. */
-export interface CycleLimits {
-  readonly requestTimeoutMs: number;
-  readonly graceMs: number;
-}
+const moves: Readonly<Record<CycleState, readonly CycleState[]>> = {
+  init: ['handling', 'stopped', 'shutdown'],
+  handling: ['answering', 'stopped', 'shutdown'],
+  answering: ['stopped', 'shutdown'],
+  stopped: ['shutdown'],
+  shutdown: ['over'],
+  over: [],
+};
 
 /** One request. */
 export class Cycle implements Context, Exchange, Call, RequestHost, RequestModulesOwner {
   readonly #host: CycleHost;
   readonly #request: CgiRequest;
-  readonly #answer: Answer;
+  readonly #answer: AnswerWriter;
   readonly #startedAtMs: number;
-  #stage: Stage = 'init';
+  #state: CycleState = 'init';
   #outcome: Outcome | null = null;
-  /** When the client left or the time was over, so that a handler which takes no notice is not waited for for ever. */
+  /** When it was stopped, so that a handler which takes no notice is not waited for for ever. */
   #stoppedAtMs = 0;
   #controller: AbortController | null = null;
   /** null where no module has anything to do for a request. */
   readonly #modules: RequestModules | null;
+  /** What was wrong with the answer, where a part of it had left. */
   #failure: PosternError | null = null;
+  /** What its signal says. */
+  #stopReason: PosternError | null = null;
 
   constructor(host: CycleHost, request: CgiRequest, sink: CgiSink) {
     this.#host = host;
     this.#request = request;
-    this.#answer = new Answer(sink, request.method);
+    this.#answer = new AnswerWriter(sink, request.method);
     this.#modules = host.hasRequestPhases ? new RequestModules(host, this) : null;
     this.#startedAtMs = host.now();
   }
@@ -86,7 +94,7 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
   get signal(): AbortSignal {
     if (this.#controller === null) {
       this.#controller = new AbortController();
-      if (this.#stoppedAtMs > 0) this.#controller.abort(this.#failure);
+      if (this.#stopReason !== null) this.#controller.abort(this.#stopReason);
     }
     return this.#controller.signal;
   }
@@ -139,7 +147,7 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
   }
 
   end(): void {
-    if (this.#stage === 'handling' || this.#stage === 'answering') this.#complete('answered', null);
+    if (this.#state !== 'init') this.#complete('answered', null);
   }
 
   // Exchange
@@ -149,7 +157,7 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
   }
 
   abort(): void {
-    if (this.#stage === 'over') return;
+    if (this.#state === 'over') return;
     this.#answer.abandon();
     this.#stop('aborted', new PosternError('ABORTED', 'the client went away'));
   }
@@ -163,13 +171,12 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
   }
 
   /** Ends the waits that took too long. To be called now and then. */
-  check(now: number, { requestTimeoutMs, graceMs }: CycleLimits): void {
-    const stage = this.#stage;
-    if (stage === 'shutdown') {
+  check(now: number, { requestTimeoutMs, graceMs }: AppLimits): void {
+    if (this.#state === 'shutdown') {
       this.#modules?.checkShutdown(now, graceMs);
-    } else if (this.#stoppedAtMs > 0) {
-      if (now - this.#stoppedAtMs > graceMs) this.#complete(this.#outcome!, this.#failure);
-    } else if (!this.#answer.hasHead && requestTimeoutMs > 0 && now - this.#startedAtMs > requestTimeoutMs) {
+    } else if (this.#state === 'stopped') {
+      if (now - this.#stoppedAtMs > graceMs) this.#shutdown();
+    } else if (this.#answer.state === 'awaited' && requestTimeoutMs > 0 && now - this.#startedAtMs > requestTimeoutMs) {
       const late = new PosternError('ANSWER_TIMEOUT', `the application gave no answer within ${requestTimeoutMs} ms`);
       this.report(late);
       this.#answerError(late);
@@ -179,12 +186,12 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
 
   /** See RequestModulesOwner. */
   initialised(): void {
-    if (this.#stoppedAtMs > 0) this.#complete(this.#outcome!, this.#failure);
+    if (this.#state === 'stopped') this.#shutdown();
     else this.#handle();
   }
 
   #handle(): void {
-    this.#stage = 'handling';
+    this.#move('handling');
     let answer: unknown;
     try {
       answer = callHandler(this.#host.app, this.#request, this);
@@ -204,10 +211,9 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
 
   /** What the handler gave back. */
   #take(answer: unknown, isAwaited: boolean): void {
-    if (this.#stage !== 'handling' || this.#stoppedAtMs > 0) discardReply(answer);
-    if (this.#stage !== 'handling') return;
-    if (this.#stoppedAtMs > 0) {
-      this.#complete(this.#outcome!, this.#failure);
+    if (this.#state === 'stopped') this.#shutdown();
+    if (this.#state !== 'handling') {
+      discardReply(answer);
     } else if (answer instanceof Response) {
       this.#respond(answer);
     } else if (answer instanceof Grant) {
@@ -221,7 +227,7 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
   }
 
   #respond(response: Response): void {
-    this.#stage = 'answering';
+    this.#move('answering');
     try {
       const streaming = this.#answer.respond(response);
       if (streaming === null) this.#complete('answered', null);
@@ -238,9 +244,8 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
 
   /** The handler, or a requestInit, threw, or its answer cannot be sent. */
   failed(thrown: unknown): void {
-    if (this.#stage === 'shutdown' || this.#stage === 'over') return;
     // Who was told to stop may do so by throwing.
-    if (this.#stoppedAtMs === 0) {
+    if (this.#isWanted) {
       this.report(thrown);
       this.#answerError(toPosternError(thrown));
     }
@@ -249,15 +254,17 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
 
   /** Answers an error where nothing of the answer has left; where it has, the request will end as broken. */
   #answerError(error: PosternError): void {
-    if (this.#answer.hasHead) this.#failure = error;
-    else this.#answer.error(error);
+    if (this.#answer.state === 'awaited') this.#answer.error(error);
+    else this.#failure = error;
   }
 
   /** The request is not wanted any more: everybody who waits is told. */
   #stop(outcome: Outcome, error: PosternError): void {
-    if (this.#stoppedAtMs > 0 || this.#stage === 'shutdown') return;
+    if (!this.#isWanted) return;
+    this.#move('stopped');
     this.#outcome = outcome;
-    this.#stoppedAtMs = Math.max(this.#host.now(), Number.MIN_VALUE);
+    this.#stopReason = error;
+    this.#stoppedAtMs = this.#host.now();
     if (outcome === 'aborted') this.#failure = error;
     // A client should not wait for a handler that takes no notice, nor for what is shut down after it.
     else if (this.#failure === null) this.#answer.end(null);
@@ -267,19 +274,23 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
 
   /** The handler and its answer are done with. A request that was stopped ends as what it was stopped for. */
   #complete(outcome: Outcome, failure: PosternError | null): void {
-    if (this.#stage === 'shutdown' || this.#stage === 'over') return;
-    if (this.#stoppedAtMs === 0) {
+    if (this.#state === 'shutdown' || this.#state === 'over') return;
+    if (this.#state !== 'stopped') {
       this.#outcome = outcome;
       this.#failure = failure;
     }
-    this.#stage = 'shutdown';
+    this.#shutdown();
+  }
+
+  #shutdown(): void {
+    this.#move('shutdown');
     if (this.#modules) this.#modules.shutdown();
     else this.close();
   }
 
   /** See RequestModulesOwner. */
   close(): void {
-    this.#stage = 'over';
+    this.#move('over');
     this.#answer.end(this.#failure);
     this.#host.onOver(this);
   }
@@ -287,6 +298,16 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
   /** See RequestModulesOwner. */
   report(thrown: unknown): void {
     this.log(thrown instanceof Error ? (thrown.stack ?? String(thrown)) : String(thrown));
+  }
+
+  /** Whether it is on its way to an answer, and somebody wants that. */
+  get #isWanted(): boolean {
+    return this.#state === 'init' || this.#state === 'handling' || this.#state === 'answering';
+  }
+
+  #move(to: CycleState): void {
+    if (!moves[this.#state].includes(to)) throw new Error(`a request cannot go from ${this.#state} to ${to}`);
+    this.#state = to;
   }
 
   #indexOf(module: { readonly name: string }): number {

@@ -22,6 +22,15 @@ export interface InstanceOptions {
   readonly thread?: { readonly index: number; readonly count: number; readonly shared: readonly unknown[] };
 }
 
+/** Whether an instance takes requests, finishes those that run, or has its modules shut down. */
+type InstanceState = 'open' | 'closing' | 'closed';
+
+const moves: Readonly<Record<InstanceState, readonly InstanceState[]>> = {
+  open: ['closing'],
+  closing: ['closed'],
+  closed: [],
+};
+
 const finished: Exchange = { resume: () => {}, abort: () => {} };
 
 /** A started application. */
@@ -36,6 +45,7 @@ export class Instance implements Backend {
   readonly #isProcess: boolean;
   readonly #cycles = new Set<Cycle>();
   readonly #timer: Timer;
+  #state: InstanceState = 'open';
   #whenIdle: (() => void) | null = null;
   #closing: Promise<void> | null = null;
 
@@ -111,6 +121,7 @@ export class Instance implements Backend {
   }
 
   async #close(): Promise<void> {
+    this.#move('closing');
     const deadline = this.#clock.after(this.#limits.stopTimeoutMs, () => {
       this.#log.warn({ running: this.#cycles.size }, 'requests still run at the end of stopTimeout: they are aborted');
       for (const cycle of [...this.#cycles]) cycle.abort();
@@ -121,6 +132,7 @@ export class Instance implements Backend {
     const report = (message: string, thrown: unknown): void => this.#log.error({ error: thrown }, message);
     await stopThread(this.app.modules, this.#host.own, report);
     if (this.#isProcess) await stopProcess(this.app.modules, this.#shared, report);
+    this.#move('closed');
   }
 
   #idle(): Promise<void> {
@@ -132,6 +144,9 @@ export class Instance implements Backend {
 
   #refusal({ role }: CgiRequest): PosternError | null {
     if (!this.app.roles.includes(role)) return unknownRole(role);
+    if (this.#state !== 'open') {
+      return new PosternError('POOL_CLOSING', 'the application is being shut down, and takes no new requests');
+    }
     if (this.#cycles.size < this.#limits.maxRequests) return null;
     return new PosternError(
       'OVERLOADED',
@@ -146,7 +161,20 @@ export class Instance implements Backend {
 
   #check(): void {
     const now = this.#clock.now();
-    for (const cycle of [...this.#cycles]) cycle.check(now, this.#limits);
+    for (const cycle of [...this.#cycles]) {
+      try {
+        cycle.check(now, this.#limits);
+      } catch (thrown) {
+        // Thrown out of a timer it would end the process, and with it everybody else's requests.
+        this.#log.error({ error: thrown }, 'a request failed at its time limit, and is given up');
+        this.#over(cycle);
+      }
+    }
+  }
+
+  #move(to: InstanceState): void {
+    if (!moves[this.#state].includes(to)) throw new Error(`an application cannot go from ${this.#state} to ${to}`);
+    this.#state = to;
   }
 }
 

@@ -241,6 +241,41 @@ describe('Instance, phases', () => {
     assert.equal(log.matching(/stopTimeout/).length, 1);
   });
 
+  it('takes no request while it shuts down, and after', async () => {
+    const gate = Promise.withResolvers<Response>();
+    const instance = await start({ fetch: () => gate.promise });
+    const [running, late, later] = [new RecordingSink(), new RecordingSink(), new RecordingSink()];
+    instance.run(cgiRequest(), running);
+    const closing = instance.close();
+    instance.run(cgiRequest(), late);
+    assert.equal(late.error?.code, 'POOL_CLOSING');
+    gate.resolve(new Response('done'));
+    await closing;
+    assert.equal((await running.done).body, 'done');
+    instance.run(cgiRequest(), later);
+    assert.equal(later.error?.code, 'POOL_CLOSING');
+    await instance.destroy();
+  });
+
+  it('a module that throws at a time limit costs its own request, and no other', async () => {
+    const clock = new FakeClock();
+    const log = new RecordingLog();
+    const instance = await start({ fetch: () => new Promise<Response>(() => {}) }, { clock, log });
+    const broken = new RecordingSink();
+    broken.head = () => {
+      throw new Error('a sink that is broken');
+    };
+    const sink = new RecordingSink();
+    instance.run(cgiRequest(), broken);
+    instance.run(cgiRequest(), sink);
+    clock.advance(70_000);
+    assert.equal((await sink.done).heads[0]!.status, 504);
+    assert.equal(log.matching(/failed at its time limit/).length, 1);
+    clock.advance(10_000);
+    assert.equal(instance.running, 0);
+    await instance.close();
+  });
+
   it('gives each request its own state, and a module only what is its own', async () => {
     const session = defineModule({
       name: 'session',
@@ -419,6 +454,54 @@ describe('Instance, roles', () => {
     assert.equal(sink.body, 'abc');
     assert.equal(sink.errors, 'note');
     await instance.close();
+  });
+
+  it('a body before its head, and a second head, are mistakes of the handler', async () => {
+    const bodyFirst = await start({ respond: (call) => void call.write('a') });
+    const sink = new RecordingSink();
+    bodyFirst.run(cgiRequest(), sink);
+    assert.equal(sink.heads[0]!.status, 500);
+    assert.match(sink.errors, /comes after its head: call head\(\) first/);
+    await bodyFirst.close();
+
+    const twoHeads = await start({
+      respond(call) {
+        call.head(103, ['link', '</style.css>; rel=preload']);
+        call.head(200);
+        call.head(404);
+      },
+    });
+    const broken = new RecordingSink();
+    twoHeads.run(cgiRequest(), broken);
+    assert.deepEqual(
+      broken.heads.map(({ status }) => status),
+      [103, 200],
+    );
+    assert.match(broken.error!.message, /was sent already, with status 200/);
+    await twoHeads.close();
+  });
+
+  it('sends no body to HEAD, and with status 204 and 304, in either form', async () => {
+    const respond = await start({
+      respond(call) {
+        call.head(call.url === '/none' ? 204 : 200);
+        call.write('body');
+        call.end();
+      },
+    });
+    const fetch = await start({ fetch: () => new Response('body') });
+    for (const [instance, request] of [
+      [respond, cgiRequest({ method: 'HEAD' })],
+      [respond, cgiRequest({ url: '/none' })],
+      [fetch, cgiRequest({ method: 'HEAD' })],
+    ] as const) {
+      const sink = new RecordingSink();
+      instance.run(request, sink);
+      await sink.done;
+      assert.equal(sink.body, '');
+      assert.equal(sink.error, null);
+    }
+    await Promise.all([respond.close(), fetch.close()]);
   });
 });
 
