@@ -1,27 +1,44 @@
-// What is wrong in a configuration: where, and in words; and zod's findings turned into such. Pure.
+// What is wrong in a configuration: where, and in words; and zod's findings turned into such.
 
+import { statSync } from 'node:fs';
 import type { z } from 'zod';
-import { nearestName } from './nearest.ts';
-import { lineOf, type TomlLines } from './toml-lines.ts';
+import { PosternError } from '../errors.ts';
+
+/** Keys from the top of the file. */
+export type Path = readonly PropertyKey[];
 
 /** One thing that is wrong. */
 export interface Problem {
-  /** Keys from the top of the file. */
-  readonly path: readonly PropertyKey[];
+  readonly path: Path;
   /** What is wrong and what to do, without file and line. */
   readonly message: string;
 }
 
+/** Path of a key or an array's element (`pathKey`) -> the line it stands on, from 1. */
+export type Lines = ReadonlyMap<string, number>;
+
 type Issue = z.core.$ZodIssue;
 
+/** A path as the key of a map. */
+export const pathKey = (path: Path): string => path.map(String).join('\0');
+
+/** The line of a path, or of the nearest one above it that the text holds. */
+export function lineOf(lines: Lines, path: Path): number | null {
+  for (let length = path.length; length > 0; length -= 1) {
+    const line = lines.get(pathKey(path.slice(0, length)));
+    if (line !== undefined) return line;
+  }
+  return null;
+}
+
 /** "postern.toml:12: unknown key ..." */
-export function formatProblem(file: string, lines: TomlLines, { path, message }: Problem): string {
+export function formatProblem(file: string, lines: Lines, { path, message }: Problem): string {
   const line = lineOf(lines, path);
   return `${file}:${line === null ? '' : `${line}:`} ${message}`;
 }
 
 /** A section as the file writes it: "[pool.php]", "[[site.main.route]]". */
-export function sectionName(path: readonly PropertyKey[]): string {
+export function sectionName(path: Path): string {
   const last = path.at(-1);
   const isElement = typeof last === 'number' || /^\d+$/.test(String(last));
   const names = path.filter((part) => !/^\d+$/.test(String(part))).map(String);
@@ -30,7 +47,7 @@ export function sectionName(path: readonly PropertyKey[]): string {
 }
 
 /** "workers in [pool.php]" */
-export function keyName(path: readonly PropertyKey[]): string {
+export function keyName(path: Path): string {
   const keys = path.filter((part) => typeof part !== 'number');
   const depth = path.findLastIndex((part, index) => typeof part !== 'number' && index < path.length - 1);
   const isElement = typeof path.at(-1) === 'number';
@@ -39,34 +56,78 @@ export function keyName(path: readonly PropertyKey[]): string {
   return section.length === 0 ? key : `${key} in ${sectionName(section)}`;
 }
 
-/** Turns zod's issues into problems. `input` is what was checked, `keysOf` the keys that the section at a path may have. */
+/** A problem where something is wrong. */
+export function when(isWrong: boolean, path: Path, message: string): Problem[] {
+  return isWrong ? [{ path, message }] : [];
+}
+
+/** The refusal that `read` throws, as a problem. */
+export function refused(read: () => unknown, path: Path): Problem[] {
+  try {
+    read();
+    return [];
+  } catch (error) {
+    if (!(error instanceof PosternError)) throw error;
+    return [{ path, message: `${keyName(path)}: ${error.message}` }];
+  }
+}
+
+/** Whether it is a folder that can be seen. */
+export function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false; // it is not there, or may not be looked at
+  }
+}
+
+/**
+ * Turns zod's issues of one section into problems.
+ * @param section the section's path
+ * @param input what was checked
+ * @param unknownKey what is to be said of a key that a table does not have; the table's path starts from the section
+ */
 export function problemsOf(
   issues: readonly Issue[],
+  section: Path,
   input: unknown,
-  keysOf: (path: readonly PropertyKey[]) => readonly string[],
+  unknownKey: (key: string, table: Path) => string,
 ): Problem[] {
-  return issues.flatMap((issue) => {
+  return issues.flatMap((issue): Problem[] => {
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({
-        path: [...issue.path, key],
-        message: unknownKey(key, issue.path, keysOf(issue.path)),
+        path: [...section, ...issue.path, key],
+        message: unknownKey(key, issue.path),
       }));
     }
-    const name = keyName(issue.path);
-    const value = show(valueAt(input, issue.path));
+    const meant = meantOption(issue);
+    if (meant !== null) {
+      const inner = meant.map((one): Issue => ({ ...one, path: [...issue.path, ...one.path] }));
+      return problemsOf(inner, section, input, unknownKey);
+    }
+    const path = [...section, ...issue.path];
+    const name = keyName(path);
+    const value = shown(valueAt(input, issue.path));
     const hint = hintOf(issue);
     const message = hint === null ? `${name} ${wording(issue)}, not ${value}` : `${name} is ${value}: ${hint}`;
-    return [{ path: issue.path, message }];
+    return [{ path, message }];
   });
 }
 
-function unknownKey(key: string, section: readonly PropertyKey[], known: readonly string[]): string {
-  const near = nearestName(key, known);
-  const where =
-    section.length === 0 ? `unknown section or key "${key}"` : `unknown key "${key}" in ${sectionName(section)}`;
-  if (near !== null) return `${where}: did you mean "${near}"?`;
-  return `${where}: known are ${known.filter((name) => name !== '$schema').join(', ')}`;
+/** A value for a message, not too long. */
+export function shown(value: unknown): string {
+  const written = JSON.stringify(value) ?? 'nothing';
+  return written.length <= 60 ? written : `${written.slice(0, 57)}...`;
 }
+
+/** Of "a text, a list or a table" the one that was written, where its own faults say more; null: none was, or the whole has words of its own. */
+function meantOption(issue: Issue): readonly Issue[] | null {
+  if (issue.code !== 'invalid_union' || hintOf(issue) !== null) return null;
+  const meant = issue.errors.filter((inner) => !inner.some(({ path, code }) => path.length === 0 && isOtherType(code)));
+  return meant.length === 1 ? meant[0]! : null;
+}
+
+const isOtherType = (code: Issue['code']): boolean => code === 'invalid_type' || code === 'invalid_value';
 
 /** What the schema itself says is to be done; null: it says nothing of its own. */
 function hintOf(issue: Issue): string | null {
@@ -104,11 +165,6 @@ const typeNames: Readonly<Record<string, string>> = {
   record: 'a section',
 };
 
-function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+function valueAt(input: unknown, path: Path): unknown {
   return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], input);
-}
-
-function show(value: unknown): string {
-  const written = JSON.stringify(value) ?? 'nothing';
-  return written.length <= 60 ? written : `${written.slice(0, 57)}...`;
 }

@@ -1,25 +1,12 @@
 // Where each key of a TOML document stands, so that an error can name its line. For documents that parsed already. Pure.
 
-/** Path of a key or an array's element -> the line it stands on, from 1. */
-export type TomlLines = ReadonlyMap<string, number>;
-
-/** A path as the key of `TomlLines`. */
-export const pathKey = (path: readonly PropertyKey[]): string => path.map(String).join('\0');
+import { type Lines, pathKey } from './problem.ts';
 
 /** Finds the lines of all keys. The text must be valid TOML: what is not is skipped in some way. */
-export function tomlLines(text: string): TomlLines {
+export function tomlLines(text: string): Lines {
   const scanner = new Scanner(text);
   scanner.document();
   return scanner.lines;
-}
-
-/** The line of a path, or of the nearest one above it that the text holds. */
-export function lineOf(lines: TomlLines, path: readonly PropertyKey[]): number | null {
-  for (let length = path.length; length > 0; length -= 1) {
-    const line = lines.get(pathKey(path.slice(0, length)));
-    if (line !== undefined) return line;
-  }
-  return null;
 }
 
 class Scanner {

@@ -25,6 +25,12 @@ export function parseAddress(text: string): Address {
   return { kind: 'tcp', host: named === undefined ? '127.0.0.1' : named === '' ? '::' : named, port };
 }
 
+/** Whether other machines can reach it, for all that its text tells. */
+export function isReachable(address: Address): boolean {
+  if (address.kind === 'unix') return false;
+  return !(address.host === 'localhost' || address.host === '::1' || /^127\./.test(address.host));
+}
+
 /** The text of an address with the path of its socket file, where it has one, started from a folder: "unix:x.sock", "fastcgi+unix:x.sock". */
 export function absoluteAddress(text: string, folder: string): string {
   return text.replace(

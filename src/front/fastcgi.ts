@@ -4,7 +4,7 @@
 // the request target under its own root, so that a peer can run nothing else (rules "from URL to script").
 
 import { isIP } from 'node:net';
-import { type Address, formatAddress } from '../connection/address.ts';
+import { type Address, formatAddress, isReachable } from '../connection/address.ts';
 import { PosternError } from '../errors.ts';
 import { FastcgiServer } from '../fastcgi-server/fastcgi-server.ts';
 import type { ServerLimits } from '../fastcgi-server/server-limits.ts';
@@ -49,11 +49,6 @@ export async function listenFastcgi(address: Address, options: FastcgiFrontOptio
   const server = new FastcgiServer({ ...rest, run: (request, sink) => runRequest(handler, request, sink) });
   await server.listen(address);
   return server;
-}
-
-function isReachable(address: Address): boolean {
-  if (address.kind === 'unix') return false;
-  return !(address.host === 'localhost' || address.host === '::1' || /^127\./.test(address.host));
 }
 
 function runRequest(handler: HttpHandler, request: CgiRequest, sink: CgiSink): Exchange {

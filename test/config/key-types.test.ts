@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { durationPattern, parseDuration, parseSize, sizePattern } from '../../src/config/quantity.ts';
+import { durationPattern, parseDuration, parseSize, sizePattern } from '../../src/config/key-types.ts';
 
 describe('parseDuration()', () => {
   for (const [text, ms] of [

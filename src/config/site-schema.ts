@@ -1,0 +1,174 @@
+// A site and its routes: every key with its default and meaning. Pure.
+
+import { z } from 'zod';
+import { duration, oneOrMore, size, text, urlPath, variables } from './key-types.ts';
+
+const match = oneOrMore(text).meta({
+  description:
+    'What it is for: a suffix ("*.php", "*.{php,phtml}"), a prefix ("/cgi-bin/*"), both ("/uploads/*.php"), an exact path ("/status"), or, with deny, a name in any folder ("composer.json").',
+});
+const index = oneOrMore(text);
+const routeRoot = text
+  .optional()
+  .meta({ description: 'A folder of its own, for a prefix: "/blog/a.php" is a.php in it. Default: that of the site.' });
+
+const toPool = z
+  .strictObject({
+    match,
+    pool: text.meta({ description: 'The pool that runs it, by its name in [pool.NAME].' }),
+    root: routeRoot,
+    index: index.optional().meta({ description: 'Files that a folder is answered with. Default: those of the site.' }),
+    fallback: urlPath
+      .optional()
+      .meta({ description: 'Front controller of a prefix: the script for paths that are neither file nor script.' }),
+    maxBody: size
+      .optional()
+      .meta({ description: 'A larger request body is answered 413. 0: no limit. Default: that of the site.' }),
+    readTimeout: duration
+      .optional()
+      .meta({ description: 'The longest silence of the program. 0: no limit. Default: that of the pool.' }),
+    requestTimeout: duration
+      .optional()
+      .meta({ description: 'How long such a request may run in all. 0: no limit. Default: that of the pool.' }),
+    streamUploads: z
+      .boolean()
+      .prefault(false)
+      .meta({ description: 'Passes bodies on as they arrive instead of when complete. Not for PHP.' }),
+    env: variables.meta({ description: 'More CGI variables for these requests.' }),
+  })
+  .transform((values) => ({ kind: 'pool' as const, ...values }));
+
+const toFiles = z
+  .strictObject({
+    match,
+    files: z.literal(true).meta({ description: 'Such paths are files, whatever other routes say.' }),
+    root: routeRoot,
+    index: index.optional().meta({ description: 'Files that a folder is answered with. Default: those of the site.' }),
+    source: z
+      .boolean()
+      .prefault(false)
+      .meta({ description: "Hands out files whose names have a program's ending, too: their source." }),
+  })
+  .transform((values) => ({ kind: 'files' as const, ...values }));
+
+const toNowhere = z
+  .strictObject({
+    match,
+    deny: z.literal(true).meta({ description: 'Such paths are answered 404.' }),
+  })
+  .transform((values) => ({ kind: 'deny' as const, ...values }));
+
+/** The kinds of route, by the key that says so. */
+export const routeKinds = { pool: toPool, files: toFiles, deny: toNowhere } as const;
+
+const route = z.xor([toPool, toFiles, toNowhere]);
+
+export const sendfile = z.strictObject({
+  folder: text.meta({ description: 'The folder, from the folder of this file.' }),
+  prefix: z
+    .string()
+    .regex(/^\/.*\/$/, 'write a path that begins and ends with "/"')
+    .optional()
+    .meta({ description: 'How X-Accel-Redirect calls it: "/protected/".' }),
+});
+
+const isSocketFile = (address: string): boolean => /^(?:fastcgi\+)?unix:|^\//.test(address);
+
+/** One address of a site, as it was read. */
+export interface ListenValues {
+  readonly address: string;
+  /** Of a socket file; undefined: as it comes. */
+  readonly owner?: string | undefined;
+  readonly group?: string | undefined;
+  readonly mode: number;
+}
+
+const socketFile = z
+  .strictObject({
+    address: text.meta({ description: 'The address: "unix:/run/site.sock".' }),
+    owner: text.optional().meta({ description: "Owner of a socket file. Default: Postern's user." }),
+    group: text.optional().meta({ description: "Group of a socket file. Default: the owner's, or Postern's." }),
+    mode: z
+      .string()
+      .regex(/^0?[0-7]{3}$/, 'write a mode such as "0660"')
+      .prefault('0660')
+      .meta({ description: 'Who may connect to a socket file.' }),
+  })
+  .refine(({ address }) => isSocketFile(address), 'owner, group and mode are for socket files: write the address alone')
+  .transform(({ mode, ...rest }): ListenValues => ({ ...rest, mode: Number.parseInt(mode, 8) }));
+
+const listen = z.union([text, socketFile]);
+
+export const siteKeys = {
+  listen: z
+    .union([listen, z.array(listen)])
+    .transform((value) => (Array.isArray(value) ? value : [value]).map((one) => toListen(one)))
+    .prefault('127.0.0.1:8000')
+    .meta({
+      description:
+        'Addresses: "127.0.0.1:8000", "[::1]:8000", ":8000" (all interfaces), "unix:/run/site.sock"; for FastCGI "fastcgi://127.0.0.1:9000", "fastcgi+unix:/run/app.sock". A socket file may be a table { address, owner, group, mode }; its mode is "0660" by default. `[]`: none, for a program that embeds the site.',
+    }),
+  allowedClients: z
+    .array(text)
+    .prefault([])
+    .meta({ description: 'For "fastcgi://": addresses and networks that may connect. Needed beyond loopback.' }),
+  root: text.prefault('.').meta({ description: 'Folder of the files and scripts, from the folder of this file.' }),
+  index: index
+    .prefault(['index.php', 'index.html'])
+    .meta({ description: 'Files that a folder is answered with; the first one that exists.' }),
+  fallback: urlPath
+    .optional()
+    .meta({ description: 'Front controller: the script for paths that are neither file nor script.' }),
+  maxBody: size.prefault('128MB').meta({ description: 'A larger request body is answered 413. 0: no limit.' }),
+  memoryBody: size
+    .prefault('256KB')
+    .meta({ description: 'A body up to this size stays in memory, a larger one goes to disk.' }),
+  spoolFolder: text
+    .optional()
+    .meta({ description: "Folder for bodies on disk. Default: the system's temporary folder." }),
+  bodyTimeout: duration
+    .prefault('30s')
+    .meta({ description: 'Longest pause between two pieces of a request body. 0: no limit.' }),
+  writeTimeout: duration
+    .prefault('60s')
+    .meta({ description: 'Longest time that a client may take no byte of a waiting answer. 0: no limit.' }),
+  pathCache: duration.prefault('1s').meta({
+    description: 'How long a path that was looked up on disk is believed to be as it was. 0: looked up each time.',
+  }),
+  env: variables.meta({ description: 'More CGI variables for every route.' }),
+  linkFolders: z
+    .array(text)
+    .prefault([])
+    .meta({ description: 'Folders outside the root that symbolic links in it may lead to; "/" allows all.' }),
+  visibleDotNames: z
+    .array(text)
+    .prefault(['.well-known'])
+    .meta({ description: 'Names that begin with a dot and are served nevertheless.' }),
+  hiddenSuffixes: z
+    .array(text)
+    .prefault(['~', '.bak', '.swp', '.orig'])
+    .meta({ description: 'Ends of file names that are never served or run.' }),
+  trustedProxies: z.array(text).prefault([]).meta({
+    description:
+      'Addresses and networks of proxies whose X-Forwarded-* are believed; "unix" for sockets. Forwarded is not read.',
+  }),
+};
+
+/** A site with its routes. */
+export const site = z.strictObject({
+  ...siteKeys,
+  sendfile: z.array(sendfile).prefault([]).meta({
+    description: 'Folders that programs may send any file from with X-Sendfile or X-Accel-Redirect; hidden names too.',
+  }),
+  route: z.array(route).prefault([]).meta({ description: 'Which requests go where; the first that matches wins.' }),
+});
+
+/** One site as it was read. */
+export type SiteValues = z.output<typeof site>;
+
+/** One route as it was read. */
+export type RouteValues = z.output<typeof route>;
+
+function toListen(written: string | ListenValues): ListenValues {
+  return typeof written === 'string' ? { address: written, mode: 0o660 } : written;
+}
