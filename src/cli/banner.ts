@@ -56,7 +56,7 @@ function poolRows(plan: PoolPlan, isOnly: boolean, paint: Paint): [string, strin
     'workers',
     `${name}up to ${plan.limits.workers}, ${plan.limits.queue} requests may wait`,
   ];
-  if (plan.kind === 'connect') return [['connect', `${name}${plan.addresses.length} FastCGI servers`], workers];
+  if (plan.kind === 'connect') return [['connect', `${name}${plan.servers.length} FastCGI servers`], workers];
   if (plan.kind === 'cgi') return [['cgi', `${name}one process a request`], workers];
   if (plan.php === null) return [['program', `${name}${plan.prepare().program.title ?? ''}`], workers];
   const { kind, version, path, reason } = plan.php;

@@ -18,7 +18,7 @@ export function addRun(program: Command, _terminal: Terminal): void {
     .action(async (options: { config: string; allowRoot?: boolean }) => {
       const { readConfig } = await import('../config/config-file.ts');
       const config = await readConfig(options.config);
-      const wanted = Object.values(config.values.pool).flatMap(({ php }) => php ?? []);
+      const wanted = Object.values(config.values.pool).flatMap((pool) => (pool.kind === 'php' ? pool.php : []));
       const findPhp = phpAhead(wanted, config.folder);
       const { openLog } = await import('./log-file.ts');
       const { createService } = await import('../service/service.ts');

@@ -131,11 +131,9 @@ const connect = z
       description: `FastCGI servers elsewhere; requests are spread over them. Each is an address, or a table { address, weight, backup }.`,
     }),
     ...queueKeys,
-    idleTimeout: duration
-      .prefault('5s')
-      .meta({
-        description: 'A kept connection that was idle so long is closed: it holds a process of PHP-FPM. 0: never.',
-      }),
+    idleTimeout: duration.prefault('5s').meta({
+      description: 'A kept connection that was idle so long is closed: it holds a process of PHP-FPM. 0: never.',
+    }),
     reuse: reuse
       .prefault('bodiless')
       .meta({ description: 'After which requests a connection is kept; "bodiless": those without a body.' }),
@@ -161,9 +159,6 @@ export type PoolValues = z.output<typeof pool>;
 
 /** One kind of pool. */
 export type PoolKind = PoolValues['kind'];
-
-/** One server of a `connect` pool, as it was read. */
-export type ServerValues = z.output<typeof server>;
 
 /** A PHP whose version nobody asked for may be one that reads the rest of a body as records (CVE-2026-129289). */
 function isPhp(program: string): boolean {

@@ -123,11 +123,16 @@ export function shown(value: unknown): string {
 /** Of "a text, a list or a table" the one that was written, where its own faults say more; null: none was, or the whole has words of its own. */
 function meantOption(issue: Issue): readonly Issue[] | null {
   if (issue.code !== 'invalid_union' || hintOf(issue) !== null) return null;
-  const meant = issue.errors.filter((inner) => !inner.some(({ path, code }) => path.length === 0 && isOtherType(code)));
+  const meant = issue.errors.filter((inner) => !inner.some(isOtherType));
   return meant.length === 1 ? meant[0]! : null;
 }
 
-const isOtherType = (code: Issue['code']): boolean => code === 'invalid_type' || code === 'invalid_value';
+/** Whether the value as a whole is of another type than this asks for. */
+function isOtherType(issue: Issue): boolean {
+  if (issue.path.length > 0) return false;
+  if (issue.code === 'invalid_union') return issue.errors.every((inner) => inner.some(isOtherType));
+  return issue.code === 'invalid_type' || issue.code === 'invalid_value';
+}
 
 /** What the schema itself says is to be done; null: it says nothing of its own. */
 function hintOf(issue: Issue): string | null {

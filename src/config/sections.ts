@@ -153,7 +153,10 @@ class SectionReader {
     if (kind === undefined || second !== undefined) {
       const wrong = kind === undefined ? `does not say ${asks}` : `says ${kindsIn(kinds, table).join(' and ')}`;
       this.refuseUnknown(table, [...new Set(Object.values(kinds).flatMap((one) => keysOf(one)))], path);
-      this.add({ path: [...path, ...(second ?? [])], message: `${section} ${wrong}: give one of ${names}` });
+      this.add({
+        path: second === undefined ? path : [...path, second],
+        message: `${section} ${wrong}: give one of ${names}`,
+      });
       return null;
     }
     const unknownKey = (key: string, inner: Path): string => {

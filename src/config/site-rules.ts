@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import { AddressList } from '../address-list.ts';
-import { parsePattern, patternHint } from '../protocol/http/path-pattern.ts';
+import { alternatives, parsePattern, patternHint } from '../protocol/http/path-pattern.ts';
 import { nearestName } from './nearest.ts';
 import { isFolder, type Path, type Problem, refused, sectionName, when } from './problem.ts';
 import type { RouteValues, SiteValues } from './site-schema.ts';
@@ -45,10 +45,10 @@ function checkTarget(route: Extract<RouteValues, { kind: 'pool' }>, path: Path, 
 }
 
 function checkMatch(match: string, route: RouteValues, path: Path): Problem[] {
-  const pattern = parsePattern(match);
-  if (pattern === null) return [{ path, message: `match "${match}": ${patternHint}` }];
+  const patterns = alternatives(match).map(parsePattern);
+  if (patterns.includes(null)) return [{ path, message: `match "${match}" is no pattern: ${patternHint}` }];
   return when(
-    pattern.kind === 'name' && route.kind === 'pool',
+    patterns.some((pattern) => pattern?.kind === 'name') && route.kind === 'pool',
     path,
     `match "${match}": a name in any folder is for deny and files: write "/${match}" for the one at the top`,
   );

@@ -5,8 +5,8 @@ import { PosternError } from '../errors.ts';
 import type { ConnectPlan, PoolPlan } from './plan.ts';
 import type { Unit, UnitParts } from './unit.ts';
 
-/** A kept connection holds a process of PHP-FPM, so it is not kept as long as a worker of our own. */
-const maxIdleMs = 5_000;
+/** As long as a timer can be. */
+const neverMs = 2 ** 31 - 1;
 
 /** Makes the unit; it connects when there is something to send. */
 export function connectUnit(plan: ConnectPlan, { clock }: UnitParts): Unit {
@@ -42,14 +42,14 @@ export function connectUnit(plan: ConnectPlan, { clock }: UnitParts): Unit {
   };
 }
 
-function optionsOf({ name, addresses, reuse, limits }: ConnectPlan): RemoteBackendOptions {
-  const { workers, queue, queueTimeoutMs, requestTimeoutMs, idleTimeoutMs } = limits;
+function optionsOf({ name, servers, reuse, idleTimeoutMs, limits }: ConnectPlan): RemoteBackendOptions {
+  const { workers, queue, queueTimeoutMs, requestTimeoutMs } = limits;
   return {
     name,
-    servers: addresses.map((address) => ({ address })),
+    servers: servers.map(({ address, weight }) => ({ address, weight })),
     maxConnections: workers,
     reuse,
-    idleTimeoutMs: Math.min(idleTimeoutMs, maxIdleMs),
+    idleTimeoutMs: idleTimeoutMs === 0 ? neverMs : idleTimeoutMs,
     limits: { queue, queueTimeoutMs, requestTimeoutMs },
   };
 }

@@ -107,7 +107,7 @@ function idleBackend(name: string): Backend {
 
 function firstHost({ values }: Config): string {
   const listen = Object.values(values.site)[0]?.listen[0];
-  const address = listen === undefined ? null : parseListenAddress(listen).address;
+  const address = listen === undefined ? null : parseListenAddress(listen.address).address;
   if (address === null || address.kind === 'unix') return 'localhost';
   return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
 }
@@ -116,7 +116,7 @@ function firstHost({ values }: Config): string {
 function siteOf({ values }: Config, url: URL): string {
   const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
   for (const [name, { listen }] of Object.entries(values.site)) {
-    const addresses = listen.map((text) => parseListenAddress(text).address);
+    const addresses = listen.map(({ address }) => parseListenAddress(address).address);
     if (addresses.some((address) => address.kind === 'tcp' && address.port === port)) return name;
   }
   throw new PosternError(

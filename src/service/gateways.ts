@@ -3,8 +3,8 @@
 
 import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { kindOf, type PoolKind } from '../config/config-rules.ts';
-import type { RouteValues, SiteValues } from '../config/config-schema.ts';
+import type { PoolKind } from '../config/pool-schema.ts';
+import type { RouteValues, SiteValues } from '../config/site-schema.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Refusal } from '../front/http1-refusal.ts';
 import { errorAnswer } from '../gateway/error-page.ts';
@@ -14,6 +14,7 @@ import type { AccessLog, AccessRecord } from '../gateway/request-log.ts';
 import { type Route, type Site, siteDefaults } from '../gateway/site.ts';
 import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
+import { alternatives } from '../protocol/http/path-pattern.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { Faults } from './faults.ts';
 import type { Unit } from './unit.ts';
@@ -30,7 +31,7 @@ export function makeGateways(
   return new Map(
     Object.entries(config.values.site).map(([name, site]) => {
       const targetOf = (pool: string) => ({
-        kind: kindOf(config.values.pool[pool]!),
+        kind: config.values.pool[pool]!.kind,
         backend: units.get(pool)!.backend,
       });
       return [name, createGateway({ site: siteOf(name, site, config, targetOf), log, accessLog })];
@@ -61,7 +62,9 @@ export function siteOf(
     root: resolve(folder, values.root),
     index: values.index,
     fallback: values.fallback ?? null,
-    routes: values.route.flatMap((route) => route.match.map((match) => routeOf(match, route, targetOf))),
+    routes: values.route.flatMap((route) =>
+      route.match.flatMap(alternatives).map((match) => routeOf(match, route, targetOf)),
+    ),
     env: values.env,
     linkFolders: values.linkFolders.map((path) => resolve(folder, path)),
     visibleDotNames: values.visibleDotNames,
@@ -69,11 +72,12 @@ export function siteOf(
     hiddenFiles: ownFiles(config),
     sendfile: values.sendfile.map((one) => ({ folder: resolve(folder, one.folder), prefix: one.prefix ?? null })),
     trustedProxies: values.trustedProxies,
-    maxBodyBytes: values.maxBody,
-    memoryBodyBytes: values.memoryBody,
+    maxBodyBytes: values.maxBody === 0 ? Number.POSITIVE_INFINITY : values.maxBody,
+    memoryBodyBytes: values.memoryBody === 0 ? Number.POSITIVE_INFINITY : values.memoryBody,
     spoolFolder: values.spoolFolder === undefined ? siteDefaults.spoolFolder : resolve(folder, values.spoolFolder),
     bodyTimeoutMs: values.bodyTimeout,
     writeTimeoutMs: values.writeTimeout,
+    pathCacheMs: values.pathCache,
   };
 }
 
@@ -85,8 +89,7 @@ function ownFiles({ file, folder, values }: Config): string[] {
 }
 
 function routeOf(match: string, route: RouteValues, targetOf: (pool: string) => RouteTarget): Route {
-  if (route.deny) return { match, kind: 'deny' };
-  if (route.pool === undefined) return { match, kind: 'files' };
+  if (route.kind !== 'pool') return { match, kind: route.kind };
   const { kind, backend } = targetOf(route.pool);
   return {
     match,

@@ -133,7 +133,7 @@ export class ListenerSet {
    */
   async change(sites: ConfigValues['site']): Promise<ListenerChange> {
     const wanted = Object.entries(sites).flatMap(([site, { listen, allowedClients }]) =>
-      listen.map((text) => ({ site, allowedClients, address: parseListenAddress(text) })),
+      listen.map(({ address }) => ({ site, allowedClients, address: parseListenAddress(address) })),
     );
     const after: { readonly entry: SiteListener; readonly site: string }[] = [];
     const opened: Listener[] = [];

@@ -1,11 +1,10 @@
 // What a pool of the configuration is made from: the program found, its limits, and a fingerprint that tells whether a reload changes it.
 
 import { existsSync, statSync } from 'node:fs';
-import { basename, delimiter, extname, isAbsolute, join, resolve } from 'node:path';
+import { delimiter, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/config.ts';
-import { kindOf } from '../config/config-rules.ts';
-import type { PoolValues } from '../config/config-schema.ts';
+import type { PoolValues } from '../config/pool-schema.ts';
 import { type Address, parseAddress } from '../connection/address.ts';
 import { type FindPhp, findPhp, type Php } from '../php/find-php.ts';
 import { phpProgram } from '../php/php-program.ts';
@@ -22,9 +21,18 @@ export interface PreparedProgram {
   release(): void;
 }
 
+/** The limits that pools of every kind have. */
+export type RequestLimits = Pick<
+  PoolLimits,
+  'workers' | 'queue' | 'queueTimeoutMs' | 'requestTimeoutMs' | 'stopTimeoutMs'
+> & {
+  /** The longest silence of a program: before its answer, and between two pieces of it. 0: no limit. */
+  readonly readTimeoutMs: number;
+};
+
 interface AnyPlan {
   readonly name: string;
-  readonly limits: PoolLimits;
+  readonly limits: RequestLimits;
   /** Equal for two plans when a reload from one to the other has nothing to do. */
   readonly fingerprint: string;
   /** What an operator should know, as sentences. */
@@ -34,6 +42,7 @@ interface AnyPlan {
 /** A pool of processes that are kept. */
 export interface WorkersPlan extends AnyPlan {
   readonly kind: 'workers';
+  readonly limits: RequestLimits & PoolLimits;
   /** null for a program that is not PHP. */
   readonly php: Php | null;
   /** Makes the program; may write a file, which `release()` removes. */
@@ -43,8 +52,19 @@ export interface WorkersPlan extends AnyPlan {
 /** A pool of FastCGI servers elsewhere. */
 export interface ConnectPlan extends AnyPlan {
   readonly kind: 'connect';
-  readonly addresses: readonly Address[];
+  readonly servers: readonly ServerPlan[];
+  /** A kept connection that was idle so long is closed. 0: never. */
+  readonly idleTimeoutMs: number;
   readonly reuse: Program['reuse'];
+}
+
+/** One FastCGI server elsewhere. */
+export interface ServerPlan {
+  readonly address: Address;
+  /** Its share of the requests. */
+  readonly weight: number;
+  /** Whether it is asked only while no other server can be. */
+  readonly backup: boolean;
 }
 
 /** Plain CGI programs: the matched file is run. */
@@ -80,25 +100,26 @@ export interface PlanContext {
  * @throws CONFIG_INVALID when its PHP cannot be used, or it would run as root without leave
  */
 export async function planPool(name: string, pool: PoolValues, context: PlanContext): Promise<PoolPlan> {
-  const limits = limitsOf(pool);
-  const kind = kindOf(pool);
-  if (kind === 'connect') {
-    const addresses = (pool.connect ?? []).map(parseAddress);
-    const reuse = pool.reuse ?? 'bodiless';
-    return { kind, name, limits, addresses, reuse, fingerprint: JSON.stringify([kind, pool]), warnings: [] };
+  const fingerprint = JSON.stringify(pool);
+  if (pool.kind === 'connect') {
+    const servers = pool.connect.map((server) => ({ ...server, address: parseAddress(server.address) }));
+    const { kind, reuse, idleTimeout: idleTimeoutMs } = pool;
+    return { kind, name, limits: requestLimits(pool), servers, reuse, idleTimeoutMs, fingerprint, warnings: [] };
   }
   const warnings = rootWarnings(name, pool, context);
   const env = pool.env;
   const user = pool.user ?? null;
-  if (kind === 'cgi') {
+  if (pool.kind === 'cgi') {
     const withPath = { PATH: context.path, ...env };
-    return { kind, name, limits, env: withPath, user, fingerprint: JSON.stringify([kind, pool, withPath]), warnings };
+    const limits = requestLimits(pool);
+    return { kind: 'cgi', name, limits, env: withPath, user, fingerprint: fingerprint + context.path, warnings };
   }
   const cwd = resolve(context.folder, pool.cwd ?? '.');
   const path = env.PATH ?? context.path;
+  const limits = workerLimits(pool);
   const workers = { kind: 'workers', name, limits } as const;
-  if (kind === 'php') {
-    const wanted = pool.php!;
+  if (pool.kind === 'php') {
+    const wanted = pool.php;
     const find = context.findPhp ?? findPhp;
     const php = await find({ wanted, path: context.path, home: context.home, folder: context.folder }).catch(
       (error: Error) => {
@@ -112,7 +133,7 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
       ...workers,
       limits: { ...limits, workers: laneCount },
       php,
-      fingerprint: JSON.stringify([kind, pool, cwd, path, php.path, php.version.text, changeTime(php.path)]),
+      fingerprint: JSON.stringify([fingerprint, cwd, path, php.path, php.version.text, changeTime(php.path)]),
       warnings: [...warnings, ...php.warnings],
       prepare() {
         const made = phpProgram(options);
@@ -120,37 +141,36 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
       },
     };
   }
-  const command = kind === 'app' ? appCommand(pool.app!, context) : commandOf(pool.command!, context.folder, path);
+  const isApp = pool.kind === 'app';
+  const command = isApp ? appCommand(pool.app, context) : commandOf(pool.command, context.folder, path);
+  const threads = isApp && pool.threads !== undefined ? { POSTERN_THREADS: String(pool.threads) } : {};
   const program: Program = {
     name,
     command,
     cwd,
-    env: { ...env, PATH: path, ...(pool.threads === undefined ? {} : { POSTERN_THREADS: String(pool.threads) }) },
+    env: { ...env, PATH: path, ...threads },
     user,
-    // Threads that are never asked at the same time would be for nothing.
-    lanesPerWorker: pool.lanes ?? pool.threads ?? 1,
+    lanesPerWorker: pool.lanes,
     preforks: false,
     probe: null,
-    answersValues: kind === 'app',
-    reuse: pool.reuse ?? (isPhp(command[0]!) ? 'bodiless' : 'always'),
-    title: kind === 'app' ? `application ${pool.app}` : command.join(' '),
+    answersValues: isApp,
+    reuse: pool.reuse,
+    title: isApp ? `application ${pool.app}` : command.join(' '),
   };
   return {
     ...workers,
     php: null,
-    fingerprint: JSON.stringify([
-      kind,
-      pool,
-      command,
-      path,
-      changeTime(kind === 'app' ? command.at(-1)! : command[0]!),
-    ]),
+    fingerprint: JSON.stringify([fingerprint, command, path, changeTime(isApp ? command.at(-1)! : command[0]!)]),
     warnings,
     prepare: () => ({ program, release: () => {} }),
   };
 }
 
-function rootWarnings(name: string, pool: PoolValues, { asRoot, refusal }: PlanContext): string[] {
+function rootWarnings(
+  name: string,
+  pool: Exclude<PoolValues, { kind: 'connect' }>,
+  { asRoot, refusal }: PlanContext,
+): string[] {
   const isRoot = process.getuid?.() === 0 && (pool.user === undefined || pool.user === 'root');
   if (!isRoot || pool.allowRoot || asRoot === 'allow') return [];
   if (asRoot === 'warn') return [`pool ${name} runs as root: good for trying, not for a machine that others reach`];
@@ -160,22 +180,29 @@ function rootWarnings(name: string, pool: PoolValues, { asRoot, refusal }: PlanC
   });
 }
 
-function limitsOf(pool: PoolValues): PoolLimits {
+function requestLimits(pool: PoolValues): RequestLimits {
   return {
     workers: pool.workers,
-    minWorkers: pool.minWorkers,
     queue: pool.queue,
     queueTimeoutMs: pool.queueTimeout,
+    readTimeoutMs: pool.readTimeout,
     requestTimeoutMs: pool.requestTimeout,
+    stopTimeoutMs: pool.stopTimeout,
+  };
+}
+
+function workerLimits(pool: Extract<PoolValues, { minWorkers: number }>): WorkersPlan['limits'] {
+  return {
+    ...requestLimits(pool),
+    minWorkers: pool.minWorkers,
     idleTimeoutMs: pool.idleTimeout,
     maxRequests: pool.maxRequests,
     maxAgeMs: pool.maxAge,
     maxMemoryBytes: pool.maxMemory,
-    stopTimeoutMs: pool.stopTimeout,
     spawnScore: pool.spawnScore,
     terminationScore: pool.terminationScore,
     timeScore: pool.timeScore,
-    spawnScoreUpLimit: pool.spawnScoreUpLimit,
+    spawnScoreUpLimit: pool.spawnScoreUpLimit === 0 ? Number.POSITIVE_INFINITY : pool.spawnScoreUpLimit,
   };
 }
 
@@ -196,9 +223,4 @@ function appCommand(app: string, { folder }: PlanContext): string[] {
 /** When a file was last changed; 0: it is not there. */
 function changeTime(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-}
-
-/** A PHP whose version nobody asked for may be one that reads the rest of a body as records (CVE-2026-129289). */
-function isPhp(program: string): boolean {
-  return /^php[-.\d]*(?:cgi)?[-.\d]*$/.test(basename(program));
 }

@@ -2,6 +2,7 @@
 
 import type { Config } from '../config/config.ts';
 import { formatListenAddress, parseListenAddress, urlOf } from '../config/listen-address.ts';
+import type { PoolKind } from '../config/pool-schema.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
 import { knock } from '../connection/knock.ts';
 import { findInstances } from '../control/instances.ts';
@@ -62,7 +63,7 @@ export async function checkService(config: Config, asRoot: PlanContext['asRoot']
 
 /** One worker is enough to see whether it works. */
 function smallest(plan: PoolPlan): PoolPlan {
-  return { ...plan, limits: { ...plan.limits, minWorkers: 1 } };
+  return plan.kind === 'workers' ? { ...plan, limits: { ...plan.limits, minWorkers: 1 } } : plan;
 }
 
 /** Starts a pool; one that fails is also noted in `failed`. */
@@ -72,7 +73,7 @@ async function poolFindings(unit: Unit, failed: Map<string, Error>): Promise<Fin
   const notes = plan.warnings.map((message): Finding => ({ state: 'note', subject, message }));
   if (plan.kind === 'cgi') return [{ state: 'ok', subject, message: 'plain CGI: one process a request' }, ...notes];
   if (plan.kind === 'connect') {
-    const servers = await Promise.all(plan.addresses.map((address) => serverFinding(subject, address)));
+    const servers = await Promise.all(plan.servers.map(({ address }) => serverFinding(subject, address)));
     if (servers.every(({ state }) => state === 'failed'))
       failed.set(plan.name, new Error('no server takes connections'));
     return servers;
@@ -130,14 +131,15 @@ async function siteFindings(
 /** The front page, and the address of each application that is mounted elsewhere. */
 function samplePaths({ values }: Config, site: string): string[] {
   const mounts = (values.site[site]?.route ?? [])
-    .filter(
-      ({ pool }) => pool !== undefined && values.pool[pool]?.cgi === undefined && values.pool[pool]?.php === undefined,
-    )
+    .filter((route) => route.kind === 'pool' && !isForFiles(values.pool[route.pool]!.kind))
     .flatMap(({ match }) => match)
-    .filter((match) => match.startsWith('/'))
+    .filter((match) => /^\/[^*]*\*?$/.test(match))
     .map((match) => match.replace(/\*$/, ''));
   return [...new Set(['/', ...mounts])];
 }
+
+/** Whether such a pool runs files: what it answers elsewhere is not known. */
+const isForFiles = (kind: PoolKind): boolean => kind === 'php' || kind === 'cgi';
 
 function siteFinding(
   site: string,
@@ -169,7 +171,7 @@ function siteFinding(
 
 async function listenFindings({ values }: Config): Promise<Finding[]> {
   const texts = [
-    ...Object.values(values.site).flatMap(({ listen }) => listen),
+    ...Object.values(values.site).flatMap(({ listen }) => listen.map(({ address }) => address)),
     ...(values.admin ? [values.admin.listen] : []),
   ];
   const instances = await findInstances();

@@ -12,6 +12,8 @@ interface Section {
   readonly properties?: Readonly<Record<string, Section>>;
   readonly additionalProperties?: Section;
   readonly items?: Section;
+  readonly oneOf?: readonly Section[];
+  readonly required?: readonly string[];
 }
 
 const root = new URL('../../', import.meta.url);
@@ -25,23 +27,60 @@ describe('the configuration, as it is documented', () => {
 
   const site = schema.properties?.site?.additionalProperties;
   const sections: Readonly<Record<string, Section | undefined>> = {
+    '[service]': schema.properties?.service,
     '[admin]': schema.properties?.admin,
     '[log]': schema.properties?.log,
     '[site.NAME]': site,
-    '[[site.NAME.route]]': site?.properties?.route?.items,
     '[[site.NAME.sendfile]]': site?.properties?.sendfile?.items,
-    '[pool.NAME]': schema.properties?.pool?.additionalProperties,
   };
   for (const [title, section] of Object.entries(sections)) {
     it(`names each key of ${title} with its default and meaning, and no other`, () => {
-      const expected = Object.entries(section?.properties ?? {}).filter(([, key]) => key.items?.type !== 'object');
+      const expected = Object.entries(section?.properties ?? {}).filter(
+        ([, key]) => key.items?.type !== 'object' && key.items?.oneOf === undefined,
+      );
       assert.deepEqual(
         rowsOf(title),
         expected.map(([name, key]) => `| \`${name}\` | ${shownDefault(key)} | ${key.description} |`),
       );
     });
   }
+
+  const kinds: Readonly<Record<string, readonly Section[] | undefined>> = {
+    '[[site.NAME.route]]': site?.properties?.route?.items?.oneOf,
+    '[pool.NAME]': schema.properties?.pool?.additionalProperties?.oneOf,
+  };
+  for (const [title, options] of Object.entries(kinds)) {
+    it(`names each key of ${title} with the kinds that have it, its default and meaning, and no other`, () => {
+      assert.deepEqual(rowsOf(title), rowsByKind(options!));
+    });
+  }
 });
+
+/** The rows of a section that is of one of several kinds: a key's row says for which. */
+function rowsByKind(kinds: readonly Section[]): string[] {
+  const rows = new Map<string, string[]>();
+  // What tells the kinds apart comes first.
+  for (const isOwn of [true, false]) {
+    for (const kind of kinds) {
+      const own = kindOf(kind, kinds);
+      for (const [name, key] of Object.entries(kind.properties ?? {})) {
+        if ((name === own) !== isOwn) continue;
+        const row = `${shownDefault(key)} | ${key.description} |`;
+        rows.set(`${name}\0${row}`, [...(rows.get(`${name}\0${row}`) ?? []), own]);
+      }
+    }
+  }
+  return [...rows].map(([id, of]) => {
+    const [name, row] = id.split('\0') as [string, string];
+    return `| \`${name}\` | ${of.length === kinds.length ? 'all' : of.join(', ')} | ${row}`;
+  });
+}
+
+/** The key that only this kind has, and has to have. */
+function kindOf(kind: Section, kinds: readonly Section[]): string {
+  const others = kinds.filter((one) => one !== kind);
+  return kind.required!.find((name) => !others.some((one) => name in (one.properties ?? {})))!;
+}
 
 function shownDefault(key: Section): string {
   return key.default === undefined ? '' : `\`${JSON.stringify(key.default)}\``;

@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { defineConfig } from '../../src/config/config.ts';
 import { parseConfig, readConfig } from '../../src/config/config-file.ts';
+import type { ConfigValues } from '../../src/config/config-schema.ts';
+import type { PoolKind, PoolValues } from '../../src/config/pool-schema.ts';
 import { PosternError } from '../../src/errors.ts';
+import { patternHint } from '../../src/protocol/http/path-pattern.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'postern-config-'));
 mkdirSync(join(folder, 'public'));
@@ -30,11 +33,16 @@ describe('parseConfig()', () => {
   it('reads durations as milliseconds, sizes as bytes, and fills in the defaults', () => {
     const { values, folder: from } = parseConfig(good, file);
     assert.equal(from, folder);
-    assert.equal(values.pool.php?.queueTimeout, 2_000);
-    assert.equal(values.pool.php?.maxMemory, 268_435_456);
-    assert.equal(values.pool.php?.requestTimeout, 60_000);
-    assert.equal(values.pool.php?.workers, 8);
-    assert.deepEqual(values.site.main?.listen, ['127.0.0.1:8000']);
+    const { kind, php, queueTimeout, readTimeout, workers, maxMemory, extensions } = poolOf(values, 'php', 'php');
+    assert.deepEqual([kind, php, queueTimeout, readTimeout, workers], ['php', 'auto', 2_000, 60_000, 8]);
+    assert.deepEqual([maxMemory, extensions], [268_435_456, ['.php', '.phar']]);
+    assert.deepEqual(values.site.main?.listen, [{ address: '127.0.0.1:8000', mode: 0o660 }]);
+    assert.deepEqual(values.service, {
+      maxConnections: 0,
+      maxConnectionsPerClient: 0,
+      minBodyRate: 500,
+      memoryBodies: 67_108_864,
+    });
     assert.deepEqual(values.site.main?.route[0]?.match, ['*.php']);
     assert.equal(values.admin, undefined);
   });
@@ -45,23 +53,41 @@ describe('parseConfig()', () => {
       file,
     );
     assert.equal(values.admin?.listen, `unix:${folder}/run/admin.sock`);
-    assert.deepEqual(values.site.a?.listen, [
+    assert.deepEqual(addressesOf(values, 'a'), [
       `unix:${folder}/a.sock`,
       `fastcgi+unix:${join(folder, '../b.sock')}`,
       'unix:/run/c.sock',
     ]);
-    assert.deepEqual(values.pool.x?.connect, [`unix:${folder}/php.sock`]);
+    assert.deepEqual(poolOf(values, 'x', 'connect').connect, [
+      { address: `unix:${folder}/php.sock`, weight: 1, backup: false },
+    ]);
+  });
+
+  it('takes a table where an address has more to say', () => {
+    const { values } = parseConfig(
+      '[site.a]\nroot = "public"\nlisten = [":8001", { address = "unix:a.sock", owner = "root", mode = "0666" }]\n[pool.x]\nconnect = ["a:1", { address = "b:2", weight = 3 }, { address = "unix:c", backup = true }]\n',
+      file,
+    );
+    assert.deepEqual(values.site.a?.listen, [
+      { address: ':8001', mode: 0o660 },
+      { address: `unix:${folder}/a.sock`, owner: 'root', mode: 0o666 },
+    ]);
+    assert.deepEqual(poolOf(values, 'x', 'connect').connect, [
+      { address: 'a:1', weight: 1, backup: false },
+      { address: 'b:2', weight: 3, backup: false },
+      { address: `unix:${folder}/c`, weight: 1, backup: true },
+    ]);
   });
 
   it('takes one value where a list is possible', () => {
     const { values } = parseConfig('[site.a]\nroot = "public"\nlisten = ":8001"\nindex = "a.html"\n', file);
-    assert.deepEqual(values.site.a?.listen, [':8001']);
+    assert.deepEqual(addressesOf(values, 'a'), [':8001']);
     assert.deepEqual(values.site.a?.index, ['a.html']);
   });
 
   const site = '[site.main]\nroot = "public"\n';
   const php = '[pool.php]\nphp = "auto"\n';
-  const refused: readonly [what: string, text: string, problem: string][] = [
+  const refused: [what: string, text: string, problem: string][] = [
     ['text that is not TOML', 'a = = 1', ':1: this is not TOML: invalid value'],
     [
       'a key of another spelling',
@@ -112,7 +138,7 @@ describe('parseConfig()', () => {
     [
       'a name with a space',
       `${site}[pool."a b"]\nphp = "auto"`,
-      ':3: a b in [pool] is {"php":"auto"}: a name is 1 to 40 letters, digits, "-" and "_"',
+      ':3: [pool."a b"]: a name is 1 to 40 letters, digits, "-" and "_"',
     ],
     ['no site', php, ': there is no site: add a section [site.main] with its root and routes'],
     [
@@ -128,17 +154,17 @@ describe('parseConfig()', () => {
     [
       'a route to nowhere',
       `${site}[[site.main.route]]\nmatch = "*.php"`,
-      ':3: [[site.main.route]] needs one of pool = "NAME", files = true and deny = true',
+      ':3: [[site.main.route]] does not say where it leads: give one of pool, files, deny',
     ],
     [
       'a match with a star in the middle',
       `${site}[[site.main.route]]\nmatch = "/a*b"\ndeny = true`,
-      ':4: match "/a*b" is no pattern: write "*.suffix", "/prefix/*", "/prefix/*.suffix", "/exact/path" or "name"',
+      ':4: match "/a*b" is no pattern: write "*.suffix", "/prefix/*", "/prefix/*.suffix", "/exact/path" or "name"; "{a,b}" is either',
     ],
     [
       'a suffix without its dot',
       `${site}[[site.main.route]]\nmatch = "*php"\ndeny = true`,
-      ':4: match "*php" is no pattern: write "*.suffix", "/prefix/*", "/prefix/*.suffix", "/exact/path" or "name"',
+      ':4: match "*php" is no pattern: write "*.suffix", "/prefix/*", "/prefix/*.suffix", "/exact/path" or "name"; "{a,b}" is either',
     ],
     [
       'a trusted proxy that is no network',
@@ -148,7 +174,7 @@ describe('parseConfig()', () => {
     [
       'admin pages over FastCGI',
       `${site}[admin]\nlisten = "fastcgi://127.0.0.1:2020"`,
-      ':4: listen in [admin]: "fastcgi://127.0.0.1:2020": the admin pages are HTTP: write "127.0.0.1:2020"',
+      ':4: listen in [admin]: "fastcgi://127.0.0.1:2020" cannot be: the admin pages are HTTP: write "127.0.0.1:2020"',
     ],
     [
       'a pool that runs nothing',
@@ -163,12 +189,12 @@ describe('parseConfig()', () => {
     [
       'ini for a program that is not PHP',
       `${site}[pool.x]\ncommand = ["/bin/true"]\nini = { a = 1 }`,
-      ':5: ini in [pool.x] is for PHP: this pool runs command',
+      ':5: ini in [pool.x] is for php: this one has command',
     ],
     [
       'threads of a program that is no application',
       `${site}${php}threads = 2`,
-      ':5: threads in [pool.php] is for applications: this pool runs php',
+      ':5: threads in [pool.php] is for app: this one has php',
     ],
     [
       'more kept than allowed',
@@ -243,6 +269,70 @@ describe('parseConfig()', () => {
       ':2: listen in [admin]: "127.0.0.1:8000" is also that of [site.main]',
     ],
   ];
+  refused.push(
+    [
+      'a key that is for other kinds of pool',
+      `${site}${php}reuse = "never"`,
+      ':5: reuse in [pool.php] is for command and connect and app: this one has php',
+    ],
+    [
+      'a key that only processes have, for servers elsewhere',
+      `${site}[pool.x]\nconnect = "a:1"\nminWorkers = 2`,
+      ':5: minWorkers in [pool.x] is for php and command and app: this one has connect',
+    ],
+    [
+      'a key of another spelling where nothing says what runs',
+      `${site}[pool.x]\ncomand = ["/bin/true"]`,
+      ':4: unknown key "comand" in [pool.x]: did you mean "command"?',
+    ],
+    [
+      'a key that is for other routes',
+      `${site}[[site.main.route]]\nmatch = "/x"\ndeny = true\nsource = true`,
+      ':6: source in [[site.main.route]] is for files: this one has deny',
+    ],
+    ['no time to stop', `${site}${php}stopTimeout = 0`, ':5: stopTimeout in [pool.php] is 0: write a duration above 0'],
+    [
+      'a client that is no address',
+      `${site}allowedClients = ["nonsense"]`,
+      ':3: allowedClients in [site.main]: "nonsense" in allowedClients is no address',
+    ],
+    [
+      'FastCGI for strangers',
+      `${site}listen = "fastcgi://:9000"`,
+      ':3: listen in [site.main]: "fastcgi://:9000" can be reached from other machines: set allowedClients',
+    ],
+    [
+      'an owner of what is no socket file',
+      `${site}listen = { address = ":80", owner = "root" }`,
+      ':3: listen in [site.main] is {"address":":80","owner":"root"}: owner, group and mode are for socket files',
+    ],
+    [
+      'a key of another spelling in a table of a list',
+      `${site}[pool.x]\nconnect = ["a:1",\n  { adress = "b:2" }]`,
+      ':5: unknown key "adress" in [[pool.x.connect]]: did you mean "address"?',
+    ],
+    [
+      'a glob that is not known',
+      `${site}[[site.main.route]]\nmatch = "/a/**"\ndeny = true`,
+      `:4: match "/a/**" is no pattern: ${patternHint}`,
+    ],
+    [
+      'a name in any folder for a pool',
+      `${site}[[site.main.route]]\nmatch = "a.php"\npool = "php"\n${php}`,
+      ':4: match "a.php": a name in any folder is for deny and files: write "/a.php" for the one at the top',
+    ],
+    [
+      'bodies that are passed on to PHP as they arrive',
+      `${site}[[site.main.route]]\nmatch = "*.php"\npool = "php"\nstreamUploads = true\n${php}`,
+      ':6: streamUploads in [[site.main.route]]: PHP has to know how long a body is: take it out',
+    ],
+    [
+      'a route that is no list',
+      `${site}[site.main.route]\nmatch = "*.php"`,
+      ':3: route in [site.main] must be a list: write [[site.main.route]]',
+    ],
+    ['a section that is a number', `${site}[pool]\nx = 3`, ':4: [pool.x] must be a section, not 3'],
+  );
   for (const [what, text, problem] of refused) {
     it(`refuses ${what} with its line and what to do`, () => {
       assert.throws(
@@ -261,6 +351,39 @@ describe('parseConfig()', () => {
     assert.deepEqual(
       message.split('\n').map((line) => line.slice(file.length).split(':')[1]),
       ['5', '6', '7'],
+    );
+  });
+
+  it('tells all that is wrong in one go, in keys, in rules and on the disk', () => {
+    const text = `[site.main]
+root = "gone"
+maxBody = "big"
+woot = 1
+allowedClients = ["10.0.0.1", "nonsense"]
+[[site.main.route]]
+match = ["*.php", "/a*b"]
+pool = "pph"
+[[site.main.route]]
+match = "/x"
+[pool.php]
+php = "auto"
+lanes = 2
+minWorkers = 9
+workers = "many"
+[pool.two]
+cgi = true
+app = "a.ts"
+[pool.one]
+app = "gone.ts"
+cwd = "gone"
+[log]
+level = "loud"
+file = "gone/a.log"`;
+    const lines = problemIn(() => parseConfig(text, file)).split('\n');
+    assert.deepEqual(
+      lines.map((line) => Number(line.slice(file.length).split(':')[1])),
+      [2, 3, 4, 5, 7, 8, 9, 13, 14, 15, 18, 20, 21, 23, 24],
+      lines.join('\n'),
     );
   });
 });
@@ -293,6 +416,14 @@ describe('defineConfig()', () => {
     });
   });
 });
+
+function poolOf<Kind extends PoolKind>(values: ConfigValues, name: string, kind: Kind) {
+  const pool = values.pool[name];
+  assert.equal(pool?.kind, kind);
+  return pool as Extract<PoolValues, { kind: Kind }>;
+}
+
+const addressesOf = (values: ConfigValues, site: string) => values.site[site]?.listen.map(({ address }) => address);
 
 function problemIn(run: () => unknown): string {
   try {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { lineOf, tomlLines } from '../../src/config/toml-lines.ts';
+import { lineOf } from '../../src/config/problem.ts';
+import { tomlLines } from '../../src/config/toml-lines.ts';
 
 const document = `# a comment with [brackets] and = signs
 top = 1

@@ -5,6 +5,8 @@
 //   "/uploads/*.php"   both: below "/uploads/" a component ends in ".php"
 //   "composer.json"    a component anywhere in the path is that name
 //   "/status"          the path is that one
+//
+// "{a,b}" stands for either: "*.{php,phtml}" is "*.php" and "*.phtml" (`alternatives`).
 
 import { textToBytes } from '../text.ts';
 
@@ -17,7 +19,8 @@ export type PathPattern =
   | { readonly kind: 'exact'; readonly text: string };
 
 /** How a pattern may be written, for messages. */
-export const patternHint = 'write "*.suffix", "/prefix/*", "/prefix/*.suffix", "/exact/path" or "name"';
+export const patternHint =
+  'write "*.suffix", "/prefix/*", "/prefix/*.suffix", "/exact/path" or "name"; "{a,b}" is either';
 
 /** Reads a pattern; null when it is none of the five. What other programs take for a glob's characters is refused, not taken literally. */
 export function parsePattern(match: string): PathPattern | null {
@@ -29,6 +32,12 @@ export function parsePattern(match: string): PathPattern | null {
   if (both !== null) return { kind: 'suffix-below', below: both[1]!, text: lowerAscii(both[2]!) };
   if (/^\/[^*]*$/.test(text)) return { kind: 'exact', text };
   return /^[^*/]+$/.test(text) && /^\.?[^.]/.test(text) ? { kind: 'name', text } : null;
+}
+
+/** The patterns that one with "{a,b}" stands for; itself where it has none. */
+export function alternatives(match: string): string[] {
+  const [, before, group, after] = /^([^{}]*)\{([^{}]+)\}(.*)$/.exec(match) ?? [];
+  return group === undefined ? [match] : group.split(',').flatMap((one) => alternatives(before + one + after));
 }
 
 /** Whether a pattern takes a path. */

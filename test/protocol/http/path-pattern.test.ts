@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isMatch, parsePattern } from '../../../src/protocol/http/path-pattern.ts';
+import { alternatives, isMatch, parsePattern } from '../../../src/protocol/http/path-pattern.ts';
 
 /** Whether a pattern takes a path. */
 function takes(match: string, path: string): boolean {
@@ -75,6 +75,22 @@ describe('parsePattern()', () => {
   for (const match of wrong) {
     it(`refuses ${JSON.stringify(match)}: characters of a glob are not taken literally`, () => {
       assert.equal(parsePattern(match), null);
+    });
+  }
+});
+
+describe('alternatives()', () => {
+  const cases: readonly [match: string, patterns: readonly string[]][] = [
+    ['*.php', ['*.php']],
+    ['*.{php,phtml}', ['*.php', '*.phtml']],
+    ['/{a,b}/*.{c,d}', ['/a/*.c', '/a/*.d', '/b/*.c', '/b/*.d']],
+    ['*.php{,5}', ['*.php', '*.php5']],
+    ['*.{php', ['*.{php']],
+    ['*.{a,{b,c}}', ['*.{a,{b,c}}']],
+  ];
+  for (const [match, patterns] of cases) {
+    it(`reads ${match} as ${patterns.join(' or ')}`, () => {
+      assert.deepEqual(alternatives(match), patterns);
     });
   }
 });
