@@ -33,6 +33,7 @@ export const errorTable = {
   INTERNAL: kind(500, false, 'Something went wrong in the server.'),
   REQUEST_CRASHES: kind(500, false, 'The program for this address fails.'),
   PROGRAM_NOT_STARTED: kind(500, false, 'The program for this address could not be started.'),
+  SENDFILE_REFUSED: kind(500, false, 'The program named a file that this server may not send.'),
   METHOD_UNKNOWN: kind(501, false, 'This method is not implemented.'),
   VERSION_UNSUPPORTED: kind(505, false, 'This version of HTTP is not supported.'),
   SPOOL_FULL: kind(507, true, 'The server has no room for the request body.'),

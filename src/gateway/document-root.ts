@@ -1,6 +1,6 @@
-// Looks up paths under a document root: what is there, by its real path, and whether it may be shown or run.
+// Looks up paths under a folder: what is there, by its real path, and whether it may be shown or run.
 //
-// What was found is believed for `validMs` (a second as a rule): a lookup costs a stat and a realpath, some ten
+// What was found is believed for `validMs` (the key pathCache; a second as a rule): a lookup costs a stat and a realpath, some ten
 // microseconds, and a busy site asks for the same few scripts. A file that is removed within that time is then reported
 // by the program instead ("no input file"); a link that is turned to elsewhere is followed as before. What was not found
 // is looked for each time, so a new file is there at once. The calls are synchronous: an asynchronous one costs more
@@ -9,26 +9,30 @@
 import { realpathSync, type Stats, statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import { PosternError } from '../errors.ts';
-import { bytesToText, textToBytes } from '../protocol/text.ts';
+import { isAscii, textToBytes } from '../protocol/text.ts';
+import type { HiddenNames } from './hidden-names.ts';
+import { OwnFiles } from './own-files.ts';
 
-/** Something that exists under the root. */
+/** Something that exists under the root. Byte strings. */
 export interface Entry {
   readonly kind: 'file' | 'folder';
-  /** Real path, as text. */
   readonly realPath: string;
-  /** Real path within the root, as a byte string beginning with "/"; null when a link led out of the root. */
+  /** Real path within the root, beginning with "/"; null when a link led out of the root. */
   readonly realUrlPath: string | null;
+  /** Whether it is not there for any client: by its name, its real name, or since it is the service's own. */
+  readonly isHidden: boolean;
+  /** Whether its name or its real name is that of a program's source. */
+  readonly isSource: boolean;
 }
 
 /** What a DocumentRoot needs to know. */
 export interface DocumentRootOptions {
-  /** Absolute path. */
+  /** Absolute path, as text. */
   readonly root: string;
-  /** Folders outside the root that links may lead to. */
+  readonly names: HiddenNames;
+  /** Folders outside the root that links may lead to; texts. */
   readonly linkFolders: readonly string[];
-  readonly visibleDotNames: readonly string[];
-  readonly hiddenSuffixes: readonly string[];
-  /** Absolute paths of files that are not there for us. */
+  /** Absolute paths of the service's own files; texts. */
   readonly hiddenFiles: readonly string[];
   readonly validMs: number;
   /** Monotonic milliseconds. */
@@ -40,29 +44,24 @@ const MAX_PATH_LENGTH = 4096;
 
 /** One document root. */
 export class DocumentRoot {
+  readonly names: HiddenNames;
   readonly #options: DocumentRootOptions;
-  readonly #dotNames: ReadonlySet<string>;
-  readonly #hiddenSuffixes: readonly { readonly last: string; readonly within: string }[];
+  readonly #ownFiles: OwnFiles;
   readonly #entries = new LRUCache<string, Entry>({ max: MAX_ENTRIES });
   #realRoot = '';
-  #realRootBytes = '';
   #linkFolders: readonly string[] = [];
-  #hiddenFiles: readonly string[] = [];
   #since = Number.NEGATIVE_INFINITY;
 
   constructor(options: DocumentRootOptions) {
+    this.names = options.names;
     this.#options = options;
-    this.#dotNames = new Set(options.visibleDotNames.map(textToBytes));
-    this.#hiddenSuffixes = options.hiddenSuffixes.map((suffix) => {
-      const last = textToBytes(suffix);
-      return { last, within: `${last}/` };
-    });
+    this.#ownFiles = new OwnFiles(options.hiddenFiles);
   }
 
   /** Real path of the root, as a byte string without a slash at its end. @throws INTERNAL when it is not there */
   get path(): string {
     this.#renew();
-    return this.#realRootBytes;
+    return this.#realRoot;
   }
 
   /**
@@ -78,49 +77,45 @@ export class DocumentRoot {
     return entry;
   }
 
-  /** Whether a path's names forbid it: a dotfile, or what an editor left beside a script. */
-  isHidden(path: string): boolean {
-    for (let at = path.indexOf('/.'); at !== -1; at = path.indexOf('/.', at + 1)) {
-      const slash = path.indexOf('/', at + 1);
-      if (!this.#dotNames.has(path.slice(at + 1, slash === -1 ? undefined : slash))) return true;
-    }
-    for (const { last, within } of this.#hiddenSuffixes) if (path.endsWith(last) || path.includes(within)) return true;
-    return false;
-  }
-
   #renew(): void {
     const now = this.#options.now();
     if (now - this.#since < this.#options.validMs) return;
     this.#since = now;
     this.#entries.clear();
-    const real = realPathOf(this.#options.root);
+    const real = realPathOf(textToBytes(this.#options.root));
     if (real === null) {
       throw new PosternError('INTERNAL', `the document root ${this.#options.root} is not there: create it`);
     }
     this.#realRoot = real === '/' ? '' : real;
-    this.#realRootBytes = textToBytes(this.#realRoot);
     this.#linkFolders = this.#options.linkFolders
-      .map((folder) => realPathOf(folder))
+      .map((folder) => realPathOf(textToBytes(folder)))
       .filter((folder) => folder !== null);
-    this.#hiddenFiles = this.#options.hiddenFiles.map((file) => realPathOf(file)).filter((file) => file !== null);
+    this.#ownFiles.renew();
   }
 
   #find(path: string): Entry | null {
     if (path.length > MAX_PATH_LENGTH) return null;
-    const text = bytesToText(path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path);
-    if (text === null) return null;
-    const plain = this.#realRoot + (text === '/' ? '' : text);
+    const plain = (this.#realRoot + path).replace(/(.)\/$/, '$1');
     const plainStats = statOf(plain);
     if (plainStats === null) return null;
     const real = realPathOf(plain);
-    if (real === null || !this.#isAllowed(real) || this.#hiddenFiles.includes(real)) return null;
+    if (real === null || !this.#isAllowed(real)) return null;
     // A link was followed, or the file system ignores case: then the names that are really there must be allowed too.
     const stats = real === plain ? plainStats : statOf(real);
     if (stats === null || (path.endsWith('/') && !stats.isDirectory())) return null;
-    const realUrlPath = isWithin(real, this.#realRoot) ? textToBytes(real.slice(this.#realRoot.length)) : null;
-    if (real !== plain && realUrlPath !== null && this.isHidden(realUrlPath)) return null;
     const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : null;
-    return kind === null ? null : { kind, realPath: real, realUrlPath };
+    if (kind === null) return null;
+    const realUrlPath = isWithin(real, this.#realRoot) ? real.slice(this.#realRoot.length) : null;
+    const realName = realUrlPath ?? real.slice(real.lastIndexOf('/'));
+    const { names } = this;
+    const isOwn = kind === 'file' && this.#ownFiles.has(real, stats);
+    return {
+      kind,
+      realPath: real,
+      realUrlPath,
+      isHidden: isOwn || names.isHidden(path) || (realName !== path && names.isHidden(realName)),
+      isSource: kind === 'file' && (names.isSource(path) || names.isSource(realName)),
+    };
   }
 
   #isAllowed(real: string): boolean {
@@ -128,13 +123,18 @@ export class DocumentRoot {
   }
 }
 
+/** A path as a byte string for a call of the system: names are bytes there, UTF-8 or not. */
+export function systemPath(path: string): string | Buffer {
+  return isAscii(path) ? path : Buffer.from(path, 'latin1');
+}
+
 function isWithin(path: string, folder: string): boolean {
-  return path === folder || folder === '/' || path.startsWith(`${folder}/`);
+  return path === folder || folder === '' || folder === '/' || path.startsWith(`${folder}/`);
 }
 
 function statOf(path: string): Stats | null {
   try {
-    return statSync(path, { throwIfNoEntry: false }) ?? null;
+    return statSync(systemPath(path), { throwIfNoEntry: false }) ?? null;
   } catch {
     // No permission, a loop of links, or a name that is too long: for a client there is nothing.
     return null;
@@ -143,7 +143,7 @@ function statOf(path: string): Stats | null {
 
 function realPathOf(path: string): string | null {
   try {
-    return realpathSync.native(path);
+    return realpathSync.native(systemPath(path), 'latin1');
   } catch {
     return null;
   }

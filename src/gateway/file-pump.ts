@@ -1,7 +1,12 @@
-// Sends a part of an open file, one piece after another through one buffer, as fast as the client reads.
+// Sends parts of an open file, one piece after another through one buffer, as fast as the client reads.
+//
+//   waiting <-> reading -> closing -> closed
+//
+// waiting: for the client, or not begun. reading: a thread reads into the piece. closing: stopped while one does, whose return closes.
 
 import { closeSync, read } from 'node:fs';
 import { toPosternError } from '../errors.ts';
+import type { FileAnswer } from './file-answer.ts';
 import type { Producer, Reply } from './reply.ts';
 
 /** Each read is a trip to a thread and back, which costs more than 64 KiB are worth. */
@@ -22,75 +27,109 @@ export class SparePieces {
   }
 }
 
-/** Sends one file, and closes it. */
+type State = 'waiting' | 'reading' | 'closing' | 'closed';
+
+const moves: Readonly<Record<State, readonly State[]>> = {
+  waiting: ['reading', 'closed'],
+  reading: ['waiting', 'closing'],
+  closing: ['closed'],
+  closed: [],
+};
+
+/** Sends one answer's parts, and closes the file. */
 export class FilePump implements Producer {
   readonly #reply: Reply;
   readonly #fd: number;
-  readonly #end: number;
+  readonly #answer: FileAnswer;
   readonly #spare: SparePieces;
   readonly #piece: Buffer;
-  #at: number;
-  #isReading = false;
-  #isStopped = false;
+  #state: State = 'waiting';
+  /** Index of the part that is sent, and how far it is. */
+  #part = 0;
+  #at = 0;
 
   /** @param fd an open file, which is the pump's from here on; `start()` must follow */
-  constructor(reply: Reply, fd: number, from: number, end: number, spare: SparePieces) {
+  constructor(reply: Reply, fd: number, answer: FileAnswer, spare: SparePieces) {
     this.#reply = reply;
     this.#fd = fd;
-    this.#at = from;
-    this.#end = end;
+    this.#answer = answer;
     this.#spare = spare;
     this.#piece = spare.acquire();
   }
 
   start(): void {
     this.#reply.producer = this;
-    this.resume();
+    if (this.#beginPart() && this.#state === 'waiting') this.resume();
   }
 
   /** Reads the next piece. */
   resume(): void {
-    this.#isReading = true;
-    const length = Math.min(this.#piece.length, this.#end - this.#at);
+    const { end } = this.#answer.parts[this.#part]!;
+    this.#move('reading');
+    const length = Math.min(this.#piece.length, end - this.#at);
     read(this.#fd, this.#piece, 0, length, this.#at, (error, count) => this.#came(error, count));
   }
 
+  /** Reads no more. Repeatable: a number that was closed may by now be another file's. */
+  abort(): void {
+    if (this.#state === 'reading') this.#move('closing');
+    else if (this.#state === 'waiting') this.#close();
+  }
+
   #came(error: Error | null, count: number): void {
-    this.#isReading = false;
-    if (this.#isStopped) {
+    if (this.#state === 'closing') {
       this.#close();
-    } else if (error !== null) {
-      // The reply stops its producer, and so the file is closed.
-      this.#reply.fail(toPosternError(error));
-    } else {
-      this.#pass(count);
+      return;
     }
+    this.#move('waiting');
+    // The reply stops its producer, and so the file is closed.
+    if (error !== null) this.#reply.fail(toPosternError(error));
+    else this.#pass(count);
   }
 
   #pass(count: number): void {
     this.#at += count;
     // The front copies what it keeps of a piece, so the next bytes may be read into it.
-    const goesOn = count === 0 || this.#reply.write(this.#piece.subarray(0, count));
-    if (this.#isStopped) return;
-    if (count > 0 && this.#at < this.#end) {
-      if (goesOn) this.resume();
+    let goesOn = count === 0 || this.#reply.write(this.#piece.subarray(0, count));
+    if (this.#state !== 'waiting') return;
+    // A file that has become shorter since: the front sees that Content-Length is not reached, and aborts.
+    if (count === 0) {
+      this.#finish();
       return;
     }
+    if (this.#at === this.#answer.parts[this.#part]!.end) {
+      this.#part += 1;
+      if (this.#part === this.#answer.parts.length) {
+        this.#finish();
+        return;
+      }
+      goesOn = this.#beginPart() && goesOn;
+    }
+    if (goesOn && this.#state === 'waiting') this.resume();
+  }
+
+  /** Writes what stands before a part. @returns whether more may come */
+  #beginPart(): boolean {
+    const { before, start } = this.#answer.parts[this.#part]!;
+    this.#at = start;
+    return before === null || this.#reply.write(before);
+  }
+
+  #finish(): void {
+    const { after } = this.#answer;
+    if (after !== null && this.#part === this.#answer.parts.length) this.#reply.write(after);
     this.abort();
-    // A file that has become shorter since: the front sees that Content-Length is not reached, and aborts.
     this.#reply.end();
   }
 
-  /** Reads no more. Repeatable: a number that was closed may by now be another file's. */
-  abort(): void {
-    if (this.#isStopped) return;
-    this.#isStopped = true;
-    // A thread may be reading into the piece: then its return closes.
-    if (!this.#isReading) this.#close();
-  }
-
   #close(): void {
+    this.#move('closed');
     closeSync(this.#fd);
     this.#spare.release(this.#piece);
+  }
+
+  #move(to: State): void {
+    if (!moves[this.#state].includes(to)) throw new Error(`a file cannot go from ${this.#state} to ${to}`);
+    this.#state = to;
   }
 }

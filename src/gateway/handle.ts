@@ -11,13 +11,14 @@ import type { Environment } from '../protocol/cgi/exchange.ts';
 import { HeaderNames } from '../protocol/cgi/header-names.ts';
 import type { RequestPath } from '../protocol/http/path.ts';
 import { bytesToLog, textToBytes } from '../protocol/text.ts';
-import { DocumentRoot } from './document-root.ts';
 import type { HttpHandler, HttpRequest } from './message.ts';
+import type { BodyLimits } from './request-body.ts';
 import { type Client, checkRequest, identifyClient } from './request-check.ts';
 import type { AccessLog } from './request-log.ts';
 import { RecordRate } from './request-log.ts';
-import { compileRoutes, type Decision, decide, type Routing, type Run } from './script.ts';
-import type { Site } from './site.ts';
+import { compileRouting, type Routing } from './routing.ts';
+import { type Decision, decide, type Run } from './script.ts';
+import type { BackendRoute, Site } from './site.ts';
 import { SpoolBlocks } from './spool-blocks.ts';
 import { StaticFiles } from './static-file.ts';
 import { Visit, type VisitOwner } from './visit.ts';
@@ -47,6 +48,13 @@ export function createGateway(options: GatewayOptions): Gateway {
   return new SiteGateway(options);
 }
 
+/** What the configuration says of requests by one route. */
+interface RouteSettings {
+  /** Added to the environment; byte strings. */
+  readonly variables: Readonly<Record<string, string>>;
+  readonly bodyLimits: BodyLimits;
+}
+
 /** What every request of a site shares. */
 class SiteGateway implements Gateway, VisitOwner {
   readonly site: Site;
@@ -54,15 +62,14 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly accessLog: AccessLog | null;
   readonly clock: Clock;
   readonly routing: Routing;
-  readonly root: DocumentRoot | null;
   readonly proxies: AddressList;
   readonly names: HeaderNames;
   readonly files = new StaticFiles();
   readonly spoolBlocks = new SpoolBlocks();
   readonly stderrRate: RecordRate;
   readonly errorRate: RecordRate;
-  /** What the configuration adds to the environment, by route and as byte strings. */
-  readonly #configured = new Map<object, Readonly<Record<string, string>>>();
+  /** What the configuration says of requests by a route. */
+  readonly #settings = new Map<object, RouteSettings>();
   active = 0;
 
   constructor({ site, log = silentLog, accessLog = null, clock = systemClock }: GatewayOptions) {
@@ -70,11 +77,7 @@ class SiteGateway implements Gateway, VisitOwner {
     this.log = log;
     this.accessLog = accessLog;
     this.clock = clock;
-    this.root =
-      site.root === null
-        ? null
-        : new DocumentRoot({ ...site, root: site.root, validMs: site.pathCacheMs, now: () => clock.now() });
-    this.routing = { routes: compileRoutes(site.routes), root: this.root, index: site.index, fallback: site.fallback };
+    this.routing = compileRouting(site, clock);
     this.proxies = new AddressList(site.trustedProxies, 'trustedProxies');
     this.names = new HeaderNames((name) => {
       log.info(
@@ -107,30 +110,38 @@ class SiteGateway implements Gateway, VisitOwner {
     request: HttpRequest,
     client: Client,
     { query }: RequestPath,
-    { route, scriptName, pathInfo, scriptFile }: Run,
+    { route, scriptName, pathInfo, scriptFile, place }: Run,
     contentLength: number | null,
   ): Environment {
     const { method, target, version, headers } = request;
-    const { serverName, serverPort, serverAddress, remoteAddress, remotePort, secure } = client;
     const source = { method, target, version, headers, query, scriptName, pathInfo, scriptFile, contentLength };
     return makeEnvironment(
       {
         ...source,
-        ...{ serverName, serverPort, serverAddress, remoteAddress, remotePort, secure },
-        documentRoot: this.root?.path ?? null,
-        configured: this.#configuredFor(route),
+        ...client,
+        // As Apache has it: that of the site, also for what stands elsewhere.
+        documentRoot: (this.routing.place.root ?? place.root)?.path ?? null,
+        configured: this.#settingsFor(route).variables,
       },
       this.names,
     );
   }
 
-  #configuredFor(route: Run['route']): Readonly<Record<string, string>> {
-    let configured = this.#configured.get(route);
-    if (configured === undefined) {
+  bodyLimitsFor(route: BackendRoute): BodyLimits {
+    return this.#settingsFor(route).bodyLimits;
+  }
+
+  #settingsFor(route: BackendRoute): RouteSettings {
+    let settings = this.#settings.get(route);
+    if (settings === undefined) {
       const entries = Object.entries({ ...this.site.env, ...route.env });
-      configured = Object.fromEntries(entries.map(([name, value]) => [textToBytes(name), textToBytes(value)]));
-      this.#configured.set(route, configured);
+      const maxBodyBytes = route.maxBodyBytes ?? this.site.maxBodyBytes;
+      settings = {
+        variables: Object.fromEntries(entries.map(([name, value]) => [textToBytes(name), textToBytes(value)])),
+        bodyLimits: { ...this.site, maxBodyBytes: maxBodyBytes === 0 ? Number.POSITIVE_INFINITY : maxBodyBytes },
+      };
+      this.#settings.set(route, settings);
     }
-    return configured;
+    return settings;
   }
 }

@@ -24,16 +24,13 @@ export interface AnswerOwner {
 export class ProgramAnswer implements CgiSink {
   readonly #reply: Reply;
   readonly #owner: AnswerOwner;
-  readonly #sendsFiles: boolean;
   /** What is done at the end in place of this answer; its body is not wanted then. */
   #instead: (() => void) | null = null;
   #hasEnded = false;
 
-  /** @param sendsFiles whether X-Sendfile and X-Accel-Redirect mean something here */
-  constructor(reply: Reply, owner: AnswerOwner, sendsFiles: boolean) {
+  constructor(reply: Reply, owner: AnswerOwner) {
     this.#reply = reply;
     this.#owner = owner;
-    this.#sendsFiles = sendsFiles;
   }
 
   /** Whether `end` or `fail` was called. */
@@ -50,7 +47,7 @@ export class ProgramAnswer implements CgiSink {
     }
     const redirect = localRedirectOf(head);
     if (redirect !== null) this.#instead = () => this.#owner.onLocalRedirect(redirect);
-    else if (name !== null && this.#sendsFiles) this.#instead = () => this.#owner.onSendfile(name, headers);
+    else if (name !== null) this.#instead = () => this.#owner.onSendfile(name, headers);
     else this.#reply.head(head.status, headers);
   }
 

@@ -21,6 +21,8 @@ export interface Client {
   readonly serverPort: number;
   readonly serverAddress: string;
   readonly secure: boolean;
+  /** What HTTP_HOST is, where a proxy's word makes it another than the Host field; null: that field. */
+  readonly host: string | null;
 }
 
 /** Takes the request's target apart. @throws BAD_REQUEST, HEADERS_TOO_LARGE, URI_TOO_LONG, METHOD_* */
@@ -55,27 +57,38 @@ export function identifyClient(request: HttpRequest, proxies: AddressList): Clie
     serverPort: peer.localPort === 0 ? (host?.port ?? (peer.secure ? 443 : 80)) : peer.localPort,
     serverAddress: peer.localAddress === '' ? 'unix:' : peer.localAddress,
     secure: peer.secure,
+    host: null,
   };
   if (proxies.isEmpty || !proxies.has(peer.remoteAddress)) return direct;
-  return behindProxy(direct, request, proxies);
+  return behindProxy(direct, host, request, proxies);
 }
 
-function behindProxy(direct: Client, request: HttpRequest, proxies: AddressList): Client {
+/**
+ * What a trusted proxy says. Name, port and Host are made of one another, so that they agree: a program builds links from any of them.
+ */
+function behindProxy(direct: Client, host: Host | null, request: HttpRequest, proxies: AddressList): Client {
   const told = parseForwarded(
     request.headers,
     (address) => proxies.has(address),
     (text) => isIP(text) !== 0,
   );
-  const secure = told.scheme === null ? direct.secure : told.scheme === 'https';
-  const defaultPort = told.scheme === null ? direct.serverPort : secure ? 443 : 80;
+  const { address, scheme, port } = told;
+  // A request of the proxy's own: it asks for itself.
+  if (address === null && scheme === null && told.host === null && port === null) return direct;
+  const secure = scheme === null ? direct.secure : scheme === 'https';
+  const defaultPort = secure ? 443 : 80;
+  const asked = told.host ?? host;
+  const serverName = asked?.name ?? direct.serverName;
+  const serverPort = port ?? asked?.port ?? (asked === null ? direct.serverPort : defaultPort);
   return {
-    remoteAddress: told.address ?? direct.remoteAddress,
+    remoteAddress: address ?? direct.remoteAddress,
     // The proxy's port says nothing about the client.
-    remotePort: told.address === null ? direct.remotePort : 0,
-    serverName: told.host?.name ?? direct.serverName,
-    serverPort: told.port ?? told.host?.port ?? defaultPort,
+    remotePort: address === null ? direct.remotePort : 0,
+    serverName,
+    serverPort,
     serverAddress: direct.serverAddress,
     secure,
+    host: serverPort === defaultPort ? serverName : `${serverName}:${serverPort}`,
   };
 }
 

@@ -1,32 +1,28 @@
 // From a path to what answers it: a script, a mounted application, a file, a redirect, or nothing. Looks at the disk, changes nothing.
 //
 // 1. The first route that matches the path decides who answers it. A path that a script route took is never sent as a file.
-// 2. A script route looks for a regular file; what follows it in the path is PATH_INFO.
-// 3. Where no route matches, a file is sent. A folder's own address is that of the first of its index files that is there;
-//    without its slash it is redirected.
-// 4. What is neither goes to the fallback, with PATH_INFO empty: the front controller reads REQUEST_URI.
-// 5. Hidden names and denied paths are not there, not even for the fallback.
+// 2. A script route looks for a regular file; what follows it in the path is PATH_INFO. A folder whose name ends as a script's does is a
+//    folder: the routes after it, and then the files, are asked.
+// 3. A backend that runs only some names (PHP) runs no others, whatever route leads to it; below a prefix those are files.
+// 4. Where no route matches, a file is sent; never the source of a program. A folder's own address is that of the first of its
+//    index files that is there; without its slash it is redirected.
+// 5. What is neither goes to the fallback, with PATH_INFO empty: the front controller reads REQUEST_URI.
+// 6. What is hidden or denied is not there, not even for the fallback; a name with a dot ahead is hidden whether it is there or not.
 
-import { type ErrorCode, PosternError } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
 import { encodePath, type RequestPath } from '../protocol/http/path.ts';
-import {
-  componentEnd,
-  isMatch,
-  type PathPattern,
-  parsePattern,
-  patternHint,
-  suffixEnd,
-} from '../protocol/http/path-pattern.ts';
-import { textToBytes } from '../protocol/text.ts';
-import type { DocumentRoot, Entry } from './document-root.ts';
-import type { BackendRoute, Route } from './site.ts';
+import { componentEnd, endsInOne, isMatch, suffixEnd } from '../protocol/http/path-pattern.ts';
+import { bytesToLog } from '../protocol/text.ts';
+import type { Entry } from './document-root.ts';
+import { type CompiledRoute, fallbackFor, matchRoute, type Place, type Routing } from './routing.ts';
+import type { BackendRoute } from './site.ts';
 
 /** What answers a request. */
 export type Decision =
   | Run
-  | { readonly kind: 'file'; readonly entry: Entry }
+  | { readonly kind: 'file'; readonly entry: Entry /** null: none took it. */; readonly route: string | null }
   | { readonly kind: 'redirect'; readonly location: string }
-  | { readonly kind: 'refuse'; readonly code: ErrorCode; readonly why: string };
+  | Refusal;
 
 /** A backend runs it. Byte strings. */
 export interface Run {
@@ -36,135 +32,150 @@ export interface Run {
   readonly pathInfo: string;
   /** Path of the script's file; null for a mounted application. */
   readonly scriptFile: string | null;
+  /** Where the script was found. */
+  readonly place: Place;
 }
 
-/** What decisions are made from. */
-export interface Routing {
-  readonly routes: readonly CompiledRoute[];
-  /** null: the site has no files. */
-  readonly root: DocumentRoot | null;
-  /** Texts, as in the configuration. */
-  readonly index: readonly string[];
-  readonly fallback: string | null;
+interface Refusal {
+  readonly kind: 'refuse';
+  readonly code: ErrorCode;
+  readonly why: string;
 }
 
-/** A route whose match was read. */
-export interface CompiledRoute {
-  readonly route: Route;
-  readonly pattern: PathPattern;
-}
-
-/** @throws CONFIG_INVALID for a pattern that cannot be read, and for a mount with a suffix */
-export function compileRoutes(routes: readonly Route[]): readonly CompiledRoute[] {
-  return routes.map((route) => {
-    const pattern = parsePattern(route.match);
-    if (pattern === null) {
-      throw new PosternError('CONFIG_INVALID', `"${route.match}" matches nothing: ${patternHint}`);
-    }
-    if (route.kind === 'mount' && pattern.kind !== 'prefix' && pattern.kind !== 'exact') {
-      throw new PosternError('CONFIG_INVALID', `route "${route.match}" cannot mount an application: write "/path/*"`);
-    }
-    return { route, pattern };
-  });
-}
+const sourceRefusal: Refusal = { kind: 'refuse', code: 'NOT_FOUND', why: 'it is the source of a program' };
 
 /** Decides what answers a request for a path. */
 export function decide(routing: Routing, target: RequestPath): Decision {
   const found = at(routing, target.path, target);
   if (found !== null) return found;
+  const fallback = fallbackFor(routing, target.path);
+  if (fallback === null) return refuse('nothing is there');
   // A fallback that is not there itself must not lead to itself.
-  const { fallback } = routing;
-  const controller = fallback === null ? null : textToBytes(fallback);
-  const decision =
-    controller === null ? null : at(routing, controller, { path: controller, query: target.query, mappable: true });
-  return (
-    decision ?? refuse(fallback === null ? 'nothing is there' : `nothing is there, nor at the fallback ${fallback}`)
-  );
+  const decision = at(routing, fallback, { path: fallback, query: target.query, nameLength: fallback.length });
+  return decision ?? refuse(`nothing is there, nor at the fallback ${bytesToLog(fallback, 255)}`);
 }
 
 /** The decision for one path; null where nothing is there. */
 function at(routing: Routing, path: string, target: RequestPath): Decision | null {
-  const matched = matchRoute(routing.routes, path);
-  if (matched !== null) {
-    const { route, pattern } = matched;
+  for (const compiled of routing.routes) {
+    if (!isMatch(compiled.pattern, path)) continue;
+    const { route } = compiled;
     if (route.kind === 'deny') return refuse(`the route "${route.match}" denies it`);
-    if (route.kind === 'mount') return mounted(route, pattern.text, path);
-    if (route.kind === 'script') return scriptAt(routing, route, matched, path, target);
+    if (route.kind === 'files') return fileAt(routing, compiled.place, path, target, compiled);
+    if (route.kind === 'mount') return mounted(route, compiled, path);
+    const decision = scriptAt(routing, route, compiled, path, target);
+    if (decision !== 'folder') return decision;
   }
-  return fileAt(routing, path, target);
+  return fileAt(routing, routing.place, path, target, null);
 }
 
-/** The first route that takes the path, or null. */
-function matchRoute(routes: readonly CompiledRoute[], path: string): CompiledRoute | null {
-  for (const compiled of routes) if (isMatch(compiled.pattern, path)) return compiled;
-  return null;
+function mounted(route: BackendRoute, { pattern, place }: CompiledRoute, path: string): Run {
+  const scriptLength = pattern.kind === 'prefix' ? pattern.text.length - 1 : path.length;
+  const scriptName = path.slice(0, scriptLength);
+  return { kind: 'run', route, scriptName, pathInfo: path.slice(scriptLength), scriptFile: null, place };
 }
 
-function mounted(route: BackendRoute, text: string, path: string): Run {
-  const scriptName = text.endsWith('/') ? text.slice(0, -1) : text;
-  return { kind: 'run', route, scriptName, pathInfo: path.slice(scriptName.length), scriptFile: null };
-}
-
+/** What a script route says; "folder": the path leads to a folder, or through one that only looks like a script. */
 function scriptAt(
   routing: Routing,
   route: BackendRoute,
-  { pattern }: CompiledRoute,
+  compiled: CompiledRoute,
   path: string,
   target: RequestPath,
-): Decision | null {
-  const { root } = routing;
-  if (root === null || !target.mappable) return null;
-  const first =
-    pattern.kind === 'prefix' ? pattern.text.length : pattern.kind === 'suffix-below' ? pattern.below.length : 1;
-  for (let end = scriptEnd(pattern, path, first); end !== -1; end = scriptEnd(pattern, path, end + 1)) {
+): Decision | null | 'folder' {
+  const { pattern, place, extensions } = compiled;
+  const { root, prefixLength } = place;
+  if (root === null) return null;
+  for (let end = scriptEnd(pattern, path, 0); end !== -1; end = scriptEnd(pattern, path, end + 1)) {
+    if (end > target.nameLength) return null;
     const scriptName = path.slice(0, end);
-    if (root.isHidden(scriptName)) return refuse('its name is hidden');
-    const entry = root.look(scriptName);
-    if (entry === null) return null;
+    const entry = root.look(path.slice(prefixLength, end));
+    if (entry === null) return hiddenOrNothing(place, scriptName);
+    if (entry.isHidden) return refuse('its name is hidden');
     if (entry.kind === 'folder') continue;
-    return { kind: 'run', route, scriptName, pathInfo: path.slice(end), scriptFile: root.path + scriptName };
+    if (extensions !== null && !endsInOne(path, end, extensions)) {
+      // What follows a file that is not run would be the PATH_INFO of nothing.
+      return pattern.kind === 'prefix' && end === path.length ? fileOf(routing, entry, path, place, compiled) : null;
+    }
+    if (leadsTo(routing, entry, scriptName, place) === 'deny') return refuse('it is a link to what a route denies');
+    const scriptFile = root.path + path.slice(prefixLength, end);
+    return { kind: 'run', route, scriptName, pathInfo: path.slice(end), scriptFile, place };
   }
-  return null;
+  if (pattern.kind !== 'prefix') return 'folder';
+  return extensions === null ? null : fileAt(routing, place, path, target, compiled);
 }
 
 /** Where the first component from an offset on ends that may be the script; those after it may while there are only folders. */
 function scriptEnd(pattern: CompiledRoute['pattern'], path: string, from: number): number {
-  if (pattern.kind === 'suffix' || pattern.kind === 'suffix-below') return suffixEnd(path, pattern.text, from);
-  return pattern.kind === 'exact' ? (from === 1 ? path.length : -1) : componentEnd(path, from);
+  switch (pattern.kind) {
+    case 'suffix':
+      return suffixEnd(path, pattern.suffixes, Math.max(from, pattern.below.length));
+    case 'prefix':
+      return componentEnd(path, Math.max(from, pattern.text.length));
+    default:
+      return from === 0 ? path.length : -1;
+  }
 }
 
-function fileAt(routing: Routing, path: string, target: RequestPath): Decision | null {
-  const { root } = routing;
-  if (root === null || !target.mappable) return null;
-  if (root.isHidden(path)) return refuse('its name is hidden');
-  const entry = root.look(path);
-  if (entry === null) return null;
-  if (entry.kind === 'folder') return folderAt(routing, root, path, target);
-  return refusalOfLink(routing, entry, path) ?? { kind: 'file', entry };
+/** @param taker the route that took the path */
+function fileAt(
+  routing: Routing,
+  place: Place,
+  path: string,
+  target: RequestPath,
+  taker: CompiledRoute | null,
+): Decision | null {
+  if (place.root === null || target.nameLength < path.length) return null;
+  const entry = place.root.look(path.slice(place.prefixLength) || '/');
+  if (entry === null) return hiddenOrNothing(place, path);
+  if (entry.isHidden) return refuse('its name is hidden');
+  if (entry.kind === 'folder') return folderAt(routing, place, path, target);
+  return fileOf(routing, entry, path, place, taker);
 }
 
-function folderAt(routing: Routing, root: DocumentRoot, path: string, target: RequestPath): Decision | null {
+function fileOf(routing: Routing, entry: Entry, path: string, place: Place, taker: CompiledRoute | null): Decision {
+  const led = leadsTo(routing, entry, path, place);
+  if (led === 'deny') return refuse('it is a link to what a route denies');
+  if (led === 'script') return refuse('it is a link to a script');
+  const showsSource = taker?.route.kind === 'files' && taker.route.source === true;
+  if (entry.isSource && !showsSource) return sourceRefusal;
+  return { kind: 'file', entry, route: taker?.route.match ?? null };
+}
+
+function folderAt(routing: Routing, place: Place, path: string, target: RequestPath): Decision | null {
   const folder = path.endsWith('/') ? path : `${path}/`;
-  for (const name of routing.index) {
-    const indexPath = folder + textToBytes(name);
-    if (root.look(indexPath)?.kind !== 'file') continue;
+  let found: Decision | null = null;
+  for (const name of place.index) {
+    const indexPath = folder + name;
+    if (place.root!.look(indexPath.slice(place.prefixLength))?.kind !== 'file') continue;
     // `folder` begins with exactly one slash, so this cannot become "//host".
     if (folder !== path) {
       return { kind: 'redirect', location: encodePath(folder) + (target.query === '' ? '' : `?${target.query}`) };
     }
-    return at(routing, indexPath, target);
+    found = at(routing, indexPath, { path: indexPath, query: target.query, nameLength: indexPath.length });
+    // A script that nothing runs is no reason to withhold the page beside it.
+    if (found !== sourceRefusal) return found;
   }
-  return null;
+  return found;
 }
 
-/** A link to a script, from a name that no route takes, would show its source; and one to what is denied, or another case of its name, is denied. */
-function refusalOfLink({ routes }: Routing, { realUrlPath }: Entry, path: string): Decision | null {
-  if (realUrlPath === null || realUrlPath === path) return null;
-  const kind = matchRoute(routes, realUrlPath)?.route.kind;
-  if (kind === 'script') return refuse('it is a link to a script');
-  return kind === 'deny' ? refuse('it is a link to what a route denies') : null;
+/** A link, or another case of a name, leads to what the routes say of the name that is really there. */
+function leadsTo({ routes }: Routing, { realUrlPath }: Entry, path: string, place: Place): 'script' | 'deny' | null {
+  if (realUrlPath === null) return null;
+  const realPath = place.prefixLength === 0 ? realUrlPath : path.slice(0, place.prefixLength) + realUrlPath;
+  const matched = realPath === path ? null : matchRoute(routes, realPath);
+  if (matched === null) return null;
+  if (matched.route.kind === 'deny') return 'deny';
+  const { extensions } = matched;
+  const isRun =
+    matched.route.kind === 'script' && (extensions === null || endsInOne(realPath, realPath.length, extensions));
+  return isRun ? 'script' : null;
 }
 
-function refuse(why: string): Decision {
+function hiddenOrNothing({ root }: Place, path: string): Decision | null {
+  return root!.names.hasDotName(path) ? refuse('its name is hidden') : null;
+}
+
+function refuse(why: string): Refusal {
   return { kind: 'refuse', code: 'NOT_FOUND', why };
 }

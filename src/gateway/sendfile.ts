@@ -5,8 +5,8 @@ import { isAbsolute, join } from 'node:path';
 import { PosternError } from '../errors.ts';
 import { parseTarget } from '../protocol/http/path.ts';
 import { bytesToText, textToBytes } from '../protocol/text.ts';
-import type { Entry } from './document-root.ts';
 import type { SendfileFolder } from './site.ts';
+import type { FoundFile } from './static-file.ts';
 
 /** What a program's header fields say about it. */
 export interface SendfileFields {
@@ -35,25 +35,25 @@ export function takeSendfile(headers: readonly string[]): SendfileFields {
 
 /**
  * Finds the file, by its real path, under one of the folders.
- * @throws ANSWER_INVALID for a file outside of them, NOT_FOUND where there is none
+ * @throws SENDFILE_REFUSED where there is no folder at all, ANSWER_INVALID for a file outside of them, NOT_FOUND where there is none
  */
-export function findSendfile(name: NonNullable<SendfileFields['name']>, folders: readonly SendfileFolder[]): Entry {
+export function findSendfile(name: NonNullable<SendfileFields['name']>, folders: readonly SendfileFolder[]): FoundFile {
+  if (folders.length === 0) {
+    throw new PosternError(
+      'SENDFILE_REFUSED',
+      `a program named a file to be sent, ${shown(name.value)}, but the site has no folder for that: add a [[sendfile]] to it`,
+    );
+  }
   const text = bytesToText(name.value);
   const path = text === null ? null : name.by === 'path' ? text : pathOfUrl(text, folders);
   // A relative name would mean a folder of this process, which no program knows.
   if (path === null || !isAbsolute(path)) throw outside(name);
-  let real: string;
-  try {
-    real = realpathSync.native(path);
-  } catch (error) {
-    throw new PosternError('NOT_FOUND', `a program named a file that is not there: ${JSON.stringify(path)}`, {
-      cause: error,
-    });
+  const real = realPathOf(path);
+  if (real !== null && !folders.some(({ folder }) => isUnder(real, folder))) throw outside(name);
+  if (real === null || !isFile(real)) {
+    throw new PosternError('NOT_FOUND', `a program named what is no file: ${shown(path)}`);
   }
-  if (!folders.some(({ folder }) => isUnder(real, folder))) throw outside(name);
-  if (!statSync(real).isFile())
-    throw new PosternError('NOT_FOUND', `a program named what is no file: ${JSON.stringify(path)}`);
-  return { kind: 'file', realPath: real, realUrlPath: null };
+  return { realPath: textToBytes(real) };
 }
 
 /** The name in lower case when the field is one for the server, else null. */
@@ -79,8 +79,22 @@ function pathOfUrl(url: string, folders: readonly SendfileFolder[]): string | nu
 }
 
 function isUnder(real: string, folder: string): boolean {
+  const realFolder = realPathOf(folder);
+  return realFolder !== null && real.startsWith(join(realFolder, '/'));
+}
+
+function realPathOf(path: string): string | null {
   try {
-    return real.startsWith(join(realpathSync.native(folder), '/'));
+    return realpathSync.native(path);
+  } catch {
+    return null; // it is not there, or not for us
+  }
+}
+
+/** It may have gone since it was found. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
   } catch {
     return false;
   }
@@ -89,6 +103,10 @@ function isUnder(real: string, folder: string): boolean {
 function outside({ value }: { readonly value: string }): PosternError {
   return new PosternError(
     'ANSWER_INVALID',
-    `a program named a file outside the configured folders: ${JSON.stringify(value.slice(0, 200))}: see sendfile`,
+    `a program named a file outside the configured folders: ${shown(value)}: see sendfile`,
   );
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text.slice(0, 200));
 }

@@ -3,16 +3,21 @@
 import { tmpdir } from 'node:os';
 import type { Backend } from '../protocol/cgi/exchange.ts';
 
-/**
- * Which requests a route takes, on the decoded and normalised path: a suffix ("*.php"), a prefix ("/cgi-bin/*", which also
- * takes "/cgi-bin"; "/*" takes all) or an exact path ("/status"). Letters of a suffix match in either ASCII case.
- */
+/** Which requests a route takes, on the decoded and normalised path: see `path-pattern.ts`. Letters of a suffix match in either ASCII case. */
 interface RouteMatch {
   readonly match: string;
 }
 
+/** Where a route looks for files, if not where its site does. */
+interface RoutePlace {
+  /** Absolute path of a folder; of a prefix route it is what stands at the prefix ("/blog/a.php" is a.php in it). @default the site's */
+  readonly root?: string | null;
+  /** @default the site's */
+  readonly index?: readonly string[] | null;
+}
+
 /** A route to a backend. */
-export interface BackendRoute extends RouteMatch {
+export interface BackendRoute extends RouteMatch, RoutePlace {
   /**
    * script: a file under the root is looked for. With a suffix or an exact path it is the one that matched; with a prefix it is
    * the first regular file on the way down, as in a cgi-bin folder. What follows is PATH_INFO.
@@ -20,19 +25,39 @@ export interface BackendRoute extends RouteMatch {
    */
   readonly kind: 'script' | 'mount';
   readonly backend: Backend;
+  /**
+   * Ends of the names that the backend runs (".php"), whatever route leads to it: below a prefix the other files are files, and
+   * its folders have an index. null: it runs any file. @default null
+   */
+  readonly extensions?: readonly string[] | null;
+  /** Front controller of what the route matches, as `Site.fallback`. @default the site's */
+  readonly fallback?: string | null;
+  /** @default the site's */
+  readonly maxBodyBytes?: number | null;
+  /** The longest silence of the program. 0: no limit. @default the backend's */
+  readonly readTimeoutMs?: number | null;
+  /** How long a request may run. 0: no limit. @default the backend's */
+  readonly requestTimeoutMs?: number | null;
   /** Whether bodies are passed on as they arrive instead of when complete. PHP cannot take one of unknown length. */
   readonly streamUploads: boolean;
   /** More CGI variables (text); they win over request headers and give way to computed variables. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** A route to files that no other route takes, or to nowhere (404). */
-interface PlainRoute extends RouteMatch {
-  readonly kind: 'files' | 'deny';
+/** A route to files, whatever other routes say. */
+export interface FilesRoute extends RouteMatch, RoutePlace {
+  readonly kind: 'files';
+  /** Whether files are handed out whose names have a program's ending: their source. @default false */
+  readonly source?: boolean;
+}
+
+/** A route to nowhere (404). */
+interface DenyRoute extends RouteMatch {
+  readonly kind: 'deny';
 }
 
 /** Where the requests that it matches go. The first route that matches decides. */
-export type Route = BackendRoute | PlainRoute;
+export type Route = BackendRoute | FilesRoute | DenyRoute;
 
 /** A folder that programs may send files from with X-Sendfile or X-Accel-Redirect. */
 export interface SendfileFolder {
@@ -58,15 +83,22 @@ export interface Site {
   readonly linkFolders: readonly string[];
   /** Path components that begin with a dot and are served nevertheless. @default [".well-known"] */
   readonly visibleDotNames: readonly string[];
-  /** Ends of file names that are never served or run. @default ["~", ".bak", ".swp", ".orig"] */
+  /** Ends of names that are never served or run, in either ASCII case. @default defaultHiddenSuffixes */
   readonly hiddenSuffixes: readonly string[];
-  /** Absolute paths of files that are never served or run, by whatever name they are asked for: configuration and log. @default [] */
+  /** Names that are never served or run. @default defaultHiddenNames */
+  readonly hiddenNames: readonly string[];
+  /** Names that are served though another setting hides them. @default [] */
+  readonly visibleNames: readonly string[];
+  /**
+   * Absolute paths of files that are never served or run, by whatever name they are asked for: configuration and log. In their
+   * folders their copies are not either: see `own-files.ts`. @default []
+   */
   readonly hiddenFiles: readonly string[];
   /** @default [] */
   readonly sendfile: readonly SendfileFolder[];
   /** Addresses and networks ("10.0.0.0/8") of proxies whose X-Forwarded-* fields are believed; "unix" for Unix sockets. @default [] */
   readonly trustedProxies: readonly string[];
-  /** Larger request bodies are refused with 413. @default 128 MiB */
+  /** Larger request bodies are refused with 413. 0: no limit. @default 128 MiB */
   readonly maxBodyBytes: number;
   /** A request body up to this size stays in memory, a larger one goes to a spool file. @default 256 KiB */
   readonly memoryBodyBytes: number;
@@ -82,6 +114,18 @@ export interface Site {
   readonly pathCacheMs: number;
 }
 
+/** What editors, packages and dumps leave beside a site's files. */
+export const defaultHiddenSuffixes: readonly string[] = [
+  ...['~', '.bak', '.swp', '.swo', '.orig', '.old', '.save', '.rej'],
+  ...['.dpkg-old', '.dpkg-dist', '.dpkg-new', '.rpmsave', '.rpmnew', '.rpmorig'],
+  ...['.sql', '.log', '.ini'],
+];
+
+/** What a project's root holds for other programs. */
+export const defaultHiddenNames: readonly string[] = [
+  ...['composer.json', 'composer.lock', 'package.json', 'package-lock.json', 'web.config', 'error_log'],
+];
+
 /** A site where the configuration is silent. */
 export const siteDefaults: Omit<Site, 'name' | 'root' | 'routes'> = {
   index: ['index.php', 'index.html'],
@@ -89,7 +133,9 @@ export const siteDefaults: Omit<Site, 'name' | 'root' | 'routes'> = {
   env: {},
   linkFolders: [],
   visibleDotNames: ['.well-known'],
-  hiddenSuffixes: ['~', '.bak', '.swp', '.orig'],
+  hiddenSuffixes: defaultHiddenSuffixes,
+  hiddenNames: defaultHiddenNames,
+  visibleNames: [],
   hiddenFiles: [],
   sendfile: [],
   trustedProxies: [],

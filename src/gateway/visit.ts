@@ -7,21 +7,23 @@ import type { Log, LogFields } from '../log.ts';
 import type { Environment, Exchange } from '../protocol/cgi/exchange.ts';
 import { isIdempotent } from '../protocol/cgi/exchange.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
-import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
+import { parseLocalTarget, type RequestPath } from '../protocol/http/path.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import { collectBody } from './collect-body.ts';
+import type { FileRequest } from './file-answer.ts';
 import type { HttpAnswer, HttpRequest } from './message.ts';
 import { type AnswerOwner, ProgramAnswer } from './program-answer.ts';
 import { type Outcome, Reply, type ReplyOwner } from './reply.ts';
-import { checkBodyLength, type HeldBody, streamBody } from './request-body.ts';
+import { type BodyLimits, checkBodyLength, type HeldBody, streamBody } from './request-body.ts';
 import { type Client, checkRequest, identifyClient } from './request-check.ts';
 import type { RecordRate } from './request-log.ts';
 import { type AccessLog, StderrLog, urlForLog } from './request-log.ts';
-import { decide, type Routing, type Run } from './script.ts';
+import type { Routing } from './routing.ts';
+import { decide, type Run } from './script.ts';
 import { findSendfile } from './sendfile.ts';
-import type { Site } from './site.ts';
+import type { BackendRoute, Site } from './site.ts';
 import type { SpoolBlocks } from './spool-blocks.ts';
-import type { FileRequest, StaticFiles } from './static-file.ts';
+import type { StaticFiles } from './static-file.ts';
 
 /** What the visits of a gateway share. */
 export interface VisitOwner {
@@ -43,6 +45,8 @@ export interface VisitOwner {
     run: Run,
     contentLength: number | null,
   ): Environment;
+  /** What a body may take that goes to a backend by that route. */
+  bodyLimitsFor(route: BackendRoute): BodyLimits;
   /** A visit is over. */
   onOver(): void;
 }
@@ -94,7 +98,10 @@ export class Visit implements ReplyOwner, AnswerOwner {
       this.#reply.answer(204, []);
       return;
     }
-    const target = checkRequest(request);
+    this.#answer(request, client, checkRequest(request));
+  }
+
+  #answer(request: HttpRequest, client: Client, target: RequestPath): void {
     const decision = decide(this.#gateway.routing, target);
     switch (decision.kind) {
       case 'run':
@@ -123,13 +130,14 @@ export class Visit implements ReplyOwner, AnswerOwner {
       this.#run(request, client, target, run, null);
       return;
     }
-    const { site, spoolBlocks, clock } = this.#gateway;
-    checkBodyLength(request, site);
+    const { spoolBlocks, clock } = this.#gateway;
+    const limits = this.#gateway.bodyLimitsFor(run.route);
+    checkBodyLength(request, limits);
     if (run.route.streamUploads) {
-      this.#run(request, client, target, run, streamBody(request.body, request.contentLength, site, clock));
+      this.#run(request, client, target, run, streamBody(request.body, request.contentLength, limits, clock));
       return;
     }
-    collectBody(request.body, request.contentLength, site, spoolBlocks, clock)
+    collectBody(request.body, request.contentLength, limits, spoolBlocks, clock)
       .then((body) => this.#run(request, client, target, run, body))
       .catch((error: unknown) => this.#reply.fail(toPosternError(error)));
   }
@@ -146,7 +154,7 @@ export class Visit implements ReplyOwner, AnswerOwner {
     const environment = gateway.environmentFor(request, client, target, run, contentLength);
     const { method } = request;
     const url = request === this.#first ? this.#url : urlForLog(request.target);
-    const answer = new ProgramAnswer(this.#reply, this, gateway.site.sendfile.length > 0);
+    const answer = new ProgramAnswer(this.#reply, this);
     this.#pool = backend.name;
     this.#runFrom = gateway.clock.now();
     const exchange = backend.run(
@@ -188,8 +196,7 @@ export class Visit implements ReplyOwner, AnswerOwner {
       if (this.#redirects > MAX_LOCAL_REDIRECTS) {
         throw new PosternError('LOCAL_REDIRECT_LOOP', `more than ${MAX_LOCAL_REDIRECTS} redirects inside the server`);
       }
-      checkLocation(location);
-      this.#take(redirected(this.#first, location), this.#client!);
+      this.#answer(redirected(this.#first, location), this.#client!, localTarget(location));
     } catch (error) {
       this.#reply.fail(toPosternError(error));
     }
@@ -258,9 +265,9 @@ function fileRequest({ method, headers }: HttpRequest): FileRequest {
 }
 
 /** A target that cannot be is the program's fault, not its client's. @throws ANSWER_INVALID */
-function checkLocation(location: string): void {
+function localTarget(location: string): RequestPath {
   try {
-    parseTarget(location);
+    return parseLocalTarget(location);
   } catch (error) {
     const message = `a program redirected inside the server, but ${(error as Error).message}`;
     throw new PosternError('ANSWER_INVALID', message, { cause: error });

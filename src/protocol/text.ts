@@ -41,7 +41,8 @@ function isPrintable(text: string): boolean {
   return true;
 }
 
-function isAscii(text: string): boolean {
+/** Whether each character is ASCII. */
+export function isAscii(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     if (text.charCodeAt(i) > 0x7f) return false;
   }

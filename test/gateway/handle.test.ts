@@ -228,6 +228,44 @@ describe('a trusted proxy', () => {
   });
 });
 
+describe('HTTP_HOST, SERVER_NAME and SERVER_PORT (rule 12: they agree, behind a trusted proxy too)', () => {
+  const rows: readonly [headers: readonly string[], host: string, name: string, port: string][] = [
+    [['Host', 'a.example', 'X-Forwarded-Host', 'b.example'], 'b.example', 'b.example', '80'],
+    [
+      ['Host', 'a.example', 'X-Forwarded-Host', 'b.example:8443', 'X-Forwarded-Proto', 'https'],
+      'b.example:8443',
+      'b.example',
+      '8443',
+    ],
+    [['Host', 'a.example:8080', 'X-Forwarded-Proto', 'https'], 'a.example:8080', 'a.example', '8080'],
+    [['Host', 'a.example', 'X-Forwarded-Proto', 'https'], 'a.example', 'a.example', '443'],
+    [
+      ['Host', 'a.example', 'X-Forwarded-Proto', 'https', 'X-Forwarded-Port', '444'],
+      'a.example:444',
+      'a.example',
+      '444',
+    ],
+    [['Host', 'a.example:8000', 'X-Forwarded-Port', '80'], 'a.example', 'a.example', '80'],
+    [['Host', 'a.example', 'X-Forwarded-For', '203.0.113.7'], 'a.example', 'a.example', '80'],
+    [['Host', '[::1]:8000', 'X-Forwarded-Proto', 'http'], '[::1]:8000', '[::1]', '8000'],
+  ];
+  for (const [headers, host, name, port] of rows) {
+    it(`are ${host}, ${name} and ${port}: ${headers.join(' ')}`, async (t) => {
+      const { backend, gateway } = makeSite(t, undefined, { trustedProxies: ['192.0.2.0/24'] });
+      await ask(gateway.handle, httpRequest('/', { headers }));
+      const { HTTP_HOST, SERVER_NAME, SERVER_PORT } = backend.requests[0]!.environment;
+      assert.deepEqual([HTTP_HOST, SERVER_NAME, SERVER_PORT], [host, name, port]);
+    });
+  }
+
+  it('are as they came where a proxy asks for itself', async (t) => {
+    const { backend, gateway } = makeSite(t, undefined, { trustedProxies: ['192.0.2.0/24'] });
+    await ask(gateway.handle, httpRequest('/', { headers: ['Host', 'a.example'] }));
+    const { HTTP_HOST, SERVER_NAME, SERVER_PORT } = backend.requests[0]!.environment;
+    assert.deepEqual([HTTP_HOST, SERVER_NAME, SERVER_PORT], ['a.example', 'a.example', '8000']);
+  });
+});
+
 describe('a local redirect', () => {
   const location = (target: string) => ({ status: 200, reason: '', headers: ['Location', target] });
 
@@ -255,9 +293,10 @@ describe('a local redirect', () => {
     const { backend, gateway } = makeSite(t, { 'index.php': '', '.env': 'secret', 'style.css': 'css' });
     const statuses: Record<string, number> = {
       '/.env': 404,
-      '/../x': 502,
+      '/../x': 404,
+      '/../../style.css': 200,
       '/%00': 502,
-      '/a b#c': 502,
+      '/a b': 502,
       '/style.css': 200,
       '/none': 404,
     };

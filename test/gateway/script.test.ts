@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { Decision } from '../../src/gateway/script.ts';
@@ -18,6 +18,8 @@ const files = {
   'docs/index.html': '',
   'empty/': '',
   'dir.php/inner.php': '',
+  'dir.php/index.html': '',
+  'dir.php/style.css': '',
   'upload/x.jpg': '',
   'cgi-bin/hello.cgi': '',
   'cgi-bin/deep/er.cgi': '',
@@ -40,6 +42,7 @@ function short(decision: Decision, root: string): string {
 
 function decider(t: TestContext, given: Partial<Site> = {}, clock?: FakeClock) {
   const site = makeSite(t, files, given, clock);
+  writeFileSync(Buffer.concat([Buffer.from(`${site.root}/`), Buffer.from([0xff]), Buffer.from('.php')]), '');
   const decide = (target: string): string => short(site.gateway.explain(httpRequest(target)).decision, site.root);
   return { ...site, decide };
 }
@@ -69,7 +72,13 @@ const plain: readonly [target: string, answer: string, why: string][] = [
   ['/x/../a.php', 'run /a.php', 'rule 1: normalised once, for all'],
   ['/upload%2Fx.jpg', '404', 'rule 1: %2F in a mapped path'],
   ['/upload%5Cx.jpg', '404', 'rule 1: %5C in a mapped path'],
-  ['/%ff.php', '404', 'a name that is not UTF-8'],
+  ['/%ff.php', 'run /\xff.php', 'a name that is not UTF-8'],
+  ['/a.php/b%2Fc', 'run /a.php /b/c', 'rule 1: %2F behind a script belongs to PATH_INFO'],
+  ['/a.php/b%5cc/d', 'run /a.php /b\\c/d', 'rule 1: so does %5C'],
+  ['/a.php%2Fb', '404', 'rule 1: but the part that names it holds none'],
+  ['/dir.php', 'redirect /dir.php/', 'a folder whose name ends in .php is a folder'],
+  ['/dir.php/', 'file /dir.php/index.html', 'and has an index'],
+  ['/dir.php/style.css', 'file /dir.php/style.css', 'and files'],
   ['/.env', '404', 'rule 5: dotfiles are denied'],
   ['/.git/config', '404', 'rule 5: dotfolders are denied'],
   ['/%2egit/config', '404', 'rule 5, after decoding'],
@@ -101,8 +110,7 @@ describe('decide()', () => {
     assert.equal(decide('/cgi-bin/deep'), '404');
     assert.equal(decide('/cgi-bin/'), '404');
     assert.equal(decide('/cgi-bin/none'), '404');
-    // No route for *.php here: it is a file like any other.
-    assert.equal(decide('/a.php'), 'file /a.php');
+    assert.equal(decide('/a.php'), '404', 'no route for *.php here: source is never handed out');
   });
 
   it('gives a whole path to an exact route', (t) => {
@@ -140,6 +148,172 @@ describe('decide()', () => {
   });
 });
 
+describe('a route to a backend that runs only some names', () => {
+  const blog = {
+    'blog/index.php': '',
+    'blog/post.php': '',
+    'blog/style.css': '',
+    'blog/uploads/x.gif': '<?php',
+    'blog/lib/x.inc': '',
+    'blog/page/index.html': '',
+    'blog/deep.php/index.php': '',
+  };
+  const below = (t: TestContext, more: Partial<Site> = {}, extra: Parameters<typeof route>[3] = {}) => {
+    const { backend } = makeSite(t);
+    const routes = [route('/blog/*', 'script', backend, { extensions: ['.php', '.phar'], ...extra })];
+    const site = makeSite(t, blog, { routes, ...more });
+    return (target: string): string => short(site.gateway.explain(httpRequest(target)).decision, site.root);
+  };
+  const rows: readonly [target: string, answer: string, why: string][] = [
+    ['/blog/post.php/x', 'run /blog/post.php /x', 'a script'],
+    ['/blog/uploads/x.gif', 'file /blog/uploads/x.gif', 'another file is a file, whatever it holds'],
+    ['/blog/uploads/x.gif/y.php', '404', 'rule 2: upload/x.jpg/y.php runs nothing'],
+    ['/blog/style.css', 'file /blog/style.css', 'a file'],
+    ['/blog/lib/x.inc', '404', 'but no source'],
+    ['/blog/', 'run /blog/index.php', 'the index of the folder itself'],
+    ['/blog', 'redirect /blog/', 'and its address without a slash'],
+    ['/blog/page/', 'file /blog/page/index.html', 'the index of a folder below'],
+    ['/blog/deep.php/', 'run /blog/deep.php/index.php', 'a folder that is named like a script'],
+    ['/blog/none.php', '404', 'nothing'],
+  ];
+  for (const [target, answer, why] of rows) {
+    it(`runs no others below a prefix: ${target}: ${why}`, (t) => assert.equal(below(t)(target), answer));
+  }
+
+  it('runs no others by their end or their path either', (t) => {
+    const { backend } = makeSite(t);
+    const php = { extensions: ['.php'] };
+    const routes = [route('*.{php,gif}', 'script', backend, php), route('/blog/style.css', 'script', backend, php)];
+    const site = makeSite(t, blog, { routes });
+    const decide = (target: string): string => short(site.gateway.explain(httpRequest(target)).decision, site.root);
+    assert.equal(decide('/blog/post.php'), 'run /blog/post.php');
+    assert.equal(decide('/blog/uploads/x.gif'), '404');
+    assert.equal(decide('/blog/style.css'), '404');
+  });
+
+  it('has a front controller of its own', (t) => {
+    const decide = below(t, { fallback: '/blog/post.php' }, { fallback: '/blog/index.php' });
+    assert.equal(decide('/blog/any/where'), 'run /blog/index.php');
+    assert.equal(decide('/else'), 'run /blog/post.php');
+  });
+
+  it('looks in a folder of its own, which stands for its prefix', (t) => {
+    const { root } = makeSite(t, { 'a.php': '', 'x/index.php': '', 'style.css': '', 'index.php': '' });
+    const decide = below(t, {}, { root });
+    const { backend } = makeSite(t);
+    const site = makeSite(t, blog, { routes: [route('/my/*', 'script', backend, { extensions: ['.php'], root })] });
+    const { decision, environment } = site.gateway.explain(httpRequest('/my/a.php/info'));
+    assert.equal(short(decision, root), 'run /my/a.php /info');
+    assert.equal(environment?.SCRIPT_FILENAME, `${realpathSync(root)}/a.php`);
+    assert.equal(environment?.DOCUMENT_ROOT, realpathSync(site.root));
+    assert.equal(decide('/blog/post.php'), '404');
+    assert.equal(decide('/blog'), 'redirect /blog/');
+    assert.equal(decide('/blog/'), 'run /blog/index.php');
+    assert.equal(decide('/blog/x'), 'redirect /blog/x/');
+    assert.equal(decide('/blog/x/'), 'run /blog/x/index.php');
+    assert.equal(decide('/blog/a%2Fb'), '404');
+  });
+});
+
+describe('names that are never handed out (rule 5)', () => {
+  const names = [
+    ...['s.php.save', 's.php.txt', '#s.php#', 's.php.', 's.php ', 's.php~', 's.php.swo', 's.php.dpkg-old', 's.php-old'],
+    ...['s.php5', 's.php7', 's.phtml', 's.phar', 's.inc', 's.PHP', 's.pht', 's.phps', 's.php,v'],
+    ...['s.\uff30\uff28\uff30', 's\uff0ephp', 's.ph\u200bp', 's.p\u0323hp', 's.phtm\u2113', 's.\u24df\u24d7\u24df'],
+    ...['composer.json', 'composer.lock', 'package.json', 'web.config', 'error_log', 'Composer.JSON'],
+    ...['dump.sql', 'debug.log', 'php.ini', 'a.old', 'a.save', '.htaccess', 'a.css~', '#a.css#', 'DUMP.SQL', 'a.LOG'],
+  ];
+  for (const name of names) {
+    it(`${JSON.stringify(name)}, at any depth`, (t) => {
+      const { gateway, root } = makeSite(t, { [name]: 'x', [`deep/er/${name}`]: 'x' }, { routes: [] });
+      const path = encodeURIComponent(name);
+      for (const target of [`/${path}`, `/deep/er/${path}`])
+        assert.equal(short(gateway.explain(httpRequest(target)).decision, root), '404', target);
+    });
+  }
+
+  it('but the others', (t) => {
+    const others = ['phpinfo.txt', 'a.phpx', 'inc.js', 'logs.html', 'a.ini.html', 'composer.json.html', '#', 'php'];
+    const { gateway, root } = makeSite(t, Object.fromEntries(others.map((name) => [name, ''])));
+    for (const name of others) {
+      const target = `/${encodeURIComponent(name)}`;
+      assert.equal(short(gateway.explain(httpRequest(target)).decision, root), `file /${name}`);
+    }
+  });
+
+  it('unless a route says source, or the site names them', (t) => {
+    const routes: Site['routes'] = [
+      { match: '/src/*', kind: 'files', source: true },
+      { match: '/img/*', kind: 'files' },
+    ];
+    const given = { routes, visibleNames: ['package.json', 'a.php.txt'] };
+    const some = { 'src/a.php': '', 'src/a.php.save': '', 'img/a.php': '', 'package.json': '', 'x/a.php.txt': '' };
+    const { gateway, root } = makeSite(t, some, given);
+    const decide = (target: string): string => short(gateway.explain(httpRequest(target)).decision, root);
+    assert.equal(decide('/src/a.php'), 'file /src/a.php');
+    assert.equal(decide('/src/a.php.save'), '404', 'which is hidden by another rule');
+    assert.equal(decide('/img/a.php'), '404');
+    assert.equal(decide('/package.json'), 'file /package.json');
+    assert.equal(decide('/x/a.php.txt'), 'file /x/a.php.txt');
+  });
+
+  it('are there for the front controller where no such file is', (t) => {
+    const { decide } = decider(t, { fallback: '/index.php' });
+    assert.equal(decide('/wiki/php.ini'), 'run /index.php');
+    assert.equal(decide('/a.php.bak'), '404');
+    assert.equal(decide('/wiki/.htaccess'), '404', "a name with a dot ahead is nobody's");
+  });
+
+  it('are passed over among the index files', (t) => {
+    const { gateway, root } = makeSite(t, { 'index.php': '', 'index.html': '', 'only/index.php': '' }, { routes: [] });
+    const decide = (target: string): string => short(gateway.explain(httpRequest(target)).decision, root);
+    assert.equal(decide('/'), 'file /index.html');
+    assert.equal(decide('/only/'), '404');
+  });
+});
+
+describe('files of the service (rule 5)', () => {
+  it('are not there by any name: themselves, their rotations and copies, hard links', (t) => {
+    const folder = temporaryFolder(t);
+    const names = [
+      ...['postern.toml', 'postern.toml.old', 'postern.toml.save', 'postern.toml.1', 'prod.toml', 'prod.toml.1'],
+      ...['postern.log.1', 'postern.log.2.gz', 'postern-20260101.log.gz', 'POSTERN.LOG.3'],
+    ];
+    writeFiles(folder, Object.fromEntries([...names, 'postern.html', 'log/prod.toml'].map((name) => [name, ''])));
+    linkSync(join(folder, 'postern.toml'), join(folder, 'hard.txt'));
+    const hiddenFiles = [join(folder, 'postern.toml'), join(folder, 'postern.log')];
+    const { gateway } = makeSite(t, {}, { root: folder, hiddenFiles, hiddenSuffixes: [] });
+    const decide = (target: string): string => short(gateway.explain(httpRequest(target)).decision, folder);
+    for (const name of [...names, 'hard.txt']) assert.equal(decide(`/${name}`), '404', name);
+    assert.equal(decide('/postern.html'), 'file /postern.html');
+    assert.equal(decide('/log/prod.toml'), 'file /log/prod.toml');
+  });
+});
+
+describe('routes', () => {
+  it('are asked in the order of the configuration', (t) => {
+    const { backend } = makeSite(t);
+    const deny = { match: '/blog/*', kind: 'deny' } as const;
+    const php = route('*.php', 'script', backend);
+    assert.equal(decider(t, { routes: [deny, php] }).decide('/blog/index.php'), '404');
+    assert.equal(decider(t, { routes: [php, deny] }).decide('/blog/index.php'), 'run /blog/index.php');
+  });
+
+  it('that cannot be are refused: no pattern, a mount by a suffix, a script by a name', (t) => {
+    const { backend } = makeSite(t);
+    const wrong: Site['routes'] = [
+      { match: '*php', kind: 'files' },
+      { match: '/a?', kind: 'files' },
+      route('*.php', 'mount', backend),
+      route('/up/*.php', 'mount', backend),
+      route('a.php', 'script', backend),
+    ];
+    for (const one of wrong) {
+      assert.throws(() => makeSite(t, {}, { routes: [one] }), { code: 'CONFIG_INVALID' }, one.match);
+    }
+  });
+});
+
 describe('symbolic links', () => {
   it('are followed inside the root, and denied where they leave it (rule 5)', (t) => {
     const { root, decide } = decider(t, { pathCacheMs: 0 });
@@ -169,7 +343,7 @@ describe('symbolic links', () => {
     const hiddenFiles = [join(folder, 'postern.toml'), join(folder, 'not-there')];
     const { gateway } = makeSite(t, {}, { root: folder, hiddenFiles });
     const decide = (target: string): string => short(gateway.explain(httpRequest(target)).decision, folder);
-    assert.deepEqual(['/postern.toml', '/link.toml', '/other.toml'].map(decide), ['404', '404', 'file /other.toml']);
+    for (const target of ['/postern.toml', '/link.toml', '/other.toml']) assert.equal(decide(target), '404', target);
   });
 
   it('do not make a hidden file visible, nor a script readable (rule 4)', (t) => {

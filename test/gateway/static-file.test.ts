@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
-import { renameSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { realpathSync, renameSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { Reply } from '../../src/gateway/reply.ts';
+import { StaticFiles } from '../../src/gateway/static-file.ts';
 import { ask, httpRequest, postRequest, RecordingAnswer } from '../support/recording-answer.ts';
 import { makeSite } from '../support/site.ts';
 
@@ -65,6 +68,66 @@ describe('a file', () => {
     assert.deepEqual([none.status, none.field('Content-Range'), none.text], [416, 'bytes */200000', '']);
     assert.equal((await get('/large.bin', ['Range', 'bytes=0-3', 'If-Range', '"old"'])).body.length, 200_000);
     assert.equal((await get('/large.bin', ['Range', 'lines=0-3'])).body.length, 200_000);
+  });
+
+  const oddRanges: readonly [range: string, status: number, body: string, why: string][] = [
+    ['bytes=-100', 206, '0123456789', 'more than there is, from the end'],
+    ['BYTES=2-3', 206, '23', "the unit's case does not matter"],
+    ['bytes=8-99999999999999999999', 206, '89', 'a number of any size'],
+    ['bytes=0--', 200, '0123456789', 'not valid'],
+    ['bytes=+1-2', 200, '0123456789', 'not valid'],
+    ['bytes=0-1x', 200, '0123456789', 'not valid'],
+    ['bytes=3-2', 200, '0123456789', 'not valid: its end is before its start'],
+    ['bytes=', 200, '0123456789', 'nothing is asked for'],
+    ['bytes=-', 200, '0123456789', 'not valid'],
+    ['bytes=-0', 416, '', 'nothing is there'],
+    ['bytes=10-', 416, '', 'nothing is there'],
+    ['bytes=20-30, 0-1', 206, '01', 'one of two is there'],
+    ['bytes=0-8,1-9', 200, '0123456789', 'two that are more than the whole'],
+    [`bytes=${Array(17).fill('1-1').join(',')}`, 200, '0123456789', 'too many'],
+  ];
+  for (const [range, status, body, why] of oddRanges) {
+    it(`answers ${status} to ${range.slice(0, 40)}: ${why}`, async (t) => {
+      const made = makeSite(t, { 'ten.txt': '0123456789' });
+      const headers = ['Host', 'a', 'Range', range];
+      const answer = await ask(made.gateway.handle, httpRequest('/ten.txt', { headers }));
+      assert.deepEqual([answer.status, answer.text], [status, body]);
+    });
+  }
+
+  it('is sent in several parts, of any size', async (t) => {
+    const { get } = site(t);
+    const answer = await get('/large.bin', ['Range', 'bytes=0-3, 5-150004, -2']);
+    assert.equal(answer.status, 206);
+    const [, boundary] = /^multipart\/byteranges; boundary=(.+)$/.exec(answer.field('Content-Type') ?? '') ?? [];
+    const part = (range: string, body: string) =>
+      `--${boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes ${range}/200000\r\n\r\n${body}\r\n`;
+    const parts = [
+      part('0-3', 'abcd'),
+      part('5-150004', large.subarray(5, 150_005).toString()),
+      part('199998-199999', 'ij'),
+    ];
+    assert.equal(answer.text, `${parts.join('')}--${boundary}--\r\n`);
+    assert.equal(answer.field('Content-Length'), String(answer.body.length));
+  });
+
+  it('that is held does not stay in memory beyond the limit of all', async (t) => {
+    const files = new StaticFiles(5_000);
+    const { root } = makeSite(t, {
+      'a.bin': 'a'.repeat(1_500),
+      'b.bin': 'b'.repeat(1_500),
+      'c.bin': 'c'.repeat(9_000),
+    });
+    const found = ['a.bin', 'b.bin', 'c.bin'].map((name) => ({ realPath: realpathSync(join(root, name)) }));
+    const limits = { writeTimeoutMs: 0, answerBufferBytes: 1 };
+    for (let round = 0; round < 3; round += 1) {
+      for (const file of found) {
+        const answer = new RecordingAnswer();
+        files.send(new Reply(answer, [], limits, systemClock, { onOver() {} }), { method: 'GET', headers: [] }, file);
+        assert.equal(answer.status, 200);
+      }
+    }
+    assert.ok(files.heldBytes > 0 && files.heldBytes <= 5_000, String(files.heldBytes));
   });
 
   it('may be empty, have an odd name, or no known type', async (t) => {
@@ -187,10 +250,27 @@ describe('X-Sendfile and X-Accel-Redirect', () => {
     assert.deepEqual([answer.status, answer.text], [200, 'report']);
   });
 
-  it('never leave themselves, also where no folder is configured', async (t) => {
-    const answer = await ask(setup(t, () => ['X-Sendfile', '/etc/passwd'], false).gateway.handle, '/');
-    assert.equal(answer.text, 'not wanted');
-    assert.deepEqual(answer.headers, ['Content-Type', 'text/special', 'Set-Cookie', 'a=b']);
+  it('is 500 and a line of the log where no folder is configured', async (t) => {
+    for (const field of [
+      ['X-Sendfile', '/etc/passwd'],
+      ['X-Accel-Redirect', '/protected/report.txt'],
+    ]) {
+      const { gateway, log } = setup(t, () => field, false);
+      const answer = await ask(gateway.handle, '/');
+      assert.equal(answer.status, 500);
+      assert.doesNotMatch(answer.text, /not wanted|passwd/);
+      assert.match(log.records.at(-1)?.message ?? '', /no folder for that: add a \[\[sendfile\]\]/);
+    }
+  });
+
+  it('is 404 where the file has gone, or has become something else, meanwhile', async (t) => {
+    const { gateway, folder, log } = setup(t, () => ['X-Accel-Redirect', '/protected/report.txt']);
+    assert.equal((await ask(gateway.handle, '/')).status, 200);
+    rmSync(join(folder, 'report.txt'));
+    assert.equal((await ask(gateway.handle, '/')).status, 404);
+    symlinkSync('report.txt', join(folder, 'report.txt'));
+    assert.equal((await ask(gateway.handle, '/')).status, 404);
+    assert.deepEqual(log.records, []);
   });
 });
 

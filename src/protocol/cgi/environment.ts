@@ -30,6 +30,8 @@ export interface EnvironmentSource {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly secure: boolean;
+  /** HTTP_HOST, where it is another than the Host field; null: that field. */
+  readonly host?: string | null;
   /** What the configuration adds. */
   readonly configured: Readonly<Record<string, string>>;
 }
@@ -56,6 +58,7 @@ export function makeEnvironment(from: EnvironmentSource, names: HeaderNames): En
   };
   // A variable that does not apply is left out: programs ask whether it is set.
   if (from.secure) environment.HTTPS = 'on';
+  if (typeof from.host === 'string') environment.HTTP_HOST = from.host;
   if (from.documentRoot !== null) environment.DOCUMENT_ROOT = from.documentRoot;
   if (from.scriptFile !== null) environment.SCRIPT_FILENAME = from.scriptFile;
   if (from.contentLength !== null) environment.CONTENT_LENGTH = String(from.contentLength);
@@ -71,11 +74,16 @@ export function makeEnvironment(from: EnvironmentSource, names: HeaderNames): En
   return environment;
 }
 
-/** Adds the header fields; repeated ones are joined. No computed variable begins with HTTP_, so only configured ones can be in the way. */
-function addHeaders(environment: Environment, { headers, configured }: EnvironmentSource, names: HeaderNames): void {
+/** Adds the header fields; repeated ones are joined. HTTP_HOST alone may be computed, so only that and configured ones can be in the way. */
+function addHeaders(
+  environment: Environment,
+  { headers, configured, host }: EnvironmentSource,
+  names: HeaderNames,
+): void {
   for (let i = 0; i < headers.length; i += 2) {
     const variable = names.variable(headers[i]!);
     if (variable === null || configured[variable] !== undefined) continue;
+    if (typeof host === 'string' && variable === 'HTTP_HOST') continue;
     const value = headers[i + 1]!;
     const before = environment[variable];
     environment[variable] =

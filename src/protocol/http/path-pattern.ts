@@ -1,6 +1,6 @@
 // Patterns of paths, as routes and other settings have them, matched on the decoded and normalised path. Pure.
 //
-//   "*.php"            a component anywhere in the path ends in ".php"
+//   "*.php"            a component anywhere in the path ends in ".php"; "*.{php,phtml}": in one of these
 //   "/cgi-bin/*"       the path is below "/cgi-bin/", or is "/cgi-bin"; "/*" takes all
 //   "/uploads/*.php"   both: below "/uploads/" a component ends in ".php"
 //   "composer.json"    a component anywhere in the path is that name
@@ -10,11 +10,11 @@
 
 import { textToBytes } from '../text.ts';
 
-/** What a path is compared with; byte strings, a suffix in lower case, a prefix with its last slash. */
+/** What a path is compared with; byte strings, suffixes in lower case, a prefix with its last slash. */
 export type PathPattern =
-  | { readonly kind: 'suffix'; readonly text: string }
+  /** `below` is the prefix that both have; "/" where a suffix alone was given. */
+  | { readonly kind: 'suffix'; readonly suffixes: readonly string[]; readonly below: string }
   | { readonly kind: 'prefix'; readonly text: string }
-  | { readonly kind: 'suffix-below'; readonly text: string; readonly below: string }
   | { readonly kind: 'name'; readonly text: string }
   | { readonly kind: 'exact'; readonly text: string };
 
@@ -22,16 +22,22 @@ export type PathPattern =
 export const patternHint =
   'write "*.suffix", "/prefix/*", "/prefix/*.suffix", "/exact/path" or "name"; "{a,b}" is either';
 
+const SUFFIX = /^(\/(?:[^*{}]*\/)?)?\*\.(?:([^*/{},]+)|\{([^*/{}]+)\})$/;
+
 /** Reads a pattern; null when it is none of the five. What other programs take for a glob's characters is refused, not taken literally. */
 export function parsePattern(match: string): PathPattern | null {
   const text = textToBytes(match);
-  if (/[?[\]{}\\\x00-\x1f]/.test(text)) return null;
-  if (/^\*\.[^*/]+$/.test(text)) return { kind: 'suffix', text: lowerAscii(text.slice(1)) };
+  if (/[?[\]\\\x00-\x1f]/.test(text)) return null;
+  const suffix = SUFFIX.exec(text);
+  if (suffix !== null) {
+    const ends = (suffix[2] ?? suffix[3]!).split(',');
+    if (ends.includes('')) return null;
+    return { kind: 'suffix', suffixes: ends.map((end) => `.${lowerAscii(end)}`), below: suffix[1] ?? '/' };
+  }
+  if (/[{}]/.test(text)) return null;
   if (/^\/(?:[^*]*\/)?\*$/.test(text)) return { kind: 'prefix', text: text.slice(0, -1) };
-  const both = /^(\/(?:[^*]*\/)?)\*(\.[^*/]+)$/.exec(text);
-  if (both !== null) return { kind: 'suffix-below', below: both[1]!, text: lowerAscii(both[2]!) };
   if (/^\/[^*]*$/.test(text)) return { kind: 'exact', text };
-  return /^[^*/]+$/.test(text) && /^\.?[^.]/.test(text) ? { kind: 'name', text } : null;
+  return /^[^*/]+$/.test(text) && text !== '.' && text !== '..' ? { kind: 'name', text } : null;
 }
 
 /** The patterns that one with "{a,b}" stands for; itself where it has none. */
@@ -42,27 +48,32 @@ export function alternatives(match: string): string[] {
 
 /** Whether a pattern takes a path. */
 export function isMatch(pattern: PathPattern, path: string): boolean {
-  const { text } = pattern;
   switch (pattern.kind) {
     case 'suffix':
-      return suffixEnd(path, text, 1) !== -1;
-    case 'suffix-below':
-      return path.startsWith(pattern.below) && suffixEnd(path, text, pattern.below.length) !== -1;
-    case 'prefix':
+      return path.startsWith(pattern.below) && suffixEnd(path, pattern.suffixes, pattern.below.length) !== -1;
+    case 'prefix': {
+      const { text } = pattern;
       return path.startsWith(text) || (path.length === text.length - 1 && text.startsWith(path));
+    }
     case 'name':
-      return hasComponent(path, text);
+      return hasComponent(path, pattern.text);
     case 'exact':
-      return path === text;
+      return path === pattern.text;
   }
 }
 
-/** Where the next component of the path that ends in the suffix ends, from an offset on; -1: there is none. */
-export function suffixEnd(path: string, suffix: string, from: number): number {
+/** Where the next component of the path that ends in one of the suffixes ends, from an offset on; -1: there is none. */
+export function suffixEnd(path: string, suffixes: readonly string[], from: number): number {
   for (let end = componentEnd(path, from); end !== -1; end = componentEnd(path, end + 1)) {
-    if (endsWithAscii(path, end, suffix)) return end;
+    if (endsInOne(path, end, suffixes)) return end;
   }
   return -1;
+}
+
+/** Whether the text up to an offset ends in one of the suffixes, which are in lower case. */
+export function endsInOne(text: string, end: number, suffixes: readonly string[]): boolean {
+  for (const suffix of suffixes) if (endsWithAscii(text, end, suffix)) return true;
+  return false;
 }
 
 /** Where the component that begins at an offset, or contains it, ends; -1 past the end of the path. */
@@ -77,7 +88,7 @@ export function componentEnd(path: string, from: number): number {
  * path may differ in length, and an index into it then cuts the path elsewhere.
  * @param suffix in lower case
  */
-export function endsWithAscii(text: string, end: number, suffix: string): boolean {
+function endsWithAscii(text: string, end: number, suffix: string): boolean {
   const start = end - suffix.length;
   if (start < 0) return false;
   for (let i = 0; i < suffix.length; i++) {

@@ -36,6 +36,11 @@ describe('isMatch()', () => {
     assert.equal(takes('/*', '/anything/at/all'), true);
   });
 
+  it('matches one of several suffixes', () => {
+    for (const path of ['/a.php', '/a.PHTML', '/a.phtml/b']) assert.equal(takes('*.{php,phtml}', path), true, path);
+    for (const path of ['/a.ph', '/a.html', '/a.php,phtml']) assert.equal(takes('*.{php,phtml}', path), false, path);
+  });
+
   it('matches a suffix below a prefix', () => {
     for (const path of ['/up/a.php', '/up/x/A.PHP', '/up/a.php/b']) assert.equal(takes('/up/*.php', path), true, path);
     for (const path of ['/a.php', '/up', '/up/a.png', '/x/up/a.php'])
@@ -64,7 +69,9 @@ describe('parsePattern()', () => {
     '/*/b',
     '*',
     '*.',
-    '*.{php,phtml}',
+    '*.{php,}',
+    '*.{php',
+    '/{a,b}/*',
     '*.php?',
     '/[ab]/*',
     '/a\\b',

@@ -1,38 +1,43 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { encodePath, parseTarget } from '../../../src/protocol/http/path.ts';
+import { encodePath, parseLocalTarget, parseTarget } from '../../../src/protocol/http/path.ts';
 
-const taken: readonly [target: string, path: string, query: string, mappable: boolean][] = [
-  ['/', '/', '', true],
-  ['/a/b.php?x=1&y=%00', '/a/b.php', 'x=1&y=%00', true],
-  ['/a?', '/a', '', true],
-  ['/a?b?c', '/a', 'b?c', true],
-  ['/%61%2e%70hp', '/a.php', '', true],
-  ['//a///b//', '/a/b/', '', true],
-  ['/./a/./b/.', '/a/b/', '', true],
-  ['/a/../b', '/b', '', true],
-  ['/a/b/..', '/a/', '', true],
-  ['/a/%2e%2e/b', '/b', '', true],
-  ['/.well-known/x', '/.well-known/x', '', true],
-  ['/caf%C3%A9', '/caf\xc3\xa9', '', true],
-  ['/caf\xc3\xa9', '/caf\xc3\xa9', '', true],
-  ['/a%2Fb', '/a/b', '', false],
-  ['/a%5cb', '/a\\b', '', false],
-  ['/a\\b', '/a\\b', '', false],
-  ['/a%2F..%2fb', '/b', '', false],
+const taken: readonly [target: string, path: string, query: string, nameLength: number | null][] = [
+  ['/', '/', '', null],
+  ['/a/b.php?x=1&y=%00', '/a/b.php', 'x=1&y=%00', null],
+  ['/a?', '/a', '', null],
+  ['/a?b?c', '/a', 'b?c', null],
+  ['/%61%2e%70hp', '/a.php', '', null],
+  ['//a///b//', '/a/b/', '', null],
+  ['/./a/./b/.', '/a/b/', '', null],
+  ['/a/../b', '/b', '', null],
+  ['/a/b/..', '/a/', '', null],
+  ['/a/%2e%2e/b', '/b', '', null],
+  ['/.well-known/x', '/.well-known/x', '', null],
+  ['/caf%C3%A9', '/caf\xc3\xa9', '', null],
+  ['/caf\xc3\xa9', '/caf\xc3\xa9', '', null],
+  ['/a%2Fb', '/a/b', '', 0],
+  ['/a%5cb', '/a\\b', '', 0],
+  ['/a\\b', '/a\\b', '', 0],
+  ['/a%2F..%2fb', '/b', '', 0],
+  ['/a%2F..', '/', '', 0],
+  ['/p.php/a%2Fb', '/p.php/a/b', '', 6],
+  ['/p.php/a\\b/c', '/p.php/a\\b/c', '', 6],
+  ['/x/p.php/a%2Fb/../../../q.php', '/x/q.php', '', 2],
+  ['/p.php%2Fx', '/p.php/x', '', 0],
   // Decoded once: what was encoded twice stays encoded.
-  ['/%252e%252e/a', '/%2e%2e/a', '', true],
-  ['/a?../../%2F', '/a', '../../%2F', true],
+  ['/%252e%252e/a', '/%2e%2e/a', '', null],
+  ['/a?../../%2F', '/a', '../../%2F', null],
 ];
 
 const refused = ['', 'a', '*', '/%00', '/a%0Ab', '/%7f', '/%1F', '/a b', '/a\0', '/a\x7f', '/a#b', '/%', '/%2', '/%zz'];
 const climbing = ['/..', '/../a', '/a/../../b', '/%2e%2e/a', '/..%2fa', '/%2e%2e%2fa'];
 
 describe('parseTarget()', () => {
-  for (const [target, path, query, mappable] of taken) {
+  for (const [target, path, query, nameLength] of taken) {
     it(`takes ${JSON.stringify(target)} for ${JSON.stringify(path)}`, () => {
-      assert.deepEqual(parseTarget(target), { path, query, mappable });
+      assert.deepEqual(parseTarget(target), { path, query, nameLength: nameLength ?? path.length });
     });
   }
 
@@ -41,6 +46,24 @@ describe('parseTarget()', () => {
       assert.throws(() => parseTarget(target), { code: 'BAD_REQUEST' });
     });
   }
+
+  it('lets what follows an encoded slash name no file (rule 1), however it is led back', () => {
+    const piece = fc.constantFrom('/', 'a', 'b', '..', '%2F', '%5c', '\\\\', '%2e%2e');
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+        const target = `/${pieces.join('')}`;
+        let found: ReturnType<typeof parseTarget>;
+        try {
+          found = parseTarget(target);
+        } catch {
+          return;
+        }
+        const isPlain = !/%2F|%5c|\\\\/.test(target);
+        assert.equal(found.nameLength === found.path.length, isPlain, target);
+        assert.ok(found.nameLength <= found.path.length);
+      }),
+    );
+  });
 
   it('gives a path that holds no control byte, no empty, "." or ".." segment, whatever comes', () => {
     const piece = fc.constantFrom('/', '.', '..', 'a', '%2e', '%2F', '%5c', '%00', '%41', '\\', 'é', '//', '%', '?');
@@ -67,5 +90,12 @@ describe('parseTarget()', () => {
         assert.equal(parseTarget(encodePath(path)).path, path);
       }),
     );
+  });
+});
+
+describe('parseLocalTarget()', () => {
+  it('stays at the root where ".." would climb above it, as a client does', () => {
+    assert.equal(parseLocalTarget('/../../ok').path, '/ok');
+    assert.equal(parseLocalTarget('/a/../../b/..').path, '/');
   });
 });
