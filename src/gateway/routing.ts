@@ -94,7 +94,7 @@ function programSuffixes(routes: readonly Route[], patterns: readonly PathPatter
   return routes.flatMap((route, i) => {
     const pattern = patterns[i]!;
     if (route.kind !== 'script') return [];
-    return [...(route.extensions ?? []), ...(pattern.kind === 'suffix' ? pattern.suffixes : [])];
+    return [...(route.extensions ?? []), ...(pattern.kind === 'suffix' ? [pattern.suffix] : [])];
   });
 }
 

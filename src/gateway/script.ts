@@ -109,7 +109,7 @@ function scriptAt(
 function scriptEnd(pattern: CompiledRoute['pattern'], path: string, from: number): number {
   switch (pattern.kind) {
     case 'suffix':
-      return suffixEnd(path, pattern.suffixes, Math.max(from, pattern.below.length));
+      return suffixEnd(path, pattern.suffix, Math.max(from, pattern.below.length));
     case 'prefix':
       return componentEnd(path, Math.max(from, pattern.text.length));
     default:

@@ -1,6 +1,6 @@
 // Patterns of paths, as routes and other settings have them, matched on the decoded and normalised path. Pure.
 //
-//   "*.php"            a component anywhere in the path ends in ".php"; "*.{php,phtml}": in one of these
+//   "*.php"            a component anywhere in the path ends in ".php"
 //   "/cgi-bin/*"       the path is below "/cgi-bin/", or is "/cgi-bin"; "/*" takes all
 //   "/uploads/*.php"   both: below "/uploads/" a component ends in ".php"
 //   "composer.json"    a component anywhere in the path is that name
@@ -10,10 +10,10 @@
 
 import { textToBytes } from '../text.ts';
 
-/** What a path is compared with; byte strings, suffixes in lower case, a prefix with its last slash. */
+/** What a path is compared with; byte strings, a suffix in lower case, a prefix with its last slash. */
 export type PathPattern =
   /** `below` is the prefix that both have; "/" where a suffix alone was given. */
-  | { readonly kind: 'suffix'; readonly suffixes: readonly string[]; readonly below: string }
+  | { readonly kind: 'suffix'; readonly suffix: string; readonly below: string }
   | { readonly kind: 'prefix'; readonly text: string }
   | { readonly kind: 'name'; readonly text: string }
   | { readonly kind: 'exact'; readonly text: string };
@@ -22,19 +22,14 @@ export type PathPattern =
 export const patternHint =
   'write "*.suffix", "/prefix/*", "/prefix/*.suffix", "/exact/path" or "name"; "{a,b}" is either';
 
-const SUFFIX = /^(\/(?:[^*{}]*\/)?)?\*\.(?:([^*/{},]+)|\{([^*/{}]+)\})$/;
+const SUFFIX = /^(\/(?:[^*]*\/)?)?\*(\.[^*/]+)$/;
 
 /** Reads a pattern; null when it is none of the five. What other programs take for a glob's characters is refused, not taken literally. */
 export function parsePattern(match: string): PathPattern | null {
   const text = textToBytes(match);
-  if (/[?[\]\\\x00-\x1f]/.test(text)) return null;
-  const suffix = SUFFIX.exec(text);
-  if (suffix !== null) {
-    const ends = (suffix[2] ?? suffix[3]!).split(',');
-    if (ends.includes('')) return null;
-    return { kind: 'suffix', suffixes: ends.map((end) => `.${lowerAscii(end)}`), below: suffix[1] ?? '/' };
-  }
-  if (/[{}]/.test(text)) return null;
+  if (/[?[\]{}\\\x00-\x1f]/.test(text)) return null;
+  const [, below = '/', suffix] = SUFFIX.exec(text) ?? [];
+  if (suffix !== undefined) return { kind: 'suffix', suffix: lowerAscii(suffix), below };
   if (/^\/(?:[^*]*\/)?\*$/.test(text)) return { kind: 'prefix', text: text.slice(0, -1) };
   if (/^\/[^*]*$/.test(text)) return { kind: 'exact', text };
   return /^[^*/]+$/.test(text) && text !== '.' && text !== '..' ? { kind: 'name', text } : null;
@@ -50,7 +45,7 @@ export function alternatives(match: string): string[] {
 export function isMatch(pattern: PathPattern, path: string): boolean {
   switch (pattern.kind) {
     case 'suffix':
-      return path.startsWith(pattern.below) && suffixEnd(path, pattern.suffixes, pattern.below.length) !== -1;
+      return path.startsWith(pattern.below) && suffixEnd(path, pattern.suffix, pattern.below.length) !== -1;
     case 'prefix': {
       const { text } = pattern;
       return path.startsWith(text) || (path.length === text.length - 1 && text.startsWith(path));
@@ -62,10 +57,10 @@ export function isMatch(pattern: PathPattern, path: string): boolean {
   }
 }
 
-/** Where the next component of the path that ends in one of the suffixes ends, from an offset on; -1: there is none. */
-export function suffixEnd(path: string, suffixes: readonly string[], from: number): number {
+/** Where the next component of the path that ends in the suffix ends, from an offset on; -1: there is none. */
+export function suffixEnd(path: string, suffix: string, from: number): number {
   for (let end = componentEnd(path, from); end !== -1; end = componentEnd(path, end + 1)) {
-    if (endsInOne(path, end, suffixes)) return end;
+    if (endsWithAscii(path, end, suffix)) return end;
   }
   return -1;
 }
