@@ -1,36 +1,35 @@
-// One run of a CGI program: from its turn to the end of its process.
+// One process of a CGI program as a seat: from its turn to the end of its process.
 //
-//   waiting -> running -> exiting -> over     exiting: its output has ended, its process is about to
-//                      -> left -> over        left: its process is gone, what it started still writes
-//                      -> answered -> over    answered: its answer is complete, its process works on
-//                      -> ending -> over      ending: it failed or nobody wants it: its process was told to leave
+//   new -> running -> exiting -> over     exiting: its output has ended, its process is about to
+//                  -> left -> over        left: its process is gone, what it started still writes
+//                  -> answered -> over    answered: its answer is complete, its process works on
+//                  -> ending -> over      ending: it failed or nobody wants it: its process was told to leave
 //
 // How the answer ends (RFC 3875 gives the exit status no meaning):
 // 1. When the output has ended and the process lives on, or exits, with whatever status: whole.
 // 2. When a signal ended the process before its output had ended: whole if its own framing says so, else cut.
-// 3. At a time limit, or when the upload breaks: cut.
+// 3. When its upload breaks, at a time limit, or when the client leaves: cut, and the process group is ended.
 
 import type { ChildProcess } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import type { Timer } from '../clock.ts';
-import { PosternError, toPosternError } from '../errors.ts';
-import type { CgiHead, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
+import { type ErrorCode, PosternError, toPosternError } from '../errors.ts';
+import type { CgiRequest } from '../protocol/cgi/exchange.ts';
 import { CgiOutput } from '../protocol/cgi/output.ts';
 import { bytesToLog } from '../protocol/text.ts';
+import type { Progress, Seat, SeatUser } from '../queue/seat.ts';
 import { type Exit, formatExit } from '../worker/exit.ts';
 import { readProcessStat, sendSignal } from '../worker/process-table.ts';
 import { stopProcess } from '../worker/stop.ts';
-import type { CgiBackendOptions } from './cgi-backend.ts';
 import { exitedAtStart, launchProgram, startError } from './cgi-program.ts';
+import type { CgiParts, CgiSettings } from './cgi-settings.ts';
 
-/** How a request ended, for the counters. */
-export type CgiOutcome = 'finished' | 'failed' | 'aborted';
-
-type RunState = 'waiting' | 'running' | 'left' | 'exiting' | 'answered' | 'ending' | 'over';
+type RunState = 'new' | 'running' | 'left' | 'exiting' | 'answered' | 'ending' | 'over';
 
 /** The moves that are allowed; all others are a bug. */
 const runMoves: Readonly<Record<RunState, readonly RunState[]>> = {
-  waiting: ['running', 'over'],
-  running: ['left', 'exiting', 'answered', 'ending', 'over'],
+  new: ['running'],
+  running: ['left', 'exiting', 'ending', 'over'],
   left: ['over'],
   exiting: ['answered', 'ending', 'over'],
   answered: ['ending', 'over'],
@@ -41,72 +40,85 @@ const runMoves: Readonly<Record<RunState, readonly RunState[]>> = {
 /** How long the end of a process is waited for after that of its output, where the system does not tell whether it is near. */
 const EXIT_GRACE_MS = 100;
 const MAX_SHOWN_PATH = 1000;
-/** How much of what a program first wrote to STDERR is kept, for the reason of a failed start. */
-const MAX_FIRST_ERRORS = 1000;
+/** How much is kept of what a program first wrote to STDERR, for the reason of a failed start, and of what it wrote after its answer. */
+const MAX_KEPT_ERRORS = 1000;
 
-/** A request of a CGI pool; its `over` callback is called once, when no process of it is left. */
-export class CgiRun implements Exchange {
-  /** Ends the wait for its turn, then the run. */
-  deadline: Timer | null = null;
-  outcome: CgiOutcome = 'finished';
-  readonly #request: CgiRequest;
-  readonly #options: CgiBackendOptions;
-  readonly #over: (run: CgiRun) => void;
+/** Runs one request, once. */
+export class CgiRun implements Seat {
+  progress: Progress = 'unsent';
+  /** Never told: each request has a process of its own, whose death takes nothing from others. */
+  readonly end = null;
+  readonly discardedBytes = 0;
+  readonly #parts: CgiParts;
+  readonly #settings: CgiSettings;
+  readonly #onGone: (isReleased: boolean) => void;
   readonly #output: CgiOutput;
-  /** As logs show it. */
-  readonly #path: string;
-  #state: RunState = 'waiting';
-  /** null once it was told the end, or wants to hear no more. */
-  #sink: CgiSink | null;
+  #state: RunState = 'new';
+  #request: CgiRequest | null = null;
+  /** null before there is one, and once the request is over. */
+  #user: SeatUser | null = null;
+  #isTold = false;
+  #isAborted = false;
+  /** Why it failed. */
+  #code: ErrorCode | null = null;
   #child: ChildProcess | null = null;
-  /** SIGKILL after a grace, or the end of a wait for the process's exit. */
-  #grace: Timer | null = null;
+  /** The body, while the client is still sending it. */
+  #upload: Readable | null = null;
+  #startedAtMs = 0;
+  /** What is waited for in the present state: an exit, SIGKILL, or the limit of a process that works on. */
+  #timer: Timer | null = null;
   #flush: NodeJS.Immediate | null = null;
   #exit: Exit | null = null;
   #firstErrors = '';
+  #lateErrors = '';
 
-  constructor(request: CgiRequest, sink: CgiSink, options: CgiBackendOptions, over: (run: CgiRun) => void) {
-    this.#request = request;
-    this.#sink = sink;
-    this.#options = options;
-    this.#over = over;
-    this.#path = bytesToLog(request.environment.SCRIPT_FILENAME ?? '', MAX_SHOWN_PATH);
+  /** @param onGone no process is left; told whether its request was over before */
+  constructor(parts: CgiParts, settings: CgiSettings, onGone: (isReleased: boolean) => void) {
+    this.#parts = parts;
+    this.#settings = settings;
+    this.#onGone = onGone;
     this.#output = new CgiOutput({
-      head: (head: CgiHead) => this.#sink?.head(head),
-      write: (chunk) => this.#sink?.write(chunk) ?? true,
+      head: (head) => this.#user?.head(head),
+      write: (chunk) => this.#user?.write(chunk) ?? true,
     });
   }
 
-  /** Its turn has come. */
-  start(): void {
-    const { launcher, env, user, clock, limits } = this.#options;
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  get awaitsBody(): boolean {
+    const stdin = this.#child?.stdin;
+    return this.#upload !== null && stdin?.writable === true && stdin.writableLength === 0;
+  }
+
+  /** Starts the program. @throws what `startError` has words for: then there is no process, and never was */
+  run(request: CgiRequest, user: SeatUser): void {
+    const { launcher, clock } = this.#parts;
+    const { env, user: runAs } = this.#settings;
     this.#move('running');
+    this.#request = request;
+    this.#startedAtMs = clock.now();
     let child: ChildProcess;
     try {
-      child = launchProgram(launcher, { environment: this.#request.environment, configured: env, user });
+      child = launchProgram(launcher, { environment: request.environment, configured: env, user: runAs });
     } catch (error) {
-      this.#fail(startError(this.#path, toPosternError(error)));
       this.#gone();
-      return;
+      throw startError(this.#path, toPosternError(error));
     }
+    this.progress = 'sent';
+    this.#user = user;
     this.#child = child;
     child.on('error', (error) => this.#neverStarted(error));
     child.on('exit', (code, signal) => this.#exited({ code, signal }));
     // Without descriptors there is not even a stream; 'error' tells it.
     if (!child.stdin || !child.stdout || !child.stderr) return;
-    this.deadline = limits.requestTimeoutMs > 0 ? clock.after(limits.requestTimeoutMs, () => this.#tooLate()) : null;
     child.stdout.on('data', (chunk: Buffer) => this.#read(chunk));
     child.stdout.on('close', () => this.#outputOver());
     child.stderr.on('data', (chunk: Buffer) => this.#errors(chunk));
     // Left unread, or closed by its end: what was to be said of that comes with its exit.
     for (const stream of [child.stdout, child.stderr]) stream.on('error', () => {});
-    this.#sendBody(child);
-  }
-
-  /** It will not have its turn. */
-  refuse(error: PosternError): void {
-    this.#fail(error);
-    this.#gone();
+    this.#sendBody(request, child);
   }
 
   resume(): void {
@@ -115,36 +127,51 @@ export class CgiRun implements Exchange {
 
   /** The client left: the program is ended, unless its answer is complete. */
   abort(): void {
-    if (this.#sink === null) return;
-    this.#sink = null;
-    this.outcome = 'aborted';
+    if (this.#user === null || this.#isTold) return;
+    this.#isTold = true;
+    this.#isAborted = true;
+    this.#code = 'ABORTED';
     this.#end();
   }
 
-  /** Ends the program; its request fails. */
-  kill(error: PosternError): void {
-    this.#fail(error);
+  /** Its request was taken from it: its time was over. */
+  dismiss(): void {
+    if (this.#user === null) return;
+    this.#user = null;
     this.#end();
   }
 
-  /** Ends the program at once, also one that was asked to leave before; its request fails. */
-  destroy(error: PosternError): void {
-    this.kill(error);
+  /** The program is asked to leave; a request that it still has fails. */
+  stop(): void {
+    this.#kill(new PosternError('POOL_CLOSING', `pool ${this.#parts.name} is closing`));
+  }
+
+  /** The program is ended at once, also one that was asked to leave before. */
+  destroy(): void {
+    this.stop();
     if (this.#state === 'ending') this.#signalGroup('SIGKILL');
   }
 
-  #sendBody({ stdin }: ChildProcess): void {
+  /** The script's, as logs show it. */
+  get #path(): string {
+    return bytesToLog(this.#request?.environment.SCRIPT_FILENAME ?? '', MAX_SHOWN_PATH);
+  }
+
+  #sendBody({ body }: CgiRequest, { stdin }: ChildProcess): void {
     // A program need not read its body: a broken pipe is none of our business.
     stdin!.on('error', () => {});
-    const { body } = this.#request;
     if (body === null) {
       stdin!.end();
     } else if (body.bytes !== null) {
       stdin!.end(body.bytes);
     } else {
       const stream = body.stream();
+      if (!body.replayable) this.#upload = stream;
+      stream.on('close', () => {
+        this.#upload = null;
+      });
       // Before the end of stdin was sent, so that the program never takes half an upload for a whole one.
-      stream.on('error', (error) => this.kill(toPosternError(error)));
+      stream.on('error', (error) => this.#kill(toPosternError(error)));
       stdin!.on('close', () => stream.destroy());
       stream.pipe(stdin!);
     }
@@ -152,28 +179,30 @@ export class CgiRun implements Exchange {
 
   #read(chunk: Buffer): void {
     if (this.#state !== 'running' && this.#state !== 'left') return;
+    this.progress = 'answered';
     try {
       if (!this.#output.push(chunk)) this.#child!.stdout!.pause();
     } catch (error) {
-      this.kill(toPosternError(error));
+      this.#kill(toPosternError(error));
       return;
     }
     this.#flush ??= setImmediate(() => {
       this.#flush = null;
-      this.#sink?.flush();
+      this.#user?.flush();
     });
   }
 
   #errors(chunk: Buffer): void {
-    if (this.#firstErrors.length < MAX_FIRST_ERRORS) {
-      this.#firstErrors += chunk.toString('latin1', 0, MAX_FIRST_ERRORS);
-    }
-    this.#sink?.stderr(chunk);
+    this.progress = 'answered';
+    const text = (length: number): string => chunk.toString('latin1', 0, Math.max(0, MAX_KEPT_ERRORS - length));
+    this.#firstErrors += text(this.#firstErrors.length);
+    if (this.#user !== null && !this.#isTold) this.#user.stderr(chunk);
+    else this.#lateErrors += text(this.#lateErrors.length);
   }
 
   #neverStarted(error: Error): void {
     // 'error' also comes when a signal could not be sent; that one has a pid.
-    if (this.#child?.pid !== undefined) return;
+    if (this.pid !== 0 || this.#state === 'over') return;
     this.#fail(startError(this.#path, error));
     this.#gone();
   }
@@ -190,16 +219,31 @@ export class CgiRun implements Exchange {
     if (this.#state !== 'running') return;
     this.#move('exiting');
     // A process that ends closes its output first, and its exit is told a little later: which signal it was says whether its answer is whole.
-    const stat = readProcessStat(this.#child!.pid!);
+    const stat = readProcessStat(this.pid);
     if (stat !== null && !stat.isZombie && !stat.isEnding) this.#worksOn();
-    else if (stat === null) this.#grace = this.#options.clock.after(EXIT_GRACE_MS, () => this.#worksOn());
+    else if (stat === null) this.#timer = this.#parts.clock.after(EXIT_GRACE_MS, () => this.#worksOn());
   }
 
-  /** It closed its output itself: the answer ends here. Its turn ends with its process. */
+  /** It closed its output itself: the answer ends here. Its slot is free when its process ends, which it must within requestTimeout. */
   #worksOn(): void {
     if (this.#state !== 'exiting') return;
     this.#move('answered');
     this.#finish(null);
+    const limitMs = this.#request!.requestTimeoutMs ?? this.#settings.limits.requestTimeoutMs;
+    const { clock } = this.#parts;
+    const leftMs = Math.max(0, this.#startedAtMs + limitMs - clock.now());
+    if (limitMs > 0) this.#timer = clock.after(leftMs, () => this.#workedTooLong(limitMs));
+    this.#release();
+  }
+
+  #workedTooLong(limitMs: number): void {
+    const { name, log } = this.#parts;
+    const fields = { pool: name, pid: this.pid, url: this.#request?.url };
+    log.warn(
+      fields,
+      `process ${this.pid} is ended: ${this.#path} still works after its answer (requestTimeout, ${limitMs} ms)`,
+    );
+    this.#end();
   }
 
   /** The program has written all and is gone: was that an answer? */
@@ -219,9 +263,9 @@ export class CgiRun implements Exchange {
       this.#fail(toPosternError(error));
       return;
     }
-    const sink = this.#sink;
-    this.#sink = null;
-    sink?.end();
+    if (this.#isTold) return;
+    this.#isTold = true;
+    this.#user?.end();
   }
 
   /** null: the parser knows the words for what came. */
@@ -232,38 +276,34 @@ export class CgiRun implements Exchange {
   #truncated(exit: Exit): PosternError {
     const where = this.#output.isInBody ? 'in its answer' : 'before its header was complete';
     const message = `${this.#path} ended ${where} (${formatExit(exit)}): see what it wrote to STDERR`;
-    return new PosternError('ANSWER_TRUNCATED', message, { fields: { pid: this.#child?.pid, url: this.#request.url } });
+    return new PosternError('ANSWER_TRUNCATED', message, { fields: { pid: this.pid, url: this.#request?.url } });
   }
 
-  #tooLate(): void {
-    const { requestTimeoutMs } = this.#options.limits;
-    const message = `${this.#path} took more than ${requestTimeoutMs} ms and was ended: make it faster, or raise requestTimeout`;
-    this.kill(
-      new PosternError('ANSWER_TIMEOUT', message, { fields: { pid: this.#child?.pid, url: this.#request.url } }),
-    );
+  /** Ends the program; its request fails. */
+  #kill(error: PosternError): void {
+    this.#fail(error);
+    this.#end();
   }
 
   #fail(error: PosternError): void {
-    const sink = this.#sink;
-    this.#sink = null;
-    if (sink === null) return;
-    this.outcome = 'failed';
-    sink.fail(error);
+    if (this.#isTold) return;
+    this.#isTold = true;
+    this.#code = error.code;
+    this.#user?.fail(error);
   }
 
   /** Ends the program's process group; it is over when the program is gone. */
   #end(): void {
     if (this.#state === 'ending' || this.#state === 'over') return;
-    const pid = this.#child?.pid;
-    if (pid === undefined || this.#state === 'left') {
+    if (this.pid === 0 || this.#state === 'left') {
       this.#signalGroup('SIGKILL');
       this.#gone();
       return;
     }
     this.#move('ending');
-    const { clock, limits } = this.#options;
-    this.#grace?.cancel();
-    this.#grace = stopProcess(-pid, { graceMs: limits.stopTimeoutMs, clock });
+    this.#timer?.cancel();
+    const graceMs = this.#settings.limits.stopTimeoutMs;
+    this.#timer = stopProcess(-this.pid, { graceMs, clock: this.#parts.clock });
   }
 
   #gone(): void {
@@ -271,15 +311,29 @@ export class CgiRun implements Exchange {
     // What it started and left behind goes with a program that was ended; after an end of its own it may go on.
     if (this.#state === 'ending') this.#signalGroup('SIGKILL');
     this.#move('over');
-    this.deadline?.cancel();
-    this.#grace?.cancel();
+    this.#timer?.cancel();
     if (this.#flush !== null) clearImmediate(this.#flush);
     for (const stream of this.#child?.stdio ?? []) stream?.destroy();
-    this.#over(this);
+    if (this.#lateErrors !== '') this.#tellLateErrors();
+    this.#onGone(this.#child !== null && this.#user === null);
+    this.#release();
+  }
+
+  #tellLateErrors(): void {
+    const { name, log } = this.#parts;
+    const fields = { pool: name, pid: this.pid, stderr: bytesToLog(this.#lateErrors, MAX_KEPT_ERRORS) };
+    log.warn(fields, `${this.#path} wrote to STDERR after its answer had ended`);
+  }
+
+  /** The request is over. */
+  #release(): void {
+    const user = this.#user;
+    this.#user = null;
+    user?.released({ code: this.#code, isDone: this.#code === null, isAborted: this.#isAborted });
   }
 
   #signalGroup(signal: NodeJS.Signals): void {
-    if (this.#child?.pid !== undefined) sendSignal(-this.#child.pid, signal);
+    sendSignal(-this.pid, signal);
   }
 
   #move(to: RunState): void {

@@ -1,57 +1,50 @@
 // A pool of plain CGI programs, one process a request, as a unit of a service.
 
-import { CgiBackend } from '../cgi/cgi-backend.ts';
-import type { Clock } from '../clock.ts';
+import { CgiPool } from '../cgi/cgi-pool.ts';
+import type { CgiSettings } from '../cgi/cgi-settings.ts';
 import { PosternError } from '../errors.ts';
-import { type Launcher, openLauncher } from '../worker/launcher.ts';
+import { openLauncher } from '../worker/launcher.ts';
 import type { CgiPlan, PoolPlan } from './plan.ts';
 import type { Unit, UnitParts } from './unit.ts';
 
 /** Makes the unit; a process is started when there is a request. */
-export function cgiUnit(plan: CgiPlan, { clock }: UnitParts): Unit {
+export function cgiUnit(plan: CgiPlan, { clock, log }: UnitParts): Unit {
   const launcher = openLauncher();
+  const { name } = plan;
+  const pool = new CgiPool({ ...settingsOf(plan), name, launcher, clock, log });
   let inForce = plan;
-  let current = backendOf(plan, launcher, clock);
-  /** Of before a reload, with programs that still run. */
-  const retired = new Set<CgiBackend>();
-  const destroy = async (): Promise<void> => {
-    await Promise.all([current, ...retired].map((one) => one.destroy()));
-    launcher.close();
-  };
   return {
-    name: plan.name,
+    name,
     get plan() {
       return inForce;
     },
-    // The same object for good: routes keep it over a reload, and must not find one that is closing.
-    backend: { name: plan.name, run: (request, sink) => current.run(request, sink) },
+    backend: pool,
     start: () => Promise.resolve(),
     notReady: () => null,
     reload(next) {
       inForce = cgiPlan(next);
-      const old = current;
-      current = backendOf(inForce, launcher, clock);
-      retired.add(old);
-      void old.close().then(() => retired.delete(old));
+      pool.use(settingsOf(inForce));
       return Promise.resolve();
     },
     async close(deadlineMs) {
-      const timer = deadlineMs === undefined ? null : clock.after(deadlineMs, () => void destroy());
-      await Promise.all([current, ...retired].map((one) => one.close()));
-      timer?.cancel();
+      await pool.close(deadlineMs);
       launcher.close();
     },
-    destroy,
+    async destroy() {
+      await pool.destroy();
+      launcher.close();
+    },
     describe() {
-      const { waiting, running, finished, failed, aborted } = current.counters;
+      const { waiting, running, finished, refused, aborted, failed } = pool.counters;
       const program = 'plain CGI, one process a request';
-      return { other: { name: plan.name, program, waiting, running, finished, failed, aborted } };
+      const left = aborted - failed;
+      return { other: { name, program, waiting, running, finished, failed: refused + failed, aborted: left } };
     },
   };
 }
 
-function backendOf({ name, limits, env, user }: CgiPlan, launcher: Launcher, clock: Clock): CgiBackend {
-  return new CgiBackend({ name, limits, env, user, launcher, clock });
+function settingsOf({ limits, env, user }: CgiPlan): CgiSettings {
+  return { limits: { readTimeoutMs: 0, ...limits }, env, user };
 }
 
 function cgiPlan(plan: PoolPlan): CgiPlan {

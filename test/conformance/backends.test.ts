@@ -2,8 +2,9 @@
 
 import { fileURLToPath } from 'node:url';
 import { RemoteBackend } from '../../src/backend/remote-backend.ts';
-import { CgiBackend } from '../../src/cgi/cgi-backend.ts';
+import { CgiPool } from '../../src/cgi/cgi-pool.ts';
 import { systemClock } from '../../src/clock.ts';
+import { silentLog } from '../../src/log.ts';
 import { openLauncher } from '../../src/worker/launcher.ts';
 import { serveFaultily } from '../fixtures/faulty-fastcgi.ts';
 import { plainProgram } from '../support/programs.ts';
@@ -46,9 +47,16 @@ backendConformance(
   'plain CGI',
   (t, { requestTimeoutMs }) => {
     const launcher = openLauncher();
-    const limits = { workers: 2, queue: 2, queueTimeoutMs: 20_000, requestTimeoutMs, stopTimeoutMs: 1_000 };
+    const limits = {
+      workers: 2,
+      queue: 2,
+      queueTimeoutMs: 20_000,
+      requestTimeoutMs,
+      readTimeoutMs: 0,
+      stopTimeoutMs: 1_000,
+    };
     const env = { PATH: '/usr/bin:/bin' };
-    const backend = new CgiBackend({ name: 'cgi', limits, env, user: null, launcher, clock: systemClock });
+    const backend = new CgiPool({ name: 'cgi', limits, env, user: null, launcher, clock: systemClock, log: silentLog });
     t.after(async () => {
       await backend.destroy();
       launcher.close();

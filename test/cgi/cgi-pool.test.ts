@@ -7,18 +7,28 @@ import { after, before, describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { CgiBackend, type CgiBackendOptions } from '../../src/cgi/cgi-backend.ts';
+import { CgiPool } from '../../src/cgi/cgi-pool.ts';
+import type { CgiParts, CgiSettings } from '../../src/cgi/cgi-settings.ts';
 import { systemClock } from '../../src/clock.ts';
+import { silentLog } from '../../src/log.ts';
 import type { CgiRequest } from '../../src/protocol/cgi/exchange.ts';
 import { type Launcher, openLauncher } from '../../src/worker/launcher.ts';
 import { bodyOf, cgiRequest, streamBody } from '../support/cgi-request.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { RecordingLog } from '../support/recording-log.ts';
 import { RecordingSink } from '../support/recording-sink.ts';
 import { until } from '../support/until.ts';
 
-const limits = { workers: 2, queue: 2, queueTimeoutMs: 20_000, requestTimeoutMs: 20_000, stopTimeoutMs: 2_000 };
+const limits = {
+  workers: 2,
+  queue: 2,
+  queueTimeoutMs: 20_000,
+  requestTimeoutMs: 20_000,
+  readTimeoutMs: 0,
+  stopTimeoutMs: 2_000,
+};
 
-describe('CgiBackend', () => {
+describe('CgiPool', () => {
   let launcher: Launcher;
   before(() => {
     launcher = openLauncher();
@@ -26,18 +36,19 @@ describe('CgiBackend', () => {
   after(() => launcher.close());
 
   /** A pool; at the end of the test nothing of it runs, and its counters add up. */
-  function pool(t: TestContext, given: Partial<CgiBackendOptions> = {}): CgiBackend {
+  function pool(t: TestContext, given: Partial<CgiParts & CgiSettings> = {}): CgiPool {
     const env = { PATH: '/usr/bin:/bin', APP: 'configured' };
-    const backend = new CgiBackend({ name: 'cgi', limits, env, user: null, launcher, clock: systemClock, ...given });
+    const parts = { name: 'cgi', limits, env, user: null, launcher, clock: systemClock, log: silentLog };
+    const backend = new CgiPool({ ...parts, ...given });
     t.after(async () => {
       await backend.destroy();
-      const { accepted, waiting, running, finished, failed, aborted } = backend.counters;
-      assert.deepEqual([waiting, running, finished + failed + aborted], [0, 0, accepted]);
+      const { accepted, waiting, running, finished, refused, aborted } = backend.counters;
+      assert.deepEqual([waiting, running, backend.processes, finished + refused + aborted], [0, 0, 0, accepted]);
     });
     return backend;
   }
 
-  async function answerOf(backend: CgiBackend, request: CgiRequest): Promise<RecordingSink> {
+  async function answerOf(backend: CgiPool, request: CgiRequest): Promise<RecordingSink> {
     const sink = new RecordingSink();
     backend.run(request, sink);
     return sink.done;
@@ -187,7 +198,10 @@ describe('CgiBackend', () => {
     const first = new RecordingSink();
     const exchange = backend.run(request(path), first);
     await first.done;
-    assert.deepEqual([first.calls.at(-1), first.body, backend.counters.running], ['end', 'answer', 1]);
+    assert.deepEqual(
+      [first.calls.at(-1), first.body, backend.counters.running, backend.processes],
+      ['end', 'answer', 0, 1],
+    );
     // The client has all it wanted; the program goes on.
     exchange.abort();
     const second = answerOf(backend, request(script(t, 'printf "X-A: b\\n\\nsecond"')));
@@ -203,7 +217,7 @@ describe('CgiBackend', () => {
     const backend = pool(t, { limits: { ...limits, requestTimeoutMs: 300 } });
     assert.equal((await answerOf(backend, request(path))).calls.at(-1), 'end');
     await backend.close();
-    assert.deepEqual([backend.counters.running, backend.counters.finished], [0, 1]);
+    assert.deepEqual([backend.processes, backend.counters.finished], [0, 1]);
   });
 
   it('an answer goes on while what its program started writes, and ends with it', async (t) => {
@@ -300,6 +314,81 @@ describe('CgiBackend', () => {
     const backend = pool(t, { limits: { ...limits, requestTimeoutMs: 200, stopTimeoutMs: 200 } });
     assert.equal((await answerOf(backend, request(path))).error?.code, 'ANSWER_TIMEOUT');
     await backend.close();
+  });
+
+  it('a program that is silent for readTimeout is ended, before its answer or in it', async (t) => {
+    const log = new RecordingLog();
+    const backend = pool(t, { limits: { ...limits, requestTimeoutMs: 0, readTimeoutMs: 300 }, log });
+    for (const before of ['', 'printf "X-A: b\\n\\nfirst"; ']) {
+      const sink = await answerOf(backend, request(script(t, `${before}sleep 600`)));
+      assert.deepEqual([sink.error?.code, /readTimeout/.test(sink.error?.message ?? '')], ['ANSWER_TIMEOUT', true]);
+    }
+    assert.equal(log.matching(/^process \d+ is killed while it runs .*\(readTimeout, 300 ms\)$/).length, 2);
+    assert.equal(backend.counters.retried, 0);
+  });
+
+  it('a program lives as long as it writes', async (t) => {
+    const path = script(t, 'printf "X-A: b\\n\\n"; for i in 1 2 3 4 5 6; do sleep 0.2; printf $i; done');
+    const backend = pool(t, { limits: { ...limits, requestTimeoutMs: 0, readTimeoutMs: 600 } });
+    const sink = await answerOf(backend, request(path));
+    assert.deepEqual([sink.calls.at(-1), sink.body], ['end', '123456']);
+  });
+
+  it('the time in which a slow reader holds a program back counts for no limit', async (t) => {
+    const path = script(t, 'printf "X-A: b\\n\\n"; head -c 1000000 /dev/zero');
+    const backend = pool(t, { limits: { ...limits, requestTimeoutMs: 600, readTimeoutMs: 400 } });
+    const sink = new RecordingSink();
+    sink.writeAnswers.push(false);
+    const exchange = backend.run(request(path), sink);
+    await until(() => sink.calls.includes('write'));
+    await delay(1_500);
+    exchange.resume();
+    await sink.done;
+    assert.deepEqual([sink.calls.at(-1), sink.body.length], ['end', 1_000_000]);
+  });
+
+  it('the time in which a program waits for a slow upload counts for no limit', async (t) => {
+    const backend = pool(t, { limits: { ...limits, requestTimeoutMs: 600, readTimeoutMs: 400 } });
+    const stream = new PassThrough();
+    const answer = answerOf(backend, {
+      ...request(script(t, 'printf "X-A: b\\n\\n"; wc -c')),
+      body: streamBody(stream, 10),
+    });
+    stream.write('01234');
+    await delay(1_500);
+    stream.end('56789');
+    assert.equal((await answer).body.trim(), '10');
+  });
+
+  it('what a program writes to STDERR after its answer is in the log', async (t) => {
+    const log = new RecordingLog();
+    const backend = pool(t, { log });
+    const path = script(t, 'printf "X-A: b\\n\\nanswer"; exec >&-; sleep 0.2; echo "late trouble" >&2');
+    assert.equal((await answerOf(backend, request(path))).body, 'answer');
+    await backend.close();
+    assert.equal(log.matching(/wrote to STDERR after its answer/)[0]?.fields.stderr, 'late trouble\\x0a');
+  });
+
+  it('close() ends after its deadline what works on after its answer', async (t) => {
+    const backend = pool(t);
+    const path = script(t, 'printf "X-A: b\\n\\nanswer"; exec >&- 2>&- <&-; sleep 600');
+    await answerOf(backend, request(path));
+    await backend.close(200);
+    assert.equal(backend.processes, 0);
+  });
+
+  it('a reload holds for what starts from then on, and lets those that wait have more slots', async (t) => {
+    const folder = temporaryFolder(t);
+    const path = script(t, `while [ ! -e ${folder}/gate ]; do sleep 0.05; done; printf "X-A: b\\n\\n$APP"`);
+    const backend = pool(t, { limits: { ...limits, workers: 1 } });
+    const answers = [answerOf(backend, request(path)), answerOf(backend, request(path))];
+    backend.use({ limits: { ...limits, workers: 2 }, env: { PATH: '/usr/bin:/bin', APP: 'other' }, user: null });
+    assert.deepEqual([backend.counters.running, backend.counters.waiting], [2, 0]);
+    writeFileSync(join(folder, 'gate'), '');
+    assert.deepEqual(
+      (await Promise.all(answers)).map(({ body }) => body),
+      ['configured', 'other'],
+    );
   });
 
   it('a client that goes away: its program is ended, and nothing more is said', async (t) => {

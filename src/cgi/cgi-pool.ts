@@ -1,0 +1,69 @@
+// A pool of plain CGI programs: the file that SCRIPT_FILENAME names, one process a request (RFC 3875). Its queue, and its slots.
+
+import type { Clock } from '../clock.ts';
+import type { Backend, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
+import type { QueueCounters } from '../queue/counters.ts';
+import { Queue } from '../queue/queue.ts';
+import type { QueueLimits } from '../queue/queue-limits.ts';
+import type { CgiRun } from './cgi-run.ts';
+import type { CgiLimits, CgiParts, CgiSettings } from './cgi-settings.ts';
+import { ProcessSlots } from './process-slots.ts';
+
+/** At most `workers` processes run; `queue` requests wait for `queueTimeoutMs` each. */
+export class CgiPool implements Backend {
+  readonly name: string;
+  readonly #clock: Clock;
+  readonly #slots: ProcessSlots;
+  readonly #queue: Queue<CgiRun>;
+
+  constructor(options: CgiParts & CgiSettings) {
+    const { name, limits, clock, log } = options;
+    this.name = name;
+    this.#clock = clock;
+    this.#slots = new ProcessSlots(options, () => this.#queue.serve());
+    this.#queue = new Queue({ name, provider: this.#slots, limits: queueLimits(limits), clock, log });
+  }
+
+  get counters(): QueueCounters {
+    return this.#queue.counters.snapshot();
+  }
+
+  /** Processes that live: those of requests, and those that work on after their answer. */
+  get processes(): number {
+    return this.#slots.length;
+  }
+
+  run(request: CgiRequest, sink: CgiSink): Exchange {
+    return this.#queue.run(request, sink);
+  }
+
+  /** From now on these hold; what runs is not touched. */
+  use(settings: CgiSettings): void {
+    this.#slots.use(settings);
+    this.#queue.use(queueLimits(settings.limits));
+  }
+
+  /**
+   * Refuses new requests, serves those it has; resolves when they are over and every process is gone. Repeatable.
+   * @param deadlineMs after so long what is left is ended. @default stopTimeoutMs
+   */
+  async close(deadlineMs: number = this.#slots.settings.limits.stopTimeoutMs): Promise<void> {
+    const isOver = this.#queue.close(deadlineMs);
+    // After the queue's own deadline, which takes the requests from their slots: what is left then works on after its answer.
+    const late = this.#clock.after(deadlineMs, () => this.#slots.stop());
+    await isOver;
+    await this.#slots.empty();
+    late.cancel();
+  }
+
+  /** Ends every program now; their requests fail. Resolves when the last process is gone. Repeatable. */
+  async destroy(): Promise<void> {
+    void this.#queue.destroy();
+    this.#slots.destroy();
+    await this.#slots.empty();
+  }
+}
+
+function queueLimits({ workers, queue, queueTimeoutMs, requestTimeoutMs, readTimeoutMs }: CgiLimits): QueueLimits {
+  return { seats: workers, queue, queueTimeoutMs, requestTimeoutMs, readTimeoutMs };
+}

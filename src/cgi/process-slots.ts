@@ -1,0 +1,74 @@
+// The slots of a CGI pool as seats of its queue: a slot is taken from before its process starts until that process is gone.
+
+import type { SeatProvider } from '../queue/seat.ts';
+import { CgiRun } from './cgi-run.ts';
+import type { CgiParts, CgiSettings } from './cgi-settings.ts';
+
+export class ProcessSlots implements SeatProvider<CgiRun> {
+  readonly words = { seat: 'process slot', limit: 'workers' };
+  readonly #parts: CgiParts;
+  readonly #onFree: () => void;
+  readonly #runs = new Set<CgiRun>();
+  #settings: CgiSettings;
+  #whenEmpty: (() => void)[] = [];
+
+  /** @param onFree a slot has become free that no request gives back: its process worked on after its answer, or was being ended */
+  constructor(options: CgiParts & CgiSettings, onFree: () => void) {
+    this.#parts = options;
+    this.#settings = options;
+    this.#onFree = onFree;
+  }
+
+  /** How many are taken. */
+  get length(): number {
+    return this.#runs.size;
+  }
+
+  get settings(): CgiSettings {
+    return this.#settings;
+  }
+
+  /** For processes that start from now on. */
+  use(settings: CgiSettings): void {
+    this.#settings = settings;
+  }
+
+  take(): CgiRun | null {
+    if (this.#runs.size >= this.#settings.limits.workers) return null;
+    const run = new CgiRun(this.#parts, this.#settings, (isReleased) => {
+      this.#runs.delete(run);
+      if (isReleased) this.#onFree();
+      if (this.#runs.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
+    });
+    this.#runs.add(run);
+    return run;
+  }
+
+  giveBack(run: CgiRun): void {
+    run.dismiss();
+  }
+
+  /** There is nothing to get ready: a process is started for a request. */
+  wanted(): void {}
+
+  /** Every request has a process of its own, and one that failed says nothing of the next; but the program is the same. */
+  hasOther(): boolean {
+    return false;
+  }
+
+  /** Resolves when no process is left. */
+  empty(): Promise<void> {
+    if (this.#runs.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenEmpty.push(resolve));
+  }
+
+  /** Asks every process to leave, and ends it after stopTimeout. */
+  stop(): void {
+    for (const run of this.#runs) run.stop();
+  }
+
+  /** Ends every process at once. */
+  destroy(): void {
+    for (const run of this.#runs) run.destroy();
+  }
+}
