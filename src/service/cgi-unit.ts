@@ -44,7 +44,7 @@ export function cgiUnit(plan: CgiPlan, { clock, log }: UnitParts): Unit {
 }
 
 function settingsOf({ limits, env, user }: CgiPlan): CgiSettings {
-  return { limits: { readTimeoutMs: 0, ...limits }, env, user };
+  return { limits, env, user };
 }
 
 function cgiPlan(plan: PoolPlan): CgiPlan {
