@@ -1,6 +1,7 @@
 // An application that was started: its modules are up, and it runs requests, whoever brings them.
 
 import { type Clock, systemClock, type Timer } from '../clock.ts';
+import { type Given, withDefaults } from '../defaults.ts';
 import { PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { Backend, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
@@ -14,12 +15,12 @@ import { unknownRole } from './roles.ts';
 /** How an application is started. */
 export interface InstanceOptions {
   readonly mode: Mode;
-  readonly name?: string;
-  readonly limits?: Partial<AppLimits> | undefined;
+  readonly name?: string | undefined;
+  readonly limits?: Given<AppLimits> | undefined;
   readonly log?: Log | undefined;
   readonly clock?: Clock | undefined;
   /** In a thread: which one of how many, and what the modules' moduleInit returned on the main thread. */
-  readonly thread?: { readonly index: number; readonly count: number; readonly shared: readonly unknown[] };
+  readonly thread?: { readonly index: number; readonly count: number; readonly shared: readonly unknown[] } | undefined;
 }
 
 /** Whether an instance takes requests, finishes those that run, or has its modules shut down. */
@@ -52,7 +53,7 @@ export class Instance implements Backend {
   private constructor(app: Application, options: InstanceOptions, shared: readonly unknown[], own: readonly unknown[]) {
     this.app = app;
     this.name = options.name ?? 'app';
-    this.#limits = { ...defaultAppLimits, ...options.limits };
+    this.#limits = withDefaults(defaultAppLimits, options.limits);
     this.#log = options.log ?? silentLog;
     this.#clock = options.clock ?? systemClock;
     this.#shared = shared;
@@ -181,9 +182,9 @@ export class Instance implements Backend {
 /** Options of `embed`. */
 export interface EmbedOptions {
   /** As logs call it. @default "app" */
-  readonly name?: string;
-  readonly limits?: Partial<AppLimits>;
-  readonly log?: Log;
+  readonly name?: string | undefined;
+  readonly limits?: Given<AppLimits> | undefined;
+  readonly log?: Log | undefined;
 }
 
 /**

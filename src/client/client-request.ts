@@ -11,23 +11,23 @@ export type BodySource = string | Uint8Array | Readable | ReadableStream<Uint8Ar
 /** One request. */
 export interface ClientRequest extends ParamsSource {
   /** @default 'responder' */
-  readonly role?: Role;
+  readonly role?: Role | undefined;
   /** Sent as STDIN. Left out: there is none. */
-  readonly body?: BodySource;
+  readonly body?: BodySource | undefined;
   /** Exact length of a body that is a stream, in bytes. Left out: it is not told to the application, and PHP then reads nothing. */
-  readonly bodyBytes?: number;
+  readonly bodyBytes?: number | undefined;
   /** A filter's file, sent as DATA. */
-  readonly data?: BodySource;
+  readonly data?: BodySource | undefined;
   /** Exact length of a file that is a stream, in bytes. */
-  readonly dataBytes?: number;
+  readonly dataBytes?: number | undefined;
   /** When a filter's file was changed last. @default now */
-  readonly dataModified?: Date;
+  readonly dataModified?: Date | undefined;
   /** Whether running it twice does no harm; then it is sent again when its connection broke before any answer. @default by the method */
-  readonly idempotent?: boolean;
+  readonly idempotent?: boolean | undefined;
   /** Ends the request: it fails with ABORTED. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** From the call to the end of the answer, in milliseconds; it fails with ANSWER_TIMEOUT. 0: no limit. @default the client's */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /**

@@ -6,12 +6,13 @@ import { ClientConnection } from '../connection/client-connection.ts';
 import type { Dispatch, DispatchTiming } from '../connection/dispatch.ts';
 import { type Chooser, type DispatchCounters, Dispatcher } from '../connection/dispatcher.ts';
 import { Upstream } from '../connection/upstream.ts';
+import { withDefaults } from '../defaults.ts';
 import { PosternError } from '../errors.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import type { ApplicationValues } from '../protocol/fastcgi/bodies.ts';
 import { GatheringSink, StreamingSink } from './answer-sink.ts';
 import { type Answer, type Authorization, authorizationOf, type StreamedAnswer, type Timing } from './client-answer.ts';
-import { type ClientOptions, defaultClientOptions } from './client-options.ts';
+import { type ClientOptions, type ClientSettings, defaultClientOptions } from './client-options.ts';
 import { type ClientRequest, makeRequest } from './client-request.ts';
 
 /** GET_VALUES is answered at once, or never: libfcgi reads it, and then waits for the next record before it answers. */
@@ -28,7 +29,7 @@ export function createClient(options: ClientOptions): Client {
 /** See `createClient`. */
 export class Client implements AsyncDisposable {
   readonly address: Address;
-  readonly #options: typeof defaultClientOptions;
+  readonly #options: ClientSettings;
   readonly #clock: Clock;
   readonly #dispatcher: Dispatcher;
   #upstream: Upstream | null = null;
@@ -37,7 +38,7 @@ export class Client implements AsyncDisposable {
 
   constructor(options: ClientOptions) {
     this.address = typeof options.address === 'string' ? parseAddress(options.address) : options.address;
-    this.#options = { ...defaultClientOptions, ...options };
+    this.#options = withDefaults(defaultClientOptions, options);
     this.#clock = options.clock ?? systemClock;
     const { queue, queueTimeoutMs, requestTimeoutMs } = this.#options;
     this.#dispatcher = new Dispatcher({

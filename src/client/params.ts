@@ -7,22 +7,22 @@ import { HeaderNames } from '../protocol/cgi/header-names.ts';
 /** A request to an application, in the words of HTTP. All text is text; it is sent as UTF-8. */
 export interface ParamsSource {
   /** @default 'GET' */
-  readonly method?: string;
+  readonly method?: string | undefined;
   /** Path and query, as in a request line: "/index.php/a?b=c". @default '/' */
-  readonly url?: string;
+  readonly url?: string | undefined;
   /** The script's file, absolute, as the application sees it; PHP needs it. Left out: an application that is no file. */
-  readonly script?: string;
+  readonly script?: string | undefined;
   /**
    * The part of the URL's path that is the script's or the application's own; what follows it is PATH_INFO.
    * @default the whole path, or up to the name of the script's file where that is in it
    */
-  readonly scriptName?: string;
+  readonly scriptName?: string | undefined;
   /** @default the script's path without `scriptName`, where it ends with that */
-  readonly documentRoot?: string;
+  readonly documentRoot?: string | undefined;
   /** Header fields: names and values. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Variables that are sent besides these, or in their place. */
-  readonly params?: Readonly<Record<string, string>>;
+  readonly params?: Readonly<Record<string, string>> | undefined;
 }
 
 /**

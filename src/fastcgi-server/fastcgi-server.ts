@@ -5,6 +5,7 @@ import { AddressList } from '../address-list.ts';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { Address } from '../connection/address.ts';
 import { type InheritedSocket, listenOn } from '../connection/listen.ts';
+import { type Given, withDefaults } from '../defaults.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
@@ -15,15 +16,15 @@ import { defaultServerLimits, type ServerLimits } from './server-limits.ts';
 export interface FastcgiServerOptions {
   /** Called once for each request; as `Backend.run`. */
   readonly run: (request: CgiRequest, sink: CgiSink) => Exchange;
-  readonly limits?: Partial<ServerLimits> | undefined;
+  readonly limits?: Given<ServerLimits> | undefined;
   /** IP addresses and networks that may connect over TCP. @default everybody */
   readonly allowedClients?: readonly string[] | undefined;
   /** Connections that the kernel holds before they are accepted. @default 511 */
   readonly backlog?: number | undefined;
   /** Whether other sockets may listen on the same port, each with its share of the connections (SO_REUSEPORT). @default false */
   readonly reusePort?: boolean | undefined;
-  readonly clock?: Clock;
-  readonly log?: Log;
+  readonly clock?: Clock | undefined;
+  readonly log?: Log | undefined;
 }
 
 const CHECK_PERIOD_MS = 1_000;
@@ -58,7 +59,7 @@ export class FastcgiServer {
 
   constructor(options: FastcgiServerOptions) {
     this.#options = options;
-    this.#limits = { ...defaultServerLimits, ...options.limits };
+    this.#limits = withDefaults(defaultServerLimits, options.limits);
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? silentLog;
   }

@@ -2,14 +2,16 @@
 
 import { Readable } from 'node:stream';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
+import type { Given } from '../defaults.ts';
 import { PosternError } from '../errors.ts';
 import type { AnswerListener, HttpAnswer, HttpHandler, HttpRequest, Peer } from '../gateway/message.ts';
+import { spentBody } from './node-handler.ts';
 
 /**
  * Answers a request.
  * @param peer where it came from, as far as the server around it can tell. @default remoteAddress 0.0.0.0, the rest as the URL has it
  */
-export type FetchHandler = (request: Request, peer?: Partial<Peer>) => Promise<Response>;
+export type FetchHandler = (request: Request, peer?: Given<Peer>) => Promise<Response>;
 
 /** Bytes that may wait for a reader of the response before its program has to. */
 const HIGH_WATER_BYTES = 65_536;
@@ -24,7 +26,7 @@ export function fetchHandler(handle: HttpHandler): FetchHandler {
     });
 }
 
-function requestOf(request: Request, peer: Partial<Peer>): HttpRequest {
+function requestOf(request: Request, peer: Given<Peer>): HttpRequest {
   const url = new URL(request.url);
   const headers = ['Host', url.host];
   for (const [name, value] of request.headers) if (name !== 'host') headers.push(name, value);
@@ -42,7 +44,7 @@ function requestOf(request: Request, peer: Partial<Peer>): HttpRequest {
       localPort: peer.localPort ?? (Number(url.port) || (url.protocol === 'https:' ? 443 : 80)),
       secure: peer.secure ?? url.protocol === 'https:',
     },
-    body: request.body === null ? null : bodyOf(request.body as NodeReadableStream),
+    body: request.body === null ? null : request.bodyUsed ? spentBody() : bodyOf(request.body as NodeReadableStream),
     contentLength: length !== null && /^\d+$/.test(length) ? Number(length) : null,
   };
 }

@@ -54,7 +54,7 @@ function requestOf(incoming: IncomingMessage, response: ServerResponse, peer: Pe
   const contentLength = length === undefined ? null : Number(length);
   const hasBody = codings.length > 0 || (contentLength !== null && contentLength > 0);
   const { target, headers } = originForm(incoming.url ?? '/', rawHeaders);
-  const body = hasBody ? bodyOf(incoming, response) : null;
+  const body = !hasBody ? null : incoming.readableDidRead ? spentBody() : bodyOf(incoming, response);
   return { method: incoming.method ?? 'GET', target, version, headers, peer, body, contentLength };
 }
 
@@ -81,6 +81,19 @@ function bodyOf(incoming: IncomingMessage, response: ServerResponse): Readable {
     yield* incoming.iterator({ destroyOnReturn: false });
   };
   return Readable.from(continued(), { objectMode: false }).on('error', () => {});
+}
+
+/**
+ * A body that somebody before us has read, as Express's express.json() does. What is left of it would reach a program as an empty form, so
+ * that a request which needs it is answered with 500; a file needs none.
+ */
+export function spentBody(): Readable {
+  const why = 'the body of this request was read before Postern got it: mount its handler before what reads bodies';
+  return new Readable({
+    read() {
+      this.destroy(new PosternError('INTERNAL', why));
+    },
+  }).on('error', () => {});
 }
 
 function peerFor(peers: WeakMap<Socket, Peer>, socket: Socket): Peer {

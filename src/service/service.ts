@@ -18,21 +18,21 @@ import { serviceStatus } from './service-status.ts';
 /** What a service is started with besides its configuration. */
 export interface ServiceOptions {
   /** @default silentLog */
-  readonly log?: Log;
+  readonly log?: Log | undefined;
   /** What to do with a pool that would run as root without leave. @default "refuse" */
-  readonly asRoot?: PlanContext['asRoot'];
+  readonly asRoot?: PlanContext['asRoot'] | undefined;
   /** How PHP is looked for: one that was looked for ahead, for instance. @default when a start or a reload needs it */
-  readonly findPhp?: FindPhp;
+  readonly findPhp?: FindPhp | undefined;
   /** Workers of embedded PHP at most. @default as configured */
-  readonly embeddedWorkers?: number;
+  readonly embeddedWorkers?: number | undefined;
   /** Folder that holds the private folders of services. @default see `runtimeBases` */
-  readonly runtimeBase?: string;
+  readonly runtimeBase?: string | undefined;
   /** Told of each answer. @default nobody is */
-  readonly onAccess?: AccessLog;
+  readonly onAccess?: AccessLog | undefined;
   /** How the log is written, for the status. @default it does not say */
-  readonly logStatus?: () => LogStatus;
+  readonly logStatus?: (() => LogStatus) | undefined;
   /** Called when the control socket was asked to stop. @default the service closes itself */
-  readonly onStopAsked?: () => void;
+  readonly onStopAsked?: (() => void) | undefined;
 }
 
 /**

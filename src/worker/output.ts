@@ -7,8 +7,12 @@ const maxLineBytes = 4_096;
 /** Lines a second at most; the number of those that were dropped is told when it goes on. */
 const maxLinesPerSecond = 50;
 
-/** Goes on with what a line before it said: the lines of a stack, and what Node writes below it. */
-const continues = /^\s|^Node\.js v\d/;
+/**
+ * Goes on with what a line before it said: the lines of a stack and what stands below it, as Node writes them (an error's own properties
+ * end with a line of brackets), PHP ("#0 {main}") and Go ("goroutine 1 [running]:", "main.main()").
+ */
+const continues =
+  /^\s|^Node\.js v\d|^[\])}]+[,;]?$|^Stack trace:$|^#\d+ |^goroutine \d+ \[|^created by |^\S+\(.*\)$|^exit status \d+$/;
 
 const newline = 0x0a;
 const carriageReturn = 0x0d;

@@ -11,6 +11,7 @@ const mostLines = 350;
 /** Files below `fewestLines` that stand alone, and why. */
 const short: Readonly<Record<string, string>> = {
   'src/cli/main.ts': 'the entry point of the command line, which package.json names',
+  'src/defaults.ts': 'what every part that is given options does with them',
   'src/log.ts': 'what every part of Postern needs of a logger',
   'src/version.ts': 'read from package.json, and used by every part',
 };

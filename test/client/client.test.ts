@@ -58,6 +58,12 @@ describe('a client', () => {
     assert.ok(answer.timing.connectMs > 0);
   });
 
+  it('takes an option that is undefined for one that was left out', async () => {
+    const { client } = await start(echo, { maxConnections: undefined, queue: undefined, requestTimeoutMs: undefined });
+    const given = { signal: undefined, body: undefined, bodyBytes: undefined, timeoutMs: undefined };
+    assert.equal((await client.request({ url: '/?a', ...given })).text(), 'a ');
+  });
+
   it('sends bodies of text, bytes and streams', async () => {
     const { client, application } = await start(echo);
     const bodies = [
@@ -69,7 +75,7 @@ describe('a client', () => {
     const lengths = [undefined, undefined, 6, undefined];
     for (const [index, body] of bodies.entries()) {
       const bodyBytes = lengths[index];
-      await client.request({ method: 'POST', body, ...(bodyBytes === undefined ? {} : { bodyBytes }) });
+      await client.request({ method: 'POST', body, bodyBytes });
     }
     assert.deepEqual(
       application.requests.map(({ body }) => body),

@@ -8,6 +8,7 @@ import type { ConfigInput } from '../../src/config/config-schema.ts';
 import { createService, defineConfig, fetchHandler, nodeHandler, type Service } from '../../src/index.ts';
 import { findProgram, temporaryFolder } from '../support/folder.ts';
 import { startNode } from '../support/node-program.ts';
+import { RecordingLog } from '../support/recording-log.ts';
 
 /** A service without an address, of a folder with a page and a CGI script that runs for as long as it is let. */
 function embedded(t: TestContext): { folder: string; config: (site?: string) => ConfigInput; service: Service } {
@@ -72,6 +73,54 @@ describe('a service in a server of one’s own', () => {
     await response.body!.getReader().read();
     await service.close(100);
     assert.equal(service.status().otherPools[0]?.running, 0);
+  });
+
+  it('a body that somebody before it has read is 500 with a log line, never an empty form', async (t) => {
+    const { folder } = embedded(t);
+    writeFileSync(join(folder, 'length.cgi'), '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n"\nwc -c\n');
+    chmodSync(join(folder, 'length.cgi'), 0o755);
+    const log = new RecordingLog();
+    const config = defineConfig(
+      {
+        site: { main: { listen: [], root: '.', route: [{ match: '*.cgi', pool: 'cgi' }] } },
+        pool: { cgi: { cgi: true } },
+      },
+      folder,
+    );
+    const service = createService(config, { runtimeBase: join(folder, 'run'), asRoot: 'allow', log });
+    t.after(() => service.destroy());
+    await service.start();
+    // As Express with express.urlencoded() in front of us.
+    const handler = nodeHandler(service.handler());
+    const server = createServer(async (request, response) => {
+      if (request.headers['content-type'] === 'application/x-www-form-urlencoded') for await (const _ of request);
+      handler(request, response);
+    }).listen(0, '127.0.0.1');
+    t.after(() => server.close());
+    await new Promise((resolve) => server.once('listening', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const chunked = new ReadableStream({
+      start(controller) {
+        controller.enqueue(Buffer.from('a=1'));
+        controller.close();
+      },
+    });
+    const form = { 'content-type': 'application/x-www-form-urlencoded' };
+    const statusOf = async (path: string, body: unknown, headers: Record<string, string>): Promise<number> => {
+      const init = { method: 'POST', body, headers, duplex: 'half' } as RequestInit;
+      return (await fetch(`${url}${path}`, init)).status;
+    };
+    assert.equal(await statusOf('/length.cgi', 'a=1', { 'content-type': 'text/plain' }), 200);
+    assert.equal(log.matching(/body/).length, 0);
+    assert.equal(await statusOf('/length.cgi', 'a=1', form), 500);
+    assert.equal(await statusOf('/length.cgi', chunked, form), 500);
+    assert.equal(log.matching(/was read before Postern got it/).length, 2);
+
+    const read = new Request('http://example.org/length.cgi', { method: 'POST', body: 'a=1' });
+    await read.text();
+    // A server that does not know the address says so with undefined.
+    const answer = await fetchHandler(service.handler())(read, { remoteAddress: undefined });
+    assert.equal(answer.status, 500);
   });
 
   it('runs as examples/embed has it', { timeout: 60_000 }, async (t) => {

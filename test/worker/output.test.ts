@@ -37,6 +37,36 @@ test('the last line is the one that says something, not the end of its stack', (
   assert.equal(output.last, 'Error: late');
 });
 
+for (const [language, text, told] of [
+  [
+    'Node, an error with a code',
+    "Error: no database\n    at a.ts:1:1 {\n  code: 'X'\n}\n\nNode.js v26.10.0\n",
+    'Error: no database',
+  ],
+  [
+    'Node, a syntax error',
+    'file:///a.ts:1\nenum A {}\n^^^^^^^^^\n\nSyntaxError: no enum\n    at b\n',
+    'SyntaxError: no enum',
+  ],
+  [
+    'PHP',
+    'PHP Fatal error:  Uncaught Exception: x in /a.php:3\nStack trace:\n#0 {main}\n  thrown in /a.php\n',
+    'PHP Fatal error:  Uncaught Exception: x in /a.php:3',
+  ],
+  [
+    'Go',
+    'panic: no database\n\ngoroutine 1 [running]:\nmain.main()\n\t/srv/a.go:9 +0x1d\nexit status 2\n',
+    'panic: no database',
+  ],
+  ['Python', 'Traceback (most recent call last):\n  File "a.py", line 1\nValueError: x\n', 'ValueError: x'],
+] as const) {
+  test(`a program that fails at its start is told by its error, not by the end of its stack: ${language}`, () => {
+    const { output } = collect();
+    output.write(Buffer.from(text));
+    assert.equal(output.last, told);
+  });
+}
+
 test('a line is cut at 4,096 bytes, and what is missing is told', () => {
   const { lines, output } = collect();
   for (let count = 0; count < 100; count += 1) output.write(Buffer.alloc(1_000, 'x'));

@@ -1,5 +1,6 @@
 // Bytes of a connection -> FastCGI records, incrementally and resumable at any byte (FastCGI 1.0, section 3.3). Pure.
 
+import { withDefaults } from '../../defaults.ts';
 import { PosternError } from '../../errors.ts';
 import {
   BEGIN_REQUEST,
@@ -65,7 +66,7 @@ export class RecordReader {
 
   constructor(handler: RecordHandler, limits: Partial<RecordReaderLimits> = {}) {
     this.#handler = handler;
-    this.#limits = { ...defaultReaderLimits, ...limits };
+    this.#limits = withDefaults(defaultReaderLimits, limits);
   }
 
   /** Whether the bytes so far end between two records: what a peer that closes should have reached. */
