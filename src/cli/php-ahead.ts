@@ -9,5 +9,5 @@ import { type FindPhp, findPhpAhead } from '../php/find-php.ts';
  */
 export function phpAhead(wanted: readonly string[], folder: string): FindPhp {
   const { PATH: path = '', HOME: home = null } = process.env;
-  return findPhpAhead(wanted.map((php) => ({ wanted: php, path, home, folder })));
+  return findPhpAhead([...new Set(wanted)].map((php) => ({ wanted: php, path, home, folder })));
 }

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { absoluteAddress, parseAddress } from '../connection/address.ts';
 import { formatIniSetting } from '../php/ini-arguments.ts';
-import { groupOf } from '../worker/user.ts';
+import type { Users } from '../worker/user.ts';
 import type { PoolValues } from './pool-schema.ts';
 import { isFolder, type Path, type Problem, refused, sectionName, when } from './problem.ts';
 
@@ -12,15 +12,15 @@ type StartedPool = Exclude<PoolValues, { kind: 'connect' }>;
 type WorkersPool = Exclude<StartedPool, { kind: 'cgi' }>;
 
 /** What is wrong in a pool whose keys and types are right. */
-export function checkPool(pool: PoolValues, path: Path, folder: string): Problem[] {
+export function checkPool(pool: PoolValues, path: Path, folder: string, users: Users): Problem[] {
   if (pool.kind === 'connect')
     return pool.connect.flatMap(({ address }, index) =>
       refused(() => parseAddress(absoluteAddress(address, folder)), [...path, 'connect', index]),
     );
-  return [...checkUser(pool, path), ...(pool.kind === 'cgi' ? [] : checkWorkers(pool, path, folder))];
+  return [...checkUser(pool, path, users), ...(pool.kind === 'cgi' ? [] : checkWorkers(pool, path, folder))];
 }
 
-function checkUser({ user }: StartedPool, path: Path): Problem[] {
+function checkUser({ user }: StartedPool, path: Path, users: Users): Problem[] {
   if (user === undefined) return [];
   const section = sectionName(path);
   const isRoot = process.getuid?.() === 0;
@@ -31,7 +31,7 @@ function checkUser({ user }: StartedPool, path: Path): Problem[] {
       `user in ${section} needs Postern to be started as root: take it out, or start it as root`,
     ),
     ...when(
-      isRoot && groupOf(user) === null,
+      isRoot && users.groupOf(user) === null,
       [...path, 'user'],
       `user in ${section}: there is no user "${user}" on this system: create it, or change user`,
     ),

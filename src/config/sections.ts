@@ -1,6 +1,7 @@
 // Reads a configuration section by section, so that all its faults are told at once: a faulty key hides no other, nor the rules behind it.
 
 import { z } from 'zod';
+import { Users } from '../worker/user.ts';
 import { checkListeners, checkLog } from './config-rules.ts';
 import { admin, type ConfigValues, log, service } from './config-schema.ts';
 import { sectionKeyHint, sectionKeyPattern } from './key-types.ts';
@@ -35,6 +36,7 @@ const siteTables = ['sendfile', 'route'];
  */
 export function readSections(input: unknown, folder: string): ReadSections {
   const reader = new SectionReader();
+  const users = new Users();
   const top = reader.table(input, []) ?? {};
   reader.refuseUnknown(top, topKeys, []);
   const sites = reader.named(top.site, 'site');
@@ -45,7 +47,7 @@ export function readSections(input: unknown, folder: string): ReadSections {
     log: reader.section(log, top.log ?? {}, ['log'], (one) => checkLog(one, folder)) ?? log.parse({}),
     admin: top.admin === undefined ? undefined : (reader.section(admin, top.admin, ['admin']) ?? undefined),
     site: readEach(sites, (site, name) => readSite(reader, site, ['site', name], folder, names)),
-    pool: readEach(pools, (pool, name) => readPool(reader, pool, ['pool', name], folder)),
+    pool: readEach(pools, (pool, name) => readPool(reader, pool, ['pool', name], folder, users)),
   };
   if (Object.keys(sites).length === 0)
     reader.add({ path: [], message: 'there is no site: add a section [site.main] with its root and routes' });
@@ -69,8 +71,10 @@ function readSite(reader: SectionReader, input: unknown, path: Path, folder: str
   return section === null ? null : ({ ...section, sendfile: sent, route: routes } satisfies SiteValues);
 }
 
-function readPool(reader: SectionReader, input: unknown, path: Path, folder: string): PoolValues | null {
-  return reader.kind<PoolValues>(poolKinds, input, path, 'what it runs', (pool) => checkPool(pool, path, folder));
+function readPool(reader: SectionReader, input: unknown, path: Path, folder: string, users: Users): PoolValues | null {
+  return reader.kind<PoolValues>(poolKinds, input, path, 'what it runs', (pool) =>
+    checkPool(pool, path, folder, users),
+  );
 }
 
 /** Gathers the problems of sections. */

@@ -32,7 +32,8 @@ export function checkRoute(route: RouteValues, path: Path, folder: string, pools
 
 function checkTarget(route: Extract<RouteValues, { kind: 'pool' }>, path: Path, pools: PoolNames): Problem[] {
   const { pool } = route;
-  const near = nearestName(pool, [...pools.keys()]);
+  // Each name is compared with each: not where all is well.
+  const near = pools.has(pool) ? null : nearestName(pool, [...pools.keys()]);
   const instead = near === null ? `add a section [pool.${pool}]` : `did you mean "${near}"?`;
   return [
     ...when(!pools.has(pool), [...path, 'pool'], `there is no pool "${pool}": ${instead}`),

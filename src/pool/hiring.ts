@@ -14,6 +14,8 @@ export interface HiringOptions {
   readonly directory: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Of whoever has several pools; he closes it. @default one of its own */
+  readonly launcher?: Launcher;
 }
 
 export class Hiring {
@@ -29,7 +31,7 @@ export class Hiring {
   open(): void {
     // Short: a socket's path holds 107 bytes at most.
     this.#folder = mkdtempSync(join(this.#options.directory, 'p'));
-    this.#launcher = openLauncher();
+    this.#launcher = this.#options.launcher ?? openLauncher();
   }
 
   /** A worker that is not started yet. */
@@ -49,7 +51,7 @@ export class Hiring {
 
   /** Removes the folder. Repeatable. */
   close(): void {
-    this.#launcher?.close();
+    if (this.#options.launcher === undefined) this.#launcher?.close();
     if (this.#folder !== null) rmSync(this.#folder, { recursive: true, force: true });
     this.#folder = null;
     this.#launcher = null;

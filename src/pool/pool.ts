@@ -12,6 +12,7 @@
 
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import { type Log, silentLog } from '../log.ts';
+import type { Launcher } from '../worker/launcher.ts';
 import type { Program } from '../worker/program.ts';
 import { Closing } from './closing.ts';
 import { Congestion } from './congestion.ts';
@@ -42,6 +43,8 @@ export interface PoolOptions {
   readonly clock?: Clock;
   /** @default silentLog */
   readonly log?: Log;
+  /** Starts its processes; whoever gives it closes it, after the pool. @default one of its own */
+  readonly launcher?: Launcher;
   /** Makes workers; for tests. @default those of `worker/worker.ts` */
   readonly hire?: RosterOptions['hire'];
 }
@@ -68,13 +71,13 @@ export class Pool implements RosterOwner {
   /** What `start()` gave out, until the first worker is ready or has failed. */
   #starting: PromiseWithResolvers<void> | null = null;
 
-  constructor({ program, limits, directory, clock = systemClock, log = silentLog, hire }: PoolOptions) {
+  constructor({ program, limits, directory, clock = systemClock, log = silentLog, launcher, hire }: PoolOptions) {
     this.name = program.name;
     this.#clock = clock;
     this.#startedAtMs = clock.wall();
     this.#ledger = new Ledger(this.#board, clock);
     this.#health = new Health(program.name, log);
-    this.#hiring = hire ? null : new Hiring({ directory, clock, log });
+    this.#hiring = hire ? null : new Hiring({ directory, clock, log, ...(launcher === undefined ? {} : { launcher }) });
     this.#roster = new Roster({
       board: this.#board,
       clock,

@@ -3,13 +3,11 @@
 import { CgiPool } from '../cgi/cgi-pool.ts';
 import type { CgiSettings } from '../cgi/cgi-settings.ts';
 import { PosternError } from '../errors.ts';
-import { openLauncher } from '../worker/launcher.ts';
 import type { CgiPlan, PoolPlan } from './plan.ts';
 import type { Unit, UnitParts } from './unit.ts';
 
 /** Makes the unit; a process is started when there is a request. */
-export function cgiUnit(plan: CgiPlan, { clock, log }: UnitParts): Unit {
-  const launcher = openLauncher();
+export function cgiUnit(plan: CgiPlan, { clock, log, launcher }: UnitParts): Unit {
   const { name } = plan;
   const pool = new CgiPool({ ...settingsOf(plan), name, launcher, clock, log });
   let inForce = plan;
@@ -28,11 +26,9 @@ export function cgiUnit(plan: CgiPlan, { clock, log }: UnitParts): Unit {
     },
     async close(deadlineMs) {
       await pool.close(deadlineMs);
-      launcher.close();
     },
     async destroy() {
       await pool.destroy();
-      launcher.close();
     },
     describe() {
       const { waiting, running, finished, refused, aborted, failed } = pool.counters;

@@ -9,11 +9,12 @@ import { runtimeBases } from '../control/runtime-base.ts';
 import { PosternError } from '../errors.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import type { Log } from '../log.ts';
+import { findSetpriv, type Launcher, openLauncher } from '../worker/launcher.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
 import type { Faults } from './faults.ts';
 import { type AccessRecord, makeGateways, refusedRecord } from './gateways.ts';
 import { ListenerSet, type SiteListener } from './listeners.ts';
-import { type PlanContext, type PoolPlan, planPool } from './plan.ts';
+import { type PlanContext, type PoolPlan, planPools } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
 import type { ServiceOptions } from './service.ts';
 import { AnswerCounts } from './service-status.ts';
@@ -41,6 +42,7 @@ export class Deployment {
   readonly #listeners: ListenerSet;
   #config: Config;
   #directory: RuntimeDirectory | null = null;
+  #launcher: Launcher | null = null;
   #pools: PoolSet | null = null;
   #gateways: ReadonlyMap<string, Gateway> = new Map();
   /** Gateways that a change replaced, while requests are still on their way through them. */
@@ -105,10 +107,12 @@ export class Deployment {
 
   /** Makes everything but the admin pages, and listens; no program is started. @throws ADDRESS_IN_USE, CONFIG_INVALID */
   async open(): Promise<void> {
-    const plans = await this.#plan(this.#config);
+    const [plans, setpriv] = await Promise.all([this.#plan(this.#config), findSetpriv()]);
     const base = this.#options.service.runtimeBase ?? runtimeBases()[0]!;
     this.#directory = await openRuntimeDirectory(base, this.#log);
-    this.#pools = new PoolSet({ directory: this.#directory.path, log: this.#log, faults: this.#options.faults }, plans);
+    this.#launcher = openLauncher(setpriv);
+    const context = { directory: this.#directory.path, log: this.#log, launcher: this.#launcher };
+    this.#pools = new PoolSet({ ...context, faults: this.#options.faults }, plans);
     this.#gateways = this.#makeGateways(this.#config);
     const change = await this.#listeners.change(this.#config.values.site);
     await change.settle(0);
@@ -184,6 +188,7 @@ export class Deployment {
   end(): void {
     this.#admin?.close();
     this.#directory?.close();
+    this.#launcher?.close();
   }
 
   #plan({ values, folder, refusal }: Config): Promise<PoolPlan[]> {
@@ -197,7 +202,7 @@ export class Deployment {
       embeddedWorkers: embeddedWorkers ?? null,
       ...(findPhp === undefined ? {} : { findPhp }),
     };
-    return Promise.all(Object.entries(values.pool).map(([name, pool]) => planPool(name, pool, context)));
+    return planPools(values.pool, context);
   }
 
   #makeGateways(config: Config): ReadonlyMap<string, Gateway> {

@@ -96,6 +96,24 @@ export interface PlanContext {
 }
 
 /**
+ * Plans the pools of a configuration; what several of them ask of this system is looked for once.
+ * @throws CONFIG_INVALID when the PHP of one cannot be used, or it would run as root without leave
+ */
+export function planPools(pools: Readonly<Record<string, PoolValues>>, context: PlanContext): Promise<PoolPlan[]> {
+  const find = context.findPhp ?? findPhp;
+  const begun = new Map<string, Promise<Php>>();
+  const findOnce: FindPhp = (options) => {
+    const key = JSON.stringify(options);
+    const found = begun.get(key) ?? find(options);
+    begun.set(key, found);
+    return found;
+  };
+  return Promise.all(
+    Object.entries(pools).map(([name, pool]) => planPool(name, pool, { ...context, findPhp: findOnce })),
+  );
+}
+
+/**
  * Plans one pool.
  * @throws CONFIG_INVALID when its PHP cannot be used, or it would run as root without leave
  */

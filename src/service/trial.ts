@@ -9,11 +9,12 @@ import { findInstances } from '../control/instances.ts';
 import { runtimeBases } from '../control/runtime-base.ts';
 import type { AccessRecord } from '../gateway/request-log.ts';
 import type { Log } from '../log.ts';
+import { findSetpriv, openLauncher } from '../worker/launcher.ts';
 import { openRuntimeDirectory } from '../worker/runtime-directory.ts';
 import { Faults } from './faults.ts';
 import { makeGateways } from './gateways.ts';
 import { innerGet } from './inner-request.ts';
-import { type PlanContext, type PoolPlan, planPool, type WorkersPlan } from './plan.ts';
+import { type PlanContext, type PoolPlan, planPools, type WorkersPlan } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
 import type { Unit } from './unit.ts';
 
@@ -43,11 +44,10 @@ export async function checkService(config: Config, asRoot: PlanContext['asRoot']
     asRoot,
     embeddedWorkers: null,
   };
-  const plans = await Promise.all(
-    Object.entries(config.values.pool).map(([name, pool]) => planPool(name, pool, context)),
-  );
+  const plans = await planPools(config.values.pool, context);
   const directory = await openRuntimeDirectory(`${runtimeBases()[0]!}-check`, log);
-  const pools = new PoolSet({ directory: directory.path, log, faults: new Faults(log) }, plans.map(smallest));
+  const launcher = openLauncher(await findSetpriv());
+  const pools = new PoolSet({ directory: directory.path, log, launcher, faults: new Faults(log) }, plans.map(smallest));
   try {
     const failed = new Map<string, Error>();
     const found: Finding[] = [];
@@ -58,6 +58,7 @@ export async function checkService(config: Config, asRoot: PlanContext['asRoot']
     await pools.close(2_000);
     await pools.destroy();
     directory.close();
+    launcher.close();
   }
 }
 

@@ -5,6 +5,7 @@ import { type Clock, guardedClock, systemClock, type Timer } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { PoolSnapshot } from '../pool/snapshot.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
+import type { Launcher } from '../worker/launcher.ts';
 import { cgiUnit } from './cgi-unit.ts';
 import { connectUnit } from './connect-unit.ts';
 import type { Faults } from './faults.ts';
@@ -37,6 +38,7 @@ export interface Unit {
 export interface UnitParts {
   readonly directory: string;
   readonly log: Log;
+  readonly launcher: Launcher;
   /** Its timers' errors are the pool's own. */
   readonly clock: Clock;
 }
@@ -46,6 +48,8 @@ export interface UnitContext {
   /** Private folder for sockets. */
   readonly directory: string;
   readonly log: Log;
+  /** Closed by whoever gives it, after the units. */
+  readonly launcher: Launcher;
   readonly faults: Faults;
 }
 
@@ -60,7 +64,7 @@ const rebuildPauseMs = 10_000;
  * finish what it runs.
  */
 export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
-  const { directory, log, faults } = context;
+  const { directory, log, launcher, faults } = context;
   const retired = new Set<Unit>();
   let isClosing = false;
   let rebuilding: Timer | null = null;
@@ -70,7 +74,7 @@ export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
       faults.report(error, `pool ${plan.name}`, { pool: plan.name });
       if (!isClosing && current === made) rebuilding ??= systemClock.after(waitMs(), rebuild);
     });
-    const made = unitOfKind(from, { directory, log, clock });
+    const made = unitOfKind(from, { directory, log, launcher, clock });
     return made;
   };
   const waitMs = (): number => Math.max(0, builtMs + rebuildPauseMs - systemClock.now());

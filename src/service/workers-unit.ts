@@ -7,10 +7,10 @@ import type { PoolPlan, PreparedProgram, WorkersPlan } from './plan.ts';
 import type { Unit, UnitParts } from './unit.ts';
 
 /** Makes the unit; nothing is started. */
-export function workersUnit(plan: WorkersPlan, { directory, log, clock }: UnitParts): Unit {
+export function workersUnit(plan: WorkersPlan, { directory, log, clock, launcher }: UnitParts): Unit {
   let inForce = plan;
   let prepared: PreparedProgram = plan.prepare();
-  const pool = new Pool({ program: prepared.program, limits: plan.limits, directory, log, clock });
+  const pool = new Pool({ program: prepared.program, limits: plan.limits, directory, log, clock, launcher });
   return {
     name: plan.name,
     get plan() {

@@ -1,12 +1,12 @@
 // Starts a program with a listening socket as its fd 0, as FastCGI 1.0, section 2.2 has it, and with nothing else of ours.
 
-import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { accessSync, closeSync, constants, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { PosternError } from '../errors.ts';
 import { checkFreeDescriptors, inheritableDescriptors } from './descriptors.ts';
 import type { Program } from './program.ts';
-import { groupOf } from './user.ts';
+import { Users } from './user.ts';
 
 /** Where setpriv(1) of util-linux is, on the systems that have it. */
 const setprivPaths = ['/usr/bin/setpriv', '/bin/setpriv', '/usr/local/bin/setpriv'];
@@ -19,7 +19,7 @@ export class Launcher {
   readonly #setpriv: string | null;
   readonly #inheritable: readonly number[];
   readonly #nullDescriptor: number;
-  readonly #groups = new Map<string, string>();
+  readonly #users = new Users();
   #closed = false;
 
   constructor(setpriv: string | null, inheritable: readonly number[], nullDescriptor: number) {
@@ -89,14 +89,10 @@ export class Launcher {
   }
 
   #identity(user: string): string[] {
-    let group = this.#groups.get(user);
-    if (group === undefined) {
-      const known = groupOf(user);
-      if (known === null) {
-        throw new PosternError('LAUNCH_FAILED', `there is no user "${user}" on this system: create it, or change user`);
-      }
-      group = known;
-      this.#groups.set(user, group);
+    // A user may have been made since the last look.
+    const group = this.#users.groupOf(user) ?? new Users().groupOf(user);
+    if (group === null) {
+      throw new PosternError('LAUNCH_FAILED', `there is no user "${user}" on this system: create it, or change user`);
     }
     return ['--reuid', user, '--regid', group, '--init-groups'];
   }
@@ -113,19 +109,29 @@ export class Launcher {
 }
 
 /** Looks this system over. Close the launcher when no more is to be started. */
-export function openLauncher(): Launcher {
-  return new Launcher(
-    setprivPaths.find(knowsDeathSignal) ?? null,
-    inheritableDescriptors(),
-    openSync('/dev/null', 'r+'),
-  );
+export function openLauncher(setpriv: string | null = setprivNow()): Launcher {
+  return new Launcher(setpriv, inheritableDescriptors(), openSync('/dev/null', 'r+'));
 }
 
-/** Whether there is a setpriv there that can do what is asked of it; busybox brings one that cannot. */
-function knowsDeathSignal(path: string): boolean {
-  if (!existsSync(path)) return false;
-  const sample = ['--pdeathsig', 'TERM', '--no-new-privs', '--', path, '--version'];
-  return spawnSync(path, sample, { stdio: 'ignore' }).status === 0;
+/** Looks for a setpriv that can do what is asked of it, while other things go on; null: there is none. */
+export async function findSetpriv(): Promise<string | null> {
+  for (const path of setprivPaths.filter((one) => existsSync(one))) {
+    const knows = await new Promise<boolean>((resolve) => {
+      execFile(path, sampleOf(path), (error) => resolve(error === null));
+    });
+    if (knows) return path;
+  }
+  return null;
+}
+
+function setprivNow(): string | null {
+  const knows = (path: string): boolean => spawnSync(path, sampleOf(path), { stdio: 'ignore' }).status === 0;
+  return setprivPaths.find((path) => existsSync(path) && knows(path)) ?? null;
+}
+
+/** What shows whether it can: busybox brings a setpriv that cannot. */
+function sampleOf(path: string): string[] {
+  return ['--pdeathsig', 'TERM', '--no-new-privs', '--', path, '--version'];
 }
 
 function launchError({ command }: Startable, cause: unknown): PosternError {
