@@ -2,10 +2,9 @@
 
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { parse, TomlError } from 'smol-toml';
 import { PosternError } from '../errors.ts';
 import { type Config, checkConfiguration } from './config.ts';
-import { tomlLines } from './toml-lines.ts';
+import { parseToml, type TomlDocument, TomlError } from './toml.ts';
 
 const unreadable: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
@@ -36,14 +35,15 @@ export async function readConfig(file: string): Promise<Config> {
  * @throws CONFIG_INVALID
  */
 export function parseConfig(text: string, file: string): Config {
-  let input: unknown;
+  let document: TomlDocument;
   try {
-    input = parse(text);
+    document = parseToml(text);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    const what = error.message.replace(/^Invalid TOML document: /, '').split('\n')[0];
-    throw new PosternError('CONFIG_INVALID', `${file}:${error.line}: this is not TOML: ${what}`, { cause: error });
+    const message = `${file}:${error.line}: this is not TOML: ${error.message}`;
+    throw new PosternError('CONFIG_INVALID', message, { cause: error });
   }
   const path = resolve(file);
-  return checkConfiguration(input, { shown: file, file: path, folder: dirname(path), lines: tomlLines(text) });
+  const { value, lines } = document;
+  return checkConfiguration(value, { shown: file, file: path, folder: dirname(path), lines });
 }

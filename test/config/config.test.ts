@@ -88,7 +88,7 @@ describe('parseConfig()', () => {
   const site = '[site.main]\nroot = "public"\n';
   const php = '[pool.php]\nphp = "auto"\n';
   const refused: [what: string, text: string, problem: string][] = [
-    ['text that is not TOML', 'a = = 1', ':1: this is not TOML: invalid value'],
+    ['text that is not TOML', 'a = = 1', ':1: this is not TOML: unexpected token (column 5)'],
     [
       'a key of another spelling',
       `${site}${php}worker = 3`,
