@@ -36,6 +36,7 @@ export const errorTable = {
   SENDFILE_REFUSED: kind(500, false, 'The program named a file that this server may not send.'),
   METHOD_UNKNOWN: kind(501, false, 'This method is not implemented.'),
   VERSION_UNSUPPORTED: kind(505, false, 'This version of HTTP is not supported.'),
+  SPOOL_BUSY: kind(503, true, 'The server is busy.'),
   SPOOL_FULL: kind(507, true, 'The server has no room for the request body.'),
   LOCAL_REDIRECT_LOOP: kind(502, false, 'The program redirected inside the server too many times.'),
   // the pool

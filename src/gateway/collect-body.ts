@@ -11,7 +11,7 @@ import { SpoolFile, type SpoolUser } from './spool-file.ts';
 /**
  * Takes a body in completely. A slow client waits here, where it holds no worker. The source is never destroyed: the front still has
  * to answer there.
- * @throws BODY_TOO_LARGE, BODY_INCOMPLETE, REQUEST_TIMEOUT, SPOOL_FULL
+ * @throws BODY_TOO_LARGE, BODY_INCOMPLETE, REQUEST_TIMEOUT, SPOOL_FULL, SPOOL_BUSY
  */
 export function collectBody(
   source: IncomingBody,
@@ -25,6 +25,18 @@ export function collectBody(
   return collector.collected;
 }
 
+/**
+ * reading: takes what comes. held: the source waits, since the disk is slower. ending: the source has ended, and the rest is on its way to disk.
+ */
+type State = 'reading' | 'held' | 'ending' | 'over';
+
+const moves: Readonly<Record<State, readonly State[]>> = {
+  reading: ['held', 'ending', 'over'],
+  held: ['reading', 'ending', 'over'],
+  ending: ['over'],
+  over: [],
+};
+
 class BodyCollector implements SpoolUser {
   readonly #source: IncomingBody;
   readonly #contentLength: number | null;
@@ -35,9 +47,7 @@ class BodyCollector implements SpoolUser {
   readonly #chunks: Uint8Array[] = [];
   #length = 0;
   #spool: SpoolFile | null = null;
-  /** Whether the source is held up because the disk is slower. */
-  #isPaused = false;
-  #isOver = false;
+  #state: State = 'reading';
   #lastByteAtMs: number;
   #timer: Timer | null = null;
   #leaveSource: () => void = () => {};
@@ -77,14 +87,16 @@ class BodyCollector implements SpoolUser {
   }
 
   hasRoom(): void {
-    this.#isPaused = false;
+    // The source may have ended with what the disk had no room for.
+    if (this.#state !== 'held') return;
+    this.#move('reading');
     this.#lastByteAtMs = this.#clock.now();
     if (this.#source.lendMore !== undefined) this.#source.lendMore();
     else this.#source.resume();
   }
 
   isWritten(): void {
-    this.#isOver = true;
+    this.#move('over');
     this.#promise.resolve(fileBody(this.#spool!));
   }
 
@@ -98,7 +110,7 @@ class BodyCollector implements SpoolUser {
 
   /** @returns false when the source is to stop */
   #take(bytes: Uint8Array, isLent: boolean): boolean {
-    if (this.#isOver) return false;
+    if (this.#state === 'over') return false;
     this.#length += bytes.length;
     if (this.#length > this.#limits.maxBodyBytes) {
       this.#fail(tooLarge(this.#limits));
@@ -110,8 +122,9 @@ class BodyCollector implements SpoolUser {
       return true;
     }
     this.#spool ??= this.#beginSpool();
-    this.#isPaused = !this.#spool.add(bytes);
-    return !this.#isPaused;
+    const hasRoom = this.#spool.add(bytes);
+    if (!hasRoom && this.#state === 'reading') this.#move('held');
+    return hasRoom;
   }
 
   #beginSpool(): SpoolFile {
@@ -121,20 +134,25 @@ class BodyCollector implements SpoolUser {
   }
 
   #sourceEnded(): void {
-    if (this.#isOver) return;
+    if (this.#state === 'over') return;
     if (this.#contentLength !== null && this.#length !== this.#contentLength) {
       this.#fail(this.#incomplete());
       return;
     }
     this.#timer?.cancel();
     this.#leave();
-    if (this.#spool !== null) this.#spool.end();
-    else this.#promise.resolve(memoryBody(this.#chunks, this.#length));
+    if (this.#spool !== null) {
+      this.#move('ending');
+      this.#spool.end();
+    } else {
+      this.#move('over');
+      this.#promise.resolve(memoryBody(this.#chunks, this.#length));
+    }
   }
 
   #fail(error: PosternError): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#state === 'over') return;
+    this.#move('over');
     this.#timer?.cancel();
     this.#leave();
     this.#source.pause();
@@ -155,10 +173,15 @@ class BodyCollector implements SpoolUser {
   #checkAfter(delayMs: number): void {
     const { bodyTimeoutMs } = this.#limits;
     this.#timer = this.#clock.after(delayMs, () => {
-      const quietMs = this.#isPaused ? 0 : this.#clock.now() - this.#lastByteAtMs;
+      const quietMs = this.#state === 'held' ? 0 : this.#clock.now() - this.#lastByteAtMs;
       if (quietMs >= bodyTimeoutMs) this.#fail(tooSlow(bodyTimeoutMs));
       else this.#checkAfter(bodyTimeoutMs - quietMs);
     });
+  }
+
+  #move(to: State): void {
+    if (!moves[this.#state].includes(to)) throw new Error(`a body cannot go from ${this.#state} to ${to}`);
+    this.#state = to;
   }
 }
 

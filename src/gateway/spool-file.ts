@@ -1,11 +1,10 @@
 // A request body on disk: a file without a name, so that nothing is left of it whatever happens to this process.
 
-import { randomUUID } from 'node:crypto';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { PosternError } from '../errors.ts';
+import type { PosternError } from '../errors.ts';
 import { BLOCK_BYTES, type BlockHolder, type SpoolBlocks } from './spool-blocks.ts';
+import { closeUnnamed, openUnnamed, spoolError, type UnnamedFile } from './unnamed-file.ts';
 
 /** Who spools a body, and is told how it goes; no more once it was closed. */
 export interface SpoolUser {
@@ -13,9 +12,18 @@ export interface SpoolUser {
   hasRoom(): void;
   /** All that was added before `end()` is on disk. */
   isWritten(): void;
-  /** SPOOL_FULL or INTERNAL: the body cannot be kept, and is to be closed. */
+  /** SPOOL_FULL or SPOOL_BUSY: the body cannot be kept, and is to be closed. */
   failed(error: PosternError): void;
 }
+
+/** filling: more may be added. ended: nothing more will be. closed: memory and disk space were given back. */
+type State = 'filling' | 'ended' | 'closed';
+
+const moves: Readonly<Record<State, readonly State[]>> = {
+  filling: ['ended', 'closed'],
+  ended: ['closed'],
+  closed: [],
+};
 
 /**
  * One body on disk. Its bytes are gathered in a block, which is written when it is full while the next one is filled.
@@ -28,10 +36,8 @@ export class SpoolFile implements BlockHolder {
   readonly #folder: string;
   readonly #blocks: SpoolBlocks;
   readonly #user: SpoolUser;
-  readonly #openFile: typeof open;
-  #file: FileHandle | null = null;
-  /** Where the file still has a name (Windows unlinks nothing that is open); null: it has none. */
-  #leftPath: string | null = null;
+  readonly #openFile: typeof open | undefined;
+  #file: UnnamedFile | null = null;
   readonly #streams = new Set<Readable>();
   /** What is being filled, and how far. */
   #block: Buffer | null = null;
@@ -40,11 +46,10 @@ export class SpoolFile implements BlockHolder {
   readonly #rest: Buffer[] = [];
   #isWriting = false;
   #length = 0;
-  #hasEnded = false;
-  #isClosed = false;
+  #state: State = 'filling';
 
   /** @param openFile a test's stand-in */
-  constructor(folder: string, blocks: SpoolBlocks, user: SpoolUser, openFile: typeof open = open) {
+  constructor(folder: string, blocks: SpoolBlocks, user: SpoolUser, openFile?: typeof open) {
     this.#folder = folder;
     this.#blocks = blocks;
     this.#user = user;
@@ -65,13 +70,13 @@ export class SpoolFile implements BlockHolder {
 
   /** Nothing more will be added. */
   end(): void {
-    this.#hasEnded = true;
+    this.#move('ended');
     this.#goOn();
   }
 
   /** A new stream over the whole body. */
   stream(): Readable {
-    const stream = this.#file!.createReadStream({ start: 0, autoClose: false, highWaterMark: 65_536 });
+    const stream = this.#file!.handle.createReadStream({ start: 0, autoClose: false, highWaterMark: 65_536 });
     this.#streams.add(stream);
     stream.once('close', () => this.#streams.delete(stream));
     return stream;
@@ -79,20 +84,20 @@ export class SpoolFile implements BlockHolder {
 
   /** Reads from `position` on. @returns how many bytes came */
   async readAt(buffers: readonly Uint8Array[], position: number): Promise<number> {
-    return (await this.#file!.readv(buffers, position)).bytesRead;
+    return (await this.#file!.handle.readv(buffers, position)).bytesRead;
   }
 
   /** Ends all streams and gives memory and disk space back. */
   close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    if (this.#state === 'closed') return;
+    this.#move('closed');
     for (const stream of this.#streams) stream.destroy();
     this.#rest.length = 0;
     this.#blocks.forget(this);
     const block = this.#block;
     this.#block = null;
     if (block !== null) this.#blocks.release(block);
-    this.#closeFile();
+    if (this.#file !== null) closeUnnamed(this.#file);
   }
 
   writeEarly(): void {
@@ -134,14 +139,14 @@ export class SpoolFile implements BlockHolder {
 
   /** Does what can be done now: after a write, when a block became free, and at the end. */
   #goOn(): void {
-    if (this.#isClosed) return;
+    if (this.#state === 'closed') return;
     if (this.#filledBytes === BLOCK_BYTES && !this.#isWriting) this.#writeBlock();
     if (this.#rest.length > 0) {
       this.#fillRest();
       if (this.#rest.length > 0) return;
-      if (!this.#hasEnded) this.#user.hasRoom();
+      if (this.#state === 'filling') this.#user.hasRoom();
     }
-    if (!this.#hasEnded || this.#isWriting) return;
+    if (this.#state !== 'ended' || this.#isWriting) return;
     if (this.#block !== null) this.#writeBlock();
     else this.#user.isWritten();
   }
@@ -161,7 +166,7 @@ export class SpoolFile implements BlockHolder {
   }
 
   async #write(block: Buffer, count: number): Promise<void> {
-    const file = this.#file ?? (await this.#open());
+    const file = this.#file?.handle ?? (await this.#open());
     for (let from = 0; from < count; ) {
       const { bytesWritten } = await file.write(block, from, count - from, this.#length);
       from += bytesWritten;
@@ -171,41 +176,20 @@ export class SpoolFile implements BlockHolder {
 
   #written(block: Buffer, error: PosternError | null): void {
     this.#isWriting = false;
-    if (error !== null && !this.#isClosed) this.#user.failed(error);
+    if (error !== null && this.#state !== 'closed') this.#user.failed(error);
     this.#blocks.release(block);
     this.#goOn();
   }
 
   async #open(): Promise<FileHandle> {
-    const path = join(this.#folder, `postern-${randomUUID()}.body`);
-    const file = await this.#openFile(path, 'wx+', 0o600);
+    const file = await openUnnamed(this.#folder, this.#openFile);
     this.#file = file;
-    this.#leftPath = await unlink(path).then(
-      () => null,
-      () => path,
-    );
-    if (this.#isClosed) this.#closeFile();
-    return file;
+    if (this.#state === 'closed') closeUnnamed(file);
+    return file.handle;
   }
 
-  #closeFile(): void {
-    this.#file?.close().catch(() => {});
-    if (this.#leftPath !== null) unlink(this.#leftPath).catch(() => {});
+  #move(to: State): void {
+    if (!moves[this.#state].includes(to)) throw new Error(`a spool file cannot go from ${this.#state} to ${to}`);
+    this.#state = to;
   }
-}
-
-function spoolError(error: unknown, folder: string): PosternError {
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
-    return new PosternError(
-      'SPOOL_FULL',
-      `no room for a request body in ${folder} (${code}): free some or set another`,
-      {
-        cause: error,
-      },
-    );
-  }
-  return new PosternError('INTERNAL', `a request body could not be spooled in ${folder}: ${String(error)}`, {
-    cause: error,
-  });
 }

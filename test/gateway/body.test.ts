@@ -105,9 +105,9 @@ describe('a request body', () => {
     assert.deepEqual(seen, []);
   });
 
-  it('is 500 when there is no folder to spool to, which is our fault', async (t) => {
+  it('is 507 when there is no folder to spool to', async (t) => {
     const { gateway, seen } = spooling(t, { spoolFolder: '/nowhere' });
-    assert.equal((await ask(gateway.handle, chunked([Buffer.alloc(1000)]))).status, 500);
+    assert.equal((await ask(gateway.handle, chunked([Buffer.alloc(1000)]))).status, 507);
     assert.deepEqual(seen, []);
   });
 

@@ -96,12 +96,12 @@ describe('a body that its front lends', () => {
     });
   }
 
-  it('is 500 when there is no folder to spool to, although its client is still sending', async (t) => {
+  it('is 507 when there is no folder to spool to, although its client is still sending', async (t) => {
     const { client, backend } = await uploading(t, { spoolFolder: '/nowhere' });
     const one = await client();
     one.send(`${post}Content-Length: 50000000\r\n\r\n`);
     one.socket.write(pattern(20_000_000));
-    await one.until(() => one.received.startsWith('HTTP/1.1 500 '));
+    await one.until(() => one.received.startsWith('HTTP/1.1 507 '));
     assert.equal(backend.requests.length, 0);
   });
 

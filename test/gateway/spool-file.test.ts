@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import type { PosternError } from '../../src/errors.ts';
 import { BLOCK_BYTES, SpoolBlocks } from '../../src/gateway/spool-blocks.ts';
 import { SpoolFile, type SpoolUser } from '../../src/gateway/spool-file.ts';
+import { closeUnnamed, openUnnamed } from '../../src/gateway/unnamed-file.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { until } from '../support/until.ts';
 
@@ -262,13 +263,57 @@ describe('SpoolFile', () => {
     assert.equal(blocks.count, 2);
   });
 
-  it('fails with INTERNAL when its folder is not there', async () => {
+  it('fails with SPOOL_FULL when its folder takes no file', async () => {
     const user = new User();
     const spool = new SpoolFile('/nowhere/at/all', new SpoolBlocks(), user);
     spool.add(Buffer.from('x'));
     spool.end();
     await until(() => user.error !== null);
-    assert.equal(user.error?.code, 'INTERNAL');
+    assert.equal(user.error?.code, 'SPOOL_FULL');
     spool.close();
+  });
+
+  it('fails with SPOOL_BUSY when no descriptor is left (503), and the next one is spooled', async (t) => {
+    const shortage = (async () => {
+      throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+    }) as unknown as typeof open;
+    const { user, spool, blocks } = spooling(t, { openFile: shortage });
+    spool.add(Buffer.alloc(BLOCK_BYTES));
+    await until(() => user.error !== null);
+    assert.deepEqual([user.error?.code, user.error?.status, user.error?.retryable], ['SPOOL_BUSY', 503, true]);
+    spool.close();
+    const next = spooling(t, { blocks });
+    next.spool.add(Buffer.from('next'));
+    next.spool.end();
+    await until(() => next.user.written);
+  });
+});
+
+describe('openUnnamed()', () => {
+  it('makes a file that never has a name, where the system can', async (t) => {
+    if (process.platform !== 'linux') return t.skip('only Linux can');
+    const folder = temporaryFolder(t);
+    const paths: unknown[] = [];
+    const watched = ((...given: Parameters<typeof open>) => {
+      paths.push(given[0]);
+      return open(...given);
+    }) as typeof open;
+    const file = await openUnnamed(folder, watched);
+    assert.deepEqual(paths, [folder]);
+    await file.handle.write('kept');
+    assert.equal((await file.handle.read(Buffer.alloc(4), 0, 4, 0)).bytesRead, 4);
+    assert.deepEqual(readdirSync(folder), []);
+    closeUnnamed(file);
+  });
+
+  it('takes the name away at once where the system cannot', async (t) => {
+    const folder = temporaryFolder(t);
+    const old = ((path: string, flags: string | number, mode: number) => {
+      if (typeof flags === 'number') return Promise.reject(Object.assign(new Error('no'), { code: 'EOPNOTSUPP' }));
+      return open(path, flags, mode);
+    }) as typeof open;
+    const file = await openUnnamed(folder, old);
+    assert.deepEqual([readdirSync(folder), file.leftPath], [[], null]);
+    closeUnnamed(file);
   });
 });
