@@ -1,13 +1,12 @@
 // `postern request ADDRESS SCRIPT`: sends one FastCGI request and shows the answer.
 
-import { readFileSync } from 'node:fs';
+import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { Paint } from '../admin/formatting.ts';
-import { formatDuration } from '../admin/formatting.ts';
-import type { Answer, ClientRequest, Role, Timing } from '../client/index.ts';
+import { formatDuration, type Paint } from '../admin/formatting.ts';
+import type { Answer, AnswerEnd, AnswerHead, Client, ClientRequest, Role, Timing } from '../client/index.ts';
 import { exit, UsageError } from './exit-status.ts';
-import { positiveNumber, repeatable, serverAddress } from './option-values.ts';
+import { repeatable, serverAddress, wholeNumber } from './option-values.ts';
 import type { Terminal } from './terminal.ts';
 
 interface RequestOptions {
@@ -40,45 +39,73 @@ export function addRequest(program: Command, terminal: Terminal): void {
         .choices(['responder', 'authorizer', 'filter'])
         .default('responder'),
     )
-    .option('--timeout <seconds>', 'longest time for the answer', positiveNumber, 60)
+    .option('--timeout <seconds>', 'longest time for the whole answer; 0: any', wholeNumber, 60)
     .option('-i, --include', 'print the head too')
     .option('-v, --verbose', 'print the variables, the head and the timing (to standard error)')
     .option('--json', 'as JSON')
     .action((to: string, script: string, options: RequestOptions) => send(to, script, options, terminal));
 }
 
-async function send(to: string, script: string, options: RequestOptions, { out, err }: Terminal): Promise<void> {
+async function send(to: string, script: string, options: RequestOptions, terminal: Terminal): Promise<void> {
   const request = requestOf(script, options);
   const { createClient, makeParams } = await import('../client/index.ts');
-  const params = makeParams(request, request.body === undefined ? null : Buffer.byteLength(request.body as Buffer));
-  if (options.verbose) err.write(formatParams(params, options.role, err.paint));
+  const params = makeParams(request, request.bodyBytes ?? null);
+  if (options.verbose) terminal.err.write(formatParams(params, options.role, terminal.err.paint));
   const client = createClient({ address: to, idleTimeoutMs: 0, requestTimeoutMs: options.timeout * 1_000 });
   try {
-    const answer = await client.request(request);
-    if (answer.stderr.length > 0 && !options.json)
-      err.write(`${err.paint('red', answer.stderr.toString().trimEnd())}\n`);
-    if (options.json) out.write(`${JSON.stringify(asJson(answer, params), null, 2)}\n`);
-    else {
-      if (options.verbose) err.write(formatHead(answer, err.paint));
-      if (options.include) out.write(formatHead(answer, out.paint));
-      out.writeBytes(answer.body);
-      if (options.verbose) err.write(`${out.isTerminal ? '\n' : ''}${err.paint('dim', formatTiming(answer.timing))}\n`);
-    }
-    process.exitCode = answer.status < 400 && answer.appStatus === 0 ? exit.fine : exit.failed;
+    const { status, appStatus } = options.json
+      ? await showJson(client, request, params, terminal)
+      : await showAsItComes(client, request, options, terminal);
+    process.exitCode = status < 400 && appStatus === 0 ? exit.fine : exit.failed;
   } finally {
     client.destroy();
   }
 }
 
+type Ended = Pick<AnswerHead, 'status'> & Pick<AnswerEnd, 'appStatus'>;
+
+async function showJson(
+  client: Client,
+  request: ClientRequest,
+  params: Readonly<Record<string, string>>,
+  { out }: Terminal,
+): Promise<Ended> {
+  const answer = await client.request(request);
+  out.write(`${JSON.stringify(asJson(answer, params), null, 2)}\n`);
+  return answer;
+}
+
+/** Each piece is printed when it comes; the application waits where whoever reads it does. */
+async function showAsItComes(
+  client: Client,
+  request: ClientRequest,
+  { verbose, include }: RequestOptions,
+  { out, err }: Terminal,
+): Promise<Ended> {
+  const answer = await client.stream(request);
+  // The body fails with it, and that is caught below.
+  answer.ended.catch(() => {});
+  if (verbose) err.write(formatHead(answer, err.paint));
+  if (include) out.write(formatHead(answer, out.paint));
+  for await (const piece of answer.body) {
+    // Whoever reads it has enough of it.
+    if (!(await out.writeBytes(piece as Buffer))) return { status: answer.status, appStatus: 0 };
+  }
+  const { appStatus, stderr, timing } = await answer.ended;
+  if (stderr.length > 0) err.write(`${err.paint('red', stderr.toString().trimEnd())}\n`);
+  if (verbose) err.write(`${out.isTerminal ? '\n' : ''}${err.paint('dim', formatTiming(timing))}\n`);
+  return { status: answer.status, appStatus };
+}
+
 function requestOf(script: string, options: RequestOptions): ClientRequest {
   const [file = '', query] = script.split(/\?(.*)/s);
-  const body = options.data === undefined ? undefined : bodyOf(options.data);
+  const body = options.data === undefined ? null : bodyOf(options.data);
   const headers = Object.fromEntries(
     options.header.map((line) => pair(line, /^([^:\s]+):\s*(.*)$/s, 'a header is "Name: value"')),
   );
-  const isForm = body !== undefined && !Object.keys(headers).some((name) => name.toLowerCase() === 'content-type');
+  const isForm = body !== null && !Object.keys(headers).some((name) => name.toLowerCase() === 'content-type');
   return {
-    method: options.method ?? (body === undefined ? 'GET' : 'POST'),
+    method: options.method ?? (body === null ? 'GET' : 'POST'),
     url: options.url ?? `/${basename(file)}${query === undefined ? '' : `?${query}`}`,
     script: resolve(file),
     headers: isForm ? { ...headers, 'Content-Type': 'application/x-www-form-urlencoded' } : headers,
@@ -86,19 +113,25 @@ function requestOf(script: string, options: RequestOptions): ClientRequest {
       options.param.map((text) => pair(text, /^([^=]+)=(.*)$/s, 'a variable is "NAME=value"')),
     ),
     role: options.role,
-    ...(body === undefined ? {} : { body }),
+    ...body,
   };
 }
 
-function bodyOf(data: string): Buffer {
-  if (!data.startsWith('@')) return Buffer.from(data);
+/** A file is read while it is sent. */
+function bodyOf(data: string): Required<Pick<ClientRequest, 'body' | 'bodyBytes'>> {
+  if (!data.startsWith('@')) return whole(Buffer.from(data));
   const file = data.slice(1);
   try {
-    return readFileSync(file === '-' ? 0 : file);
+    // What comes by a pipe has no length before its end.
+    if (file === '-') return whole(readFileSync(0));
+    const stat = statSync(file);
+    return stat.isFile() ? { body: createReadStream(file), bodyBytes: stat.size } : whole(readFileSync(file));
   } catch (error) {
     throw new UsageError(`the body cannot be read: ${(error as Error).message}`);
   }
 }
+
+const whole = (body: Buffer) => ({ body, bodyBytes: body.length });
 
 function pair(text: string, pattern: RegExp, hint: string): [string, string] {
   const match = pattern.exec(text);
@@ -113,7 +146,7 @@ function formatParams(params: Readonly<Record<string, string>>, role: Role, pain
   return `${paint('bold', role)}\n${lines.join('\n')}\n\n`;
 }
 
-function formatHead({ status, reason, headers }: Answer, paint: Paint): string {
+function formatHead({ status, reason, headers }: AnswerHead, paint: Paint): string {
   const style = status < 400 ? 'green' : 'red';
   const lines = [...headers].map(([name, value]) => `${paint('cyan', name)}: ${value}`);
   return `${[paint(style, `${status} ${reason}`.trimEnd()), ...lines].join('\n')}\n\n`;

@@ -7,8 +7,8 @@ import { type Paint, plainPaint } from '../admin/formatting.ts';
 export interface Output {
   /** Writes whole lines. */
   write(text: string): void;
-  /** Writes bytes as they are. */
-  writeBytes(bytes: Uint8Array): void;
+  /** Writes bytes as they are. @returns false: nobody reads them any more; it resolves when there is room for more */
+  writeBytes(bytes: Uint8Array): Promise<boolean>;
   /** Shows a line that stays below what is written, until it is replaced; empty: none. Only on a terminal. */
   keepLine(text: string): void;
   readonly paint: Paint;
@@ -27,6 +27,8 @@ export interface Terminal {
 /** The process's own. */
 export function processTerminal(): Terminal {
   const kept = { text: '' };
+  // Whoever read it may leave first, as `head` does: what is not read is not missed, and ends nothing.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   return { out: output(process.stdout, kept), err: output(process.stderr, kept) };
 }
 
@@ -40,9 +42,10 @@ function output(stream: NodeJS.WriteStream, kept: { text: string }): Output {
     write: (text) => {
       stream.write(kept.text === '' || !isTerminal ? text : `${eraseLine}${text}${kept.text}`);
     },
-    writeBytes: (bytes) => {
-      stream.write(bytes);
-    },
+    writeBytes: (bytes) =>
+      new Promise((resolve) => {
+        stream.write(bytes, (error) => resolve(!error));
+      }),
     keepLine: (text) => {
       if (!isTerminal) return;
       stream.write(`${eraseLine}${text}`);

@@ -10,7 +10,7 @@ function recordingOutput(): { out: Output; seen: string[] } {
   const seen: string[] = [];
   const out: Output = {
     write: (text) => void (text !== '' && seen.push(text)),
-    writeBytes: () => {},
+    writeBytes: () => Promise.resolve(true),
     keepLine: (text) => void seen.push(`kept:${text}`),
     paint: plainPaint,
     isTerminal: true,
