@@ -12,6 +12,8 @@ import { textStart } from './byte-shell.ts';
 /** What a program is started with. */
 export interface ProgramStart {
   readonly environment: Environment;
+  /** Names in it that a web server made up, which is not trusted: the process does not get them. */
+  readonly foreign: readonly string[];
   /** What the configuration adds to the environment. Text. */
   readonly configured: Readonly<Record<string, string>>;
   /** User to run as; null: as this process. */
@@ -28,12 +30,13 @@ const SHORTAGES: readonly unknown[] = ['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'];
  * Starts the file that SCRIPT_FILENAME names, in its folder.
  * @throws what `startError` has words for
  */
-export function launchProgram(launcher: Launcher, { environment, configured, user }: ProgramStart): ChildProcess {
+export function launchProgram(launcher: Launcher, { configured, user, ...request }: ProgramStart): ChildProcess {
+  const environment = cgiVariables(configured, request);
   const path = environment.SCRIPT_FILENAME ?? '';
   checkFormat(path);
   const folder = path.slice(0, Math.max(1, path.lastIndexOf('/')));
   // The script alone: no part of a request becomes an argument.
-  return launcher.launchPiped({ ...textStart(path, folder, cgiVariables(configured, environment)), user });
+  return launcher.launchPiped({ ...textStart(path, folder, environment), user });
 }
 
 /** The error for a program that could not be launched. @param path as logs show it */
@@ -65,10 +68,15 @@ export function exitedAtStart(path: string, { code }: Exit, errors: string): Pos
 }
 
 /** What the configuration says, and over it the request's CGI variables. Byte strings. */
-function cgiVariables(configured: Readonly<Record<string, string>>, environment: Environment): Record<string, string> {
+function cgiVariables(
+  configured: Readonly<Record<string, string>>,
+  { environment, foreign }: Pick<ProgramStart, 'environment' | 'foreign'>,
+): Record<string, string> {
   const variables: Record<string, string> = {};
   for (const [name, value] of Object.entries(configured)) variables[name] = textToBytes(value);
-  Object.assign(variables, environment);
+  for (const name in environment) if (!foreign.includes(name)) variables[name] = environment[name]!;
+  // php-cgi runs nothing without it, and not every web server in front sends it.
+  variables.REDIRECT_STATUS ??= '200';
   // RFC 3875, 4.1.6. FastCGI programs are not sent it: see the comment in `protocol/cgi/environment.ts`.
   const { DOCUMENT_ROOT: root, PATH_INFO: pathInfo } = environment;
   if (root !== undefined && pathInfo !== undefined) variables.PATH_TRANSLATED = root + pathInfo;

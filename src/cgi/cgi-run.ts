@@ -101,7 +101,8 @@ export class CgiRun implements Seat {
     this.#startedAtMs = clock.now();
     let child: ChildProcess;
     try {
-      child = launchProgram(launcher, { environment: request.environment, configured: env, user: runAs });
+      const { environment, foreign = [] } = request;
+      child = launchProgram(launcher, { environment, foreign, configured: env, user: runAs });
     } catch (error) {
       this.#gone();
       throw startError(this.#path, toPosternError(error));

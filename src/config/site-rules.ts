@@ -12,12 +12,13 @@ export type PoolNames = ReadonlyMap<string, string | undefined>;
 
 /** What is wrong in a site whose keys and types are right. */
 export function checkSite(site: Omit<SiteValues, 'route' | 'sendfile'>, path: Path, folder: string): Problem[] {
-  const entries = (key: 'trustedProxies' | 'allowedClients'): Problem[] =>
+  const entries = (key: 'trustedProxies' | 'trustedPeers' | 'allowedClients'): Problem[] =>
     site[key].flatMap((entry, index) => refused(() => new AddressList([entry], key), [...path, key, index]));
   return [
     ...checkFolder(site.root, 'root', path, folder),
     ...(site.spoolFolder === undefined ? [] : checkFolder(site.spoolFolder, 'spoolFolder', path, folder)),
     ...entries('trustedProxies'),
+    ...entries('trustedPeers'),
     ...entries('allowedClients'),
   ];
 }

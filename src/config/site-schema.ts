@@ -152,6 +152,10 @@ export const siteKeys = {
     description:
       'Addresses and networks of proxies whose X-Forwarded-* are believed; "unix" for sockets. Forwarded is not read.',
   }),
+  trustedPeers: z.array(text).prefault([]).meta({
+    description:
+      'For "fastcgi://": addresses and networks of web servers that may set PHP_VALUE and PHP_ADMIN_VALUE, and the environment of CGI programs; "unix" for sockets.',
+  }),
 };
 
 /** A site with its routes. */

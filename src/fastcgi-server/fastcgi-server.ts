@@ -14,8 +14,8 @@ import { defaultServerLimits, type ServerLimits } from './server-limits.ts';
 
 /** How a FastCGI server runs. */
 export interface FastcgiServerOptions {
-  /** Called once for each request; as `Backend.run`. */
-  readonly run: (request: CgiRequest, sink: CgiSink) => Exchange;
+  /** Called once for each request; as `Backend.run`. `peer`: the IP address of the web server, empty for a Unix socket. */
+  readonly run: (request: CgiRequest, sink: CgiSink, peer: string) => Exchange;
   readonly limits?: Given<ServerLimits> | undefined;
   /** IP addresses and networks that may connect over TCP. @default everybody */
   readonly allowedClients?: readonly string[] | undefined;
@@ -169,8 +169,9 @@ export class FastcgiServer {
       this.#turnAway(socket, `${this.#limits.maxConnections} connections are open: raise maxConnections`);
       return;
     }
+    const peer = peerAddress(socket, this.address?.kind === 'unix');
     const connection = new ServerConnection(socket, {
-      run: (request, sink) => this.#run(request, sink),
+      run: (request, sink) => this.#run(request, sink, peer),
       limits: this.#limits,
       clock: this.#clock,
       isLast: this.#state === 'draining',
@@ -186,9 +187,9 @@ export class FastcgiServer {
   }
 
   /** A handler that throws is answered for: thrown out of the socket's event, it would end the process. */
-  #run(request: CgiRequest, sink: CgiSink): Exchange {
+  #run(request: CgiRequest, sink: CgiSink, peer: string): Exchange {
     try {
-      return this.#options.run(request, sink);
+      return this.#options.run(request, sink, peer);
     } catch (thrown) {
       const error = toPosternError(thrown);
       this.#log.error({ code: error.code, err: thrown }, `the handler of a request failed: ${error.message}`);
@@ -220,4 +221,11 @@ export class FastcgiServer {
 export function webServerAddresses(value: string | undefined): string[] | undefined {
   const addresses = value?.split(',').map((entry) => entry.trim());
   return addresses?.some((entry) => entry !== '') ? addresses.filter((entry) => entry !== '') : undefined;
+}
+
+/** A socket over TCP that is gone by now has no address either: it must not pass for one of the file system. */
+function peerAddress({ remoteAddress }: Socket, isUnix: boolean): string {
+  if (remoteAddress === undefined) return isUnix ? '' : 'unknown';
+  // An IPv4 peer of a socket that listens on "::" is told as IPv4: lists of addresses are written so.
+  return remoteAddress.startsWith('::ffff:') && remoteAddress.includes('.') ? remoteAddress.slice(7) : remoteAddress;
 }

@@ -160,7 +160,8 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
 
   head(head: CgiHead): void {
     if (this.#state !== 'running') return;
-    const text = formatHead(head);
+    // An authorizer's 200 is its verdict.
+    const text = formatHead(head, this.role === 'authorizer');
     this.#hasHead ||= head.status >= 200;
     if (this.#queue.length === 0) this.#connection.output.putText(this, text);
     else this.#queue.push({ type: STDOUT, bytes: Buffer.from(text, 'latin1') });

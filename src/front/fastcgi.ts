@@ -1,7 +1,6 @@
-// FastCGI as a way in: a web server passes requests on, and the gateway answers them as if they had come over HTTP.
+// FastCGI as a way in: a web server passes requests on, as it would to PHP-FPM, and the gateway answers them.
 //
-// What the web server says of files (SCRIPT_FILENAME, DOCUMENT_ROOT) and settings (PHP_VALUE) is not looked at: the gateway maps
-// the request target under its own root, so that a peer can run nothing else (rules "from URL to script").
+// What the web server chose decides, under our root and with our checks: see `gateway/web-server.ts`.
 
 import { isIP } from 'node:net';
 import { type Address, formatAddress, isReachable } from '../connection/address.ts';
@@ -46,14 +45,14 @@ export async function listenFastcgi(address: Address, options: FastcgiFrontOptio
     );
   }
   const { handler, ...rest } = options;
-  const server = new FastcgiServer({ ...rest, run: (request, sink) => runRequest(handler, request, sink) });
+  const server = new FastcgiServer({ ...rest, run: (request, sink, peer) => runRequest(handler, request, sink, peer) });
   await server.listen(address);
   return server;
 }
 
-function runRequest(handler: HttpHandler, request: CgiRequest, sink: CgiSink): Exchange {
+function runRequest(handler: HttpHandler, request: CgiRequest, sink: CgiSink, peer: string): Exchange {
   const answer = new FastcgiAnswer(sink);
-  if (request.role === 'responder') handler(httpRequestOf(request), answer);
+  if (request.role === 'responder') handler(httpRequestOf(request, peer), answer);
   else sink.fail(new PosternError('UNKNOWN_ROLE', `a gateway is no ${request.role}`));
   return { resume: () => answer.listener?.drained(), abort: () => answer.gone() };
 }
@@ -107,7 +106,7 @@ class FastcgiAnswer implements HttpAnswer {
 }
 
 /** The HTTP request that a web server describes with CGI variables. */
-function httpRequestOf(request: CgiRequest): HttpRequest {
+function httpRequestOf(request: CgiRequest, address: string): HttpRequest {
   const { environment, body } = request;
   const length = environment.CONTENT_LENGTH;
   const contentLength = length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : null;
@@ -127,10 +126,11 @@ function httpRequestOf(request: CgiRequest): HttpRequest {
     // A handler that has read enough of it listens to no error any more; without a listener one would end the process.
     body: hasBody ? body.stream().on('error', () => {}) : null,
     contentLength: hasBody ? contentLength : null,
+    webServer: { address, variables: environment },
   };
 }
 
-/** REQUEST_URI in origin form; made of the parts where a web server sends none. */
+/** REQUEST_URI in origin form, for logs and programs; made of the parts where a web server sends none. */
 function targetOf(environment: Environment): string {
   const uri = environment.REQUEST_URI?.replace(/^https?:\/\/[^/?]*/, '');
   if (uri) return uri.startsWith('/') || uri === '*' ? uri : `/${uri}`;
@@ -144,11 +144,12 @@ function headersOf(environment: Environment): string[] {
   for (const name in environment) {
     // nginx sends both, and the variables without a prefix are the ones that count.
     if (name === 'HTTP_CONTENT_TYPE' || name === 'HTTP_CONTENT_LENGTH') continue;
+    if (name === 'HTTP_HOST') continue;
     if (name.startsWith('HTTP_') && name.length > 5) {
       headers.push(name.slice(5).toLowerCase().replaceAll('_', '-'), environment[name]!);
     }
   }
-  if (environment.HTTP_HOST === undefined) headers.push('host', environment.SERVER_NAME ?? 'localhost');
+  headers.push('host', environment.HTTP_HOST || environment.SERVER_NAME || 'localhost');
   if (environment.CONTENT_TYPE) headers.push('content-type', environment.CONTENT_TYPE);
   if (environment.CONTENT_LENGTH) headers.push('content-length', environment.CONTENT_LENGTH);
   return headers;

@@ -64,6 +64,11 @@ export class DocumentRoot {
     return this.#realRoot;
   }
 
+  /** Paths that the root may be called by: the real one, and the configured one, which may be a link. Byte strings, as `path`. */
+  get spellings(): readonly string[] {
+    return [this.path, textToBytes(this.#options.root.replace(/\/+$/, ''))];
+  }
+
   /**
    * What is at a path, or null: nothing, neither file nor folder, or out of bounds.
    * @param path decoded and normalised, beginning with "/"; a byte string

@@ -9,9 +9,9 @@ import { type Log, silentLog } from '../log.ts';
 import { makeEnvironment } from '../protocol/cgi/environment.ts';
 import type { Environment } from '../protocol/cgi/exchange.ts';
 import { HeaderNames } from '../protocol/cgi/header-names.ts';
-import type { RequestPath } from '../protocol/http/path.ts';
+import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import { bytesToLog, textToBytes } from '../protocol/text.ts';
-import type { HttpHandler, HttpRequest } from './message.ts';
+import type { HttpHandler, HttpRequest, WebServerRequest } from './message.ts';
 import type { BodyLimits } from './request-body.ts';
 import { type Client, checkRequest, identifyClient } from './request-check.ts';
 import type { AccessLog } from './request-log.ts';
@@ -22,6 +22,7 @@ import type { BackendRoute, Site } from './site.ts';
 import { SpoolBlocks } from './spool-blocks.ts';
 import { StaticFiles } from './static-file.ts';
 import { Visit, type VisitOwner } from './visit.ts';
+import { decideForWebServer, foreignNames, passedOn } from './web-server.ts';
 
 /** What a gateway is made of. */
 export interface GatewayOptions {
@@ -64,6 +65,7 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly routing: Routing;
   readonly proxies: AddressList;
   readonly names: HeaderNames;
+  readonly #trustedPeers: AddressList;
   readonly files = new StaticFiles();
   readonly spoolBlocks = new SpoolBlocks();
   readonly stderrRate: RecordRate;
@@ -79,6 +81,7 @@ class SiteGateway implements Gateway, VisitOwner {
     this.clock = clock;
     this.routing = compileRouting(site, clock);
     this.proxies = new AddressList(site.trustedProxies, 'trustedProxies');
+    this.#trustedPeers = new AddressList(site.trustedPeers, 'trustedPeers');
     this.names = new HeaderNames((name) => {
       log.info(
         { site: site.name, header: bytesToLog(name, 128) },
@@ -100,10 +103,21 @@ class SiteGateway implements Gateway, VisitOwner {
 
   explain(request: HttpRequest): { decision: Decision; environment: Environment | null } {
     const client = identifyClient(request, this.proxies);
-    const target = checkRequest(request);
-    const decision = decide(this.routing, target);
+    const { target, decision } = this.decide(request);
     if (decision.kind !== 'run') return { decision, environment: null };
     return { decision, environment: this.environmentFor(request, client, target, decision, request.contentLength) };
+  }
+
+  decide(request: HttpRequest): { target: RequestPath; decision: Decision } {
+    checkRequest(request);
+    const { webServer } = request;
+    if (webServer !== undefined) return decideForWebServer(this.routing, webServer.variables);
+    const target = parseTarget(request.target);
+    return { target, decision: decide(this.routing, target) };
+  }
+
+  foreignTo(webServer: WebServerRequest): readonly string[] {
+    return this.#trustedPeers.has(webServer.address) ? [] : foreignNames(webServer);
   }
 
   environmentFor(
@@ -115,16 +129,21 @@ class SiteGateway implements Gateway, VisitOwner {
   ): Environment {
     const { method, target, version, headers } = request;
     const source = { method, target, version, headers, query, scriptName, pathInfo, scriptFile, contentLength };
-    return makeEnvironment(
+    const configured = this.#settingsFor(route).variables;
+    const computed = makeEnvironment(
       {
         ...source,
         ...client,
         // As Apache has it: that of the site, also for what stands elsewhere.
         documentRoot: (this.routing.place.root ?? place.root)?.path ?? null,
-        configured: this.#settingsFor(route).variables,
+        configured,
       },
       this.names,
     );
+    const { webServer } = request;
+    if (webServer === undefined) return computed;
+    const isBehindProxy = !this.proxies.isEmpty && this.proxies.has(request.peer.remoteAddress);
+    return passedOn(webServer, computed, configured, this.#trustedPeers.has(webServer.address), isBehindProxy);
   }
 
   bodyLimitsFor(route: BackendRoute): BodyLimits {

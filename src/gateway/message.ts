@@ -2,6 +2,7 @@
 
 import type { Readable } from 'node:stream';
 import type { PosternError } from '../errors.ts';
+import type { Environment } from '../protocol/cgi/exchange.ts';
 
 /** Where a connection came from and arrived. An address is text without a port; for Unix sockets it is empty and the port 0. */
 export interface Peer {
@@ -23,6 +24,14 @@ export interface IncomingBody extends Readable {
   lendMore?(): void;
 }
 
+/** What a web server says with a request. */
+export interface WebServerRequest {
+  /** IP address of the web server; empty for a Unix socket. */
+  readonly address: string;
+  /** Its variables, as they came. Byte strings. */
+  readonly variables: Environment;
+}
+
 /** An HTTP request, framed and syntax-checked by a front, otherwise as it came. Byte strings throughout. */
 export interface HttpRequest {
   readonly method: string;
@@ -40,6 +49,8 @@ export interface HttpRequest {
   readonly body: IncomingBody | null;
   /** From Content-Length; null for none or chunked. */
   readonly contentLength: number | null;
+  /** What a web server in front has decided already. Absent where the request is the client's own. */
+  readonly webServer?: WebServerRequest;
 }
 
 /**

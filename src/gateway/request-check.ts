@@ -6,7 +6,6 @@ import { PosternError } from '../errors.ts';
 import { parseForwarded } from '../protocol/http/forwarded.ts';
 import { fieldsBytes, fieldValues } from '../protocol/http/headers.ts';
 import { type Host, parseHost } from '../protocol/http/host.ts';
-import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import type { HttpRequest } from './message.ts';
 
 const MAX_FIELDS = 200;
@@ -25,8 +24,8 @@ export interface Client {
   readonly host: string | null;
 }
 
-/** Takes the request's target apart. @throws BAD_REQUEST, HEADERS_TOO_LARGE, URI_TOO_LONG, METHOD_* */
-export function checkRequest({ method, target, headers }: HttpRequest): RequestPath {
+/** @throws HEADERS_TOO_LARGE, URI_TOO_LONG, METHOD_* */
+export function checkRequest({ method, target, headers }: HttpRequest): void {
   if (target.length > MAX_TARGET_BYTES) {
     throw new PosternError(
       'URI_TOO_LONG',
@@ -42,7 +41,6 @@ export function checkRequest({ method, target, headers }: HttpRequest): RequestP
   if (method === 'CONNECT') throw new PosternError('METHOD_UNKNOWN', 'CONNECT is for proxies');
   // TRACE would send back credentials that a browser hides from scripts.
   if (method === 'TRACE') throw new PosternError('METHOD_NOT_ALLOWED', 'TRACE is not answered');
-  return parseTarget(target);
 }
 
 /** @throws BAD_REQUEST when the Host field is missing (HTTP/1.1), comes twice or is not valid */

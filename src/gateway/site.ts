@@ -98,6 +98,11 @@ export interface Site {
   readonly sendfile: readonly SendfileFolder[];
   /** Addresses and networks ("10.0.0.0/8") of proxies whose X-Forwarded-* fields are believed; "unix" for Unix sockets. @default [] */
   readonly trustedProxies: readonly string[];
+  /**
+   * Addresses and networks of web servers that may set PHP_VALUE and its kind, and the environment of processes, through a FastCGI
+   * front; "unix" for Unix sockets. @default []
+   */
+  readonly trustedPeers: readonly string[];
   /** Larger request bodies are refused with 413. 0: no limit. @default 128 MiB */
   readonly maxBodyBytes: number;
   /** A request body up to this size stays in memory, a larger one goes to a spool file. @default 256 KiB */
@@ -139,6 +144,7 @@ export const siteDefaults: Omit<Site, 'name' | 'root' | 'routes'> = {
   hiddenFiles: [],
   sendfile: [],
   trustedProxies: [],
+  trustedPeers: [],
   maxBodyBytes: 128 * 1024 * 1024,
   memoryBodyBytes: 256 * 1024,
   spoolFolder: tmpdir(),

@@ -11,15 +11,15 @@ import { parseLocalTarget, type RequestPath } from '../protocol/http/path.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import { collectBody } from './collect-body.ts';
 import type { FileRequest } from './file-answer.ts';
-import type { HttpAnswer, HttpRequest } from './message.ts';
+import type { HttpAnswer, HttpRequest, WebServerRequest } from './message.ts';
 import { type AnswerOwner, ProgramAnswer } from './program-answer.ts';
 import { type Outcome, Reply, type ReplyOwner } from './reply.ts';
 import { type BodyLimits, checkBodyLength, type HeldBody, streamBody } from './request-body.ts';
-import { type Client, checkRequest, identifyClient } from './request-check.ts';
+import { type Client, identifyClient } from './request-check.ts';
 import type { RecordRate } from './request-log.ts';
 import { type AccessLog, StderrLog, urlForLog } from './request-log.ts';
 import type { Routing } from './routing.ts';
-import { decide, type Run } from './script.ts';
+import { type Decision, decide, type Run } from './script.ts';
 import { findSendfile } from './sendfile.ts';
 import type { BackendRoute, Site } from './site.ts';
 import type { SpoolBlocks } from './spool-blocks.ts';
@@ -37,6 +37,10 @@ export interface VisitOwner {
   readonly accessLog: AccessLog | null;
   readonly stderrRate: RecordRate;
   readonly errorRate: RecordRate;
+  /** What answers a request. @throws BAD_REQUEST and its kind */
+  decide(request: HttpRequest): { readonly target: RequestPath; readonly decision: Decision };
+  /** Names of variables that a web server in front made up, and that are not to become the environment of a process. */
+  foreignTo(webServer: WebServerRequest): readonly string[];
   /** @param contentLength exact length of the body; null where there is none or it is not known */
   environmentFor(
     request: HttpRequest,
@@ -52,6 +56,7 @@ export interface VisitOwner {
 }
 
 const MAX_LOCAL_REDIRECTS = 10;
+const none: readonly string[] = [];
 
 /** One request on its way. */
 export class Visit implements ReplyOwner, AnswerOwner {
@@ -94,15 +99,15 @@ export class Visit implements ReplyOwner, AnswerOwner {
 
   /** Takes a request: the client's own, or the one that a local redirect made. */
   #take(request: HttpRequest, client: Client): void {
-    if (request.target === '*' && request.method === 'OPTIONS') {
+    if (request.target === '*' && request.method === 'OPTIONS' && request.webServer === undefined) {
       this.#reply.answer(204, []);
       return;
     }
-    this.#answer(request, client, checkRequest(request));
+    const { target, decision } = this.#gateway.decide(request);
+    this.#answer(request, client, target, decision);
   }
 
-  #answer(request: HttpRequest, client: Client, target: RequestPath): void {
-    const decision = decide(this.#gateway.routing, target);
+  #answer(request: HttpRequest, client: Client, target: RequestPath, decision: Decision): void {
     switch (decision.kind) {
       case 'run':
         this.#prepare(request, client, target, decision);
@@ -157,8 +162,10 @@ export class Visit implements ReplyOwner, AnswerOwner {
     const answer = new ProgramAnswer(this.#reply, this);
     this.#pool = backend.name;
     this.#runFrom = gateway.clock.now();
+    const { webServer } = request;
+    const foreign = webServer === undefined ? none : gateway.foreignTo(webServer);
     const exchange = backend.run(
-      { role: 'responder', environment, body, data: null, method, url, idempotent: isIdempotent(method) },
+      { role: 'responder', environment, body, data: null, method, url, idempotent: isIdempotent(method), foreign },
       answer,
     );
     // A refusal, or a very quick program, has ended it before run() returned; another may run already.
@@ -196,7 +203,9 @@ export class Visit implements ReplyOwner, AnswerOwner {
       if (this.#redirects > MAX_LOCAL_REDIRECTS) {
         throw new PosternError('LOCAL_REDIRECT_LOOP', `more than ${MAX_LOCAL_REDIRECTS} redirects inside the server`);
       }
-      this.#answer(redirected(this.#first, location), this.#client!, localTarget(location));
+      const target = localTarget(location);
+      const decision = decide(this.#gateway.routing, target);
+      this.#answer(redirected(this.#first, location), this.#client!, target, decision);
     } catch (error) {
       this.#reply.fail(toPosternError(error));
     }
@@ -277,11 +286,23 @@ function localTarget(location: string): RequestPath {
 /** Fields that belong to the body, or to the resource, of the request that was redirected. */
 const NOT_REDIRECTED = /^(?:content-|transfer-encoding$|expect$|range$|if-)/i;
 
+/** The web server's variables without those of the body, and with the path that it is now. */
+function redirectedVariables({ variables }: WebServerRequest, target: string): Environment {
+  const ofBody = /^(?:HTTP_)?CONTENT_|^HTTP_(?:TRANSFER_ENCODING|EXPECT|RANGE|IF_.*)$/;
+  const kept = Object.entries(variables).filter(([name]) => !ofBody.test(name));
+  return { ...Object.fromEntries(kept), REQUEST_URI: target };
+}
+
 /** The request that a local redirect makes of the client's: a GET, without its body and what goes with that. */
 function redirected(request: HttpRequest, target: string): HttpRequest {
   const headers: string[] = [];
   for (let i = 0; i < request.headers.length; i += 2) {
     if (!NOT_REDIRECTED.test(request.headers[i]!)) headers.push(request.headers[i]!, request.headers[i + 1]!);
   }
-  return { ...request, method: 'GET', target, headers, body: null, contentLength: null };
+  const { webServer } = request;
+  return {
+    ...request,
+    ...{ method: 'GET', target, headers, body: null, contentLength: null },
+    ...(webServer && { webServer: { ...webServer, variables: redirectedVariables(webServer, target) } }),
+  };
 }

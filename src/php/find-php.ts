@@ -19,8 +19,6 @@ export interface Php {
   readonly reason: string;
   /** What an operator should know, as sentences. */
   readonly warnings: readonly string[];
-  /** open_basedir of its php.ini; empty or absent: none. */
-  readonly openBasedir?: string;
 }
 
 /** How PHP is looked for. */
@@ -122,12 +120,8 @@ async function givenPhp({ wanted, path, folder }: FindPhpOptions): Promise<Php> 
   return cgiPhp({ path: given, reason: 'as configured' }, inspection, []);
 }
 
-function cgiPhp(
-  candidate: PhpCandidate,
-  { version, openBasedir }: Inspection & { kind: 'php' },
-  warnings: readonly string[],
-): Php {
-  return { kind: 'cgi', ...candidate, version, openBasedir, warnings: [...warnings, ...versionWarnings(version)] };
+function cgiPhp(candidate: PhpCandidate, { version }: Inspection & { kind: 'php' }, warnings: readonly string[]): Php {
+  return { kind: 'cgi', ...candidate, version, warnings: [...warnings, ...versionWarnings(version)] };
 }
 
 function locate(specifier: string): string | null {

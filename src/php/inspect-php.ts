@@ -1,4 +1,4 @@
-// Asks a program whether it is PHP, and what its php.ini confines it to, by running it with -v and with -i.
+// Asks a program whether it is PHP, by running it with -v.
 
 import { type ExecFileException, execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
@@ -6,27 +6,21 @@ import { type PhpBanner, type PhpVersion, parsePhpBanner } from './php-version.t
 
 /** What a program turned out to be. `why` goes on after a colon: "there is no such file". */
 export type Inspection =
-  | {
-      readonly kind: 'php';
-      readonly version: PhpVersion;
-      readonly sapi: string;
-      /** open_basedir of the php.ini that it reads; empty: none. The probe script must be let in. */
-      readonly openBasedir: string;
-    }
+  | { readonly kind: 'php'; readonly version: PhpVersion; readonly sapi: string }
   | { readonly kind: 'failed'; readonly why: string };
 
 /** How long a PHP may take to say its version; a cold disk needs some of it. */
 const answerTimeoutMs = 10_000;
 
 /**
- * Asks in an environment of PATH alone; both questions at once, since each takes PHP as long as a start does.
+ * Asks in an environment of PATH alone.
  * @param path PATH
  */
 export async function inspectPhp(program: string, path: string): Promise<Inspection> {
   const unfit = whyNotExecutable(program);
   if (unfit !== null) return { kind: 'failed', why: unfit };
-  const [said, openBasedir] = await Promise.all([askVersion(program, path), askOpenBasedir(program, path)]);
-  return typeof said === 'string' ? { kind: 'failed', why: said } : { kind: 'php', ...said, openBasedir };
+  const said = await askVersion(program, path);
+  return typeof said === 'string' ? { kind: 'failed', why: said } : { kind: 'php', ...said };
 }
 
 /** Without a php.ini, so that nothing in one can disturb. @returns a text: why it is not PHP */
@@ -35,12 +29,6 @@ async function askVersion(program: string, path: string): Promise<PhpBanner | st
   const banner = parsePhpBanner(stdout);
   if (banner !== null) return banner;
   return error?.killed ? hung() : `it is not PHP: ${saidBy(stdout || stderr, error)}`;
-}
-
-async function askOpenBasedir(program: string, path: string): Promise<string> {
-  const { stdout } = await run(program, ['-q', '-i'], path);
-  const value = /<td class="e">open_basedir\s*<\/td><td class="v">([^<]+)<\/td>/.exec(stdout)?.[1] ?? '';
-  return value.replaceAll('&#039;', "'").replaceAll('&quot;', '"').replaceAll('&amp;', '&');
 }
 
 interface Run {

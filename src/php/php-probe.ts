@@ -4,29 +4,51 @@ import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utim
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
-import type { LaneProbe } from '../worker/program.ts';
+import { type LaneProbe, pidMark } from '../worker/program.ts';
 
 /** A probe script on disk; it is gone after `close()`, which is repeatable. */
 export interface ProbeFile extends LaneProbe {
-  /** Folder that PHP must be able to read, for open_basedir. */
   readonly folder: string;
+  /** A section of php.ini for the probe alone. */
+  readonly section: string;
   close(): void;
 }
 
-// Hosts like to disable functions: any of the three will do.
+// Hosts like to disable functions; `include` is none, and prints a file that holds no PHP. The pid is the file's first word. Each child
+// takes out of its environment what only the parent had to know, for as long as it lives: what PHP sets in a request it takes back at the
+// end of it, but of a name with a NUL it looks for another one then. Scripts, and what they start, are not to see it.
 const script = `<?php
-echo function_exists('getmypid') ? getmypid()
-  : (function_exists('posix_getpid') ? posix_getpid() : basename((string) @readlink('/proc/self')));
+foreach (array('PHP_FCGI_CHILDREN', 'PHP_FCGI_MAX_REQUESTS') as $name) {
+  try { @putenv("$name\\0"); } catch (\\Throwable $e) {}
+}
+$pid = 0;
+try { $pid = @getmypid(); } catch (\\Throwable $e) {}
+if (!$pid) { try { $pid = @posix_getpid(); } catch (\\Throwable $e) {} }
+echo '${pidMark}';
+if ($pid) echo $pid; else @include '/proc/self/stat';
 `;
 
-// What a php.ini may say for the sites must not happen to the probe: other files run around it, a session begun at each
-// connection.
-const userIni = `auto_prepend_file = none
-auto_append_file = none
-session.auto_start = 0
-zlib.output_compression = 0
-output_handler =
-`;
+/**
+ * What a php.ini, the configuration or a .user.ini may say for the sites must not happen to the probe: other files run around it, a
+ * session begun at each connection, an answer without a header. A section of php.ini holds for scripts of one folder, above all of these.
+ */
+function settings(folder: string): string {
+  return [
+    `[PATH="${folder}"]`,
+    'auto_prepend_file = none',
+    'auto_append_file = none',
+    'open_basedir =',
+    `doc_root = "${folder}"`,
+    'default_mimetype = "text/plain"',
+    'default_charset = "UTF-8"',
+    'session.auto_start = 0',
+    'zlib.output_compression = 0',
+    'output_handler =',
+    'display_errors = 0',
+    'log_errors = 0',
+    '',
+  ].join('\n');
+}
 
 /** Systems sweep temporary folders of what nobody touched for ten days; a pool lives longer. */
 const touchPeriodMs = 3_600_000;
@@ -42,22 +64,19 @@ export function writeProbe(parent: string = tmpdir(), clock: Clock = systemClock
   mkdirSync(parent, { recursive: true });
   sweep(parent);
   const folder = mkdtempSync(join(parent, prefix));
-  const files = { 'probe.php': script, '.user.ini': userIni };
+  const path = join(folder, 'probe.php');
   const write = (): void => {
     mkdirSync(folder, { recursive: true });
-    for (const [name, content] of Object.entries(files)) {
-      writeFileSync(join(folder, name), content);
-      chmodSync(join(folder, name), 0o644);
-    }
+    writeFileSync(path, script);
+    chmodSync(path, 0o644);
     // The workers may run as another user than the one who writes.
     chmodSync(folder, 0o755);
   };
   write();
-  const timer: Timer = clock.every(touchPeriodMs, () =>
-    touch([folder, ...Object.keys(files).map((name) => join(folder, name))], write),
-  );
+  const timer: Timer = clock.every(touchPeriodMs, () => touch([folder, path], write));
   return {
     folder,
+    section: settings(folder),
     environment: probeEnvironment(folder),
     close() {
       timer.cancel();

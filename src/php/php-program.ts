@@ -1,10 +1,9 @@
 // PHP as a program that a pool can run: command, environment, lanes, probe, and when its connections may be reused.
 
-import { delimiter } from 'node:path';
 import type { Program } from '../worker/program.ts';
 import type { Php } from './find-php.ts';
-import { type IniValue, iniArguments } from './ini-arguments.ts';
-import { type ProbeFile, writeProbe } from './php-probe.ts';
+import { formatIniSetting, type IniValue, iniArguments } from './ini-arguments.ts';
+import { writeProbe } from './php-probe.ts';
 import { connectionReuse } from './php-version.ts';
 
 /** What the configuration says of a PHP pool. */
@@ -36,11 +35,14 @@ export interface PhpProgram {
   close(): void;
 }
 
-/** The gateway has decided which script runs, and PHP is not to guess again. A site may ask for the guess (decision 004). */
-const scriptIsDecided = { 'cgi.fix_pathinfo': 0 };
+/**
+ * The gateway has looked the script up and sends its names finished, so there is nothing left for PHP to fix; but only with this setting
+ * PHP_SELF is SCRIPT_NAME with PATH_INFO, as it is everywhere else (decision 004). A site may set it otherwise.
+ */
+const scriptIsDecided = { 'cgi.fix_pathinfo': 1 };
 
 /** With fix_pathinfo=0 PHP runs PATH_TRANSLATED where it is given: /index.php/upload/x.jpg would run the upload (sapi/cgi, init_request_info). */
-const pathIsDiscarded = { 'cgi.discard_path': 1 };
+const pathIsDiscarded = formatIniSetting('cgi.discard_path', 1);
 
 /**
  * Makes the Program of a PHP pool.
@@ -52,11 +54,12 @@ export function phpProgram(options: PhpProgramOptions): PhpProgram {
 
 function cgiProgram(options: PhpProgramOptions): PhpProgram {
   const { name, php, workers, cwd, env, path, ini, user, probeFolder } = options;
-  const settings = iniArguments({ ...scriptIsDecided, ...ini, ...pathIsDiscarded });
+  const settings = iniArguments({ ...scriptIsDecided, ...ini });
   const probe = writeProbe(probeFolder);
   const program: Program = {
     name,
-    command: [php.path, ...settings, ...iniArguments(openBasedir(options, probe))],
+    // The section goes on to the end of all arguments, so it stands in the last one.
+    command: [php.path, ...settings, '-d', `${pathIsDiscarded}\n${probe.section}`],
     cwd,
     env: {
       ...env,
@@ -89,10 +92,4 @@ function embeddedProgram({ name, php, cwd, env, path, ini, user }: PhpProgramOpt
     reuse: 'always',
   };
   return { program, label: `embedded PHP ${php.version.text}`, close: () => {} };
-}
-
-/** open_basedir with the probe's folder let in; the probe's own settings cannot do that, PHP does not read them then. */
-function openBasedir({ ini, php }: PhpProgramOptions, probe: ProbeFile): Record<string, string> {
-  const configured = String(ini.open_basedir ?? php.openBasedir ?? '');
-  return configured === '' ? {} : { open_basedir: `${configured}${delimiter}${probe.folder}/` };
 }

@@ -72,6 +72,7 @@ export function siteOf(
     hiddenFiles: ownFiles(config),
     sendfile: values.sendfile.map((one) => ({ folder: resolve(folder, one.folder), prefix: one.prefix ?? null })),
     trustedProxies: values.trustedProxies,
+    trustedPeers: values.trustedPeers,
     maxBodyBytes: values.maxBody === 0 ? Number.POSITIVE_INFINITY : values.maxBody,
     memoryBodyBytes: values.memoryBody === 0 ? Number.POSITIVE_INFINITY : values.memoryBody,
     spoolFolder: values.spoolFolder === undefined ? siteDefaults.spoolFolder : resolve(folder, values.spoolFolder),

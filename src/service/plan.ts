@@ -9,7 +9,7 @@ import { type Address, parseAddress } from '../connection/address.ts';
 import { type FindPhp, findPhp, type Php } from '../php/find-php.ts';
 import { phpProgram } from '../php/php-program.ts';
 import type { PoolLimits } from '../pool/limits.ts';
-import type { Program } from '../worker/program.ts';
+import { type Program, programPath } from '../worker/program.ts';
 
 /** As TypeScript from a checkout, as JavaScript when built. */
 const appRunner = fileURLToPath(new URL(`../app/run-file${extname(import.meta.url)}`, import.meta.url));
@@ -83,7 +83,7 @@ export interface PlanContext {
   readonly folder: string;
   /** Makes an error that names file and line. */
   readonly refusal: Config['refusal'];
-  /** PATH, for finding programs and for workers whose env has none. */
+  /** PATH, for finding programs. */
   readonly path: string;
   /** The user's home; null: version managers there are not looked into. */
   readonly home: string | null;
@@ -128,12 +128,12 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
   const env = pool.env;
   const user = pool.user ?? null;
   if (pool.kind === 'cgi') {
-    const withPath = { PATH: context.path, ...env };
+    const withPath = { PATH: programPath, ...env };
     const limits = requestLimits(pool);
-    return { kind: 'cgi', name, limits, env: withPath, user, fingerprint: fingerprint + context.path, warnings };
+    return { kind: 'cgi', name, limits, env: withPath, user, fingerprint, warnings };
   }
   const cwd = resolve(context.folder, pool.cwd ?? '.');
-  const path = env.PATH ?? context.path;
+  const path = env.PATH ?? programPath;
   const limits = workerLimits(pool);
   const workers = { kind: 'workers', name, limits } as const;
   if (pool.kind === 'php') {
@@ -160,7 +160,9 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
     };
   }
   const isApp = pool.kind === 'app';
-  const command = isApp ? appCommand(pool.app, context) : commandOf(pool.command, context.folder, path);
+  const command = isApp
+    ? appCommand(pool.app, context)
+    : commandOf(pool.command, context.folder, env.PATH ?? context.path);
   const threads = isApp && pool.threads !== undefined ? { POSTERN_THREADS: String(pool.threads) } : {};
   const program: Program = {
     name,

@@ -6,7 +6,7 @@ import { createServer, type Server } from 'node:net';
 import { PosternError } from '../errors.ts';
 import { checkFreeDescriptors, inheritableDescriptors } from './descriptors.ts';
 import type { Program } from './program.ts';
-import { Users } from './user.ts';
+import { type Account, Users } from './user.ts';
 
 /** Where setpriv(1) of util-linux is, on the systems that have it. */
 const setprivPaths = ['/usr/bin/setpriv', '/bin/setpriv', '/usr/local/bin/setpriv'];
@@ -72,7 +72,7 @@ export class Launcher {
     checkFreeDescriptors();
     return spawn(command[0]!, command.slice(1), {
       cwd: program.cwd,
-      env: { ...program.env },
+      env: this.#environment(program),
       detached: true,
       stdio: this.#stdio(stdin),
     });
@@ -89,12 +89,21 @@ export class Launcher {
   }
 
   #identity(user: string): string[] {
+    return ['--reuid', user, '--regid', this.#account(user).group, '--init-groups'];
+  }
+
+  /** Whose home and name the programs of a user see, as PHP-FPM has it: composer, git and gpg keep their files there. */
+  #environment({ user, env }: Startable): Record<string, string> {
+    if (user === null) return { ...env };
+    const { home, name } = this.#account(user);
+    return { HOME: home, USER: name, ...env };
+  }
+
+  #account(user: string): Account {
     // A user may have been made since the last look.
-    const group = this.#users.groupOf(user) ?? new Users().groupOf(user);
-    if (group === null) {
-      throw new PosternError('LAUNCH_FAILED', `there is no user "${user}" on this system: create it, or change user`);
-    }
-    return ['--reuid', user, '--regid', group, '--init-groups'];
+    const account = this.#users.accountOf(user) ?? new Users().accountOf(user);
+    if (account !== null) return account;
+    throw new PosternError('LAUNCH_FAILED', `there is no user "${user}" on this system: create it, or change user`);
   }
 
   /** stdin is the socket; what a child would inherit of ours besides is covered, since it may be anything. */

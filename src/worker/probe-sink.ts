@@ -2,10 +2,12 @@
 
 import { PosternError } from '../errors.ts';
 import type { CgiHead, CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
-import type { LaneProbe } from './program.ts';
+import { type LaneProbe, pidMark } from './program.ts';
 
-/** More than any process id; what is longer is an error page. */
-const maxAnswerBytes = 256;
+/** A site's own text may stand around the process id; what is longer is an error page. */
+const maxAnswerBytes = 65_536;
+const maxShown = 200;
+const marked = new RegExp(`${pidMark}(\\d{1,9})(?!\\d)`);
 
 /** The probe as a request. */
 export function probeRequest({ environment }: LaneProbe): CgiRequest {
@@ -23,11 +25,17 @@ export function probeRequest({ environment }: LaneProbe): CgiRequest {
 export class ProbeSink implements CgiSink {
   #answer = '';
   #pid = 0;
+  #isAnonymous = false;
   #error: PosternError | null = null;
 
   /** Who answered; 0 before the end, and after a failure. */
   get pid(): number {
     return this.#pid;
+  }
+
+  /** Whether a script answered, though it told no process id: what it runs serves requests, on processes that are not known. */
+  get isAnonymous(): boolean {
+    return this.#isAnonymous;
   }
 
   /** Why there is no answer; null while there may be one. */
@@ -46,15 +54,14 @@ export class ProbeSink implements CgiSink {
   flush(): void {}
 
   end(): void {
-    const pid = Number(/^\s*(\d{1,9})\s*$/.exec(this.#answer)?.[1] ?? 0);
-    if (pid > 1) this.#pid = pid;
-    else
-      this.fail(
-        new PosternError(
-          'PROTOCOL_ERROR',
-          `the probe was answered with ${JSON.stringify(this.#answer)} in place of a process id`,
-        ),
-      );
+    const pid = Number((/^\s*(\d{1,9})\s*$/.exec(this.#answer) ?? marked.exec(this.#answer))?.[1] ?? 0);
+    if (pid > 1) {
+      this.#pid = pid;
+      return;
+    }
+    this.#isAnonymous = true;
+    const shown = JSON.stringify(this.#answer.slice(0, maxShown));
+    this.fail(new PosternError('PROTOCOL_ERROR', `the probe was answered with ${shown} in place of a process id`));
   }
 
   fail(error: PosternError): void {

@@ -36,7 +36,15 @@ export interface Program {
   readonly title?: string;
 }
 
-/** A request whose answer's body is the pid of the process that answered, in decimal. */
+/** Where PATH leads in the environment of a program; a pool's `env` may say otherwise. */
+export const programPath =
+  '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' +
+  (process.platform === 'darwin' ? ':/opt/homebrew/bin:/opt/homebrew/sbin' : '');
+
+/** What stands before the pid in the answer to a probe, where other text may stand around it. */
+export const pidMark = 'postern-pid:';
+
+/** A request whose answer's body holds the pid of the process that answered, in decimal: alone, or after `pidMark`. */
 export interface LaneProbe {
   /** CGI variables of the request; byte strings. */
   readonly environment: Readonly<Record<string, string>>;

@@ -1,49 +1,61 @@
-// The users that programs may run as: those of /etc/passwd, which is read once for all that are asked for, and those that only id(1) knows of.
+// The users that programs may run as: those of /etc/passwd, which is read once for all that are asked for, and those that only getent(1) knows of.
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
+/** A user of this system. */
+export interface Account {
+  readonly name: string;
+  /** Number of its group. */
+  readonly group: string;
+  readonly home: string;
+}
+
 /** The users as they were when the first was asked for. Make another one to look again. */
 export class Users {
   readonly #path: string;
-  #groups: Map<string, string | null> | null = null;
+  #accounts: Map<string, Account | null> | null = null;
 
   /** @param path for tests. @default /etc/passwd */
   constructor(path = '/etc/passwd') {
     this.#path = path;
   }
 
+  /** A user by its name, or its number; null: this system has no such user. */
+  accountOf(user: string): Account | null {
+    this.#accounts ??= accountsOf(this.#path);
+    let account = this.#accounts.get(user);
+    if (account === undefined) {
+      account = askForAccount(user);
+      this.#accounts.set(user, account);
+    }
+    return account;
+  }
+
   /** The number of a user's group; null: this system has no such user. */
   groupOf(user: string): string | null {
-    this.#groups ??= groupsOf(this.#path);
-    let group = this.#groups.get(user);
-    if (group === undefined) {
-      group = askForGroup(user);
-      this.#groups.set(user, group);
-    }
-    return group;
+    return this.accountOf(user)?.group ?? null;
   }
 }
 
-/** "name:password:uid:gid:..." a line: passwd(5). */
-function groupsOf(path: string): Map<string, string> {
+function accountsOf(path: string): Map<string, Account> {
   try {
-    const lines = readFileSync(path, 'utf8').split('\n');
-    // The first of a name counts. A line of NIS ("+name::::") stands for what id(1) knows.
-    return new Map(
-      lines
-        .map((line) => line.split(':'))
-        .filter(([name = '', , , group = '']) => /^[^+-]/.test(name) && /^\d+$/.test(group))
-        .reverse()
-        .map(([name, , , group]) => [name!, group!]),
-    );
+    const accounts = readFileSync(path, 'utf8').split('\n').flatMap(readAccount);
+    // The first of a name counts.
+    return new Map(accounts.reverse().map((account) => [account.name, account]));
   } catch {
     return new Map(); // not of this kind
   }
 }
 
+/** "name:password:uid:gid:comment:home:shell": passwd(5). A line of NIS ("+name::::") stands for what getent(1) knows. */
+function readAccount(line: string): Account[] {
+  const [name = '', , , group = '', , home = ''] = line.split(':');
+  return /^[^+-]/.test(name) && /^\d+$/.test(group) ? [{ name, group, home }] : [];
+}
+
 /** A process for each that is asked: some milliseconds in which everything stands still. */
-function askForGroup(user: string): string | null {
-  const { stdout, status } = spawnSync('id', ['-g', '--', user], { encoding: 'utf8' });
-  return status === 0 ? stdout.trim() : null;
+function askForAccount(user: string): Account | null {
+  const { stdout, status } = spawnSync('getent', ['passwd', '--', user], { encoding: 'utf8' });
+  return (status === 0 && readAccount(stdout.trim())[0]) || null;
 }

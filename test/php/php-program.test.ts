@@ -22,15 +22,17 @@ describe('phpProgram()', () => {
       ini: { memory_limit: '64M', 'cgi.discard_path': 0 },
       env: { APP: 'x', PATH: '/evil' },
     });
-    assert.deepEqual(program.command, [
+    assert.deepEqual(program.command.slice(0, -1), [
       '/usr/bin/php-cgi',
       '-d',
-      "cgi.fix_pathinfo='0'",
+      "cgi.fix_pathinfo='1'",
       '-d',
       "memory_limit='64M'",
       '-d',
-      "cgi.discard_path='1'",
+      "cgi.discard_path='0'",
+      '-d',
     ]);
+    assert.match(program.command.at(-1)!, /^cgi\.discard_path='1'\n\[PATH=/);
     const { APP, ...rest } = program.env;
     assert.deepEqual(rest, { PATH: '/usr/bin:/bin', PHP_FCGI_CHILDREN: '4', PHP_FCGI_MAX_REQUESTS: '0' });
     assert.equal(APP, 'x');
@@ -38,32 +40,34 @@ describe('phpProgram()', () => {
     assert.equal(label, 'php-cgi 8.2.36 (/usr/bin/php-cgi)');
   });
 
-  it('guesses the script only where the configuration asks for it', (t) => {
-    const { command } = made(t, { ini: { 'cgi.fix_pathinfo': 1 } }).program;
-    assert.deepEqual(command.slice(1), ['-d', "cgi.fix_pathinfo='1'", '-d', "cgi.discard_path='1'"]);
+  it('lets a site have the settings of paths that it is used to', (t) => {
+    const { command } = made(t, { ini: { 'cgi.fix_pathinfo': 0 } }).program;
+    assert.deepEqual(command.slice(1, 3), ['-d', "cgi.fix_pathinfo='0'"]);
   });
 
   it('lets no connection serve another request after one with a body where the version is unsafe', (t) => {
     assert.equal(made(t, { php: { ...php, version: parsePhpVersion('8.2.35')! } }).program.reuse, 'bodiless');
   });
 
-  it('runs the script that was decided on, never the file that the path behind it would be', (t) => {
-    const phpCgi = findProgram('php-cgi');
-    if (phpCgi === null) return t.skip('php-cgi is not installed');
-    const folder = temporaryFolder(t);
-    writeFileSync(join(folder, 'index.php'), '<?php echo "index ", $_SERVER["PATH_INFO"];');
-    writeFileSync(join(folder, 'x.jpg'), '<?php echo "upload";');
-    const { program } = made(t, { php: { ...php, path: phpCgi } });
-    const environment = {
-      ...program.probe!.environment,
-      SCRIPT_FILENAME: join(folder, 'index.php'),
-      SCRIPT_NAME: '/index.php',
-      PATH_INFO: '/x.jpg',
-      PATH_TRANSLATED: join(folder, 'x.jpg'),
-    };
-    const { stdout } = spawnSync(phpCgi, program.command.slice(1), { env: environment, encoding: 'utf8' });
-    assert.match(stdout, /\r\n\r\nindex \/x\.jpg$/);
-  });
+  for (const fixed of [1, 0]) {
+    it(`runs the script that was decided on, never the file that the path behind it would be, with fix_pathinfo=${fixed}`, (t) => {
+      const phpCgi = findProgram('php-cgi');
+      if (phpCgi === null) return t.skip('php-cgi is not installed');
+      const folder = temporaryFolder(t);
+      writeFileSync(join(folder, 'index.php'), '<?php echo "index ", $_SERVER["PATH_INFO"], $_SERVER["PHP_SELF"];');
+      writeFileSync(join(folder, 'x.jpg'), '<?php echo "upload";');
+      const { program } = made(t, { php: { ...php, path: phpCgi }, ini: { 'cgi.fix_pathinfo': fixed } });
+      const environment = {
+        ...program.probe!.environment,
+        SCRIPT_FILENAME: join(folder, 'index.php'),
+        SCRIPT_NAME: '/index.php',
+        PATH_INFO: '/x.jpg',
+        PATH_TRANSLATED: join(folder, 'x.jpg'),
+      };
+      const { stdout } = spawnSync(phpCgi, program.command.slice(1), { env: environment, encoding: 'utf8' });
+      assert.match(stdout, fixed ? /\r\n\r\nindex \/x\.jpg\/index\.php\/x\.jpg$/ : /\r\n\r\nindex \/x\.jpg/);
+    });
+  }
 
   it('makes embedded PHP a program of one lane, without a probe', (t) => {
     const embedded: Php = { ...php, kind: 'embedded', path: '/x/main.js' };
@@ -109,7 +113,7 @@ describe('phpProgram()', () => {
         const [command, ...args] = program.command;
         return spawnSync(command!, args, { env: { ...environment }, encoding: 'utf8' });
       };
-      assert.match(run(program.probe!.environment).stdout, /\r\n\r\n\d+$/);
+      assert.match(run(program.probe!.environment).stdout, /\r\n\r\npostern-pid:\d+$/);
       const other = { ...program.probe!.environment, SCRIPT_FILENAME: join(folder, 'other.php') };
       assert.doesNotMatch(run(other).stdout, /outside/);
     });

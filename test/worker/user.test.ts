@@ -10,6 +10,7 @@ describe('Users', () => {
     const path = join(temporaryFolder(t), 'passwd');
     writeFileSync(path, 'anne:x:1001:2001::/home/anne:/bin/sh\n+nis::::::\nanne:x:1:1:::\nbroken\n');
     const users = new Users(path);
+    assert.deepEqual(users.accountOf('anne'), { name: 'anne', group: '2001', home: '/home/anne' });
     assert.equal(users.groupOf('anne'), '2001');
     writeFileSync(path, 'anne:x:1001:3001::/home/anne:/bin/sh\n');
     assert.equal(users.groupOf('anne'), '2001');

@@ -14,12 +14,15 @@ const plainStatus = 'Status: 200 OK\r\n';
 
 /**
  * The head as text, with the empty line that ends it.
+ * @param saysOk whether a plain 200 is said too. Without it a web server keeps a status of its own, as that of its error page (Apache's ErrorDocument)
  * @throws ANSWER_INVALID for a name or value that would make another header of it
  */
-export function formatHead({ status, reason, headers }: CgiHead): string {
+export function formatHead({ status, reason, headers }: CgiHead, saysOk = true): string {
   let text =
     status === 200 && reason === ''
-      ? plainStatus
+      ? saysOk || headers.length === 0
+        ? plainStatus
+        : ''
       : `Status: ${status} ${value('Status', reason || (reasonPhrases[status] ?? 'Unknown'))}\r\n`;
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const name = headers[index]!;

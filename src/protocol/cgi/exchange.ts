@@ -43,6 +43,11 @@ export interface CgiRequest {
   readonly url: string;
   /** Whether sending it twice does no harm (RFC 9110, 9.2.2). */
   readonly idempotent: boolean;
+  /**
+   * Variables that a web server in front made up, which is not trusted: whoever gives the environment to a process leaves them out,
+   * since its loader or interpreter would obey some (LD_PRELOAD). Absent: none.
+   */
+  readonly foreign?: readonly string[];
   /** Time limits of this request in place of the pool's, in milliseconds; 0: none. */
   readonly requestTimeoutMs?: number;
   readonly readTimeoutMs?: number;
