@@ -60,7 +60,7 @@ export function decideForWebServer(
   if (found === null) {
     const { DOCUMENT_ROOT: folder = '' } = variables;
     // A web server in another container: its folders are not here. A folder that is here was meant, and is not ours to show.
-    const isElsewhere = path === parsePath(folder + name, '').path && !existsSync(folder);
+    const isElsewhere = folder !== '' && path === parsePath(folder + name, '').path && !existsSync(folder);
     if (isElsewhere || routing.place.root === null) return byName();
     const why = `the web server chose ${bytesToLog(path, 255)}, which is not under the root`;
     return { target, decision: { kind: 'refuse', code: 'NOT_FOUND', why } };

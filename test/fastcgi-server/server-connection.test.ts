@@ -446,7 +446,7 @@ describe('ServerConnection, a handler that throws', () => {
     assert.match(stdout, /^Status: 500 /);
     assert.doesNotMatch(stdout, /secret/);
     peer.request(1);
-    assert.match((await peer.ended(1)).stdout, /^Status: 200 /);
+    assert.match((await peer.ended(1)).stdout, /^content-type: text\/plain\r\n/);
   });
 });
 

@@ -39,6 +39,7 @@ const reasons: readonly Reason[] = [
   { row: 'A link that leaves the root', field: /^(?:status|runs)$/, shape: /^GET \/out\.php/ },
   { row: 'A hidden name', field: /^(?:status|runs)$/, shape: /^GET \/(?:\.hidden\.php|p\.php~)/ },
   { row: 'A name that no route runs', field: /^status$/, shape: /^GET \/(?:upload\/x|p\.php~)/ },
+  { row: 'A folder whose name ends as a script’s does', field: /^(?:status|runs)$/, shape: /^GET \/dir\.php\/$/ },
   { row: 'A control byte in the path', field: /^(?:status|runs)$/, shape: /^GET \/p\.php\/a%0A/ },
   { row: 'TRACE', field: /^(?:status|runs)$/, shape: /^TRACE/ },
 ];
