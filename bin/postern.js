@@ -1,21 +1,27 @@
 #!/usr/bin/env node
-// The command's entry: refuses a Node that is too old in one line, then runs the sources (a checkout) or the build (a package),
+// The command's entry: where Node is too old it takes a checkout's own, or refuses it in one line; then it runs the sources (a checkout) or the build (a package),
 // with the compiled code of an earlier start.
 import { existsSync } from 'node:fs';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
-if (major < 22 || (major === 22 && minor < 18)) {
+const isTooOld = major < 22 || (major === 22 && minor < 18);
+const { runWithOwnNode } = isTooOld ? await import('./own-node.js') : {};
+if (!isTooOld) await run();
+else if (!runWithOwnNode()) {
   process.stderr.write(
     `postern: Node ${process.versions.node} is too old (${process.execPath}): install Node 22.18 or newer, or run "npm ci" in a checkout, which brings its own\n`,
   );
   process.exit(1);
 }
-// `npm run postern` in a checkout: npm has gone to its top, and paths were meant from where it was called.
-const sources = new URL('../src/cli/main.ts', import.meta.url);
-const isCheckout = existsSync(sources);
-if (isCheckout && process.env.npm_lifecycle_event === 'postern' && process.env.INIT_CWD) {
-  process.chdir(process.env.INIT_CWD);
+
+async function run() {
+  // `npm run postern` in a checkout: npm has gone to its top, and paths were meant from where it was called.
+  const sources = new URL('../src/cli/main.ts', import.meta.url);
+  const isCheckout = existsSync(sources);
+  if (isCheckout && process.env.npm_lifecycle_event === 'postern' && process.env.INIT_CWD) {
+    process.chdir(process.env.INIT_CWD);
+  }
+  const { keepCompiledCode } = await import('./compile-cache.js');
+  keepCompiledCode();
+  await import(isCheckout ? sources.href : new URL('../dist/cli/main.js', import.meta.url).href);
 }
-const { keepCompiledCode } = await import('./compile-cache.js');
-keepCompiledCode();
-await import(isCheckout ? sources.href : new URL('../dist/cli/main.js', import.meta.url).href);

@@ -76,7 +76,9 @@ async function configOf(file: string | undefined, url: string): Promise<Config> 
   }
   const { defineConfig } = await import('../config/config.ts');
   const { recognise } = await import('./recognise.ts');
-  return defineConfig(folderConfig(recognise('.'), { listen: `127.0.0.1:${portOf(url)}`, admin: '127.0.0.1:2020' }));
+  return defineConfig(
+    folderConfig(recognise('.'), { listen: `127.0.0.1:${portOf(url)}`, admin: '127.0.0.1:2020', ini: [] }),
+  );
 }
 
 const portOf = (url: string): string => (url.startsWith('/') ? '8000' : new URL(url).port || '80');

@@ -20,10 +20,12 @@ export function humanLog(output: Output, least: Level): Log {
     if (looks[level].rank < looks[least].rank) return;
     const named = typeof fields.pool === 'string' ? `pool ${fields.pool}` : '';
     const pool = message.includes(named) ? '' : `${named}: `;
+    const { method, url } = fields;
+    const request = typeof url === 'string' && !message.includes(url) ? `${method} ${url}: ` : '';
     const word = output.paint(looks[level].style, level.padEnd(5));
     // Below each other: the time and the level take 17 columns.
     const text = message.replaceAll('\n', `\n${' '.repeat(17)}`);
-    output.write(`${output.paint('dim', clockTime())}  ${word}  ${pool}${text}\n`);
+    output.write(`${output.paint('dim', clockTime())}  ${word}  ${pool}${request}${text}\n`);
   };
   return {
     debug: (fields, message) => write('debug', fields, message),

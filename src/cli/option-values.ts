@@ -44,3 +44,10 @@ export function serverAddress(text: string): string {
 export function repeatable(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
 }
+
+/** The URL path of a script; its file's name is enough. */
+export function fallback(text: string): string {
+  if (/[?#]/.test(text))
+    throw new InvalidArgumentError(`"${text}" is not the path of a script: write one such as /index.php`);
+  return `/${text.replace(/^\.?\/+/, '')}`;
+}

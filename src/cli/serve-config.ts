@@ -1,6 +1,7 @@
 // The configuration that `postern serve DIR` means: one site with what was recognised in the folder, one pool, the admin pages.
 
 import type { ConfigInput } from '../config/config-schema.ts';
+import { UsageError } from './exit-status.ts';
 import type { Recognised } from './recognise.ts';
 
 /** What the command line said; undefined where it said nothing. */
@@ -9,16 +10,27 @@ export interface ServeChoices {
   readonly admin: string;
   readonly php?: string | undefined;
   readonly workers?: number | undefined;
+  /** In place of the front controller that was recognised. */
+  readonly fallback?: string | undefined;
+  /** Settings of PHP, "name=value". */
+  readonly ini: readonly string[];
 }
 
+/** A file that was just saved is looked at as it is now. */
+const seenAtOnce = { pathCache: 0 } as const;
+/** And run as it is now: opcache would believe for two seconds that it had not changed. */
+const savedIsRun = { 'opcache.revalidate_freq': 0 };
+
 /** A folder of files and PHP. */
-export function folderConfig({ root, fallback, deny }: Recognised, choices: ServeChoices): ConfigInput {
+export function folderConfig({ root, deny, ...recognised }: Recognised, choices: ServeChoices): ConfigInput {
+  const fallback = choices.fallback ?? recognised.fallback;
   return {
     admin: { listen: choices.admin },
     site: {
       main: {
         listen: choices.listen,
         root,
+        ...seenAtOnce,
         ...(fallback === null ? {} : { fallback }),
         route: [
           ...(deny.length === 0 ? [] : [{ match: [...deny], deny: true as const }]),
@@ -26,7 +38,9 @@ export function folderConfig({ root, fallback, deny }: Recognised, choices: Serv
         ],
       },
     },
-    pool: { php: { php: choices.php ?? 'auto', ...workersOf(choices) } },
+    pool: {
+      php: { php: choices.php ?? 'auto', ...workersOf(choices), ini: { ...savedIsRun, ...iniOf(choices.ini) } },
+    },
   };
 }
 
@@ -34,11 +48,23 @@ export function folderConfig({ root, fallback, deny }: Recognised, choices: Serv
 export function appConfig(app: string, folder: string, choices: ServeChoices): ConfigInput {
   return {
     admin: { listen: choices.admin },
-    site: { main: { listen: choices.listen, root: folder, route: [{ match: '/*', pool: 'app' }] } },
+    site: { main: { listen: choices.listen, root: folder, ...seenAtOnce, route: [{ match: '/*', pool: 'app' }] } },
     pool: { app: { app, ...workersOf(choices) } },
   };
 }
 
 function workersOf({ workers }: ServeChoices): { workers?: number } {
   return workers === undefined ? {} : { workers };
+}
+
+/** @throws UsageError */
+function iniOf(settings: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    settings.map((text) => {
+      const [name = '', value] = text.split(/=(.*)/s);
+      if (name.trim() === '' || value === undefined)
+        throw new UsageError(`--ini "${text}": a setting of PHP is "memory_limit=256M"`);
+      return [name.trim(), value.trim()];
+    }),
+  );
 }

@@ -9,13 +9,13 @@ import { createService, type Service, type ServiceOptions } from '../service/ser
 import { formatBanner } from './banner.ts';
 import { exit, UsageError } from './exit-status.ts';
 import { freePort } from './free-port.ts';
-import { accessLine, humanLog } from './human-log.ts';
+import { accessLine, clockTime, humanLog } from './human-log.ts';
 import { live, StopAsked } from './lifetime.ts';
 import { beginOpening } from './opening.ts';
 import { recognise } from './recognise.ts';
 import type { ServeOptions } from './serve-command.ts';
 import { appConfig, folderConfig } from './serve-config.ts';
-import type { Terminal } from './terminal.ts';
+import type { Output, Terminal } from './terminal.ts';
 
 /** What is to be served. */
 export interface Serving {
@@ -55,8 +55,21 @@ export async function serve({ dir, options, findPhp, terminal: { out, err } }: S
     throw error;
   });
   opening.end(formatBanner({ status: service.status(), plans: service.plans, what, notes }, out.paint, out.width));
+  const stopWatching = what === 'application' ? await startAnewWhenChanged(service, dir, out) : () => {};
   const isPeaceful = await live({ service, output: out, reopenLogs: () => {} }, stopAsked);
+  stopWatching();
   process.exitCode = isPeaceful ? exit.fine : exit.failed;
+}
+
+/** An application keeps its code in memory: with its files it is started anew, and goes on as it was where that fails. */
+async function startAnewWhenChanged(service: Service, app: string | undefined, out: Output): Promise<() => void> {
+  const { watchFiles } = await import('./watching.ts');
+  return watchFiles(dirname(resolve(app ?? '.')), (name) => {
+    // What goes wrong is in the log.
+    void service.reload(['*']).then(({ ok }) => {
+      if (ok) out.write(`${out.paint('dim', clockTime())}  ${name} changed: the application was started anew\n`);
+    });
+  });
 }
 
 /** Starts it; where nobody named the port, one that was taken since it was found free makes way for the next. */
@@ -74,14 +87,25 @@ async function startFree(
     } catch (error) {
       const isNamed = [options.config, options.listen ?? options.port, options.admin].some((one) => one !== undefined);
       const isTaken = error instanceof PosternError && error.code === 'ADDRESS_IN_USE';
-      if (!isTaken || isNamed || tries === portTries) throw error;
+      if (!isTaken || isNamed || tries === portTries)
+        throw options.config === undefined ? inOptions(error, options) : error;
     }
   }
 }
 
+/** What a configuration would be told to change is an option here. */
+function inOptions(error: unknown, { admin }: ServeOptions): unknown {
+  if (!(error instanceof PosternError) || admin === undefined || !error.message.startsWith(`${admin} `)) return error;
+  const message = error.message.replace(
+    /(?:choose another listen in \[admin\]|listen elsewhere)$/,
+    'choose another address with --admin',
+  );
+  return message === error.message ? error : new PosternError(error.code, message, { cause: error });
+}
+
 async function prepare(dir: string | undefined, options: ServeOptions): Promise<Prepared> {
   if (options.config !== undefined) {
-    const other = ['listen', 'port', 'php', 'workers', 'admin'].find((name) => Object.hasOwn(options, name));
+    const other = given(options)[0];
     if (dir !== undefined || other !== undefined) {
       throw new UsageError(
         `${dir === undefined ? `--${other}` : `"${dir}"`} and -c do not go together: write it into the configuration`,
@@ -95,9 +119,12 @@ async function prepare(dir: string | undefined, options: ServeOptions): Promise<
   if (stat === undefined) throw new UsageError(`there is no folder ${path}`);
   const { listen, notes } = await listenOf(options);
   const admin = options.admin ?? `127.0.0.1:${await freePort('127.0.0.1', firstAdminPort)}`;
-  const choices = { listen, admin, php: options.php, workers: options.workers };
+  const { php, workers, fallback, ini } = options;
+  const choices = { listen, admin, php, workers, fallback, ini };
   if (stat.isFile()) {
     if (!/\.[cm]?[jt]s$/.test(path)) throw new UsageError(`${path} is not a folder, nor an application (.ts, .js)`);
+    const other = given(options).find((name) => ['php', 'fallback', 'ini'].includes(name));
+    if (other !== undefined) throw new UsageError(`--${other} is for a folder with PHP: ${path} is an application`);
     return { config: defineConfig(appConfig(path, dirname(path), choices), dirname(path)), what: 'application', notes };
   }
   const recognised = recognise(path);
@@ -107,6 +134,12 @@ async function prepare(dir: string | undefined, options: ServeOptions): Promise<
     what: recognised.what,
     notes: [...notes, ...hint],
   };
+}
+
+/** The options that say what is served. */
+function given(options: ServeOptions): string[] {
+  const names = ['listen', 'port', 'php', 'workers', 'admin', 'fallback', 'ini'] as const;
+  return names.filter((name) => options[name] !== undefined && options[name] !== '' && String(options[name]) !== '');
 }
 
 /** The address that was asked for, or else the first free port. */

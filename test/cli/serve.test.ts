@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { findProgram, temporaryFolder } from '../support/folder.ts';
@@ -49,5 +51,61 @@ describe('postern serve', () => {
     );
     assert.notEqual(urls[0], urls[1]);
     for (const url of urls) assert.equal(await (await fetch(url)).text(), 'hello');
+  });
+
+  it('names --admin where the address of the admin pages is in use', async (t) => {
+    const folder = temporaryFolder(t);
+    const taken = createServer().listen(0, '127.0.0.1');
+    t.after(() => taken.close());
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const { status, err } = await postern(t, folder, ['serve', folder, '--admin', `127.0.0.1:${port}`]);
+    assert.deepEqual([status, err], [1, `postern: 127.0.0.1:${port} is in use: choose another address with --admin\n`]);
+  });
+
+  it('runs a saved script at once, with settings and a front controller from the command line, and tells whose lines PHP wrote', async (t) => {
+    if (findProgram('php-cgi') === null) {
+      t.skip('php-cgi is not installed');
+      return;
+    }
+    const folder = temporaryFolder(t);
+    const page = join(folder, 'app.php');
+    writeFileSync(page, "<?php echo 'one ', ini_get('memory_limit'); error_log('a line of PHP');");
+    const args = ['serve', folder, '--fallback', 'app.php', '--ini', 'memory_limit=77M', '--ini', 'error_log='];
+    const serving = startPostern(t, folder, args);
+    const [, url] = await serving.wrote(/site +(http:\S+)/);
+    assert.equal(await (await fetch(`${url}no/such/path`)).text(), 'one 77M');
+    await serving.wrote(/ GET \/no\/such\/path: .*a line of PHP/);
+    for (const text of ['two', 'three']) {
+      writeFileSync(page, `<?php echo '${text}';`);
+      assert.equal(await (await fetch(`${url}app.php`)).text(), text);
+    }
+    const wrong = await postern(t, folder, ['serve', folder, '--ini', 'memory_limit']);
+    assert.deepEqual(
+      [wrong.status, wrong.err],
+      [2, 'postern: --ini "memory_limit": a setting of PHP is "memory_limit=256M"\n'],
+    );
+  });
+
+  it('starts an application anew when its files change, and goes on with the old one where the new one fails', async (t) => {
+    const folder = temporaryFolder(t);
+    mkdirSync(join(folder, 'lib'));
+    const app = join(folder, 'app.ts');
+    const index = new URL('../../src/app/index.ts', import.meta.url).pathname;
+    writeFileSync(
+      app,
+      `import { defineApp } from '${index}';\nimport { text } from './lib/text.ts';\nexport default defineApp({ fetch: () => new Response(text) });\n`,
+    );
+    writeFileSync(join(folder, 'lib/text.ts'), "export const text = 'one';\n");
+    const serving = startPostern(t, folder, ['serve', app]);
+    const [, url] = await serving.wrote(/site +(http:\S+)/);
+    const body = async (): Promise<string> => (await fetch(url!)).text();
+    assert.equal(await body(), 'one');
+    writeFileSync(join(folder, 'lib/text.ts'), "export const text = 'two';\n");
+    await serving.wrote(/text\.ts changed: the application was started anew/);
+    assert.equal(await body(), 'two');
+    writeFileSync(join(folder, 'lib/text.ts'), 'export const text = ;\n');
+    await serving.wrote(/not reloaded, the service goes on as it was/);
+    assert.equal(await body(), 'two');
   });
 });
