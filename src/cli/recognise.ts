@@ -1,7 +1,8 @@
 // What a folder is: WordPress, Laravel, Symfony, Drupal, DokuWiki, plain PHP, plain files; and how such a site is served.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Htaccess, readHtaccess } from './htaccess.ts';
 
 /** A folder that was looked at. */
 export interface Recognised {
@@ -11,8 +12,12 @@ export interface Recognised {
   readonly root: string;
   /** Front controller; null: there is none. */
   readonly fallback: string | null;
+  /** Front controllers of folders below: "/app1/*" -> "/app1/index.php". */
+  readonly fallbacks: ReadonlyMap<string, string>;
   /** Paths that the application's own web server settings keep closed. */
   readonly deny: readonly string[];
+  /** What its .htaccess files ask for that is not done, as sentences. */
+  readonly notes: readonly string[];
   /** Whether there is PHP in it. */
   readonly hasPhp: boolean;
 }
@@ -56,7 +61,7 @@ export function recognise(folder: string): Recognised {
   if (kind !== undefined) {
     const { what, root = '.', fallback = null, deny = [] } = kind;
     const shown = root === '.' ? what : `${what}, its ${root}/ is served`;
-    return { what: shown, root: join(folder, root), fallback, deny, hasPhp: true };
+    return withHtaccess({ what: shown, root: join(folder, root), fallback, deny, hasPhp: true });
   }
   // A folder without a page of its own whose public/ has one: the rest is not meant to be seen.
   const inner = join(folder, 'public');
@@ -65,28 +70,42 @@ export function recognise(folder: string): Recognised {
     return { ...found, what: `${found.what}, its public/ is served` };
   }
   const hasPhp = readdirSync(folder).some((name) => /\.php$/i.test(name));
-  if (hasPhp && rewritesToIndex(folder)) {
-    return {
-      what: 'PHP, its .htaccess sends paths to index.php',
-      root: folder,
-      fallback: frontController,
-      deny: [],
-      hasPhp,
-    };
-  }
-  return { what: hasPhp ? 'PHP' : 'files', root: folder, fallback: null, deny: [], hasPhp };
+  // As php -S and Caddy have it: an index.php answers what is neither file nor script.
+  const fallback = existsSync(join(folder, 'index.php')) ? frontController : null;
+  return withHtaccess({ what: hasPhp ? 'PHP' : 'files', root: folder, fallback, deny: [], hasPhp });
+}
+
+/** Adds what the .htaccess files of a folder say. */
+function withHtaccess(found: Omit<Recognised, 'fallbacks' | 'notes'>): Recognised {
+  const htaccess = readHtaccess(found.root);
+  const fallback = htaccess.fallbacks.get('/') ?? found.fallback;
+  const below = [...htaccess.fallbacks].filter(([folder]) => folder !== '/' && isPattern(folder));
+  // What is further down is asked first.
+  const fallbacks = new Map(below.map(([folder, script]) => [`${folder}*`, script] as const).reverse());
+  const deny = [...new Set([...found.deny, ...htaccess.closed.filter(isPattern).map((folder) => `${folder}*`)])];
+  return { ...found, fallback, fallbacks, deny, notes: notesOf(htaccess) };
+}
+
+/** Lines of .htaccess files that are shown. */
+const shownLines = 3;
+
+function notesOf({ closed, fallbacks, ignored, isComplete }: Htaccess): string[] {
+  const odd = [...closed, ...fallbacks.keys()].filter((folder) => !isPattern(folder));
+  const more = ignored.length > shownLines ? `; and ${ignored.length - shownLines} more` : '';
+  return [
+    ...(ignored.length === 0
+      ? []
+      : [`what .htaccess asks for and Postern does not do: ${ignored.slice(0, shownLines).join('; ')}${more}`]),
+    ...odd.map((folder) => `the .htaccess of ${folder} is not followed: its name holds one of ?*[]{}`),
+    ...(isComplete ? [] : ['there are too many folders to look for .htaccess in all of them']),
+  ];
+}
+
+/** Whether a folder's path can stand in a route. */
+function isPattern(folder: string): boolean {
+  return !/[?*[\]{}\\]/.test(folder);
 }
 
 function hasIndex(folder: string): boolean {
   return ['index.php', 'index.html'].some((name) => existsSync(join(folder, name)));
-}
-
-/** Whether an .htaccess makes index.php the front controller, as most frameworks' do. */
-function rewritesToIndex(folder: string): boolean {
-  try {
-    const text = readFileSync(join(folder, '.htaccess'), 'utf8');
-    return /^\s*(?:RewriteRule\s.*\s\/?index\.php\b|FallbackResource\s+\/?index\.php\b)/im.test(text);
-  } catch {
-    return false; // there is none, or it is not for us
-  }
 }

@@ -22,7 +22,7 @@ const seenAtOnce = { pathCache: 0 } as const;
 const savedIsRun = { 'opcache.revalidate_freq': 0 };
 
 /** A folder of files and PHP. */
-export function folderConfig({ root, deny, ...recognised }: Recognised, choices: ServeChoices): ConfigInput {
+export function folderConfig({ root, fallbacks, deny, ...recognised }: Recognised, choices: ServeChoices): ConfigInput {
   const fallback = choices.fallback ?? recognised.fallback;
   return {
     admin: { listen: choices.admin },
@@ -34,6 +34,7 @@ export function folderConfig({ root, deny, ...recognised }: Recognised, choices:
         ...(fallback === null ? {} : { fallback }),
         route: [
           ...(deny.length === 0 ? [] : [{ match: [...deny], deny: true as const }]),
+          ...[...fallbacks].map(([match, script]) => ({ match, pool: 'php', fallback: script })),
           { match: '*.php', pool: 'php' },
         ],
       },

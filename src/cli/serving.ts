@@ -132,7 +132,7 @@ async function prepare(dir: string | undefined, options: ServeOptions): Promise<
   return {
     config: defineConfig(folderConfig(recognised, choices), path),
     what: recognised.what,
-    notes: [...notes, ...hint],
+    notes: [...notes, ...recognised.notes, ...hint],
   };
 }
 

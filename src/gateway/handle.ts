@@ -21,7 +21,7 @@ import { type Decision, decide, type Run } from './script.ts';
 import type { BackendRoute, Site } from './site.ts';
 import { SpoolBlocks } from './spool-blocks.ts';
 import { StaticFiles } from './static-file.ts';
-import { Visit, type VisitOwner } from './visit.ts';
+import { type TimeLimits, Visit, type VisitOwner } from './visit.ts';
 import { decideForWebServer, foreignNames, passedOn } from './web-server.ts';
 
 /** What a gateway is made of. */
@@ -54,6 +54,7 @@ interface RouteSettings {
   /** Added to the environment; byte strings. */
   readonly variables: Readonly<Record<string, string>>;
   readonly bodyLimits: BodyLimits;
+  readonly timeLimits: TimeLimits;
 }
 
 /** What every request of a site shares. */
@@ -150,14 +151,23 @@ class SiteGateway implements Gateway, VisitOwner {
     return this.#settingsFor(route).bodyLimits;
   }
 
+  timeLimitsFor(route: BackendRoute): TimeLimits {
+    return this.#settingsFor(route).timeLimits;
+  }
+
   #settingsFor(route: BackendRoute): RouteSettings {
     let settings = this.#settings.get(route);
     if (settings === undefined) {
       const entries = Object.entries({ ...this.site.env, ...route.env });
+      const { requestTimeoutMs, readTimeoutMs } = route;
       const maxBodyBytes = route.maxBodyBytes ?? this.site.maxBodyBytes;
       settings = {
         variables: Object.fromEntries(entries.map(([name, value]) => [textToBytes(name), textToBytes(value)])),
         bodyLimits: { ...this.site, maxBodyBytes: maxBodyBytes === 0 ? Number.POSITIVE_INFINITY : maxBodyBytes },
+        timeLimits: {
+          ...(typeof requestTimeoutMs === 'number' && { requestTimeoutMs }),
+          ...(typeof readTimeoutMs === 'number' && { readTimeoutMs }),
+        },
       };
       this.#settings.set(route, settings);
     }

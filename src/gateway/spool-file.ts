@@ -178,7 +178,8 @@ export class SpoolFile implements BlockHolder {
     this.#isWriting = false;
     if (error !== null && this.#state !== 'closed') this.#user.failed(error);
     this.#blocks.release(block);
-    this.#goOn();
+    // What comes after a piece that is missing is of no use.
+    if (error === null) this.#goOn();
   }
 
   async #open(): Promise<FileHandle> {

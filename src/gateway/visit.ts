@@ -4,7 +4,7 @@ import type { AddressList } from '../address-list.ts';
 import type { Clock } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Log, LogFields } from '../log.ts';
-import type { Environment, Exchange } from '../protocol/cgi/exchange.ts';
+import type { CgiRequest, Environment, Exchange } from '../protocol/cgi/exchange.ts';
 import { isIdempotent } from '../protocol/cgi/exchange.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import { parseLocalTarget, type RequestPath } from '../protocol/http/path.ts';
@@ -51,9 +51,14 @@ export interface VisitOwner {
   ): Environment;
   /** What a body may take that goes to a backend by that route. */
   bodyLimitsFor(route: BackendRoute): BodyLimits;
+  /** How long a request by that route may take, where it says so. */
+  timeLimitsFor(route: BackendRoute): TimeLimits;
   /** A visit is over. */
   onOver(): void;
 }
+
+/** See CgiRequest. */
+export type TimeLimits = Pick<CgiRequest, 'requestTimeoutMs' | 'readTimeoutMs'>;
 
 const MAX_LOCAL_REDIRECTS = 10;
 const none: readonly string[] = [];
@@ -165,7 +170,10 @@ export class Visit implements ReplyOwner, AnswerOwner {
     const { webServer } = request;
     const foreign = webServer === undefined ? none : gateway.foreignTo(webServer);
     const exchange = backend.run(
-      { role: 'responder', environment, body, data: null, method, url, idempotent: isIdempotent(method), foreign },
+      {
+        ...{ role: 'responder', environment, body, data: null, method, url, idempotent: isIdempotent(method), foreign },
+        ...gateway.timeLimitsFor(run.route),
+      },
       answer,
     );
     // A refusal, or a very quick program, has ended it before run() returned; another may run already.

@@ -13,8 +13,8 @@ describe('recognise()', () => {
     ['Drupal, its web/ is served', ['web/index.php', 'web/core/x'], 'web', '/index.php'],
     ['DokuWiki', ['doku.php', 'inc/x', 'index.php'], '.', null],
     ['a Composer project, its public/ is served', ['composer.json', 'public/index.php'], 'public', '/index.php'],
-    ['PHP, its public/ is served', ['README.md', 'public/index.php'], 'public', null],
-    ['PHP', ['index.php', 'public/index.php'], '.', null],
+    ['PHP, its public/ is served', ['README.md', 'public/index.php'], 'public', '/index.php'],
+    ['PHP', ['index.php', 'public/index.php'], '.', '/index.php'],
     ['PHP', ['info.php'], '.', null],
     ['files', ['index.html'], '.', null],
     ['files', [], '.', null],
@@ -36,6 +36,29 @@ describe('recognise()', () => {
     writeFileSync(join(folder, 'index.php'), '');
     writeFileSync(join(folder, '.htaccess'), 'RewriteEngine On\nRewriteRule ^(.*)$ index.php [QSA,L]\n');
     assert.equal(recognise(folder).fallback, '/index.php');
+  });
+
+  it('takes front controllers of folders below, and what is closed, from their .htaccess files', (t) => {
+    const folder = temporaryFolder(t);
+    const files = {
+      'home.php': '',
+      'app1/.htaccess': 'RewriteEngine On\nRewriteCond %{REQUEST_FILENAME} !-f\nRewriteRule . index.php [L]\n',
+      'app1/logs/.htaccess': 'Deny from all\n',
+      'temp/.htaccess': '<IfModule mod_authz_core.c>\nRequire all denied\n</IfModule>\n',
+      'a[b]/.htaccess': 'Deny from all\n',
+      '.htaccess': 'Header set X-A b\n',
+    };
+    for (const [file, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, file)), { recursive: true });
+      writeFileSync(join(folder, file), text);
+    }
+    const found = recognise(folder);
+    assert.deepEqual([...found.fallbacks], [['/app1/*', '/app1/index.php']]);
+    assert.deepEqual([...found.deny].sort(), ['/app1/logs/*', '/temp/*']);
+    assert.deepEqual(found.notes, [
+      'what .htaccess asks for and Postern does not do: .htaccess:1: Header set X-A b',
+      'the .htaccess of /a[b]/ is not followed: its name holds one of ?*[]{}',
+    ]);
   });
 
   it("keeps DokuWiki's data closed, as its .htaccess files would", (t) => {

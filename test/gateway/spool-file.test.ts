@@ -122,7 +122,7 @@ describe('SpoolFile', () => {
     spool.add(bytes.subarray(0, 300_000));
     for (let at = 300_000; at < bytes.length; at += 1) spool.add(bytes.subarray(at, at + 1));
     // 35 GB were copied when each was joined to those before it.
-    assert.ok(performance.now() - beganAtMs < 1_000);
+    assert.ok(performance.now() - beganAtMs < 5_000);
     await until(() => user.rooms > 0);
     spool.end();
     await until(() => user.written);

@@ -52,7 +52,8 @@ export function makeEnvironment(from: EnvironmentSource, names: HeaderNames): En
     REQUEST_SCHEME: from.secure ? 'https' : 'http',
     QUERY_STRING: from.query,
     SCRIPT_NAME: from.scriptName,
-    DOCUMENT_URI: from.scriptName + from.pathInfo,
+    // The document is the script: so nginx has it after its try_files.
+    DOCUMENT_URI: from.scriptFile === null ? from.scriptName + from.pathInfo : from.scriptName,
     // php-cgi that was built with --enable-force-cgi-redirect runs nothing without it.
     REDIRECT_STATUS: '200',
   };

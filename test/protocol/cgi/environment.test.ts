@@ -46,7 +46,7 @@ describe('makeEnvironment()', () => {
         SCRIPT_NAME: '/a.php',
         SCRIPT_FILENAME: '/srv/a.php',
         DOCUMENT_ROOT: '/srv',
-        DOCUMENT_URI: '/a.php/b',
+        DOCUMENT_URI: '/a.php',
         PATH_INFO: '/b',
         REDIRECT_STATUS: '200',
         CONTENT_LENGTH: '3',
