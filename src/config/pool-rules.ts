@@ -48,6 +48,7 @@ function checkWorkers(pool: WorkersPool, path: Path, folder: string): Problem[] 
       pool.minWorkers > pool.workers,
       [...path, 'minWorkers'],
       `minWorkers in ${section} is ${pool.minWorkers}, above workers (${pool.workers}): lower it, or raise workers`,
+      [...path, 'workers'],
     ),
     ...when(!isFolder(cwd), [...path, 'cwd'], `cwd in ${section}: there is no folder ${cwd}`),
     ...when(app !== null && !existsSync(app), [...path, 'app'], `app in ${section}: there is no file ${app}`),

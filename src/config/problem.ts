@@ -12,6 +12,8 @@ export interface Problem {
   readonly path: Path;
   /** What is wrong and what to do, without file and line. */
   readonly message: string;
+  /** Another key that it is about; where that is wrong itself, this is not known. */
+  readonly other?: Path;
 }
 
 /** Path of a key or an array's element (`pathKey`) -> the line it stands on, from 1. */
@@ -57,8 +59,8 @@ export function keyName(path: Path): string {
 }
 
 /** A problem where something is wrong. */
-export function when(isWrong: boolean, path: Path, message: string): Problem[] {
-  return isWrong ? [{ path, message }] : [];
+export function when(isWrong: boolean, path: Path, message: string, other: Path = path): Problem[] {
+  return isWrong ? [{ path, message, other }] : [];
 }
 
 /** The refusal that `read` throws, as a problem. */

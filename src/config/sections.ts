@@ -9,7 +9,7 @@ import { nearestName } from './nearest.ts';
 import { checkPool } from './pool-rules.ts';
 import { type PoolValues, poolKinds } from './pool-schema.ts';
 import { keyName, type Path, type Problem, pathKey, problemsOf, sectionName, shown } from './problem.ts';
-import { checkRoute, checkSite, type PoolNames } from './site-rules.ts';
+import { checkRoute, checkSite, type Targets } from './site-rules.ts';
 import { type RouteValues, routeKinds, type SiteValues, sendfile, siteKeys } from './site-schema.ts';
 
 /** What was read. */
@@ -41,13 +41,14 @@ export function readSections(input: unknown, folder: string): ReadSections {
   reader.refuseUnknown(top, topKeys, []);
   const sites = reader.named(top.site, 'site');
   const pools = reader.named(top.pool, 'pool');
-  const names: PoolNames = new Map(Object.entries(pools).map(([name, pool]) => [name, kindsIn(poolKinds, pool)[0]]));
+  const poolValues = readEach(pools, (pool, name) => readPool(reader, pool, ['pool', name], folder, users));
+  const targets: Targets = new Map(Object.keys(pools).map((name) => [name, poolValues[name] ?? null]));
   const values: ConfigValues = {
     service: reader.section(service, top.service ?? {}, ['service']) ?? service.parse({}),
     log: reader.section(log, top.log ?? {}, ['log'], (one) => checkLog(one, folder)) ?? log.parse({}),
     admin: top.admin === undefined ? undefined : (reader.section(admin, top.admin, ['admin']) ?? undefined),
-    site: readEach(sites, (site, name) => readSite(reader, site, ['site', name], folder, names)),
-    pool: readEach(pools, (pool, name) => readPool(reader, pool, ['pool', name], folder, users)),
+    site: readEach(sites, (site, name) => readSite(reader, site, ['site', name], folder, targets)),
+    pool: poolValues,
   };
   if (Object.keys(sites).length === 0)
     reader.add({ path: [], message: 'there is no site: add a section [site.main] with its root and routes' });
@@ -55,7 +56,7 @@ export function readSections(input: unknown, folder: string): ReadSections {
   return { values, problems: reader.problems };
 }
 
-function readSite(reader: SectionReader, input: unknown, path: Path, folder: string, pools: PoolNames) {
+function readSite(reader: SectionReader, input: unknown, path: Path, folder: string, pools: Targets) {
   const { route, sendfile: folders, ...keys } = reader.table(input, path) ?? {};
   const section = reader.section(
     z.strictObject(siteKeys),
@@ -89,7 +90,7 @@ class SectionReader {
 
   /** Adds what rules found where the schema found nothing. */
   addRules(problems: readonly Problem[]): void {
-    this.problems.push(...problems.filter(({ path }) => !this.isFaulty(path)));
+    this.problems.push(...problems.filter(({ path, other = path }) => !this.isFaulty(path) && !this.isFaulty(other)));
   }
 
   /** Whether a key, or what it is in, has a problem already. */

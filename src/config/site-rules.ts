@@ -2,13 +2,16 @@
 
 import { resolve } from 'node:path';
 import { AddressList } from '../address-list.ts';
-import { alternatives, parsePattern, patternHint } from '../protocol/http/path-pattern.ts';
+import { alternatives, type PathPattern, parsePattern, patternHint } from '../protocol/http/path-pattern.ts';
 import { nearestName } from './nearest.ts';
+import type { PoolValues } from './pool-schema.ts';
 import { isFolder, type Path, type Problem, refused, sectionName, when } from './problem.ts';
 import type { RouteValues, SiteValues } from './site-schema.ts';
 
-/** The pools of a file by name, and what each runs as far as that can be told. */
-export type PoolNames = ReadonlyMap<string, string | undefined>;
+/** The pools of a file by name; null: one that could not be read. */
+export type Targets = ReadonlyMap<string, PoolValues | null>;
+
+type PoolRoute = Extract<RouteValues, { kind: 'pool' }>;
 
 /** What is wrong in a site whose keys and types are right. */
 export function checkSite(site: Omit<SiteValues, 'route' | 'sendfile'>, path: Path, folder: string): Problem[] {
@@ -19,19 +22,25 @@ export function checkSite(site: Omit<SiteValues, 'route' | 'sendfile'>, path: Pa
     ...(site.spoolFolder === undefined ? [] : checkFolder(site.spoolFolder, 'spoolFolder', path, folder)),
     ...entries('trustedProxies'),
     ...entries('trustedPeers'),
+    ...entries('trustedPeers'),
     ...entries('allowedClients'),
   ];
 }
 
 /** What is wrong in a route whose keys and types are right. */
-export function checkRoute(route: RouteValues, path: Path, folder: string, pools: PoolNames): Problem[] {
-  const patterns = route.match.flatMap((match, index) => checkMatch(match, route, [...path, 'match', index]));
-  if (route.kind === 'deny') return patterns;
+export function checkRoute(route: RouteValues, path: Path, folder: string, pools: Targets): Problem[] {
+  const patterns = route.match.map((match) => alternatives(match).map(parsePattern));
+  const matches = patterns.flatMap((all, index) =>
+    when(all.includes(null), [...path, 'match', index], `match "${route.match[index]}" is no pattern: ${patternHint}`),
+  );
+  if (route.kind === 'deny') return matches;
   const root = route.root === undefined ? [] : checkFolder(route.root, 'root', path, folder);
-  return [...patterns, ...root, ...(route.kind === 'pool' ? checkTarget(route, path, pools) : [])];
+  if (route.kind === 'files') return [...matches, ...root];
+  const runs = matches.length > 0 ? [] : checkRuns(route, patterns as PathPattern[][], path, pools);
+  return [...matches, ...root, ...checkTarget(route, path, pools), ...runs];
 }
 
-function checkTarget(route: Extract<RouteValues, { kind: 'pool' }>, path: Path, pools: PoolNames): Problem[] {
+function checkTarget(route: PoolRoute, path: Path, pools: Targets): Problem[] {
   const { pool } = route;
   // Each name is compared with each: not where all is well.
   const near = pools.has(pool) ? null : nearestName(pool, [...pools.keys()]);
@@ -39,21 +48,61 @@ function checkTarget(route: Extract<RouteValues, { kind: 'pool' }>, path: Path, 
   return [
     ...when(!pools.has(pool), [...path, 'pool'], `there is no pool "${pool}": ${instead}`),
     ...when(
-      route.streamUploads && pools.get(pool) === 'php',
+      route.streamUploads && pools.get(pool)?.kind === 'php',
       [...path, 'streamUploads'],
       `streamUploads in ${sectionName(path)}: PHP has to know how long a body is: take it out`,
     ),
   ];
 }
 
-function checkMatch(match: string, route: RouteValues, path: Path): Problem[] {
-  const patterns = alternatives(match).map(parsePattern);
-  if (patterns.includes(null)) return [{ path, message: `match "${match}" is no pattern: ${patternHint}` }];
-  return when(
-    patterns.some((pattern) => pattern?.kind === 'name') && route.kind === 'pool',
-    path,
-    `match "${match}": a name in any folder is for deny and files: write "/${match}" for the one at the top`,
+/** What the patterns of a route to a pool cannot have. */
+function checkRuns(route: PoolRoute, patterns: readonly PathPattern[][], path: Path, pools: Targets): Problem[] {
+  const section = sectionName(path);
+  const pool = pools.get(route.pool) ?? null;
+  const all = patterns.flat();
+  // Other programs are mounted there: see docs/configuration.md.
+  const isMount =
+    pool !== null && pool.kind !== 'php' && pool.kind !== 'cgi' && !all.some(({ kind }) => kind === 'suffix');
+  const ofFiles = (['root', 'index', 'fallback'] as const).filter((key) => isMount && route[key] !== undefined);
+  return [
+    ...patterns.flatMap((each, index) =>
+      checkMatch(each, route.match[index]!, [...path, 'match', index], route.pool, pool),
+    ),
+    ...ofFiles.map((key) => ({
+      path: [...path, key],
+      message: `${key} in ${section}: pool ${route.pool} is mounted there, and no file is looked for: take it out`,
+    })),
+    ...when(
+      !isMount && route.fallback !== undefined && all.some(({ kind }) => kind !== 'prefix'),
+      [...path, 'fallback'],
+      `fallback in ${section} is for a prefix: write match = "/app/*", or the fallback of the site`,
+    ),
+  ];
+}
+
+function checkMatch(
+  patterns: readonly PathPattern[],
+  match: string,
+  path: Path,
+  name: string,
+  pool: PoolValues | null,
+): Problem[] {
+  const extensions = pool?.kind === 'php' ? pool.extensions : null;
+  const other = patterns.flatMap((one) =>
+    one.kind === 'suffix' && extensions?.every((end) => end.toLowerCase() !== one.suffix) ? one.suffix : [],
   );
+  return [
+    ...when(
+      patterns.some(({ kind }) => kind === 'name'),
+      path,
+      `match "${match}": a name in any folder is for deny and files: write "/${match}" for the one at the top`,
+    ),
+    ...when(
+      other.length > 0,
+      path,
+      `match "${match}": pool ${name} runs only ${extensions?.join(' and ')}: add "${other[0]}" to its extensions`,
+    ),
+  ];
 }
 
 function checkFolder(value: string, key: string, path: Path, folder: string): Problem[] {

@@ -146,8 +146,20 @@ export const siteKeys = {
     .meta({ description: 'Names that begin with a dot and are served nevertheless.' }),
   hiddenSuffixes: z
     .array(text)
-    .prefault(['~', '.bak', '.swp', '.orig'])
-    .meta({ description: 'Ends of file names that are never served or run.' }),
+    .prefault([
+      ...['~', '.bak', '.swp', '.swo', '.orig', '.old', '.save', '.rej'],
+      ...['.dpkg-old', '.dpkg-dist', '.dpkg-new', '.rpmsave', '.rpmnew', '.rpmorig'],
+      ...['.sql', '.log', '.ini'],
+    ])
+    .meta({ description: 'Ends of names that are never served or run, in either case of letters.' }),
+  hiddenNames: z
+    .array(text)
+    .prefault(['composer.json', 'composer.lock', 'package.json', 'package-lock.json', 'web.config', 'error_log'])
+    .meta({ description: 'Names that are never served or run.' }),
+  visibleNames: z
+    .array(text)
+    .prefault([])
+    .meta({ description: 'Names that are served though hiddenSuffixes or hiddenNames hide them.' }),
   trustedProxies: z.array(text).prefault([]).meta({
     description:
       'Addresses and networks of proxies whose X-Forwarded-* are believed; "unix" for sockets. Forwarded is not read.',

@@ -14,7 +14,7 @@ import type { AccessLog, AccessRecord } from '../gateway/request-log.ts';
 import { type Route, type Site, siteDefaults } from '../gateway/site.ts';
 import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
-import { alternatives } from '../protocol/http/path-pattern.ts';
+import { alternatives, parsePattern } from '../protocol/http/path-pattern.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { Faults } from './faults.ts';
 import type { Unit } from './unit.ts';
@@ -30,10 +30,11 @@ export function makeGateways(
 ): ReadonlyMap<string, Gateway> {
   return new Map(
     Object.entries(config.values.site).map(([name, site]) => {
-      const targetOf = (pool: string) => ({
-        kind: config.values.pool[pool]!.kind,
-        backend: units.get(pool)!.backend,
-      });
+      const targetOf = (name: string): RouteTarget => {
+        const pool = config.values.pool[name]!;
+        const extensions = pool.kind === 'php' ? pool.extensions : null;
+        return { kind: pool.kind, extensions, backend: units.get(name)!.backend };
+      };
       return [name, createGateway({ site: siteOf(name, site, config, targetOf), log, accessLog })];
     }),
   );
@@ -42,6 +43,8 @@ export function makeGateways(
 /** What a route leads to. */
 export interface RouteTarget {
   readonly kind: PoolKind;
+  /** Ends of the names that it runs; null: any. */
+  readonly extensions: readonly string[] | null;
   readonly backend: Backend;
 }
 
@@ -63,17 +66,19 @@ export function siteOf(
     index: values.index,
     fallback: values.fallback ?? null,
     routes: values.route.flatMap((route) =>
-      route.match.flatMap(alternatives).map((match) => routeOf(match, route, targetOf)),
+      route.match.flatMap(alternatives).map((match) => routeOf(match, route, folder, targetOf)),
     ),
     env: values.env,
     linkFolders: values.linkFolders.map((path) => resolve(folder, path)),
     visibleDotNames: values.visibleDotNames,
     hiddenSuffixes: values.hiddenSuffixes,
+    hiddenNames: values.hiddenNames,
+    visibleNames: values.visibleNames,
     hiddenFiles: ownFiles(config),
     sendfile: values.sendfile.map((one) => ({ folder: resolve(folder, one.folder), prefix: one.prefix ?? null })),
     trustedProxies: values.trustedProxies,
     trustedPeers: values.trustedPeers,
-    maxBodyBytes: values.maxBody === 0 ? Number.POSITIVE_INFINITY : values.maxBody,
+    maxBodyBytes: values.maxBody,
     memoryBodyBytes: values.memoryBody === 0 ? Number.POSITIVE_INFINITY : values.memoryBody,
     spoolFolder: values.spoolFolder === undefined ? siteDefaults.spoolFolder : resolve(folder, values.spoolFolder),
     bodyTimeoutMs: values.bodyTimeout,
@@ -89,13 +94,21 @@ function ownFiles({ file, folder, values }: Config): string[] {
   return [...(file === null ? [] : [file]), ...(isFile ? [resolve(folder, log)] : [])];
 }
 
-function routeOf(match: string, route: RouteValues, targetOf: (pool: string) => RouteTarget): Route {
-  if (route.kind !== 'pool') return { match, kind: route.kind };
-  const { kind, backend } = targetOf(route.pool);
+function routeOf(match: string, route: RouteValues, folder: string, targetOf: (pool: string) => RouteTarget): Route {
+  if (route.kind === 'deny') return { match, kind: 'deny' };
+  const root = route.root === undefined ? null : resolve(folder, route.root);
+  const place = { match, root, index: route.index ?? null };
+  if (route.kind === 'files') return { ...place, kind: 'files', source: route.source };
+  const { kind, extensions, backend } = targetOf(route.pool);
   return {
-    match,
+    ...place,
     kind: isMount(match, kind) ? 'mount' : 'script',
     backend,
+    extensions,
+    ...(route.fallback !== undefined && { fallback: route.fallback }),
+    maxBodyBytes: route.maxBody ?? null,
+    readTimeoutMs: route.readTimeout ?? null,
+    requestTimeoutMs: route.requestTimeout ?? null,
     streamUploads: route.streamUploads,
     env: route.env,
   };
@@ -103,7 +116,7 @@ function routeOf(match: string, route: RouteValues, targetOf: (pool: string) => 
 
 /** A suffix looks for a file, and so do PHP and plain CGI everywhere; other programs are mounted at an exact path or a prefix. */
 function isMount(match: string, kind: PoolKind): boolean {
-  return !match.startsWith('*') && kind !== 'php' && kind !== 'cgi';
+  return kind !== 'php' && kind !== 'cgi' && parsePattern(match)?.kind !== 'suffix';
 }
 
 /**

@@ -34,7 +34,6 @@ const today = {
   shortIn: [
     'admin',
     'cli',
-    'config',
     'connection',
     'control',
     'front',

@@ -21,7 +21,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   php: ['protocol', 'worker'],
   client: ['protocol', 'connection', 'queue', 'upstream'],
   app: ['protocol', 'connection', 'fastcgi-server', 'queue'],
-  config: ['protocol', 'connection', 'worker', 'php', 'gateway'],
+  config: ['protocol', 'connection', 'worker', 'php'],
   admin: [],
   control: ['protocol', 'connection', 'config', 'admin'],
   service: [
@@ -49,7 +49,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 /** Folder -> the folders it may import types from, besides those above. */
 const mayImportTypes: Readonly<Record<string, readonly string[]>> = {
   admin: ['queue', 'pool', 'worker', 'upstream'],
-  config: ['pool'],
+  config: ['gateway', 'pool'],
   control: ['service'],
 };
 

@@ -327,6 +327,26 @@ describe('parseConfig()', () => {
       ':6: streamUploads in [[site.main.route]]: PHP has to know how long a body is: take it out',
     ],
     [
+      'an ending that the pool does not run',
+      `${site}[[site.main.route]]\nmatch = ["*.php", "/a/*.{phar,PHTML}"]\npool = "php"\n${php}`,
+      ':4: match "/a/*.{phar,PHTML}": pool php runs only .php and .phar: add ".phtml" to its extensions',
+    ],
+    [
+      'a front controller of a suffix',
+      `${site}[[site.main.route]]\nmatch = "*.php"\npool = "php"\nfallback = "/index.php"\n${php}`,
+      ':6: fallback in [[site.main.route]] is for a prefix: write match = "/app/*", or the fallback of the site',
+    ],
+    [
+      'a folder where an application is mounted',
+      `${site}[[site.main.route]]\nmatch = "/app/*"\npool = "x"\nroot = "public"\n[pool.x]\nconnect = "a:1"`,
+      ':6: root in [[site.main.route]]: pool x is mounted there, and no file is looked for: take it out',
+    ],
+    [
+      'a folder of a route that is not there',
+      `${site}[[site.main.route]]\nmatch = "/a/*"\nfiles = true\nroot = "gone"`,
+      `:6: root in [[site.main.route]]: there is no folder ${folder}/gone`,
+    ],
+    [
       'a route that is no list',
       `${site}[site.main.route]\nmatch = "*.php"`,
       ':3: route in [site.main] must be a list: write [[site.main.route]]',
@@ -382,7 +402,7 @@ file = "gone/a.log"`;
     const lines = problemIn(() => parseConfig(text, file)).split('\n');
     assert.deepEqual(
       lines.map((line) => Number(line.slice(file.length).split(':')[1])),
-      [2, 3, 4, 5, 7, 8, 9, 13, 14, 15, 18, 20, 21, 23, 24],
+      [2, 3, 4, 5, 7, 8, 9, 13, 15, 18, 20, 21, 23, 24],
       lines.join('\n'),
     );
   });
