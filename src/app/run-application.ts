@@ -1,6 +1,7 @@
 // The main of an application: finds how it was started, and does that.
 
 import { absoluteAddress, formatAddress } from '../connection/address.ts';
+import { withDefaults } from '../defaults.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Log, LogFields } from '../log.ts';
 import type { CgiRequest } from '../protocol/cgi/exchange.ts';
@@ -12,8 +13,9 @@ import { cliRequest } from './cli-mode.ts';
 import { type FastcgiService, type ServeOptions, serveFastcgi } from './fastcgi-mode.ts';
 import { Instance } from './instance.ts';
 import { type HeadForm, ProcessSink } from './process-sink.ts';
+import { isServingThread, onUncaughtError, serveThread } from './serving-thread.ts';
 import { decideStart, isListeningSocket, type Start } from './start-mode.ts';
-import { isServingThread, serveThread, serveThreads } from './threads-mode.ts';
+import { serveThreads, type ThreadsOptions } from './threads-mode.ts';
 
 const FAILED = 1;
 const WRONG_USAGE = 2;
@@ -120,7 +122,7 @@ async function once(
   return mode === 'cli' && (error !== null || status >= 400) ? FAILED : 0;
 }
 
-/** Requests until a signal says stop. */
+/** Requests until a signal says stop, or an error that nobody caught: then what runs may finish all the same. */
 async function serve(
   app: Application,
   start: Start & { readonly mode: 'fastcgi' | 'threads' },
@@ -129,15 +131,19 @@ async function serve(
   log: Log,
 ): Promise<number> {
   const stopped = stopSignal();
-  const crashed = Promise.withResolvers<Error>();
-  const service = await open(app, start, threads, options, log, crashed.resolve);
+  const crashed = Promise.withResolvers<number>();
+  const onCrash = (message: string, error: Error | null): void => {
+    log.error(error === null ? {} : { error }, `${message}: what runs may finish, then the process ends`);
+    crashed.resolve(FAILED);
+  };
+  const service = await open(app, start, threads, options, log, onCrash);
+  onUncaughtError((error) => onCrash('an error was not caught', error));
   // Who was handed a socket has nothing to tell: its standard error is a web server's log.
   const isInherited = start.where.some((where) => 'fd' in where);
   if (!isInherited) for (const address of service.addresses) log.info({}, `listening on ${formatAddress(address)}`);
-  const crash = await Promise.race([stopped, crashed.promise]);
-  if (crash instanceof Error) log.error({ error: crash }, 'a thread crashed: the process ends');
+  const status = await Promise.race([stopped, crashed.promise]);
   await service.close();
-  return crash instanceof Error ? FAILED : 0;
+  return status;
 }
 
 async function open(
@@ -146,13 +152,14 @@ async function open(
   threads: number,
   options: RunOptions,
   log: Log,
-  onCrash: (error: Error) => void,
+  onCrash: ThreadsOptions['onCrash'],
 ): Promise<FastcgiService> {
   if (start.mode === 'threads') {
     return serveThreads(app, start.where, {
       count: threads,
       entry: options.entry ?? process.argv[1]!,
       parameters: [...(options.entryArguments ?? []), ...process.argv.slice(2)],
+      limits: withDefaults(defaultAppLimits, options.limits),
       log,
       onCrash,
     });
@@ -171,13 +178,13 @@ async function open(
  * Resolves at the first SIGTERM, SIGINT or SIGUSR1 (mod_fastcgi's word for a graceful stop; Node would open its inspector). A
  * second one ends the process at once.
  */
-function stopSignal(): Promise<null> {
+function stopSignal(): Promise<number> {
   return new Promise((resolve) => {
     let isStopping = false;
     const stop = (): void => {
       if (isStopping) process.exit(FAILED);
       isStopping = true;
-      resolve(null);
+      resolve(0);
     };
     process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGUSR1', stop);
   });

@@ -1,31 +1,16 @@
-// Threads: the main thread initialises the modules once and starts worker threads, each of which accepts connections itself.
+// Threads: the main thread initialises the modules once, starts threads that each accept connections themselves, and replaces one that is lost.
 
 import { createServer } from 'node:net';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import type { Address } from '../connection/address.ts';
 import { type InheritedSocket, listenOn } from '../connection/listen.ts';
 import { PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
+import type { AppLimits } from './app-options.ts';
 import type { Application } from './application.ts';
-import { type FastcgiService, type Place, type ServeOptions, serveFastcgi } from './fastcgi-mode.ts';
-import { Instance } from './instance.ts';
+import type { FastcgiService, Place } from './fastcgi-mode.ts';
 import { startProcess, stopProcess } from './phases.ts';
-
-/** What a thread is started with. */
-interface ThreadData {
-  readonly isPosternThread: true;
-  readonly index: number;
-  readonly count: number;
-  /** What the modules' moduleInit returned, cloned. */
-  readonly shared: readonly unknown[];
-  readonly places: readonly Place[];
-}
-
-/** What a thread tells the main thread. */
-type ThreadMessage =
-  | { readonly kind: 'ready'; readonly descriptors: readonly number[]; readonly addresses: readonly Address[] }
-  | { readonly kind: 'failed'; readonly message: string; readonly stack: string | undefined }
-  | { readonly kind: 'closed' };
+import type { ThreadData, ThreadMessage, ThreadOrder } from './serving-thread.ts';
 
 /** Options of the main thread. */
 export interface ThreadsOptions {
@@ -34,17 +19,18 @@ export interface ThreadsOptions {
   readonly entry: string | URL;
   /** Its arguments. */
   readonly parameters: readonly string[];
+  readonly limits: AppLimits;
   readonly log?: Log | undefined;
-  /** Called when a thread ended by itself: an exception that nobody caught. */
-  readonly onCrash: (error: Error) => void;
+  /** Called when a lost thread cannot be replaced. */
+  readonly onCrash: (message: string, error: Error | null) => void;
 }
 
-/** Whether this is one of the threads that `serveThreads` started. */
-export function isServingThread(): boolean {
-  return !isMainThread && (workerData as Partial<ThreadData> | null)?.isPosternThread === true;
-}
+const PING_PERIOD_MS = 1_000;
+/** So many threads that are lost within so long are more than one bad request: the process ends, and whoever started it decides. */
+const MOST_LOSSES = 10;
+const LOSSES_PERIOD_MS = 60_000;
 
-/** The main thread's part: modules up, threads up, and down again. */
+/** The main thread's part: modules up, threads up, and down again. @throws PROGRAM_NOT_STARTED, ADDRESS_IN_USE */
 export async function serveThreads(
   app: Application,
   where: readonly (Address | InheritedSocket)[],
@@ -54,28 +40,22 @@ export async function serveThreads(
   const report = (message: string, thrown: unknown): void => log.error({ error: thrown }, message);
   const places = await Promise.all(where.map(placeOf));
   const shared = await startProcess(app.modules, { mode: 'threads', threads: count }, report);
-  const threads: ServingThread[] = [];
+  const threads = new Threads({ isPosternThread: true, count, shared, places }, options);
   const stop = async (): Promise<void> => {
-    await Promise.all(threads.map((thread) => thread.close()));
+    await threads.close();
     await stopProcess(app.modules, shared, report);
   };
+  let first: Ready;
   try {
-    const start = (index: number, at: readonly Place[]): Promise<ServingThread> =>
-      ServingThread.start({ isPosternThread: true, index, count, shared, places: at }, options);
-    const first = await start(0, places);
-    threads.push(first);
-    const others = places.map((place, index) => sharedWith(place, first.descriptors[index]!));
-    const rest = await Promise.allSettled(Array.from({ length: count - 1 }, (_, index) => start(index + 1, others)));
-    for (const result of rest) if (result.status === 'fulfilled') threads.push(result.value);
-    for (const result of rest) if (result.status === 'rejected') throw result.reason;
+    first = await threads.start();
   } catch (thrown) {
     await stop();
     throw thrown;
   }
   let closing: Promise<void> | null = null;
   return {
-    addresses: threads[0]!.addresses,
-    descriptors: threads[0]!.descriptors,
+    addresses: first.addresses,
+    descriptors: first.descriptors,
     close() {
       closing ??= stop();
       return closing;
@@ -83,80 +63,194 @@ export async function serveThreads(
   };
 }
 
-/** A thread's part: its modules up, its sockets open, until the main thread says stop. */
-export async function serveThread(app: Application, options: ServeOptions): Promise<void> {
-  const { index, count, shared, places } = workerData as ThreadData;
-  const port = parentPort!;
-  const tell = (message: ThreadMessage): void => port.postMessage(message);
-  try {
-    const { limits, log } = options;
-    const instance = await Instance.start(app, { mode: 'threads', thread: { index, count, shared }, limits, log });
-    const service = await serveFastcgi(instance, places, options).catch(async (thrown: unknown) => {
-      await instance.close();
-      throw thrown;
+type Ready = ThreadMessage & { readonly kind: 'ready' };
+
+/** All threads of a process. */
+class Threads {
+  readonly #data: Omit<ThreadData, 'index'>;
+  readonly #options: ThreadsOptions;
+  readonly #log: Log;
+  readonly #all = new Set<ServingThread>();
+  readonly #timer: NodeJS.Timeout;
+  #losses: number[] = [];
+  #isClosing = false;
+
+  constructor(data: Omit<ThreadData, 'index'>, options: ThreadsOptions) {
+    this.#data = data;
+    this.#options = options;
+    this.#log = options.log ?? silentLog;
+    this.#timer = setInterval(() => this.#ping(), PING_PERIOD_MS).unref();
+  }
+
+  /** Starts the first, on whose sockets others may accept, then the others. */
+  async start(): Promise<Ready> {
+    const { places, count } = this.#data;
+    const ready = await this.#start(0, places);
+    const others = places.map((place, index) => sharedWith(place, ready.descriptors[index]!));
+    const rest = await Promise.allSettled(
+      Array.from({ length: count - 1 }, (_, index) => this.#start(index + 1, others)),
+    );
+    for (const result of rest) if (result.status === 'rejected') throw result.reason;
+    return ready;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await Promise.all([...this.#all].map((thread) => thread.close()));
+    clearInterval(this.#timer);
+  }
+
+  async #start(index: number, places: readonly Place[]): Promise<Ready> {
+    const thread = new ServingThread({ ...this.#data, index, places }, this.#options, {
+      lost: (why, error) => this.#lost(thread, why, error),
+      gone: () => this.#all.delete(thread),
     });
-    const isStopped = new Promise((resolve) => port.once('message', resolve));
-    tell({ kind: 'ready', descriptors: service.descriptors, addresses: service.addresses });
-    await isStopped;
-    await service.close();
-    tell({ kind: 'closed' });
-  } catch (thrown) {
-    const { cause = thrown } = thrown as { readonly cause?: unknown };
-    tell({ kind: 'failed', message: messageOf(thrown), stack: cause instanceof Error ? cause.stack : undefined });
+    this.#all.add(thread);
+    return thread.ready;
+  }
+
+  /** A thread was lost, or is no more to be trusted: it goes on until another has taken its place. A socket that it shared is lost with it. */
+  #lost(thread: ServingThread, why: string, error: Error | null): void {
+    if (this.#isClosing) return;
+    const { index, places } = thread.data;
+    this.#log.error(error === null ? {} : { error }, `thread ${index} ${why}`);
+    const now = Date.now();
+    this.#losses = [...this.#losses.filter((at) => now - at < LOSSES_PERIOD_MS), now];
+    if (places.some(({ isShared }) => isShared)) {
+      this.#options.onCrash('the threads share one socket, which ends with any of them', error);
+    } else if (this.#losses.length >= MOST_LOSSES) {
+      this.#options.onCrash(`${MOST_LOSSES} threads were lost within ${LOSSES_PERIOD_MS / 1_000} s`, error);
+    } else {
+      this.#start(index, places).then(
+        () => thread.close(true),
+        (thrown: Error) => this.#options.onCrash(`thread ${index} could not be replaced`, thrown),
+      );
+    }
+  }
+
+  #ping(): void {
+    const { requestTimeoutMs, graceMs } = this.#options.limits;
+    for (const thread of [...this.#all]) thread.check(requestTimeoutMs, graceMs);
   }
 }
 
-/** A worker thread as the main thread sees it. */
+/** `leaving`: an error was not caught in it; it serves until another has taken its place. */
+type ThreadState = 'starting' | 'serving' | 'leaving' | 'stopping' | 'gone';
+
+const moves: Readonly<Record<ThreadState, readonly ThreadState[]>> = {
+  starting: ['serving', 'stopping', 'gone'],
+  serving: ['leaving', 'stopping', 'gone'],
+  leaving: ['stopping', 'gone'],
+  stopping: ['gone'],
+  gone: [],
+};
+
+/** What a thread's owner is told. */
+interface ThreadEvents {
+  /** It serves no more, and was not told to stop. */
+  lost(why: string, error: Error | null): void;
+  gone(): void;
+}
+
+/** A thread as the main thread sees it. */
 class ServingThread {
-  readonly #worker: Worker;
-  readonly descriptors: readonly number[];
-  readonly addresses: readonly Address[];
-  #closing: Promise<void> | null = null;
-
-  private constructor(
-    worker: Worker,
-    ready: ThreadMessage & { readonly kind: 'ready' },
-    onCrash: (error: Error) => void,
-  ) {
-    this.#worker = worker;
-    this.descriptors = ready.descriptors;
-    this.addresses = ready.addresses;
-    worker.on('error', onCrash);
-    worker.on('exit', (code) => {
-      if (this.#closing === null) onCrash(new Error(`a thread ended with exit code ${code}`));
-    });
-  }
-
+  readonly data: ThreadData;
   /** @throws PROGRAM_NOT_STARTED */
-  static start(data: ThreadData, { entry, parameters, onCrash }: ThreadsOptions): Promise<ServingThread> {
-    const worker = new Worker(entry, { workerData: data, argv: [...parameters] });
-    return new Promise((resolve, reject) => {
-      const failed = (message: string, stack?: string): void => {
-        void worker.terminate();
-        const cause = stack === undefined ? undefined : Object.assign(new Error(message), { stack });
-        reject(new PosternError('PROGRAM_NOT_STARTED', message, { cause }));
-      };
-      worker.once('error', (error: unknown) => failed(`thread ${data.index} failed at its start: ${messageOf(error)}`));
-      worker.once('exit', () => failed(`thread ${data.index} ended at its start: ${String(entry)} has to call run()`));
-      worker.once('message', (message: ThreadMessage) => {
-        if (message.kind === 'failed') return failed(message.message, message.stack);
-        if (message.kind !== 'ready') return failed('ended at its start');
-        worker.removeAllListeners('error');
-        worker.removeAllListeners('exit');
-        resolve(new ServingThread(worker, message, onCrash));
-      });
+  readonly ready: Promise<Ready>;
+  readonly #worker: Worker;
+  readonly #limits: AppLimits;
+  readonly #events: ThreadEvents;
+  readonly #begun = Promise.withResolvers<Ready>();
+  readonly #closed = Promise.withResolvers<void>();
+  #state: ThreadState = 'starting';
+  #lastPongMs = 0;
+
+  constructor(data: ThreadData, { entry, parameters, limits }: ThreadsOptions, events: ThreadEvents) {
+    this.data = data;
+    this.ready = this.#begun.promise;
+    this.#limits = limits;
+    this.#events = events;
+    this.#worker = new Worker(entry, { workerData: data, argv: [...parameters] });
+    this.#worker.on('message', (message: ThreadMessage) => this.#take(message));
+    this.#worker.on('error', (error: Error) => {
+      this.#ended(error, `thread ${data.index} failed at its start: ${error.message}`);
+    });
+    this.#worker.on('exit', (code) => {
+      const error = new Error(`its exit code was ${code}`);
+      this.#ended(error, `thread ${data.index} ended at its start: ${String(entry)} has to call run()`);
     });
   }
 
-  /** Lets its requests finish. The thread itself lives on until the process ends: its end would close shared descriptors. */
-  close(): Promise<void> {
-    this.#closing ??= new Promise((resolve) => {
-      this.#worker.once('message', () => resolve());
-      this.#worker.once('exit', () => resolve());
-      this.#worker.postMessage('stop');
-    });
-    return this.#closing;
+  /**
+   * Lets its requests finish.
+   * @param isReplaced whether the thread itself ends then, too; else it lives on until the process ends, since its end would close
+   * descriptors that others share
+   */
+  close(isReplaced = false): Promise<void> {
+    if (isReplaced) void this.#closed.promise.then(() => this.#worker.terminate());
+    if (this.#state === 'serving' || this.#state === 'leaving' || this.#state === 'starting') {
+      this.#move('stopping');
+      this.#tell('stop');
+      const { stopTimeoutMs, graceMs } = this.#limits;
+      // Whoever is stuck hears nothing.
+      const late = setTimeout(() => this.#closed.resolve(), stopTimeoutMs + 2 * graceMs);
+      void this.#closed.promise.then(() => clearTimeout(late));
+    }
+    return this.#closed.promise;
   }
+
+  /** Ends it when it has not come back to its event loop for longer than a request may take: nothing else can. */
+  check(requestTimeoutMs: number, graceMs: number): void {
+    if ((this.#state !== 'serving' && this.#state !== 'leaving') || requestTimeoutMs === 0) return;
+    const quietMs = performance.now() - this.#lastPongMs;
+    if (quietMs <= requestTimeoutMs + graceMs) {
+      this.#tell('ping');
+      return;
+    }
+    const what = `it has not come back to its event loop for ${Math.round(quietMs)} ms: a loop that waits for nothing?`;
+    void this.#worker.terminate();
+    this.#ended(new Error(what), what);
+  }
+
+  #take(message: ThreadMessage): void {
+    this.#lastPongMs = performance.now();
+    if (message.kind === 'ready') {
+      if (this.#state === 'starting') this.#move('serving');
+      this.#begun.resolve(message);
+    } else if (message.kind === 'failed') {
+      void this.#worker.terminate();
+      this.#ended(errorOf(message), message.message);
+    } else if (message.kind === 'crashed' && this.#state === 'serving') {
+      this.#move('leaving');
+      this.#events.lost('is replaced: an error was not caught in it', null);
+    } else if (message.kind === 'closed') {
+      this.#closed.resolve();
+    }
+  }
+
+  /** It is no more, by itself or because it never began. */
+  #ended(error: Error, atStart: string): void {
+    const state = this.#state;
+    if (state === 'gone') return;
+    this.#move('gone');
+    this.#closed.resolve();
+    this.#events.gone();
+    if (state === 'serving') this.#events.lost('is lost with what ran in it', error);
+    this.#begun.reject(new PosternError('PROGRAM_NOT_STARTED', atStart, { cause: error.stack ? error : undefined }));
+  }
+
+  #tell(order: ThreadOrder): void {
+    this.#worker.postMessage(order);
+  }
+
+  #move(to: ThreadState): void {
+    if (!moves[this.#state].includes(to)) throw new Error(`a thread cannot go from ${this.#state} to ${to}`);
+    this.#state = to;
+  }
+}
+
+function errorOf({ message, stack }: { readonly message: string; readonly stack: string | undefined }): Error {
+  return Object.assign(new Error(message), { stack });
 }
 
 /**
@@ -180,8 +274,4 @@ async function freeAddress(where: Address & { readonly kind: 'tcp' }): Promise<A
 function sharedWith(place: Place, descriptor: number): Place {
   if (!place.isShared || 'fd' in place.where) return place;
   return { where: { fd: descriptor }, isShared: true };
-}
-
-function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
 }

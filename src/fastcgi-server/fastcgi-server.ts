@@ -28,6 +28,8 @@ export interface FastcgiServerOptions {
 }
 
 const CHECK_PERIOD_MS = 1_000;
+/** A connection that was just accepted is waited for so long before it is closed: its request is on its way. */
+const FIRST_REQUEST_MS = 500;
 
 /**
  * `new`: does not listen. `opening`: is about to. `listening`. `draining`: the socket is open, and what connects is served one request.
@@ -125,7 +127,7 @@ export class FastcgiServer {
     if (this.#state === 'listening' || this.#state === 'draining') {
       this.#move('closing');
       this.#closeSocket();
-      for (const connection of this.#connections) connection.close();
+      this.#closeConnections();
     }
     await this.#emptied();
     if (this.#state !== 'closed') this.#move('closed');
@@ -138,7 +140,7 @@ export class FastcgiServer {
    */
   async drain(): Promise<void> {
     if (this.#state === 'listening') this.#move('draining');
-    for (const connection of this.#connections) connection.close();
+    this.#closeConnections();
     await this.#emptied();
   }
 
@@ -148,6 +150,18 @@ export class FastcgiServer {
     this.#closeSocket();
     this.#timer?.cancel();
     for (const connection of this.#connections) connection.destroy(error);
+  }
+
+  /** A web server that connects for each request, as most do, would lose the request with the connection: the first one is answered. */
+  #closeConnections(): void {
+    for (const connection of this.#connections) {
+      if (connection.isNew) {
+        connection.isLast = true;
+        this.#clock.after(FIRST_REQUEST_MS, () => connection.close());
+      } else {
+        connection.close();
+      }
+    }
   }
 
   #closeSocket(): void {

@@ -70,6 +70,10 @@ export class ServerConnection {
   /** Ids that are over though records of their streams may still come: refused ones, and those that lacked only the end of STDIN. */
   readonly #ignored = new Set<number>();
   #state: ServerConnectionState = 'open';
+  /** Whether no request has come yet. */
+  isNew = true;
+  /** Whether the next request is the last. */
+  isLast: boolean;
   /** When we closed our side. */
   #lingersSinceMs = 0;
   /** Records of our own, not of a request's answer, that were put while the peer read nothing. */
@@ -78,6 +82,7 @@ export class ServerConnection {
   constructor(socket: Socket, options: ServerConnectionOptions) {
     this.#socket = socket;
     this.#options = options;
+    this.isLast = options.isLast;
     this.#output = new ServerOutput(socket, options.clock);
     this.#reader = new RecordReader({
       content: (type, id, chunk) => this.#content(type, id, chunk),
@@ -232,7 +237,8 @@ export class ServerConnection {
     if (this.#state !== 'open') return;
     const { role, keepConnection } = decodeBegin(body);
     this.#ignored.delete(id);
-    if (!keepConnection || this.#options.isLast) this.#drain();
+    this.isNew = false;
+    if (!keepConnection || this.isLast) this.#drain();
     if (role === undefined) this.#refuse(id, UNKNOWN_ROLE);
     else if (this.#exchanges.size >= this.limits.maxExchanges) this.#refuse(id, OVERLOADED);
     else this.#exchanges.set(id, new ServerExchange(this, id, role));
