@@ -77,6 +77,9 @@ async function stop(
   instance: Instance,
   stopTimeoutMs: number,
 ): Promise<void> {
+  // Who has connected is accepted in a turn of the event loop; with the socket the kernel resets all who are not.
+  await new Promise(setImmediate);
+  await new Promise(setImmediate);
   const late = setTimeout(() => {
     for (const server of servers) server.destroy();
   }, stopTimeoutMs);

@@ -50,9 +50,6 @@ export async function serveThread(app: Application, options: ServeOptions): Prom
     });
     tell({ kind: 'ready', descriptors: service.descriptors, addresses: service.addresses });
     await isStopped;
-    // What has connected is accepted in a turn of the event loop; with the socket, the kernel would reset what is not.
-    await new Promise(setImmediate);
-    await new Promise(setImmediate);
     await service.close();
     tell({ kind: 'closed' });
   } catch (thrown) {
