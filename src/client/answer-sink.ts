@@ -1,6 +1,7 @@
 // The sinks behind the promises of a client: one keeps an answer, the other hands it on as a stream.
 
 import { Readable } from 'node:stream';
+import type { Clock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import type { CgiHead, CgiSink } from '../protocol/cgi/exchange.ts';
 import { type Answer, type AnswerEnd, type AnswerHead, AnswerHeaders, type StreamedAnswer } from './client-answer.ts';
@@ -17,26 +18,32 @@ export interface RunningRequest {
 }
 
 /** What both have in common: the head, and STDERR up to a limit. */
-abstract class AnswerSink implements CgiSink {
+export abstract class AnswerSink implements CgiSink {
   /** Set right after the request was started. */
   running: RunningRequest | null = null;
+  /** When the first bytes of the answer came; null: none did. */
+  firstByteAtMs: number | null = null;
   protected answerHead: AnswerHead | null = null;
+  readonly #clock: Clock;
   readonly #maxStderrBytes: number;
   readonly #stderr: Buffer[] = [];
   #stderrBytes = 0;
   #stderrDroppedBytes = 0;
 
-  constructor(maxStderrBytes: number) {
+  constructor(maxStderrBytes: number, clock: Clock) {
     this.#maxStderrBytes = maxStderrBytes;
+    this.#clock = clock;
   }
 
   head({ status, reason, headers }: CgiHead): void {
+    this.firstByteAtMs ??= this.#clock.now();
     if (status < 200) return;
     this.answerHead = { status, reason, headers: new AnswerHeaders(headers) };
     this.begun(this.answerHead);
   }
 
   stderr(chunk: Uint8Array): void {
+    this.firstByteAtMs ??= this.#clock.now();
     const kept = Math.min(chunk.length, this.#maxStderrBytes - this.#stderrBytes);
     if (kept > 0) this.#stderr.push(Buffer.from(chunk.subarray(0, kept)));
     this.#stderrBytes += kept;
@@ -70,8 +77,8 @@ export class GatheringSink extends AnswerSink {
   #resolve: (answer: Answer) => void = () => {};
   #reject: (error: PosternError) => void = () => {};
 
-  constructor(maxBodyBytes: number, maxStderrBytes: number) {
-    super(maxStderrBytes);
+  constructor(maxBodyBytes: number, maxStderrBytes: number, clock: Clock) {
+    super(maxStderrBytes, clock);
     this.#maxBodyBytes = maxBodyBytes;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -118,8 +125,8 @@ export class StreamingSink extends AnswerSink {
   #resolveEnd: (end: AnswerEnd) => void = () => {};
   #rejectEnd: (error: PosternError) => void = () => {};
 
-  constructor(maxStderrBytes: number) {
-    super(maxStderrBytes);
+  constructor(maxStderrBytes: number, clock: Clock) {
+    super(maxStderrBytes, clock);
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

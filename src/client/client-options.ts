@@ -10,11 +10,11 @@ export interface ClientOptions {
   /** Connections at a time. @default 8 */
   readonly maxConnections?: number | undefined;
   /**
-   * When a connection may serve another request: always; after one that had no body; never. With a PHP before 8.2.36, 8.3.37, 8.4.28
+   * When a connection may serve another request: "always"; "bodiless": after one that had no body, and for one that may be sent twice; "never". With a PHP before 8.2.36, 8.3.37, 8.4.28
    * or 8.5.13 "always" lets whoever writes a body run code there (CVE-2026-129289). @default 'bodiless'
    */
   readonly reuse?: 'always' | 'bodiless' | 'never' | undefined;
-  /** A kept connection that was idle so long is closed. It holds a process of PHP-FPM, so it is short. 0: none is kept. @default 5000 */
+  /** A kept connection that was idle so long is closed. It holds a process of PHP-FPM, so it is short. 0: never. @default 5000 */
   readonly idleTimeoutMs?: number | undefined;
   /**
    * Requests at a time on one connection, at most. Above 1 the application is asked first (GET_VALUES), and where it does not say that it

@@ -3,20 +3,23 @@
 import { type Clock, systemClock } from '../clock.ts';
 import { type Address, formatAddress, parseAddress } from '../connection/address.ts';
 import { ClientConnection } from '../connection/client-connection.ts';
-import type { Dispatch, DispatchTiming } from '../connection/dispatch.ts';
-import { type Chooser, type DispatchCounters, Dispatcher } from '../connection/dispatcher.ts';
-import { Upstream } from '../connection/upstream.ts';
 import { withDefaults } from '../defaults.ts';
 import { PosternError } from '../errors.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import type { ApplicationValues } from '../protocol/fastcgi/bodies.ts';
-import { GatheringSink, StreamingSink } from './answer-sink.ts';
+import type { Attempt } from '../queue/attempt.ts';
+import type { QueueCounters } from '../queue/counters.ts';
+import { UpstreamPool, type UpstreamPoolOptions } from '../upstream/upstream-pool.ts';
+import type { UpstreamSeat } from '../upstream/upstream-seat.ts';
+import { type AnswerSink, GatheringSink, StreamingSink } from './answer-sink.ts';
 import { type Answer, type Authorization, authorizationOf, type StreamedAnswer, type Timing } from './client-answer.ts';
 import { type ClientOptions, type ClientSettings, defaultClientOptions } from './client-options.ts';
 import { type ClientRequest, makeRequest } from './client-request.ts';
 
 /** GET_VALUES is answered at once, or never: libfcgi reads it, and then waits for the next record before it answers. */
 const VALUES_TIMEOUT_MS = 1_000;
+/** What a timer can wait at most, 24 days: no limit. */
+const FOR_EVER_MS = 2_147_483_647;
 
 /**
  * Makes a client. Nothing is connected before the first request, and idle connections do not keep the process alive.
@@ -31,31 +34,25 @@ export class Client implements AsyncDisposable {
   readonly address: Address;
   readonly #options: ClientSettings;
   readonly #clock: Clock;
-  readonly #dispatcher: Dispatcher;
-  #upstream: Upstream | null = null;
-  #isAsking = false;
-  #isMultiplexed = false;
+  readonly #pool: UpstreamPool;
+  /** `new`: no request was made. `asking`: how many requests a connection takes. `ready`: that is known. */
+  #state: 'new' | 'asking' | 'ready' = 'new';
 
   constructor(options: ClientOptions) {
     this.address = typeof options.address === 'string' ? parseAddress(options.address) : options.address;
     this.#options = withDefaults(defaultClientOptions, options);
     this.#clock = options.clock ?? systemClock;
-    const { queue, queueTimeoutMs, requestTimeoutMs } = this.#options;
-    this.#dispatcher = new Dispatcher({
-      limits: { queue, queueTimeoutMs, requestTimeoutMs },
-      keeps: (request) => this.#keeps(request),
-      clock: this.#clock,
-    });
+    this.#pool = new UpstreamPool({ ...this.#poolOptions(1, this.#options.maxConnections), servers: [] });
   }
 
   /** Counters since the client was made. */
-  get counters(): DispatchCounters {
-    return this.#dispatcher.counters;
+  get counters(): QueueCounters {
+    return this.#pool.counters;
   }
 
   /** Connections that are open, idle ones included. */
   get connections(): number {
-    return this.#upstream?.connections ?? 0;
+    return this.#pool.connections;
   }
 
   /**
@@ -65,7 +62,7 @@ export class Client implements AsyncDisposable {
    */
   async request(request: ClientRequest): Promise<Answer> {
     const { maxBodyBytes, maxStderrBytes } = this.#options;
-    const sink = new GatheringSink(maxBodyBytes, maxStderrBytes);
+    const sink = new GatheringSink(maxBodyBytes, maxStderrBytes, this.#clock);
     return this.#send(request, sink);
   }
 
@@ -74,7 +71,7 @@ export class Client implements AsyncDisposable {
    * @throws as `request`
    */
   async stream(request: ClientRequest): Promise<StreamedAnswer> {
-    return this.#send(request, new StreamingSink(this.#options.maxStderrBytes));
+    return this.#send(request, new StreamingSink(this.#options.maxStderrBytes, this.#clock));
   }
 
   /**
@@ -91,15 +88,23 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Asks the application what it can do (GET_VALUES), on a connection of its own, since many close it after the answer. Programs of
-   * libfcgi never answer.
+   * Asks the application what it can do (GET_VALUES), on a connection of its own, since many close it after the answer. Kept connections
+   * are closed for it, since one may hold the only process; while requests run, it waits for an answer as long as one of them may. Programs
+   * of libfcgi never answer.
    * @throws CONNECT_FAILED, CONNECTION_LOST, ANSWER_TIMEOUT when it does not answer
    */
   async values(): Promise<ApplicationValues> {
     const { connectTimeoutMs } = this.#options;
     const owner = { released: () => {}, closed: () => {} };
+    this.#pool.closeIdle();
     const connection = ClientConnection.open(this.address, owner, { connectTimeoutMs, clock: this.#clock });
-    const timer = this.#clock.after(VALUES_TIMEOUT_MS, () => {
+    let quietSinceMs = this.#clock.now();
+    const timer = this.#clock.every(VALUES_TIMEOUT_MS / 10, () => {
+      const now = this.#clock.now();
+      if (this.#pool.queue.running > 0) quietSinceMs = now;
+      // A request that has just ended may have left a kept connection.
+      else this.#pool.closeIdle();
+      if (now - quietSinceMs < VALUES_TIMEOUT_MS) return;
       const what = `${formatAddress(this.address)} did not answer GET_VALUES within ${VALUES_TIMEOUT_MS} ms`;
       connection.destroy(new PosternError('ANSWER_TIMEOUT', what));
     });
@@ -111,16 +116,14 @@ export class Client implements AsyncDisposable {
     }
   }
 
-  /** Refuses new requests, lets those that run finish, closes every connection. Repeatable. */
+  /** Refuses new requests, lets those that wait and run finish, closes every connection. Repeatable. */
   async close(): Promise<void> {
-    await this.#dispatcher.close();
-    await this.#upstream?.close();
+    await this.#pool.close(FOR_EVER_MS);
   }
 
-  /** Closes every connection now; what runs fails. Repeatable. */
+  /** Closes every connection now; what runs fails with `error`, else with POOL_CLOSING. Repeatable. */
   destroy(error: PosternError | null = null): void {
-    void this.#dispatcher.close();
-    this.#upstream?.destroy(error);
+    void this.#pool.destroy(error);
   }
 
   /** As `close()`, for `await using`. */
@@ -128,37 +131,45 @@ export class Client implements AsyncDisposable {
     await this.close();
   }
 
-  async #send<Result>(request: ClientRequest, sink: CgiSink & ClientSink<Result>): Promise<Result> {
+  async #send<Result>(
+    request: ClientRequest,
+    sink: AnswerSink & { readonly answer: Promise<Result> },
+  ): Promise<Result> {
     const { signal, timeoutMs } = request;
     if (signal?.aborted) throw abortedError(signal);
-    const dispatch = this.#run(makeRequest(request), sink, timeoutMs);
+    const startedAtMs = this.#clock.now();
+    const made = makeRequest(request);
+    const attempt = this.#run(timeoutMs === undefined ? made : { ...made, requestTimeoutMs: timeoutMs }, sink);
     const onAbort = (): void => {
-      dispatch.abort();
+      attempt.abort();
       sink.fail(abortedError(signal!));
     };
     sink.running = {
-      end: () => ({ appStatus: dispatch.appStatus, timing: timingOf(dispatch.timing, this.#clock.now()) }),
+      end: () => {
+        const seat = attempt.seat as UpstreamSeat;
+        return { appStatus: seat.appStatus, timing: this.#timingOf(startedAtMs, attempt, seat, sink) };
+      },
       over: () => signal?.removeEventListener('abort', onAbort),
-      resume: () => dispatch.resume(),
-      abort: () => dispatch.abort(),
+      resume: () => attempt.resume(),
+      abort: () => attempt.abort(),
     };
-    if (!dispatch.isOver) signal?.addEventListener('abort', onAbort, { once: true });
+    if (!attempt.isOver) signal?.addEventListener('abort', onAbort, { once: true });
     return sink.answer;
   }
 
-  #run(request: CgiRequest, sink: CgiSink, timeoutMs = this.#options.requestTimeoutMs): Dispatch {
-    if (this.#upstream === null) this.#begin();
-    return this.#dispatcher.run(request, sink, timeoutMs);
+  #run(request: CgiRequest, sink: CgiSink): Attempt {
+    if (this.#state === 'new') this.#begin();
+    return this.#pool.run(request, sink);
   }
 
   /** Before the first request: finds out how many requests a connection takes. What was asked meanwhile waits in the queue. */
   #begin(): void {
     if (this.#options.multiplex <= 1) this.#use(1, this.#options.maxConnections);
-    else if (!this.#isAsking) void this.#ask();
+    else void this.#ask();
   }
 
   async #ask(): Promise<void> {
-    this.#isAsking = true;
+    this.#state = 'asking';
     let maxExchanges = 1;
     let { maxConnections } = this.#options;
     try {
@@ -173,47 +184,39 @@ export class Client implements AsyncDisposable {
   }
 
   #use(maxExchanges: number, maxConnections: number): void {
-    const { idleTimeoutMs, connectTimeoutMs, writeTimeoutMs } = this.#options;
-    const connection = { connectTimeoutMs, writeTimeoutMs, maxExchanges };
-    const options = { maxConnections, idleTimeoutMs, connection, clock: this.#clock };
-    this.#isMultiplexed = maxExchanges > 1;
-    this.#upstream = new Upstream(this.address, options, this.#dispatcher);
-    this.#dispatcher.use(only(this.#upstream));
+    this.#state = 'ready';
+    this.#pool.reload(this.#poolOptions(maxExchanges, maxConnections));
   }
 
-  #keeps(request: CgiRequest): boolean {
-    const { reuse, idleTimeoutMs } = this.#options;
-    if (this.#isMultiplexed) return true;
-    if (idleTimeoutMs === 0 || reuse === 'never') return false;
-    return reuse === 'always' || request.body === null;
+  #poolOptions(maxExchanges: number, maxConnections: number): UpstreamPoolOptions {
+    const { reuse, idleTimeoutMs, connectTimeoutMs, writeTimeoutMs } = this.#options;
+    const { queue, queueTimeoutMs, requestTimeoutMs } = this.#options;
+    return {
+      name: formatAddress(this.address),
+      servers: [{ address: this.address }],
+      maxConnections,
+      maxExchanges,
+      reuse,
+      idleTimeoutMs,
+      connectTimeoutMs,
+      writeTimeoutMs,
+      limits: { queue, queueTimeoutMs, requestTimeoutMs, readTimeoutMs: 0 },
+      limitName: 'maxConnections',
+      clock: this.#clock,
+    };
   }
-}
 
-/** What `#send` needs of a sink. */
-interface ClientSink<Result> {
-  running: GatheringSink['running'];
-  readonly answer: Promise<Result>;
-}
-
-/** There is one place to run a request. */
-function only(upstream: Upstream): Chooser {
-  return {
-    upstreams: [upstream],
-    choose: (tried) => (upstream.hasRoom && !tried.has(upstream) ? upstream : null),
-    report: () => {},
-  };
-}
-
-function timingOf(timing: DispatchTiming, endedAtMs: number): Timing {
-  const { startedAtMs, assignedAtMs, connectedAtMs, firstByteAtMs } = timing;
-  const assigned = assignedAtMs ?? endedAtMs;
-  const connected = Math.max(assigned, connectedAtMs ?? assigned);
-  return {
-    waitMs: assigned - startedAtMs,
-    connectMs: connected - assigned,
-    firstByteMs: (firstByteAtMs ?? endedAtMs) - connected,
-    totalMs: endedAtMs - startedAtMs,
-  };
+  #timingOf(startedAtMs: number, { waitedMs }: Attempt, { connection }: UpstreamSeat, sink: AnswerSink): Timing {
+    const endedAtMs = this.#clock.now();
+    const assignedAtMs = startedAtMs + waitedMs;
+    const connectedAtMs = Math.max(assignedAtMs, connection.connectedAtMs ?? assignedAtMs);
+    return {
+      waitMs: waitedMs,
+      connectMs: connectedAtMs - assignedAtMs,
+      firstByteMs: (sink.firstByteAtMs ?? endedAtMs) - connectedAtMs,
+      totalMs: endedAtMs - startedAtMs,
+    };
+  }
 }
 
 function abortedError(signal: AbortSignal): PosternError {

@@ -1,7 +1,6 @@
 // The public entry `postern/client`: talk to FastCGI applications.
 
 export type { Address } from '../connection/address.ts';
-export type { DispatchCounters } from '../connection/dispatcher.ts';
 export { type ErrorCode, PosternError } from '../errors.ts';
 export type {
   CgiHead,
@@ -13,6 +12,7 @@ export type {
   Role,
 } from '../protocol/cgi/exchange.ts';
 export type { ApplicationValues } from '../protocol/fastcgi/bodies.ts';
+export type { QueueCounters } from '../queue/counters.ts';
 export { type Client, createClient } from './client.ts';
 export type {
   Answer,

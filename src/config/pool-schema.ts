@@ -134,9 +134,10 @@ const connect = z
     idleTimeout: duration.prefault('5s').meta({
       description: 'A kept connection that was idle so long is closed: it holds a process of PHP-FPM. 0: never.',
     }),
-    reuse: reuse
-      .prefault('bodiless')
-      .meta({ description: 'After which requests a connection is kept; "bodiless": those without a body.' }),
+    reuse: reuse.prefault('never').meta({
+      description:
+        'After which requests a connection is kept; "bodiless": those without a body, and only requests that may be sent twice are sent on it.',
+    }),
   })
   .transform((values) => ({ kind: 'connect' as const, ...values }));
 

@@ -12,7 +12,8 @@ import { AnswerReader } from './answer-reader.ts';
 import { BodySender, type BodyTarget } from './body-sender.ts';
 import { type Carrier, type ClientExchange, RecordExchange } from './client-exchange.ts';
 import { type ConnectionOptions, defaultConnectionOptions } from './connection-options.ts';
-import { dial } from './dial.ts';
+import { dial, ReadBuffers } from './dial.ts';
+import { lossError } from './lost-connection.ts';
 import { Outgoing, WriteDeadline } from './outgoing.ts';
 import { type EndedRequest, RunningExchanges } from './running-exchanges.ts';
 
@@ -71,7 +72,7 @@ export class ClientConnection {
       unblocked: () => this.#updateReading(),
       abandoned: (exchange) => this.#abandon(exchange),
     };
-    this.#socket = dial(address, (chunk) => this.#read(chunk));
+    this.#socket = dial(address, (chunk) => this.#read(chunk), options.buffers ?? new ReadBuffers());
     // An application that waits for us to read its answer cannot read: that is our reader's doing.
     const isCounted = (): boolean => !this.#isBlocked();
     const deadline = new WriteDeadline(options.clock, options.writeTimeoutMs, isCounted, () => this.#stalled());
@@ -172,6 +173,17 @@ export class ClientConnection {
     this.#connectTimer?.cancel();
     this.#outgoing.stopDeadline();
     this.#socket.destroy();
+    if (this.#rejectValues !== null || this.#exchanges.size > 0) this.#failAll(error);
+    this.#owner.closed(this, error);
+  }
+
+  /** Whether the process stays alive for this connection. */
+  setRef(isRef: boolean): void {
+    if (isRef) this.#socket.ref();
+    else this.#socket.unref();
+  }
+
+  #failAll(error: PosternError | null): void {
     const failure = error ?? new PosternError('CONNECTION_LOST', `the connection to ${this.#name} was closed`);
     this.#rejectValues?.(failure);
     for (const exchange of this.#exchanges.takeAll()) {
@@ -180,13 +192,6 @@ export class ClientConnection {
       else exchange.fail(failure);
       this.#owner.released(this, exchange);
     }
-    this.#owner.closed(this, error);
-  }
-
-  /** Whether the process stays alive for this connection. */
-  setRef(isRef: boolean): void {
-    if (isRef) this.#socket.ref();
-    else this.#socket.unref();
   }
 
   #watch(): void {
@@ -240,18 +245,19 @@ export class ClientConnection {
   }
 
   /** The socket ended, for whatever reason. */
-  #lost(cause: Error | null): void {
+  #lost(cause: NodeJS.ErrnoException | null): void {
     if (this.#state === 'closed') return;
-    if (this.#connectedAtMs === null) {
-      const why = cause?.message ?? 'it was closed';
-      this.destroy(new PosternError('CONNECT_FAILED', `cannot connect to ${this.#name}: ${why}`, { cause }));
-    } else if (this.#exchanges.size === 0 && this.#rejectValues === null) {
-      this.destroy();
-    } else {
-      const where = this.#reader.isBetweenRecords ? 'before END_REQUEST' : 'within a record';
-      const why = cause === null ? 'was closed by the program' : `broke (${cause.message})`;
-      this.destroy(new PosternError('CONNECTION_LOST', `the connection to ${this.#name} ${why} ${where}`, { cause }));
-    }
+    const isReached = this.#connectedAtMs !== null && !this.#isUntouched(cause);
+    const isIdle = this.#exchanges.size === 0 && this.#rejectValues === null;
+    const { isBetweenRecords } = this.#reader;
+    this.destroy(isReached && isIdle ? null : lossError({ name: this.#name, cause, isReached, isBetweenRecords }));
+  }
+
+  /** Whether the application has closed a new connection before it took a byte: then it was not reached. */
+  #isUntouched(cause: Error | null): boolean {
+    if (cause === null || this.#socket.bytesRead > 0) return false;
+    for (const exchange of this.#exchanges) if (exchange.progress !== 'unsent') return false;
+    return this.#exchanges.size > 0;
   }
 
   /** @returns false when reading is to stop for now */
@@ -260,7 +266,9 @@ export class ClientConnection {
     try {
       for (const exchange of this.#reader.push(chunk)) this.#finish(exchange);
       // Half a record is a byte of an answer, too.
-      if (!this.#reader.isBetweenRecords) for (const exchange of this.#exchanges) exchange.answered();
+      if (!this.#reader.isBetweenRecords) {
+        for (const exchange of this.#exchanges) if (!exchange.hasEnded) exchange.answered();
+      }
       this.#closeDrained();
     } catch (thrown) {
       this.destroy(toPosternError(thrown));

@@ -1,7 +1,7 @@
 // One request on a connection to a FastCGI application: its answer's way to the sink, and what is known of it for a retry.
 //
 //   the program:  unsent -> sent -> answered -> ended        the one who asked:  taking <-> held -> told
-//                                                                                     \-------\---> left
+//                              \-> silent                                          \-------\---> left
 
 import { type PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
@@ -17,14 +17,15 @@ import type { BodySender } from './body-sender.ts';
  */
 export type Progress = 'unsent' | 'sent' | 'answered';
 
-/** How far the program is: `ended` is after END_REQUEST. */
-type Stage = Progress | 'ended';
+/** How far the program is. After END_REQUEST: `ended`, or `silent` where not a byte had come before it. */
+type Stage = Progress | 'ended' | 'silent';
 
 const stageMoves: Readonly<Record<Stage, readonly Stage[]>> = {
-  unsent: ['sent', 'answered', 'ended'],
-  sent: ['answered', 'ended'],
+  unsent: ['sent', 'answered', 'silent'],
+  sent: ['answered', 'silent'],
   answered: ['ended'],
   ended: [],
+  silent: [],
 };
 
 /** What the one who asked wants: more; no more for now; nothing, having been told the end; nothing, having left before it. */
@@ -98,11 +99,12 @@ export class RecordExchange implements ClientExchange {
   }
 
   get progress(): Progress {
-    return this.#stage === 'ended' ? 'answered' : this.#stage;
+    if (this.#stage === 'ended') return 'answered';
+    return this.#stage === 'silent' ? 'sent' : this.#stage;
   }
 
   get hasEnded(): boolean {
-    return this.#stage === 'ended';
+    return this.#stage === 'ended' || this.#stage === 'silent';
   }
 
   get isAborted(): boolean {
@@ -137,7 +139,7 @@ export class RecordExchange implements ClientExchange {
 
   /** Something of an answer came: a byte is enough, though its record is not there. */
   answered(): void {
-    if (this.#stage !== 'answered' && this.#stage !== 'ended') this.#advance('answered');
+    if (this.#stage !== 'answered') this.#advance('answered');
   }
 
   /** Content of STDOUT. @returns false when it came out of order */
@@ -166,7 +168,6 @@ export class RecordExchange implements ClientExchange {
 
   /** The end of STDOUT. @returns false when it came before */
   stdoutClosed(): boolean {
-    this.answered();
     if (this.#isStdoutClosed) return false;
     this.#isStdoutClosed = true;
     return true;
@@ -174,7 +175,6 @@ export class RecordExchange implements ClientExchange {
 
   /** The end of STDERR. @returns false when it came before */
   stderrClosed(): boolean {
-    this.answered();
     if (this.#isStderrClosed) return false;
     this.#isStderrClosed = true;
     return true;
@@ -183,7 +183,7 @@ export class RecordExchange implements ClientExchange {
   /** END_REQUEST; the sink is told by `finish()`, when the chunk that it came in was read to its end. */
   ended(body: Buffer): void {
     const { appStatus, protocolStatus } = decodeEnd(body);
-    this.#advance('ended');
+    this.#advance(this.#stage === 'answered' ? 'ended' : 'silent');
     this.appStatus = appStatus;
     this.#refusal = refusalOf(protocolStatus);
   }

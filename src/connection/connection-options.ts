@@ -2,6 +2,7 @@
 
 import { type Clock, systemClock } from '../clock.ts';
 import { type CgiOutputLimits, defaultOutputLimits } from '../protocol/cgi/output.ts';
+import type { ReadBuffers } from './dial.ts';
 
 /** Options of one connection. Every duration is in milliseconds. */
 export interface ConnectionOptions {
@@ -16,6 +17,8 @@ export interface ConnectionOptions {
   readonly maxExchanges: number;
   /** Limits on the head of an answer. @default 65536 bytes, 200 fields */
   readonly output: CgiOutputLimits;
+  /** Shared by connections that come one after another. @default its own */
+  readonly buffers: ReadBuffers | null;
   /** @default systemClock */
   readonly clock: Clock;
 }
@@ -26,5 +29,6 @@ export const defaultConnectionOptions: ConnectionOptions = {
   writeTimeoutMs: 30_000,
   maxExchanges: 1,
   output: defaultOutputLimits,
+  buffers: null,
   clock: systemClock,
 };

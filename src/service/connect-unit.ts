@@ -1,56 +1,48 @@
 // A pool of FastCGI servers elsewhere, as a unit of a service.
 
-import { RemoteBackend, type RemoteBackendOptions } from '../backend/remote-backend.ts';
 import { PosternError } from '../errors.ts';
+import { UpstreamPool, type UpstreamPoolOptions } from '../upstream/upstream-pool.ts';
 import type { ConnectPlan, PoolPlan } from './plan.ts';
 import type { Unit, UnitParts } from './unit.ts';
 
-/** As long as a timer can be. */
-const neverMs = 2 ** 31 - 1;
-
-/** Makes the unit; it connects when there is something to send. */
-export function connectUnit(plan: ConnectPlan, { clock }: UnitParts): Unit {
+/** Makes the unit; besides looks at the servers, it connects when there is something to send. */
+export function connectUnit(plan: ConnectPlan, { clock, log }: UnitParts): Unit {
   let inForce = plan;
-  const backend = new RemoteBackend({ ...optionsOf(plan), clock });
+  const { name } = plan;
+  const pool = new UpstreamPool({ ...optionsOf(plan), clock, log });
   return {
-    name: plan.name,
+    name,
     get plan() {
       return inForce;
     },
-    backend,
-    start: () => Promise.resolve(),
-    notReady: () => null,
+    backend: pool,
+    // A server that is not there yet is no reason not to start: the pool says that it is not ready, and looks again.
+    start: () => pool.watch(),
+    notReady: () => pool.notReady,
     reload(next) {
       inForce = connectPlan(next);
-      backend.reload(optionsOf(inForce));
-      return Promise.resolve();
+      pool.reload({ ...optionsOf(inForce), clock, log });
+      return pool.watch();
     },
-    async close(deadlineMs) {
-      const timer = deadlineMs === undefined ? null : clock.after(deadlineMs, () => backend.destroy());
-      await backend.close();
-      timer?.cancel();
-    },
-    destroy() {
-      backend.destroy();
-      return Promise.resolve();
-    },
+    close: (deadlineMs = inForce.limits.stopTimeoutMs) => pool.close(deadlineMs),
+    destroy: () => pool.destroy(),
     describe() {
-      const { waiting, running, finished, failed, refused, aborted } = backend.counters;
-      const counts = { waiting, running, finished, failed: failed + refused, aborted };
-      return { other: { name: plan.name, program: backend.description, ...counts } };
+      const { waiting, running, finished, refused, aborted, failed } = pool.counters;
+      const counts = { waiting, running, finished, failed: refused + failed, aborted: aborted - failed };
+      return { other: { name, program: pool.description, ...counts } };
     },
   };
 }
 
-function optionsOf({ name, servers, reuse, idleTimeoutMs, limits }: ConnectPlan): RemoteBackendOptions {
-  const { workers, queue, queueTimeoutMs, requestTimeoutMs } = limits;
+function optionsOf({ name, servers, reuse, idleTimeoutMs, limits }: ConnectPlan): UpstreamPoolOptions {
   return {
     name,
-    servers: servers.map(({ address, weight }) => ({ address, weight })),
-    maxConnections: workers,
+    servers: servers.map(({ address, weight, backup }) => ({ address, weight, isBackup: backup })),
+    maxConnections: limits.workers,
+    limitName: 'workers',
     reuse,
-    idleTimeoutMs: idleTimeoutMs === 0 ? neverMs : idleTimeoutMs,
-    limits: { queue, queueTimeoutMs, requestTimeoutMs },
+    idleTimeoutMs,
+    limits,
   };
 }
 

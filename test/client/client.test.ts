@@ -194,10 +194,13 @@ describe('a client', () => {
       waiting: 0,
       running: 0,
       finished: 2,
-      failed: 0,
       refused: 1,
       aborted: 0,
+      failed: 0,
       retried: 0,
+      maxWaiting: 1,
+      maxRunning: 1,
+      limitReached: 1,
     });
   });
 
@@ -340,6 +343,6 @@ describe('a client', () => {
     const { client } = await start(() => ({ delayMs: 300 }));
     const answer = client.request({});
     client.destroy();
-    await assert.rejects(answer, hasCode('CONNECTION_LOST'));
+    await assert.rejects(answer, hasCode('POOL_CLOSING'));
   });
 });

@@ -1,7 +1,6 @@
 // Every backend against the same suite.
 
 import { fileURLToPath } from 'node:url';
-import { RemoteBackend } from '../../src/backend/remote-backend.ts';
 import { CgiPool } from '../../src/cgi/cgi-pool.ts';
 import { systemClock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
@@ -10,6 +9,7 @@ import { serveFaultily } from '../fixtures/faulty-fastcgi.ts';
 import { plainProgram } from '../support/programs.ts';
 import { RunningPool } from '../support/running-pool.ts';
 import { scriptedApplication } from '../support/scripted-application.ts';
+import { queueLimits, upstreamPool } from '../support/upstreams.ts';
 import { backendConformance } from './backend.ts';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}.ts`, import.meta.url));
@@ -29,13 +29,13 @@ backendConformance(
   'remote FastCGI server',
   async (t, { requestTimeoutMs, folder }) => {
     const application = await scriptedApplication((socket) => serveFaultily(socket, folder, () => socket.destroy()));
-    const backend = new RemoteBackend({
+    const backend = upstreamPool({
       name: 'remote',
       servers: [{ address: application.address }],
-      limits: { requestTimeoutMs },
+      limits: { ...queueLimits, requestTimeoutMs },
     });
     t.after(async () => {
-      backend.destroy();
+      await backend.destroy();
       await application.close();
     });
     return backend;

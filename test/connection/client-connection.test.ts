@@ -517,7 +517,8 @@ describe('a connection to an application', () => {
     const until = performance.now() + 200;
     while (performance.now() < until);
     await sink.done;
-    assert.match(sink.error!.message, /EPIPE/);
+    assert.equal(sink.error?.code, 'CONNECT_FAILED');
+    assert.match(sink.error.message, /EPIPE/);
     assert.equal(exchange.progress, 'unsent');
   });
 
@@ -526,7 +527,6 @@ describe('a connection to an application', () => {
     ['half a record', stdout('Content-Type: text/plain').slice(0, 40)],
     ['half a head', stdout('Content-Ty')],
     ['STDERR', stderr('!')],
-    ['the end of STDOUT alone', stdout('')],
   ];
   for (const [what, answer] of beginnings) {
     it(`takes ${what} for a beginning of an answer`, async () => {
@@ -536,6 +536,22 @@ describe('a connection to an application', () => {
       await sink.done;
       assert.equal(sink.error?.code, 'CONNECTION_LOST');
       assert.equal(exchange.progress, 'answered');
+    });
+  }
+
+  for (const [what, answer, isEnded, code] of [
+    ['END_REQUEST alone', end(), false, 'ANSWER_INVALID'],
+    ['STDOUT closed at once, and END_REQUEST', stdout('') + end(), false, 'ANSWER_INVALID'],
+    ['what is not FastCGI', hex('HTTP/1.1 200 OK'), false, 'PROTOCOL_ERROR'],
+    ['a connection that closes', '', true, 'CONNECTION_LOST'],
+  ] as const) {
+    it(`takes ${what} for no byte of an answer`, async () => {
+      const { connection } = await open(answering(answer, isEnded));
+      const sink = new RecordingSink();
+      const exchange = connection.run(cgiRequest(), sink, true);
+      await sink.done;
+      assert.equal(sink.error?.code, code);
+      assert.equal(exchange.progress, 'sent');
     });
   }
 

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
-import { RemoteBackend } from '../../src/backend/remote-backend.ts';
 import type { Site } from '../../src/gateway/site.ts';
 import { BLOCK_BYTES } from '../../src/gateway/spool-blocks.ts';
 import { fastcgiApplication } from '../support/fastcgi-application.ts';
@@ -13,6 +12,7 @@ import { ask, httpRequest } from '../support/recording-answer.ts';
 import { scriptedApplication } from '../support/scripted-application.ts';
 import { makeSite, route } from '../support/site.ts';
 import { until } from '../support/until.ts';
+import { upstreamPool } from '../support/upstreams.ts';
 
 /** A gateway behind a front that lends the bytes of its bodies; its script answers with what it was given. */
 async function uploading(t: TestContext, given: Partial<Site> = {}) {
@@ -118,7 +118,7 @@ describe('a body that its front lends', () => {
     }));
     t.after(() => good.close());
     const servers = [{ address: breaking.address }, { address: good.address }];
-    const backend = new RemoteBackend({ name: 'remote', servers });
+    const backend = upstreamPool({ name: 'remote', servers });
     t.after(() => backend.destroy());
     const { client, spoolFolder } = await uploading(t, { routes: [route('/app/*', 'mount', backend)] });
     const one = await client();

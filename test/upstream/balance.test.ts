@@ -1,21 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Balance, type BalanceLimits, defaultBalanceLimits } from '../../src/backend/balance.ts';
-import type { ClientExchange } from '../../src/connection/client-exchange.ts';
-import { Upstream } from '../../src/connection/upstream.ts';
-import { type ErrorCode, PosternError } from '../../src/errors.ts';
+import type { ErrorCode } from '../../src/errors.ts';
+import { Balance, type BalanceLimits, defaultBalanceLimits } from '../../src/upstream/balance.ts';
+import { Upstream, type UpstreamEvents } from '../../src/upstream/upstream.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
-/** A balance over upstreams named by their paths: "/a" of weight 5, "/b" of weight 1. */
+/** A balance over servers named by their paths: "/a" of weight 5, "/b" of weight 1; those of weight 0 are backups. */
 function balanceOf(weights: Record<string, number>, limits: Partial<BalanceLimits> = {}, full: string[] = []) {
   const clock = new FakeClock();
   const upstreams = Object.entries(weights).map(([path, weight]) => ({
-    upstream: new Upstream(
-      { kind: 'unix', path },
-      { maxConnections: full.includes(path) ? 0 : 8 },
-      { released: () => {}, freed: () => {} },
-    ),
-    weight,
+    upstream: new Upstream({ kind: 'unix', path }, { maxConnections: full.includes(path) ? 0 : 8 }, events),
+    weight: Math.max(1, weight),
+    isBackup: weight === 0,
   }));
   const balance = new Balance(upstreams, { ...defaultBalanceLimits, ...limits }, clock);
   const named = (path: string): Upstream => upstreams[Object.keys(weights).indexOf(path)]!.upstream;
@@ -23,17 +19,20 @@ function balanceOf(weights: Record<string, number>, limits: Partial<BalanceLimit
     clock,
     balance,
     choose: (tried: string[] = []): string | null => nameOf(balance.choose(new Set(tried.map(named)))),
-    report: (path: string, code: ErrorCode | null, isAborted = false) =>
-      balance.report(named(path), ended(code, isAborted)),
+    report: (path: string, code: ErrorCode | null) => balance.report(named(path), code),
   };
 }
 
+const events: UpstreamEvents = {
+  keeps: () => false,
+  freed: () => {},
+  reached: () => {},
+  silent: () => {},
+  straggled: () => {},
+};
+
 function nameOf(upstream: Upstream | null): string | null {
   return upstream?.address.kind === 'unix' ? upstream.address.path : null;
-}
-
-function ended(code: ErrorCode | null, isAborted: boolean): ClientExchange {
-  return { error: code === null ? null : new PosternError(code, ''), isAborted } as ClientExchange;
 }
 
 describe('a balance', () => {
@@ -88,7 +87,6 @@ describe('a balance', () => {
     const { report, balance } = balanceOf({ '/a': 1, '/b': 1 });
     report('/a', 'BODY_INCOMPLETE');
     report('/a', 'ANSWER_INVALID');
-    report('/a', 'CONNECTION_LOST', true);
     assert.equal(balance.resting, 0);
   });
 
@@ -105,6 +103,29 @@ describe('a balance', () => {
     report('/a', 'CONNECT_FAILED');
     assert.equal(choose(), '/b');
     assert.equal(choose(['/b']), '/a');
+  });
+
+  it('asks a backup only while all others rest or were tried', () => {
+    const { choose, report, clock } = balanceOf({ '/a': 1, '/b': 1, '/spare': 0 });
+    assert.deepEqual([choose(), choose(), choose(), choose()], ['/a', '/b', '/a', '/b']);
+    assert.equal(choose(['/a', '/b']), '/spare');
+    report('/a', 'CONNECT_FAILED');
+    assert.deepEqual([choose(), choose(['/b'])], ['/b', '/spare']);
+    report('/b', 'ANSWER_TIMEOUT');
+    assert.equal(choose(), '/spare');
+    clock.advance(10_000);
+    assert.notEqual(choose(), '/spare');
+  });
+
+  it('waits for a server that is busy, and does not ask a backup for it', () => {
+    assert.equal(balanceOf({ '/a': 1, '/spare': 0 }, {}, ['/a']).choose(), null);
+  });
+
+  it('ends the rest of one that answers', () => {
+    const { report, balance } = balanceOf({ '/a': 1, '/b': 1 });
+    report('/a', 'CONNECT_FAILED');
+    report('/a', null);
+    assert.equal(balance.resting, 0);
   });
 
   it('does not rest an upstream that is the only one', () => {

@@ -1,12 +1,10 @@
-// Which of several upstreams takes the next request: smooth weighted round robin, and a rest for those that fail.
+// Which of several servers takes the next request: smooth weighted round robin, a rest for those that fail, and backups behind all others.
 
 import type { Clock } from '../clock.ts';
-import type { ClientExchange } from '../connection/client-exchange.ts';
-import type { Chooser } from '../connection/dispatcher.ts';
-import type { Upstream } from '../connection/upstream.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { Upstream } from './upstream.ts';
 
-/** When an upstream is given a rest. */
+/** When a server is given a rest. */
 export interface BalanceLimits {
   /** Failures within `failTimeoutMs` after which it rests. 0: it never does. @default 1 */
   readonly maxFails: number;
@@ -17,11 +15,13 @@ export interface BalanceLimits {
 /** The limits where nothing is said; they are nginx's. */
 export const defaultBalanceLimits: BalanceLimits = { maxFails: 1, failTimeoutMs: 10_000 };
 
-/** An upstream and its share of the requests. */
+/** A server and its share of the requests. */
 export interface WeightedUpstream {
   readonly upstream: Upstream;
   /** 1 or more. */
   readonly weight: number;
+  /** Whether it is asked only while every other one rests, or was tried. */
+  readonly isBackup: boolean;
 }
 
 interface Member extends WeightedUpstream {
@@ -32,7 +32,7 @@ interface Member extends WeightedUpstream {
   restsUntilMs: number;
 }
 
-/** Failures that are the upstream's own. */
+/** Failures that are the server's own. */
 const failures: ReadonlySet<ErrorCode> = new Set([
   'CONNECT_FAILED',
   'CONNECTION_LOST',
@@ -45,10 +45,11 @@ const failures: ReadonlySet<ErrorCode> = new Set([
  * 1. Each choice adds every candidate's weight to its credit; the one with most credit is chosen and pays the sum of the weights. So
  *    weights 5, 1, 1 give a a b a c a a and not a a a a a b c (nginx, smooth weighted round robin).
  * 2. Candidates have room, were not tried for this request, and do not rest.
- * 3. Where all that were not tried rest, the one that wakes first is chosen all the same: a refusal would help nobody.
- * 4. An upstream rests for `failTimeoutMs` after `maxFails` failures within that time; a success clears them.
+ * 3. Backups are candidates only where all others that were not tried rest; a server that is merely busy is waited for.
+ * 4. Where all that were not tried rest, backups too, the one that wakes first is chosen all the same: a refusal would help nobody.
+ * 5. A server rests for `failTimeoutMs` after `maxFails` failures within that time; a success clears them, and ends the rest.
  */
-export class Balance implements Chooser {
+export class Balance {
   readonly upstreams: readonly Upstream[];
   readonly #members: readonly Member[];
   readonly #limits: BalanceLimits;
@@ -61,6 +62,7 @@ export class Balance implements Chooser {
     this.#clock = clock;
   }
 
+  /** One that has room, and was not tried; null: there is none now. */
   choose(tried: ReadonlySet<Upstream>): Upstream | null {
     if (this.#members.length === 1) {
       const { upstream } = this.#members[0]!;
@@ -69,17 +71,21 @@ export class Balance implements Chooser {
     const now = this.#clock.now();
     const untried = this.#members.filter(({ upstream }) => !tried.has(upstream));
     const awake = untried.filter(({ restsUntilMs }) => restsUntilMs <= now);
-    if (awake.length === 0) return firstAwake(untried)?.upstream ?? null;
-    return this.#turn(awake.filter(({ upstream }) => upstream.hasRoom))?.upstream ?? null;
+    const first = awake.filter(({ isBackup }) => !isBackup);
+    const candidates = first.length > 0 ? first : awake;
+    if (candidates.length === 0) return firstAwake(untried)?.upstream ?? null;
+    return this.#turn(candidates.filter(({ upstream }) => upstream.hasRoom))?.upstream ?? null;
   }
 
-  report(upstream: Upstream, exchange: ClientExchange): void {
+  /** How a request, or a look, ended there. @param code null: well */
+  report(upstream: Upstream, code: ErrorCode | null): void {
     const member = this.#members.find((one) => one.upstream === upstream);
-    if (member === undefined || exchange.isAborted) return;
+    if (member === undefined) return;
     const now = this.#clock.now();
     const { maxFails, failTimeoutMs } = this.#limits;
-    if (exchange.error === null || !failures.has(exchange.error.code)) {
+    if (code === null || !failures.has(code)) {
       member.fails = 0;
+      member.restsUntilMs = 0;
       return;
     }
     member.fails = now - member.failedAtMs > failTimeoutMs ? 1 : member.fails + 1;
@@ -87,7 +93,7 @@ export class Balance implements Chooser {
     if (maxFails > 0 && member.fails >= maxFails) member.restsUntilMs = now + failTimeoutMs;
   }
 
-  /** How many of the upstreams rest. */
+  /** How many of the servers rest. */
   get resting(): number {
     const now = this.#clock.now();
     return this.#members.filter(({ restsUntilMs }) => restsUntilMs > now).length;

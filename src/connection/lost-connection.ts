@@ -1,0 +1,29 @@
+// Why a connection to an application was lost, as an error. Pure.
+
+import { PosternError } from '../errors.ts';
+
+/** What is known of a connection that ended by itself. */
+export interface Loss {
+  /** Its address as text. */
+  readonly name: string;
+  /** null: it was closed in peace. */
+  readonly cause: NodeJS.ErrnoException | null;
+  /** Whether it stood, and the application took or sent a byte. */
+  readonly isReached: boolean;
+  /** Whether what came ends between two records. */
+  readonly isBetweenRecords: boolean;
+}
+
+/** What connect(2) fails with where it is not the application's fault: no descriptor or memory is left here, or its backlog is full. */
+const shortages: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EAGAIN']);
+
+/** CONNECT_FAILED, OVERLOADED where nobody was reached for want of room, or CONNECTION_LOST. */
+export function lossError({ name, cause, isReached, isBetweenRecords }: Loss): PosternError {
+  if (!isReached) {
+    const code = shortages.has(cause?.code) ? 'OVERLOADED' : 'CONNECT_FAILED';
+    return new PosternError(code, `cannot connect to ${name}: ${cause?.message ?? 'it was closed'}`, { cause });
+  }
+  const where = isBetweenRecords ? 'before END_REQUEST' : 'within a record';
+  const why = cause === null ? 'was closed by the program' : `broke (${cause.message})`;
+  return new PosternError('CONNECTION_LOST', `the connection to ${name} ${why} ${where}`, { cause });
+}

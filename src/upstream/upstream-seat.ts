@@ -1,0 +1,132 @@
+// The right to run one request on a connection to a server elsewhere: a seat of the queue.
+
+import type { ClientConnection } from '../connection/client-connection.ts';
+import type { ClientExchange } from '../connection/client-exchange.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { CgiRequest } from '../protocol/cgi/exchange.ts';
+import type { Seat, SeatUser } from '../queue/seat.ts';
+import type { Upstream } from './upstream.ts';
+
+/** `taken`: it has no request yet; `running`: it has one; `over`: that has left, or was taken from it. */
+type SeatState = 'taken' | 'running' | 'over';
+
+const moves: Readonly<Record<SeatState, readonly SeatState[]>> = {
+  taken: ['running', 'over'],
+  running: ['over'],
+  over: [],
+};
+
+/** What is kept about a request between two attempts. */
+export interface Memo {
+  /** Servers that failed with it, so that another one is asked. */
+  readonly tried: Set<Upstream>;
+  /** The last one it had. */
+  seat: UpstreamSeat;
+}
+
+export class UpstreamSeat implements Seat {
+  readonly upstream: Upstream;
+  readonly connection: ClientConnection;
+  /** Whether its connection has served no request before: one that has may have been closed by the server meanwhile. */
+  readonly isFresh: boolean;
+  /** Whose process it is, nobody can see. */
+  readonly pid = 0;
+  readonly processEnd = null;
+  readonly end = null;
+  /** Of the request that it was given to. */
+  memo: Memo | null = null;
+  #state: SeatState = 'taken';
+  #exchange: ClientExchange | null = null;
+  #user: SeatUser | null = null;
+  #sinceMs = 0;
+
+  constructor(upstream: Upstream, connection: ClientConnection, isFresh: boolean) {
+    this.upstream = upstream;
+    this.connection = connection;
+    this.isFresh = isFresh;
+  }
+
+  get progress(): Seat['progress'] {
+    return this.#exchange?.progress ?? 'unsent';
+  }
+
+  get discardedBytes(): number {
+    return this.#exchange?.discardedBytes ?? 0;
+  }
+
+  get awaitsBody(): boolean {
+    return this.#exchange?.awaitsBody ?? false;
+  }
+
+  /** From END_REQUEST; 0 before it. */
+  get appStatus(): number {
+    return this.#exchange?.appStatus ?? 0;
+  }
+
+  /** See Seat. */
+  run(request: CgiRequest, user: SeatUser): void {
+    this.#exchange = this.connection.run(request, user, this.upstream.keeps(request));
+    this.#user = user;
+    this.#sinceMs = this.upstream.began(this);
+    this.#move('running');
+  }
+
+  /** See Seat. */
+  resume(): void {
+    this.#exchange?.resume();
+  }
+
+  /** See Seat. Where its connection carries nothing else, that is closed: few applications read ABORT_REQUEST. */
+  abort(): void {
+    if (this.#state !== 'running') return;
+    this.#exchange!.abort();
+    if (this.#state === 'running' && this.connection.running <= 1) this.connection.destroy();
+  }
+
+  /** Whether this is the exchange that runs on it. */
+  carries(exchange: ClientExchange): boolean {
+    return this.#exchange === exchange;
+  }
+
+  /**
+   * Whether the server may never have seen the request: not a byte came back since `beforeMs`, on a connection that had served before; and
+   * whether it may be sent anew.
+   */
+  isSilent(beforeMs: number): boolean {
+    if (this.#state !== 'running' || this.isFresh || this.#sinceMs > beforeMs) return false;
+    const exchange = this.#exchange!;
+    return exchange.progress !== 'answered' && !exchange.isAborted && !exchange.awaitsBody;
+  }
+
+  /** Whether sending its request anew does no harm. */
+  get mayRepeat(): boolean {
+    const { request } = this.#exchange!;
+    const isReplayable = request.body?.replayable !== false && request.data?.replayable !== false;
+    return request.idempotent && isReplayable && this.connection.running === 1;
+  }
+
+  /** The server is done with its request, or the connection is gone. */
+  released(): void {
+    if (this.#state === 'over') return;
+    this.#move('over');
+    const { error, hasEnded, isAborted } = this.#exchange!;
+    const code: ErrorCode | null = error?.code ?? null;
+    this.#user!.released({ code, isDone: hasEnded, isAborted });
+  }
+
+  /** Its request is taken from it, if it has one, and ends here, too. @returns whether it had none */
+  cut(): boolean {
+    const before = this.#state;
+    if (before === 'over') return false;
+    this.#move('over');
+    if (before === 'taken') return true;
+    if (this.connection.running <= 1) this.connection.destroy();
+    else this.#exchange!.abort();
+    return false;
+  }
+
+  #move(to: SeatState): void {
+    if (!moves[this.#state].includes(to)) throw new Error(`a seat cannot go from ${this.#state} to ${to}`);
+    this.#state = to;
+  }
+}
