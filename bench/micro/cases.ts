@@ -102,6 +102,7 @@ function serving(): MicroCase {
     },
     limits: defaultServerLimits,
     isLast: false,
+    saysOk: true,
     clock: systemClock,
     onClose: () => {},
   };

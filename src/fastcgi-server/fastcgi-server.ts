@@ -19,6 +19,8 @@ export interface FastcgiServerOptions {
   readonly limits?: Given<ServerLimits> | undefined;
   /** IP addresses and networks that may connect over TCP. @default everybody */
   readonly allowedClients?: readonly string[] | undefined;
+  /** Whether an answer says a plain 200; a web server keeps the status of its own error page over one that does not. @default true */
+  readonly saysOk?: boolean;
   /** Connections that the kernel holds before they are accepted. @default 511 */
   readonly backlog?: number | undefined;
   /** Whether other sockets may listen on the same port, each with its share of the connections (SO_REUSEPORT). @default false */
@@ -187,6 +189,7 @@ export class FastcgiServer {
     const connection = new ServerConnection(socket, {
       run: (request, sink) => this.#run(request, sink, peer),
       limits: this.#limits,
+      saysOk: this.#options.saysOk ?? true,
       clock: this.#clock,
       isLast: this.#state === 'draining',
       onClose: (closed, error, lost) => this.#closed(closed, error, lost),

@@ -32,6 +32,8 @@ export interface ServerConnectionOptions {
   /** Called once for each request; as `Backend.run`. */
   readonly run: (request: CgiRequest, sink: CgiSink) => Exchange;
   readonly limits: ServerLimits;
+  /** See FastcgiServerOptions. */
+  readonly saysOk: boolean;
   readonly clock: Clock;
   /** Whether it takes one request only. */
   readonly isLast: boolean;
@@ -60,7 +62,7 @@ const moves: Readonly<Record<ServerConnectionState, readonly ServerConnectionSta
 /** One connection from a web server. */
 export class ServerConnection {
   readonly #socket: Socket;
-  readonly #options: ServerConnectionOptions;
+  readonly options: ServerConnectionOptions;
   readonly #reader: RecordReader;
   readonly #output: ServerOutput;
   readonly #reading: ServerReading;
@@ -81,7 +83,7 @@ export class ServerConnection {
 
   constructor(socket: Socket, options: ServerConnectionOptions) {
     this.#socket = socket;
-    this.#options = options;
+    this.options = options;
     this.isLast = options.isLast;
     this.#output = new ServerOutput(socket, options.clock);
     this.#reader = new RecordReader({
@@ -93,7 +95,7 @@ export class ServerConnection {
   }
 
   get limits(): ServerLimits {
-    return this.#options.limits;
+    return this.options.limits;
   }
 
   /** Requests that are not over. */
@@ -149,7 +151,7 @@ export class ServerConnection {
     }
     this.#exchanges.clear();
     this.#output.stop();
-    this.#options.onClose(this, error, lost.length);
+    this.options.onClose(this, error, lost.length);
   }
 
   /** Closes what has waited for too long. To be called now and then. */
@@ -284,7 +286,7 @@ export class ServerConnection {
   }
 
   #run(exchange: ServerExchange): void {
-    if (exchange.state === 'ready') exchange.run(this.#options.run);
+    if (exchange.state === 'ready') exchange.run(this.options.run);
   }
 
   #answerValues(body: Buffer): void {
@@ -316,7 +318,7 @@ export class ServerConnection {
   #closeWhenEmpty(): void {
     if (this.#state !== 'draining' || this.#exchanges.size > 0 || this.#output.isHeld) return;
     this.#move('lingering');
-    this.#lingersSinceMs = this.#options.clock.now();
+    this.#lingersSinceMs = this.options.clock.now();
     this.#reader.stop();
     this.#output.end();
     this.#socket.resume();

@@ -160,8 +160,7 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
 
   head(head: CgiHead): void {
     if (this.#state !== 'running') return;
-    // An authorizer's 200 is its verdict.
-    const text = formatHead(head, this.role === 'authorizer');
+    const text = formatHead(head, this.#connection.options.saysOk);
     this.#hasHead ||= head.status >= 200;
     if (this.#queue.length === 0) this.#connection.output.putText(this, text);
     else this.#queue.push({ type: STDOUT, bytes: Buffer.from(text, 'latin1') });

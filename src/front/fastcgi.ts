@@ -45,7 +45,11 @@ export async function listenFastcgi(address: Address, options: FastcgiFrontOptio
     );
   }
   const { handler, ...rest } = options;
-  const server = new FastcgiServer({ ...rest, run: (request, sink, peer) => runRequest(handler, request, sink, peer) });
+  const server = new FastcgiServer({
+    ...rest,
+    saysOk: false,
+    run: (request, sink, peer) => runRequest(handler, request, sink, peer),
+  });
   await server.listen(address);
   return server;
 }

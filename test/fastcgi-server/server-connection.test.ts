@@ -72,7 +72,7 @@ describe('ServerConnection, one request', () => {
     const peer = await FastcgiPeer.connect(t, port);
     peer.request(1, { REQUEST_URI: '/a', X: '' }, { keep: true });
     await peer.ended(1);
-    const head = 'content-type: text/plain\r\n\r\n/a ';
+    const head = 'Status: 200 OK\r\ncontent-type: text/plain\r\n\r\n/a ';
     const stdout = `\x01\x06\x00\x01\x00${String.fromCharCode(head.length)}\x01\x00${head}\x00`;
     assert.equal(head.length % 8, 7, 'the padding above is one byte');
     const stdoutEnd = '\x01\x06\x00\x01\x00\x00\x00\x00';
@@ -446,7 +446,7 @@ describe('ServerConnection, a handler that throws', () => {
     assert.match(stdout, /^Status: 500 /);
     assert.doesNotMatch(stdout, /secret/);
     peer.request(1);
-    assert.match((await peer.ended(1)).stdout, /^content-type: text\/plain\r\n/);
+    assert.match((await peer.ended(1)).stdout, /^Status: 200 /);
   });
 });
 

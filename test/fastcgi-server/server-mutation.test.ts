@@ -104,6 +104,7 @@ describe('ServerConnection, damaged streams', () => {
         limits: defaultServerLimits,
         clock,
         isLast: false,
+        saysOk: true,
         onClose: (_, error) => {
           closed += 1;
           assert.ok(error === null || error instanceof PosternError);
