@@ -32,7 +32,6 @@ export interface ServerConnectionOptions {
   /** Called once for each request; as `Backend.run`. */
   readonly run: (request: CgiRequest, sink: CgiSink) => Exchange;
   readonly limits: ServerLimits;
-  /** See FastcgiServerOptions. */
   readonly saysOk: boolean;
   readonly clock: Clock;
   /** Whether it takes one request only. */
