@@ -1,15 +1,13 @@
 // Nine CGI programs of Debian give through Postern what they give through Apache's mod_cgid, page by page.
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { startApache } from '../../support/apache.ts';
+import { startCgiService } from '../../support/cgi-service.ts';
 import { debianCgiMissing, makeDebianCgi, WEB_USER } from '../../support/debian-cgi.ts';
 import { temporaryFolder } from '../../support/folder.ts';
-import { startPostern } from '../../support/postern.ts';
-import { freePort } from '../../support/server-process.ts';
 
 /** Pages of each program. */
 const PAGES = 9;
@@ -124,29 +122,9 @@ describe("nine CGI programs of Debian, compared with Apache's mod_cgid", { skip:
       ['cgid', 'alias'],
       `ServerAdmin ada@example.org\nScriptSock @FOLDER@/cgid.sock\nScriptAlias /cgi-bin/ ${cgiBin}/\n`,
     );
-    const [site, admin] = [await freePort(), await freePort()];
-    const config = join(folder, 'postern.toml');
-    const user = process.getuid?.() === 0 ? `user = "${WEB_USER}"` : '';
-    writeFileSync(
-      config,
-      `
-[admin]
-listen = "127.0.0.1:${admin}"
-[site.main]
-listen = "127.0.0.1:${site}"
-root = "site"
-[[site.main.route]]
-match = "/cgi-bin/*"
-pool = "cgi"
-[pool.cgi]
-cgi = true
-env = { SERVER_ADMIN = "ada@example.org" }
-${user}
-`,
-    );
-    const addresses = { base: `http://127.0.0.1:${site}`, admin: `http://127.0.0.1:${admin}` };
-    await startPostern(t, ['run', '-c', config], addresses);
-    const servers = [apache.port, site] as const;
+    const user = process.getuid?.() === 0 ? `user = "${WEB_USER}"\n` : '';
+    const { port } = await startCgiService(t, folder, `${user}env = { SERVER_ADMIN = "ada@example.org" }\n`);
+    const servers = [apache.port, port] as const;
     const differences: string[] = [];
     const compared: Record<string, number> = {};
     const crawls = Object.entries(seeds).map(async ([program, from]) => {
