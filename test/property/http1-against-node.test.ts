@@ -98,6 +98,9 @@ async function theirs(server: Server, seen: Map<unknown, Outcome>, pieces: reado
   return outcome;
 }
 
+/** What is taken here, though node:http refuses it: any token as a method, any byte from 0x80 up in a target. */
+const wider = /^HPE_INVALID_(?:METHOD|URL)$/;
+
 /** Absolute form is turned into origin form and Host by us, not by node:http. */
 function inOurForm(parsed: Parsed): Parsed {
   const absolute = /^https?:\/\/([^/?]*)/i.exec(parsed.target);
@@ -150,10 +153,14 @@ describe('the HTTP/1.1 parser against node:http', () => {
         const mine = ours(pieces);
         const other = await theirs(server, seen, pieces);
         const agreed = Math.min(mine.requests.length, other.requests.length);
-        assert.ok(mine.requests.length <= other.requests.length, `accepted what node:http refuses (${other.refusal})`);
+        const isWider = wider.test(other.refusal);
+        assert.ok(
+          mine.requests.length <= other.requests.length || isWider,
+          `accepted what node:http refuses (${other.refusal})`,
+        );
         assert.deepEqual(mine.requests.slice(0, agreed), other.requests.slice(0, agreed).map(inOurForm));
         both += agreed;
-        if (mine.requests.length === other.requests.length) return;
+        if (mine.requests.length === other.requests.length || isWider) return;
         const reason = stricter.find((one) => one.test(mine.refusal));
         assert.ok(reason, `refused what node:http accepts: ${mine.refusal}`);
         reasons.set(reason.source, (reasons.get(reason.source) ?? 0) + 1);
