@@ -3,8 +3,8 @@
 import { systemClock } from '../../src/clock.ts';
 import { ServerConnection } from '../../src/fastcgi-server/server-connection.ts';
 import { defaultServerLimits } from '../../src/fastcgi-server/server-limits.ts';
+import { CgiOutput } from '../../src/protocol/cgi/cgi-output.ts';
 import type { CgiRequest, CgiSink } from '../../src/protocol/cgi/exchange.ts';
-import { CgiOutput } from '../../src/protocol/cgi/output.ts';
 import { decodeNameValues, encodeNameValues } from '../../src/protocol/fastcgi/name-values.ts';
 import { END_REQUEST, PARAMS, STDIN, STDOUT } from '../../src/protocol/fastcgi/record.ts';
 import { RecordReader } from '../../src/protocol/fastcgi/record-reader.ts';

@@ -10,8 +10,8 @@ import { type AnswerConnection, Http1Answer } from '../../src/front/http1-answer
 import { createGateway } from '../../src/gateway/handle.ts';
 import type { AccessLog } from '../../src/gateway/request-log.ts';
 import { type Route, siteDefaults } from '../../src/gateway/site.ts';
+import { defaultOutputLimits } from '../../src/protocol/cgi/cgi-output.ts';
 import type { Backend } from '../../src/protocol/cgi/exchange.ts';
-import { defaultOutputLimits } from '../../src/protocol/cgi/output.ts';
 import { STDIN } from '../../src/protocol/fastcgi/record.ts';
 import { RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
 import { HeadReader } from '../../src/protocol/http/http1-head-reader.ts';

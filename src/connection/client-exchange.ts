@@ -4,8 +4,8 @@
 //                              \-> silent                                          \-------\---> left
 
 import { type PosternError, toPosternError } from '../errors.ts';
+import { CgiOutput, type CgiOutputLimits } from '../protocol/cgi/cgi-output.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
-import { CgiOutput, type CgiOutputLimits } from '../protocol/cgi/output.ts';
 import { decodeEnd, refusalOf } from '../protocol/fastcgi/bodies.ts';
 import type { BodySender } from './body-sender.ts';
 

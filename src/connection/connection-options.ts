@@ -1,7 +1,7 @@
 // How a connection to an application is to behave, with finite defaults.
 
 import { type Clock, systemClock } from '../clock.ts';
-import { type CgiOutputLimits, defaultOutputLimits } from '../protocol/cgi/output.ts';
+import { type CgiOutputLimits, defaultOutputLimits } from '../protocol/cgi/cgi-output.ts';
 import type { ReadBuffers } from './dial.ts';
 
 /** Options of one connection. Every duration is in milliseconds. */

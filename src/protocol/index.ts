@@ -1,6 +1,7 @@
 // The public entry `postern/protocol`: FastCGI records and CGI answers as bytes and as values, without a socket. Pure.
 
 export { type ErrorCode, PosternError } from '../errors.ts';
+export { CgiOutput, type CgiOutputLimits, defaultOutputLimits } from './cgi/cgi-output.ts';
 export type {
   CgiHead,
   CgiRequest,
@@ -10,7 +11,6 @@ export type {
   RequestBody,
   Role,
 } from './cgi/exchange.ts';
-export { CgiOutput, type CgiOutputLimits, defaultOutputLimits } from './cgi/output.ts';
 export { localRedirectOf } from './cgi/output-head.ts';
 export {
   type ApplicationValues,

@@ -12,38 +12,16 @@ const mostLines = 350;
 const short: Readonly<Record<string, string>> = {
   'src/cli/main.ts': 'the entry point of the command line, which package.json names',
   'src/defaults.ts': 'what every part that is given options does with them',
+  'src/protocol/http/host.ts': 'the Host field, which has its own grammar',
   'src/log.ts': 'what every part of Postern needs of a logger',
   'src/version.ts': 'read from package.json, and used by every part',
 };
 
 /** What still stands against these rules. This only gets shorter. */
 const today = {
-  names: [
-    'access-line.ts',
-    'check.ts',
-    'exit.ts',
-    'explain.ts',
-    'output.ts',
-    'refusals.ts',
-    'retry.ts',
-    'deadlines.ts',
-    'site.ts',
-    'stop.ts',
-  ],
-  circlesIn: ['cgi', 'control', 'fastcgi-server', 'front', 'pool', 'queue', 'service', 'upstream'],
-  shortIn: [
-    'admin',
-    'cli',
-    'connection',
-    'control',
-    'front',
-    'pool',
-    'protocol',
-    'queue',
-    'service',
-    'upstream',
-    'worker',
-  ],
+  names: ['deadlines.ts', 'refusals.ts'],
+  circlesIn: ['fastcgi-server', 'front', 'pool', 'service', 'upstream'],
+  shortIn: ['cli', 'connection', 'control', 'front', 'pool', 'queue', 'worker'],
 };
 
 const root = new URL('../../', import.meta.url).pathname;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { CgiOutput } from '../../src/protocol/cgi/output.ts';
+import { CgiOutput } from '../../src/protocol/cgi/cgi-output.ts';
 import { encodeNameValues, NameValueReader } from '../../src/protocol/fastcgi/name-values.ts';
 import { RecordReader } from '../../src/protocol/fastcgi/record-reader.ts';
 import { RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
