@@ -39,6 +39,7 @@ export function gatewayRequest(answer: Buffer): () => number {
       return true;
     },
     isFlushed: true,
+    taken: () => 0,
     spare: { block: null },
     completed: () => {},
     cut: () => {},

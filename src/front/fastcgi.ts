@@ -7,7 +7,7 @@ import { type Address, formatAddress, isReachable } from '../connection/address.
 import { PosternError } from '../errors.ts';
 import { FastcgiServer } from '../fastcgi-server/fastcgi-server.ts';
 import type { ServerLimits } from '../fastcgi-server/server-limits.ts';
-import type { AnswerListener, HttpAnswer, HttpHandler, HttpRequest } from '../gateway/message.ts';
+import type { AnswerListener, AnswerManner, HttpAnswer, HttpHandler, HttpRequest } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
 import type { CgiRequest, CgiSink, Environment, Exchange } from '../protocol/cgi/exchange.ts';
 
@@ -58,13 +58,16 @@ function runRequest(handler: HttpHandler, request: CgiRequest, sink: CgiSink, pe
   const answer = new FastcgiAnswer(sink);
   if (request.role === 'responder') handler(httpRequestOf(request, peer), answer);
   else sink.fail(new PosternError('UNKNOWN_ROLE', `a gateway is no ${request.role}`));
-  return { resume: () => answer.listener?.drained(), abort: () => answer.gone() };
+  return { resume: () => answer.drained(), abort: () => answer.gone() };
 }
 
 /** The sink of one answer, for the gateway on one side and the connection on the other. */
 class FastcgiAnswer implements HttpAnswer {
   readonly #sink: CgiSink;
   listener: AnswerListener | null = null;
+  /** How often the web server took all that waited for it. */
+  #drains = 0;
+  #isFull = false;
   #headSent = false;
   #isOver = false;
 
@@ -76,19 +79,25 @@ class FastcgiAnswer implements HttpAnswer {
     return this.#headSent;
   }
 
-  head(status: number, headers: readonly string[]): void {
+  taken(): number {
+    return this.#drains;
+  }
+
+  head(status: number, headers: readonly string[], manner?: AnswerManner): void {
     // A web server takes the first head of a FastCGI answer as the final one.
     if (status < 200) return;
     this.#headSent = true;
-    this.#sink.head({ status, reason: '', headers });
+    this.#sink.head({ status, reason: manner?.reason ?? '', headers });
   }
 
   write(chunk: Uint8Array): boolean {
-    return this.#sink.write(chunk);
+    if (!this.#sink.write(chunk)) this.#isFull = true;
+    return !this.#isFull;
   }
 
-  flush(): void {
+  flush(): boolean {
     this.#sink.flush();
+    return !this.#isFull;
   }
 
   end(): void {
@@ -99,6 +108,12 @@ class FastcgiAnswer implements HttpAnswer {
   abort(error: PosternError): void {
     this.#isOver = true;
     this.#sink.fail(error);
+  }
+
+  drained(): void {
+    this.#drains += 1;
+    this.#isFull = false;
+    this.listener?.drained();
   }
 
   /** The web server aborted the request, or left. */

@@ -4,7 +4,10 @@ import { Readable } from 'node:stream';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import type { Given } from '../defaults.ts';
 import { PosternError } from '../errors.ts';
-import type { AnswerListener, HttpAnswer, HttpHandler, HttpRequest, Peer } from '../gateway/message.ts';
+import type { AnswerListener, AnswerManner, HttpAnswer, HttpHandler, HttpRequest, Peer } from '../gateway/message.ts';
+import { AnswerFraming, mayHaveLength } from '../protocol/http/answer-framing.ts';
+import { isNamed } from '../protocol/http/headers.ts';
+import { reasonFor } from '../protocol/http/reason-phrases.ts';
 import { spentBody } from './node-handler.ts';
 
 /**
@@ -61,9 +64,9 @@ class FetchAnswer implements HttpAnswer {
   readonly #resolve: (response: Response) => void;
   readonly #reject: (error: unknown) => void;
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
-  #hasBody = true;
-  #declaredLength = -1;
-  #length = 0;
+  #framing: AnswerFraming | null = null;
+  /** Bytes that were given to the stream. */
+  #given = 0;
   #isDone = false;
   headSent = false;
 
@@ -73,38 +76,53 @@ class FetchAnswer implements HttpAnswer {
     this.#reject = reject;
   }
 
-  head(status: number, headers: readonly string[]): void {
+  /** Bytes that the reader has taken. */
+  taken(): number {
+    return this.#given - (HIGH_WATER_BYTES - this.#room);
+  }
+
+  get #room(): number {
+    return this.#controller?.desiredSize ?? HIGH_WATER_BYTES;
+  }
+
+  head(status: number, headers: readonly string[], manner?: AnswerManner): void {
     // A Response has no 1xx before it.
     if (status < 200 || this.headSent || this.#isDone) return;
     this.headSent = true;
-    this.#hasBody = this.#method !== 'HEAD' && ![204, 205, 304].includes(status);
     const fields = new Headers();
-    for (let i = 0; i < headers.length; i += 2) fields.append(headers[i]!, headers[i + 1]!);
-    const declared = fields.get('content-length');
-    if (declared !== null && this.#hasBody) this.#declaredLength = Number(declared);
+    let declaredLength = -1;
+    for (let i = 0; i < headers.length; i += 2) {
+      if (isNamed(headers[i]!, 'content-length')) {
+        if (!mayHaveLength(status)) continue;
+        declaredLength = Number(headers[i + 1]);
+      }
+      fields.append(headers[i]!, headers[i + 1]!);
+    }
+    this.#framing = new AnswerFraming(this.#method, '1.1', status, declaredLength);
     // A Response has no status above 599, which some programs give; a client takes those for a 500 (RFC 9110, section 15).
     const known = status > 599 ? 500 : status;
-    this.#resolve(new Response(this.#hasBody ? this.#stream() : null, { status: known, headers: fields }));
+    const statusText = reasonFor(status, manner?.reason ?? '');
+    const body = this.#framing.hasBody ? this.#stream() : null;
+    this.#resolve(new Response(body, { status: known, statusText, headers: fields }));
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.#isDone || !this.#hasBody || this.#controller === null) return true;
-    const room = this.#declaredLength === -1 ? chunk.length : this.#declaredLength - this.#length;
+    if (this.#isDone || this.#framing === null) return true;
     // A copy: the chunk is only lent.
-    const taken = new Uint8Array(chunk.subarray(0, room));
-    this.#length += taken.length;
-    if (taken.length > 0) this.#controller.enqueue(taken);
-    return (this.#controller.desiredSize ?? 0) > 0;
+    const taken = new Uint8Array(chunk.subarray(0, this.#framing.take(chunk.length)));
+    this.#given += taken.length;
+    if (taken.length > 0) this.#controller?.enqueue(taken);
+    return this.#room > 0;
   }
 
-  flush(): void {}
+  flush(): boolean {
+    return this.#room > 0;
+  }
 
   end(): void {
-    if (this.#isDone || !this.headSent) return;
-    if (this.#length < this.#declaredLength) {
-      this.abort(
-        new PosternError('ANSWER_TRUNCATED', `the answer ended after ${this.#length} of ${this.#declaredLength} bytes`),
-      );
+    if (this.#isDone || this.#framing === null) return;
+    if (this.#framing.isShort) {
+      this.abort(new PosternError('ANSWER_TRUNCATED', 'the answer ended before the length that it declared'));
       return;
     }
     this.#isDone = true;

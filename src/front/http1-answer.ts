@@ -1,7 +1,8 @@
 // Writes one answer to an HTTP/1.1 connection: head and body framed, gathered, and passed on in as few writes as can be.
 
 import type { PosternError } from '../errors.ts';
-import type { AnswerListener, HttpAnswer } from '../gateway/message.ts';
+import type { AnswerListener, AnswerManner, HttpAnswer } from '../gateway/message.ts';
+import { AnswerFraming, mayHaveLength } from '../protocol/http/answer-framing.ts';
 import { formatAnswerHead } from '../protocol/http/http1-answer-head.ts';
 
 /** What an answer needs of its connection. */
@@ -12,6 +13,8 @@ export interface AnswerConnection {
   readonly dateLine: string;
   /** Sends a byte string or bytes, which now belong to the connection. False: wait until `drained` is called. */
   send(data: string | Buffer): boolean;
+  /** Changes when the client takes some of what was sent and waits. */
+  taken(closely: boolean): number;
   /** Whether the system has taken all that was sent. */
   readonly isFlushed: boolean;
   /** Shared by all connections of a front. */
@@ -56,13 +59,11 @@ export class Http1Answer implements HttpAnswer {
   /** The head without its framing, until it is passed on. */
   #head = '';
   #hasDate = false;
-  #hasBody = true;
+  #framing: AnswerFraming | null = null;
   #isChunked = false;
   #keepsAlive = true;
-  /** Content-Length as declared; -1: not. */
-  #declaredLength = -1;
-  /** Bytes of the body that were taken. */
-  #length = 0;
+  /** Whether the connection has said that it has no room, and not yet that it has again. */
+  #isFull = false;
   /** What was taken and not passed on: a byte string as long as it is short, else `#filled` bytes of a block. */
   #text = '';
   #block: Buffer | null = null;
@@ -77,47 +78,50 @@ export class Http1Answer implements HttpAnswer {
     return this.#state !== 'waiting';
   }
 
-  head(status: number, headers: readonly string[]): void {
+  taken(closely: boolean): number {
+    return this.#connection.taken(closely);
+  }
+
+  head(status: number, headers: readonly string[], manner?: AnswerManner): void {
     if (this.#state !== 'waiting') return;
     if (status < 200) {
       this.#sendInterim(status, headers);
       return;
     }
-    const mayHaveLength = status !== 204;
-    const head = formatAnswerHead(status, headers, mayHaveLength);
-    this.#head = head.text;
-    this.#hasDate = head.hasDate;
-    this.#hasBody = mayHaveLength && status !== 304 && this.#to.method !== 'HEAD';
-    if (this.#hasBody) this.#declaredLength = head.declaredLength;
+    const { text, hasDate, declaredLength } = formatAnswerHead(status, headers, mayHaveLength(status), manner?.reason);
+    this.#head = text;
+    this.#hasDate = hasDate;
+    this.#framing = new AnswerFraming(this.#to.method, this.#to.version, status, declaredLength);
+    if (manner?.closes === true) this.#keepsAlive = false;
     this.#state = 'gathering';
   }
 
   write(chunk: Uint8Array): boolean {
-    if (!this.#hasBody || this.#state === 'waiting' || this.#state === 'done') return true;
-    return this.#gather(this.#take(chunk));
+    if (this.#state === 'waiting' || this.#state === 'done') return true;
+    this.#gather(this.#take(chunk));
+    return !this.#isFull;
   }
 
   writeLasting(bytes: Buffer): boolean {
     // What fits a block is copied, so that it leaves with the head in one write; a chunk needs its framing.
-    const isCopied = bytes.length <= blockBytes || this.#declaredLength === -1;
-    if (isCopied || this.#state === 'waiting' || this.#state === 'done') return this.write(bytes);
+    const framing = this.#framing;
+    const isCopied = bytes.length <= blockBytes || framing === null || !framing.hasBody || !framing.hasLength;
+    if (isCopied || this.#state === 'done') return this.write(bytes);
     this.flush();
-    return this.#connection.send(this.#take(bytes));
+    this.#send(this.#take(bytes));
+    return !this.#isFull;
   }
 
-  flush(): void {
+  flush(): boolean {
     if (this.#state === 'gathering' || (this.#state === 'passing' && this.#hasGathered)) this.#passOn(false);
+    return !this.#isFull;
   }
 
   end(): void {
     if (this.#state === 'waiting' || this.#state === 'done') return;
-    if (this.#length < this.#declaredLength) {
+    if (this.#framing!.isShort) {
       this.#cut();
       return;
-    }
-    if (this.#state === 'gathering' && this.#hasBody && this.#declaredLength === -1) {
-      this.#head += `Content-Length: ${this.#length}\r\n`;
-      this.#declaredLength = this.#length;
     }
     if (this.#state === 'gathering' || this.#hasGathered || this.#isChunked) this.#passOn(true);
     this.#state = 'done';
@@ -130,6 +134,7 @@ export class Http1Answer implements HttpAnswer {
 
   /** Called by the connection when it takes bytes again. */
   drained(): void {
+    this.#isFull = false;
     if (this.#state !== 'done') this.listener?.drained();
   }
 
@@ -145,17 +150,14 @@ export class Http1Answer implements HttpAnswer {
   /** A 1xx answer; a client of HTTP/1.0 does not know them. */
   #sendInterim(status: number, headers: readonly string[]): void {
     if (this.#to.version === '1.0') return;
-    this.#connection.send(`${formatAnswerHead(status, headers, false).text}\r\n`);
+    this.#send(`${formatAnswerHead(status, headers, false).text}\r\n`);
   }
 
-  /** The part of `chunk` that the declared length has room for. */
+  /** The part of `chunk` that belongs to the body. */
   #take(chunk: Uint8Array): Buffer {
-    let length = chunk.length;
-    if (this.#declaredLength !== -1 && this.#length + length > this.#declaredLength) {
-      length = this.#declaredLength - this.#length;
-      this.#keepsAlive = false;
-    }
-    this.#length += length;
+    const framing = this.#framing!;
+    const length = framing.take(chunk.length);
+    if (framing.isCutShort) this.#keepsAlive = false;
     return Buffer.from(chunk.buffer, chunk.byteOffset, length);
   }
 
@@ -163,21 +165,20 @@ export class Http1Answer implements HttpAnswer {
     return this.#text !== '' || this.#block !== null;
   }
 
-  /** Copies bytes of the body, and passes on what fills a block. @returns false when the connection has no room */
-  #gather(bytes: Buffer): boolean {
-    let hasRoom = true;
+  /** Copies bytes of the body, and passes on what fills a block. */
+  #gather(bytes: Buffer): void {
     for (let from = 0; ; ) {
       const length = bytes.length - from;
       if (this.#block === null && this.#text.length + length <= textBytes) {
         this.#text += bytes.toString('latin1', from);
-        return hasRoom;
+        return;
       }
       const block = this.#block ?? this.#openBlock();
       const copied = bytes.copy(block, dataAt + this.#filled, from, from + blockBytes - this.#filled);
       this.#filled += copied;
       from += copied;
-      if (this.#filled === blockBytes) hasRoom = this.#passOn(false);
-      if (from === bytes.length) return hasRoom;
+      if (this.#filled === blockBytes) this.#passOn(false);
+      if (from === bytes.length) return;
     }
   }
 
@@ -192,8 +193,8 @@ export class Http1Answer implements HttpAnswer {
   }
 
   /** Sends the head if it was not, what was gathered, and the end of the framing. */
-  #passOn(isLast: boolean): boolean {
-    const head = this.#state === 'gathering' ? this.#finishHead() : '';
+  #passOn(isLast: boolean): void {
+    const head = this.#state === 'gathering' ? this.#finishHead(isLast) : '';
     this.#state = 'passing';
     const end = this.#isChunked && isLast ? lastChunk : '';
     const block = this.#block;
@@ -201,21 +202,23 @@ export class Http1Answer implements HttpAnswer {
       const text = this.#text;
       this.#text = '';
       const isChunk = this.#isChunked && text !== '';
-      return this.#connection.send(
-        isChunk ? `${head}${sizeLine(text.length)}${text}${chunkEnd}${end}` : head + text + end,
-      );
+      this.#send(isChunk ? `${head}${sizeLine(text.length)}${text}${chunkEnd}${end}` : head + text + end);
+      return;
     }
     this.#block = null;
-    return this.#sendBlock(block, head, end);
+    this.#sendBlock(block, head, end);
   }
 
-  #sendBlock(block: Buffer, head: string, end: string): boolean {
+  #sendBlock(block: Buffer, head: string, end: string): void {
     const isLong = head.length > headBytes;
-    if (isLong) this.#connection.send(head);
-    const hasRoom = this.#connection.send(this.#framed(block, isLong ? '' : head, end));
+    if (isLong) this.#send(head);
+    this.#send(this.#framed(block, isLong ? '' : head, end));
     // Only a block of which the socket holds nothing may be written to again.
     if (this.#connection.isFlushed) this.#connection.spare.block = block;
-    return hasRoom;
+  }
+
+  #send(data: string | Buffer): void {
+    if (!this.#connection.send(data)) this.#isFull = true;
   }
 
   /** A block as it goes onto the wire. */
@@ -228,17 +231,18 @@ export class Http1Answer implements HttpAnswer {
   }
 
   /** The whole head: this is where it is decided how the body's end is told. */
-  #finishHead(): string {
-    const isOld = this.#to.version === '1.0';
-    const hasLength = !this.#hasBody || this.#declaredLength !== -1;
-    this.#isChunked = !hasLength && !isOld;
-    if (!this.#connection.mayKeepAlive || (!hasLength && isOld)) this.#keepsAlive = false;
+  #finishHead(isWhole: boolean): string {
+    const framing = this.#framing!;
     let text = this.#head;
     this.#head = '';
+    const length = framing.lengthToAdd(isWhole);
+    if (length !== -1) text += `Content-Length: ${length}\r\n`;
+    this.#isChunked = framing.isChunked;
+    if (!this.#connection.mayKeepAlive || framing.isUntilClose) this.#keepsAlive = false;
     if (!this.#hasDate) text += this.#connection.dateLine;
     if (this.#isChunked) text += 'Transfer-Encoding: chunked\r\n';
     if (!this.#keepsAlive) text += 'Connection: close\r\n';
-    else if (isOld) text += 'Connection: keep-alive\r\n';
+    else if (this.#to.version === '1.0') text += 'Connection: keep-alive\r\n';
     return `${text}\r\n`;
   }
 
@@ -246,7 +250,7 @@ export class Http1Answer implements HttpAnswer {
     if (this.#state === 'gathering' || (this.#state === 'passing' && this.#hasGathered)) this.#passOn(false);
     const isPassing = this.#state === 'passing';
     this.#state = 'done';
-    this.#connection.cut(isPassing && !this.#isChunked && this.#declaredLength === -1);
+    this.#connection.cut(isPassing && this.#framing!.isUntilClose);
   }
 }
 

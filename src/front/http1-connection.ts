@@ -1,21 +1,33 @@
 // One HTTP/1.1 connection (RFC 9112, section 9): requests one after another, in their order, each given to the handler.
 //
 //   idle -> head -> running -> sending -> idle ... ; any -> lingering -> closed
-//
-// idle: nothing of a request has come. head: part of a head has. running: the handler has a request. sending: its
-// answer is complete, and more of it waits for the client than a socket holds. lingering: we have ended our side.
 
 import type { Socket } from 'node:net';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Peer } from '../gateway/message.ts';
 import type { RequestHead } from '../protocol/http/http1-request-head.ts';
+import { peerOf, unsentBytes } from './client-socket.ts';
 import { type AnswerConnection, Http1Answer, type SpareBlock } from './http1-answer.ts';
 import { type BodyConnection, Http1Body } from './http1-body.ts';
 import type { Http1Connections } from './http1-connections.ts';
 import { Http1Input } from './http1-input.ts';
 import { Http1Deadline } from './http1-limits.ts';
 import { formatRefusal } from './http1-refusal.ts';
-import { peerOf } from './peer.ts';
+
+/**
+ * Where a connection is. idle: nothing of a request has come. head: part of a head has. running: the handler has a request.
+ * sending: its answer is complete, and more of it waits for the client than a socket holds. lingering: we have ended our side.
+ */
+type State = 'idle' | 'head' | 'running' | 'sending' | 'lingering' | 'closed';
+
+const moves: Readonly<Record<State, readonly State[]>> = {
+  idle: ['head', 'running', 'lingering', 'closed'],
+  head: ['running', 'lingering', 'closed'],
+  running: ['idle', 'sending', 'lingering', 'closed'],
+  sending: ['idle', 'lingering', 'closed'],
+  lingering: ['closed'],
+  closed: [],
+};
 
 /** A connection. Those methods that are named in the past tense are called by its socket. */
 export class Http1Connection implements AnswerConnection, BodyConnection {
@@ -24,7 +36,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
   readonly #socket: Socket;
   readonly #owner: Http1Connections;
   #peer: Peer | null = null;
-  #state: 'idle' | 'head' | 'running' | 'sending' | 'lingering' | 'closed' = 'idle';
+  #state: State = 'idle';
   readonly #deadline: Http1Deadline;
   /** What came and was not looked at. */
   readonly #input = new Http1Input();
@@ -35,6 +47,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
   #owesContinue = false;
   #isHalfClosed = false;
   #isAdvancing = false;
+  readonly #askTaken = (closely: boolean): number => unsentBytes(this.#socket, closely);
 
   constructor(socket: Socket, owner: Http1Connections) {
     this.#socket = socket;
@@ -81,7 +94,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
   closed(): void {
     const answer = this.#answer;
     const body = this.#body;
-    this.#state = 'closed';
+    this.#move('closed');
     this.#answer = null;
     this.#body = null;
     this.#input.drop();
@@ -126,9 +139,13 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
 
   send(data: string | Buffer): boolean {
     const hasRoom = this.#socket.write(data, 'latin1');
-    if (!hasRoom) this.#deadline.forWriting(this.#socket.writableLength);
+    if (!hasRoom) this.#awaitClient(this.#answer?.listener?.writeTimeoutMs);
     else if (this.#isHalfClosed) this.#deadline.forHalfClosed();
     return hasRoom;
+  }
+
+  taken(closely: boolean): number {
+    return unsentBytes(this.#socket, closely);
   }
 
   get isFlushed(): boolean {
@@ -140,14 +157,12 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
   }
 
   completed(keepsAlive: boolean): void {
-    this.#answer = null;
     if (!keepsAlive || this.#body !== null) this.#linger();
-    else if (this.#socket.writableNeedDrain) this.#state = 'sending';
+    else if (this.#socket.writableNeedDrain) this.#move('sending');
     else this.#becomeIdle();
   }
 
   cut(looksWhole: boolean): void {
-    this.#answer = null;
     if (looksWhole) this.#socket.resetAndDestroy();
     else this.#linger();
   }
@@ -187,13 +202,13 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
     }
     if (head !== null) this.#begin(head);
     else if (this.#state === 'idle') {
-      this.#state = 'head';
+      this.#move('head');
       this.#deadline.forHead();
     }
   }
 
   #begin(head: RequestHead): void {
-    this.#state = 'running';
+    this.#move('running');
     this.#deadline.none();
     this.#requestKeepsAlive = head.keepsAlive;
     let body: Http1Body | null = null;
@@ -266,7 +281,8 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
   // Between and after requests.
 
   #becomeIdle(): void {
-    this.#state = 'idle';
+    this.#move('idle');
+    this.#answer = null;
     this.#deadline.forNextRequest();
     this.#advance();
   }
@@ -275,14 +291,19 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
   #linger(): void {
     if (this.#state === 'lingering' || this.#state === 'closed') return;
     const body = this.#body;
-    this.#state = 'lingering';
+    this.#awaitClient(this.#answer?.listener?.writeTimeoutMs);
+    this.#move('lingering');
     this.#answer = null;
     this.#body = null;
     this.#input.drop();
-    this.#deadline.forWriting(this.#socket.writableLength);
     this.#socket.end();
     this.#socket.resume();
     body?.destroy();
+  }
+
+  /** What was sent waits for the client. @param timeoutMs how long it may take nothing of it; 0: no limit */
+  #awaitClient(timeoutMs: number = this.#owner.limits.writeTimeoutMs): void {
+    this.#deadline.forWriting(timeoutMs, this.#askTaken);
   }
 
   /** Pauses the socket while nobody has room for what it would bring. */
@@ -298,5 +319,9 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
     if (this.#body?.hasRoom) this.#deadline.forBody();
     else if (this.#isHalfClosed) this.#deadline.forHalfClosed();
     else this.#deadline.none();
+  }
+  #move(to: State): void {
+    if (!moves[this.#state].includes(to)) throw new Error(`a connection cannot go from ${this.#state} to ${to}`);
+    this.#state = to;
   }
 }

@@ -1,5 +1,7 @@
 // The limits of an HTTP/1.1 front, with their defaults, and what one connection may take its time for, and until when.
 
+import { type AskTaken, ClientWatch } from '../gateway/client-watch.ts';
+
 /** What clients may cost. Durations are in milliseconds and kept to the second: a limit is never early, and up to two seconds late. */
 export interface Http1Limits {
   /** Connections at the same time; one more is closed as it comes. @default 65536 */
@@ -10,7 +12,7 @@ export interface Http1Limits {
   readonly bodyTimeoutMs: number;
   /** Between two requests of one connection. @default 75000 */
   readonly keepAliveTimeoutMs: number;
-  /** How long a client may take for each 64 KiB of an answer. @default 60000 */
+  /** How long a client may take nothing of an answer whose handler sets no limit of its own; 0: as long as it likes. @default 60000 */
   readonly writeTimeoutMs: number;
   /** How long a connection that we end is read on, so that a client still sending gets to see the answer. @default 5000 */
   readonly lingerTimeoutMs: number;
@@ -29,9 +31,6 @@ export const defaultHttp1Limits: Http1Limits = {
   halfClosedTimeoutMs: 1_000,
 };
 
-/** For so many bytes of an answer a client may take the write timeout. */
-const writeUnitBytes = 65_536;
-
 /** How long a closing front waits for the first request of a connection. */
 const firstRequestMs = 1_000;
 
@@ -46,6 +45,10 @@ export interface DeadlineOwner {
 export class Http1Deadline {
   readonly #owner: DeadlineOwner;
   #at = Number.POSITIVE_INFINITY;
+  /** Who is asked what the client has taken, while it is for the client to take what it is sent, and how long it may take nothing. */
+  #ask: AskTaken | null = null;
+  #writeTimeoutMs = 0;
+  #watch: ClientWatch | null = null;
 
   constructor(owner: DeadlineOwner) {
     this.#owner = owner;
@@ -53,11 +56,13 @@ export class Http1Deadline {
 
   /** @param now the time that `deadlineAfter` counts on */
   isOver(now: number): boolean {
-    return now >= this.#at;
+    if (this.#ask === null) return now >= this.#at;
+    return this.#writeTimeoutMs > 0 && this.#watch!.isOverdue(now, this.#writeTimeoutMs, this.#ask);
   }
 
   /** It waits for us. */
   none(): void {
+    this.#ask = null;
     this.#at = Number.POSITIVE_INFINITY;
   }
 
@@ -77,9 +82,12 @@ export class Http1Deadline {
     this.#set(this.#owner.limits.bodyTimeoutMs);
   }
 
-  /** A client that reads slowly has its time for every unit that waits for it. @param waitingBytes those that the socket holds */
-  forWriting(waitingBytes: number): void {
-    this.#set(Math.ceil((waitingBytes + 1) / writeUnitBytes) * this.#owner.limits.writeTimeoutMs);
+  /** It waits for the client, which may take nothing for so long. @param timeoutMs 0: no limit */
+  forWriting(timeoutMs: number, ask: AskTaken): void {
+    this.#ask = ask;
+    this.#writeTimeoutMs = timeoutMs;
+    this.#watch ??= new ClientWatch();
+    this.#watch.start(this.#owner.deadlineAfter(0), ask);
   }
 
   forHalfClosed(): void {
@@ -91,6 +99,7 @@ export class Http1Deadline {
   }
 
   #set(ms: number): void {
+    this.#ask = null;
     this.#at = this.#owner.deadlineAfter(ms);
   }
 }

@@ -7,8 +7,8 @@ import { PosternError, toPosternError } from '../errors.ts';
 import { errorAnswer } from '../gateway/error-page.ts';
 import type { HttpHandler, HttpRequest, Peer } from '../gateway/message.ts';
 import { fieldValues, isNamed } from '../protocol/http/headers.ts';
+import { peerOf } from './client-socket.ts';
 import { NodeAnswer } from './node-answer.ts';
-import { peerOf } from './peer.ts';
 
 /** A request listener of node:http and node:https. */
 export type NodeHandler = (request: IncomingMessage, response: ServerResponse) => void;

@@ -90,7 +90,7 @@ export class FilePump implements Producer {
   #pass(count: number): void {
     this.#at += count;
     // The front copies what it keeps of a piece, so the next bytes may be read into it.
-    let goesOn = count === 0 || this.#reply.write(this.#piece.subarray(0, count));
+    let goesOn = count === 0 || this.#reply.pass(this.#piece.subarray(0, count));
     if (this.#state !== 'waiting') return;
     // A file that has become shorter since: the front sees that Content-Length is not reached, and aborts.
     if (count === 0) {
@@ -112,12 +112,12 @@ export class FilePump implements Producer {
   #beginPart(): boolean {
     const { before, start } = this.#answer.parts[this.#part]!;
     this.#at = start;
-    return before === null || this.#reply.write(before);
+    return before === null || this.#reply.pass(before);
   }
 
   #finish(): void {
     const { after } = this.#answer;
-    if (after !== null && this.#part === this.#answer.parts.length) this.#reply.write(after);
+    if (after !== null && this.#part === this.#answer.parts.length) this.#reply.pass(after);
     this.abort();
     this.#reply.end();
   }

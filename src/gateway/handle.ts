@@ -11,6 +11,7 @@ import type { Environment } from '../protocol/cgi/exchange.ts';
 import { HeaderNames } from '../protocol/cgi/header-names.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import { bytesToLog, textToBytes } from '../protocol/text.ts';
+import { AnswerSpools } from './answer-spool.ts';
 import type { HttpHandler, HttpRequest, WebServerRequest } from './message.ts';
 import type { BodyLimits } from './request-body.ts';
 import { type Client, checkRequest, identifyClient } from './request-check.ts';
@@ -69,6 +70,7 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly #trustedPeers: AddressList;
   readonly files = new StaticFiles();
   readonly spoolBlocks = new SpoolBlocks();
+  readonly answerSpools: AnswerSpools;
   readonly stderrRate: RecordRate;
   readonly errorRate: RecordRate;
   /** What the configuration says of requests by a route. */
@@ -91,6 +93,13 @@ class SiteGateway implements Gateway, VisitOwner {
     });
     this.stderrRate = new RecordRate(clock);
     this.errorRate = new RecordRate(clock);
+    this.answerSpools = new AnswerSpools(site, (error, folder) => {
+      if (!this.errorRate.take()) return;
+      log.warn(
+        { site: site.name, code: (error as NodeJS.ErrnoException).code },
+        `the answer for a slow client could not be kept in ${folder}, so its program waits: ${String(error)}`,
+      );
+    });
   }
 
   readonly handle: HttpHandler = (request, answer) => {

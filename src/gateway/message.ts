@@ -53,10 +53,18 @@ export interface HttpRequest {
   readonly webServer?: WebServerRequest;
 }
 
+/** What a program says of its answer besides status and fields. */
+export interface AnswerManner {
+  /** Reason phrase of its own; empty: none. */
+  readonly reason: string;
+  /** Whether it asked that the client's connection ends with the answer. */
+  readonly closes?: boolean;
+}
+
 /**
  * Takes the answer of one request, in this order: `head` (again for each 1xx), any number of `write`, then once `end` or `abort`.
  * Framing is the front's: it sets Content-Length when `end` comes before anything was passed on, else chunks (or closes, on 1.0).
- * It drops the body for HEAD, 204 and 304.
+ * It drops the body for HEAD, 204, 205 and 304.
  */
 export interface HttpAnswer {
   /**
@@ -64,13 +72,14 @@ export interface HttpAnswer {
    * @param headers name, value, name, value; hop-by-hop fields were taken out. A Content-Length among them is
    * checked: a longer body is cut there and the connection closed, a shorter one is aborted.
    */
-  head(status: number, headers: readonly string[]): void;
-  /** Bytes of the body; lent: the front copies what it keeps after it returns. False: stop until the listener is told `drained`. */
+  head(status: number, headers: readonly string[], manner?: AnswerManner): void;
+  /** Bytes of the body; lent: the front copies what it keeps after it returns. False: the client does not take
+   * all, and no more should come until the listener is told `drained`; then that is said of each write and flush until then. */
   write(chunk: Uint8Array): boolean;
   /** As `write`, for bytes that nobody will change: the front may keep them without a copy. */
   writeLasting?(bytes: Buffer): boolean;
-  /** Nothing more is at hand now: pass on what was gathered. */
-  flush(): void;
+  /** Nothing more is at hand now: pass on what was gathered. @returns as `write` does */
+  flush(): boolean;
   /** A complete answer. */
   end(): void;
   /** The answer cannot be completed: close so that the client notices (no last chunk; RST_STREAM). */
@@ -79,6 +88,11 @@ export interface HttpAnswer {
   listener: AnswerListener | null;
   /** Whether head() was given a final status already. */
   readonly headSent: boolean;
+  /**
+   * Of a client that does not take all: a number that changes when it takes something, and else does not.
+   * @param closely by what the system holds for it, too, which costs more to ask
+   */
+  taken(closely: boolean): number;
 }
 
 /** Whom a front tells. An object, and not two closures: those a request cost more than its parsing, in garbage that V8 kept for long. */
@@ -87,6 +101,8 @@ export interface AnswerListener {
   drained(): void;
   /** The client went away before `end`. Called once. */
   gone(): void;
+  /** For how long the client may take nothing of what waits for it, after `end` as well. 0: no limit; where it is not said, the front's own counts. */
+  readonly writeTimeoutMs?: number;
 }
 
 /** What a front calls for each request: the gateway, or a test's stand-in for it. Never throws. */

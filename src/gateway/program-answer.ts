@@ -48,7 +48,7 @@ export class ProgramAnswer implements CgiSink {
     const redirect = localRedirectOf(head);
     if (redirect !== null) this.#instead = () => this.#owner.onLocalRedirect(redirect);
     else if (name !== null) this.#instead = () => this.#owner.onSendfile(name, headers);
-    else this.#reply.head(head.status, headers);
+    else this.#reply.head(head.status, headers, head);
   }
 
   write(chunk: Uint8Array): boolean {

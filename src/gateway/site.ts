@@ -113,8 +113,12 @@ export interface Site {
   readonly bodyTimeoutMs: number;
   /** Longest time that a client may take no byte of a waiting answer. 0: no limit. @default 60000 */
   readonly writeTimeoutMs: number;
-  /** What a slow client may leave unread before its program has to wait. @default 256 KiB */
+  /** What a slow client may leave unread in memory, before the disk takes its answer or its program has to wait. @default 256 KiB */
   readonly answerBufferBytes: number;
+  /** What of one answer of a program may lie on disk for a slow client, before the program has to wait. 0: no limit. @default 64 MiB */
+  readonly answerSpoolBytes: number;
+  /** The same of all answers of the site together. 0: no limit. @default 1 GiB */
+  readonly answerSpoolTotalBytes: number;
   /** How long a path that was found on disk is believed to be still there. 0: looked for each time. @default 1000 */
   readonly pathCacheMs: number;
 }
@@ -151,5 +155,7 @@ export const siteDefaults: Omit<Site, 'name' | 'root' | 'routes'> = {
   bodyTimeoutMs: 30_000,
   writeTimeoutMs: 60_000,
   answerBufferBytes: 256 * 1024,
+  answerSpoolBytes: 64 * 1024 * 1024,
+  answerSpoolTotalBytes: 1024 * 1024 * 1024,
   pathCacheMs: 1_000,
 };

@@ -150,7 +150,7 @@ function whole({ size }: Stats): FileAnswer['parts'][number] {
 /** Sends what was read of a file. Where that has become shorter since, the front sees that Content-Length is not reached, and aborts. */
 function sendWhole(reply: Reply, status: number, headers: readonly string[], bytes: Buffer): void {
   reply.head(status, headers);
-  if (bytes.length > 0) reply.writeLasting(bytes);
+  if (bytes.length > 0) reply.passLasting(bytes);
   reply.end();
 }
 

@@ -9,6 +9,7 @@ import { isIdempotent } from '../protocol/cgi/exchange.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import { parseLocalTarget, type RequestPath } from '../protocol/http/path.ts';
 import { bytesToLog } from '../protocol/text.ts';
+import type { AnswerSpools } from './answer-spool.ts';
 import { collectBody } from './collect-body.ts';
 import type { FileRequest } from './file-answer.ts';
 import type { HttpAnswer, HttpRequest, WebServerRequest } from './message.ts';
@@ -32,6 +33,7 @@ export interface VisitOwner {
   readonly proxies: AddressList;
   readonly files: StaticFiles;
   readonly spoolBlocks: SpoolBlocks;
+  readonly answerSpools: AnswerSpools;
   readonly clock: Clock;
   readonly log: Log;
   readonly accessLog: AccessLog | null;
@@ -84,7 +86,7 @@ export class Visit implements ReplyOwner, AnswerOwner {
     this.#gateway = gateway;
     this.#first = request;
     this.#startedAt = gateway.clock.now();
-    this.#reply = new Reply(answer, request.headers, gateway.site, gateway.clock, this);
+    this.#reply = new Reply(answer, request.headers, gateway, this);
   }
 
   /** The client's target as logs show it; made when first asked for. */

@@ -82,7 +82,13 @@ class CollectedAnswer implements HttpAnswer {
     return true;
   }
 
-  flush(): void {}
+  taken(): number {
+    return 0;
+  }
+
+  flush(): boolean {
+    return true;
+  }
 
   end(): void {
     this.#finish(null);

@@ -8,6 +8,7 @@ import { listening } from '../support/recording-answer.ts';
 class Recorder implements AnswerConnection {
   mayKeepAlive = true;
   hasRoom = true;
+  readonly taken = (): number => 0;
   readonly dateLine = 'Date: now\r\n';
   readonly spare: SpareBlock = { block: null };
   /** Whether the system takes all at once; else what was sent last is held, as a socket holds it. */

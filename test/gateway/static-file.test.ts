@@ -3,6 +3,7 @@ import { realpathSync, renameSync, rmSync, symlinkSync, truncateSync, utimesSync
 import { join, relative } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
+import { AnswerSpools } from '../../src/gateway/answer-spool.ts';
 import { Reply } from '../../src/gateway/reply.ts';
 import { StaticFiles } from '../../src/gateway/static-file.ts';
 import { ask, httpRequest, postRequest, RecordingAnswer } from '../support/recording-answer.ts';
@@ -119,11 +120,13 @@ describe('a file', () => {
       'c.bin': 'c'.repeat(9_000),
     });
     const found = ['a.bin', 'b.bin', 'c.bin'].map((name) => ({ realPath: realpathSync(join(root, name)) }));
-    const limits = { writeTimeoutMs: 0, answerBufferBytes: 1 };
+    const site = { writeTimeoutMs: 0, answerBufferBytes: 1 };
+    const spools = new AnswerSpools({ spoolFolder: root, answerSpoolBytes: 0, answerSpoolTotalBytes: 0 });
+    const shared = { site, clock: systemClock, answerSpools: spools };
     for (let round = 0; round < 3; round += 1) {
       for (const file of found) {
         const answer = new RecordingAnswer();
-        files.send(new Reply(answer, [], limits, systemClock, { onOver() {} }), { method: 'GET', headers: [] }, file);
+        files.send(new Reply(answer, [], shared, { onOver() {} }), { method: 'GET', headers: [] }, file);
         assert.equal(answer.status, 200);
       }
     }

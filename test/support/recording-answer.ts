@@ -16,6 +16,8 @@ export class RecordingAnswer implements HttpAnswer {
   ended = false;
   /** Whether `write` says to go on. */
   takesMore = true;
+  /** What `taken` says. */
+  tookBytes = 0;
   readonly done: Promise<this>;
   #resolve: (answer: this) => void = () => {};
 
@@ -39,6 +41,10 @@ export class RecordingAnswer implements HttpAnswer {
     return at === -1 ? undefined : this.headers[at + 1];
   }
 
+  taken(): number {
+    return this.tookBytes;
+  }
+
   head(status: number, headers: readonly string[]): void {
     if (status < 200) {
       this.interim.push({ status, headers });
@@ -56,7 +62,9 @@ export class RecordingAnswer implements HttpAnswer {
     return this.takesMore;
   }
 
-  flush(): void {}
+  flush(): boolean {
+    return this.takesMore;
+  }
 
   end(): void {
     if (this.status === 0 || this.ended) throw new Error('an end before the head or after the end');

@@ -63,6 +63,8 @@ export interface CgiHead {
   readonly headers: readonly string[];
   /** The first few lines that are no fields, and were left out: for the log. Byte strings. Not there where there were none. */
   readonly lostLines?: readonly string[];
+  /** Whether the program said "Connection: close": the client's connection is to end with the answer. */
+  readonly closes?: boolean;
 }
 
 /**

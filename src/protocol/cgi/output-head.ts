@@ -96,7 +96,8 @@ export function parseHead(text: string, maxFields: number): OutputHead {
   if (isChunked && coding.toLowerCase() !== 'chunked') throw invalid(`its Transfer-Encoding is ${excerpt(coding, 0)}`);
   const headers = withoutNamed(fields, isChunked ? `${connection},content-length` : connection);
   const answered = status === null ? withoutStatus(headers, location) : { ...parseStatus(status), headers };
-  const head = lostLines.length === 0 ? answered : { ...answered, lostLines };
+  const told = lostLines.length === 0 ? answered : { ...answered, lostLines };
+  const head = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(connection) ? { ...told, closes: true } : told;
   return { head, contentLength: length === '' || isChunked ? null : Number(length), isChunked };
 }
 

@@ -1,7 +1,7 @@
 // Formats the head of an HTTP/1.1 answer (RFC 9112, section 4) as one byte string. Pure.
 
 import { isNamed } from './headers.ts';
-import { reasonPhrases } from './reason-phrases.ts';
+import { reasonFor, reasonPhrases } from './reason-phrases.ts';
 
 /** The head of an answer but for the lines that its framing adds and the empty line at its end. */
 export interface AnswerHead {
@@ -20,9 +20,16 @@ const statusLines: readonly string[] = Array.from(
 /**
  * @param headers name, value, name, value; checked already
  * @param hasLength whether an answer of this status may have a Content-Length: else that field is left out
+ * @param reason a phrase of the program's own; empty: the registered one
  */
-export function formatAnswerHead(status: number, headers: readonly string[], hasLength: boolean): AnswerHead {
-  let text = statusLines[status] ?? statusLines[500]!;
+export function formatAnswerHead(
+  status: number,
+  headers: readonly string[],
+  hasLength: boolean,
+  reason = '',
+): AnswerHead {
+  let text =
+    reason === '' ? (statusLines[status] ?? statusLines[500]!) : `HTTP/1.1 ${status} ${reasonFor(status, reason)}\r\n`;
   let declaredLength = -1;
   let hasDate = false;
   for (let at = 0; at < headers.length; at += 2) {

@@ -64,3 +64,8 @@ export const reasonPhrases: Readonly<Record<number, string>> = {
   510: 'Not Extended',
   511: 'Network Authentication Required',
 };
+
+/** The phrase that stands beside a status: a program's own, where it is one (RFC 9112, section 4), else the registered one. */
+export function reasonFor(status: number, own: string): string {
+  return own !== '' && /^[\t\x20-\x7e\x80-\xff]+$/.test(own) ? own : (reasonPhrases[status] ?? '');
+}
