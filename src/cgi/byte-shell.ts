@@ -1,7 +1,7 @@
 // Starts a program with bytes in its environment, its path or its folder that are no UTF-8, through sh(1). Pure.
 //
-// Node gives all text to a new process as UTF-8, so that the byte E9 arrives as three others. A shell can make any byte of ASCII
-// text, with printf(1), and then turn into the program. It costs a millisecond or so, so only what needs it goes this way.
+// Node gives all text to a new process as UTF-8, so that the byte E9 arrives as three others. A shell can make any byte of ASCII text,
+// with its printf, and then turn into the program. That is one more exec and one more fork, so only what needs it goes this way.
 
 import { bytesToText } from '../protocol/text.ts';
 
@@ -21,10 +21,11 @@ const SHELL_VARIABLES = ['PWD', 'OLDPWD', 'SHLVL', '_'];
  */
 export function textStart(path: string, folder: string, variables: Readonly<Record<string, string>>): TextStart {
   const env: Record<string, string> = {};
+  /** Words of a shell. Byte strings. */
   const exports: string[] = [];
   for (const [name, value] of Object.entries(variables)) {
     const text = bytesToText(value);
-    if (text === null) exports.push(`${name}="$(printf '${octal(value)}')"`);
+    if (text === null) exports.push(`${name}=${quoted(value)}`);
     else env[name] = text;
   }
   const textPath = bytesToText(path);
@@ -32,18 +33,18 @@ export function textStart(path: string, folder: string, variables: Readonly<Reco
   if (exports.length === 0 && textPath !== null && textFolder !== null) {
     return { command: [textPath], cwd: textFolder, env };
   }
+  const source = [`p=${quoted(path)}`, ...(textFolder === null ? [`cd ${quoted(folder)}`] : [])];
+  if (exports.length > 0) source.push(`export ${exports.join(' ')}`);
   const added = SHELL_VARIABLES.filter((name) => !Object.hasOwn(variables, name));
-  const script = [
-    ...(textFolder === null ? [`cd "$(printf '${octal(folder)}')"`] : []),
-    ...(exports.length === 0 ? [] : [`export ${exports.join(' ')}`]),
-    `p="$(printf '${octal(path)}')"`,
-    `unset ${added.join(' ')} 2>&-`,
-    'exec "$p"',
-  ].join(' && ');
+  const script = `eval "$(printf '${octal(source.join(' && '))}')" && unset ${added.join(' ')} 2>&- && exec "$p"`;
   return { command: ['/bin/sh', '-c', script], cwd: textFolder ?? '/', env };
 }
 
-/** A format of printf(1) that prints these bytes; it holds nothing that a shell or printf would take for more. */
+function quoted(bytes: string): string {
+  return `'${bytes.replaceAll("'", "'\\''")}'`;
+}
+
+/** A format of printf that prints these bytes; it holds nothing that a shell or printf would take for more. */
 function octal(bytes: string): string {
   return bytes.replace(/[^A-Za-z0-9/._,=;:-]/g, (char) => `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`);
 }

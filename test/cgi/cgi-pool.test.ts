@@ -240,11 +240,10 @@ describe('CgiPool', () => {
     };
     const sink = await answerOf(pool(t), { ...request(path, environment), body: bodyOf('the body') });
     const expected = {
-      ...environment,
+      ...request(path, environment).environment,
       PATH: '/usr/bin:/bin',
       APP: 'configured',
-      REQUEST_METHOD: 'GET',
-      SCRIPT_FILENAME: path,
+      REDIRECT_STATUS: '200',
       PATH_TRANSLATED: `/srv${environment.PATH_INFO}`,
     };
     const lines = Object.entries(expected).map(([name, value]) => `${name}=${value}\0`);
