@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { findProgram, temporaryFolder } from '../support/folder.ts';
 import { postern, startPostern } from '../support/postern-process.ts';
@@ -107,5 +107,41 @@ describe('postern serve', () => {
     writeFileSync(join(folder, 'lib/text.ts'), 'export const text = ;\n');
     await serving.wrote(/not reloaded, the service goes on as it was/);
     assert.equal(await body(), 'two');
+  });
+
+  it('closes what .htaccess files close, follows their front controllers and a plain one, and says what it does not follow', async (t) => {
+    if (findProgram('php-cgi') === null) {
+      t.skip('php-cgi is not installed');
+      return;
+    }
+    const folder = temporaryFolder(t);
+    const site = join(folder, 'site');
+    const files = {
+      'index.php': '<?php echo "top ", $_SERVER["REQUEST_URI"];',
+      'logs/errors.txt': 'secret',
+      'logs/.htaccess': 'Require all denied\n',
+      'temp/.htaccess': 'Deny from all\n',
+      'temp/deep/x.txt': 'secret',
+      'app1/index.php': '<?php echo "app1 ", $_SERVER["REQUEST_URI"];',
+      'app1/.htaccess': 'RewriteEngine On\nRewriteCond %{REQUEST_FILENAME} !-f\nRewriteRule ^ index.php [L]\n',
+      'open/a.txt': 'open',
+      'open/.htaccess': 'Header set X-A b\n',
+    };
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(site, name)), { recursive: true });
+      writeFileSync(join(site, name), text);
+    }
+    const serving = startPostern(t, folder, ['serve', site]);
+    const [, url] = await serving.wrote(/site +(http:\/\/127\.0\.0\.1:\d+\/)/);
+    await serving.wrote(/note +what \.htaccess asks for and Postern does not do: open\/\.htaccess:1: Header set X-A b/);
+    const get = async (path: string): Promise<[number, string]> => {
+      const answer = await fetch(url + path);
+      return [answer.status, await answer.text()];
+    };
+    assert.deepEqual(await get('open/a.txt'), [200, 'open']);
+    for (const path of ['logs/errors.txt', 'temp/deep/x.txt', 'temp/none'])
+      assert.equal((await get(path))[0], 404, path);
+    assert.deepEqual(await get('app1/some/where'), [200, 'app1 /app1/some/where']);
+    assert.deepEqual(await get('some/where'), [200, 'top /some/where']);
   });
 });
