@@ -1,7 +1,7 @@
 // The counters in Prometheus' text format, made from a status when asked. Pure but for prom-client's registry.
 
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { PoolSnapshot } from '../pool/snapshot.ts';
+import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import type { ServiceStatus } from './source.ts';
 
 /** The media type of the text. */
@@ -39,9 +39,9 @@ const poolCounters: readonly Reading[] = [
   [
     'postern_pool_limit_reached_total',
     'Times that all workers were busy and requests waited.',
-    ({ counters }) => counters.maxWorkersReached,
+    ({ counters }) => counters.limitReached,
   ],
-  ['postern_pool_spawned_total', 'Processes started.', ({ counters }) => counters.spawned],
+  ['postern_pool_spawned_total', 'Processes started.', ({ spawned }) => spawned],
 ];
 
 const poolGauges: readonly Reading[] = [
@@ -109,6 +109,6 @@ function addLanes(registry: Registry, pools: readonly PoolSnapshot[]): void {
       { pool: pool.name },
       pool.lanes.reduce((sum, lane) => sum + lane.memoryBytes, 0),
     );
-    for (const [reason, count] of Object.entries(pool.counters.ended)) ended.inc({ pool: pool.name, reason }, count);
+    for (const [reason, count] of Object.entries(pool.ended)) ended.inc({ pool: pool.name, reason }, count);
   }
 }

@@ -1,6 +1,6 @@
 // The contract between the admin pages and the service they show: what it tells at one moment, and what it can be asked to do.
 
-import type { PoolSnapshot } from '../pool/snapshot.ts';
+import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 
 /** A pool whose processes are not ours (servers elsewhere, plain CGI programs): it has no lanes. */
 export interface OtherPool {

@@ -1,6 +1,7 @@
 // The status of a service as text for people: what the terminal shows, and a browser gets. Pure.
 
-import type { LaneSnapshot, PoolCounters, PoolSnapshot } from '../pool/snapshot.ts';
+import type { QueueCounters } from '../queue/counters.ts';
+import type { LaneSnapshot, PoolSnapshot } from '../queue/pool-snapshot.ts';
 import {
   type Cell,
   type Column,
@@ -72,15 +73,15 @@ function poolLines(pool: PoolSnapshot, paint: Paint, width: number): string[] {
   const { counters } = pool;
   const lanes = pool.lanes.filter((lane) => lane.state !== 'gone');
   const inState = (state: LaneSnapshot['state']): number => lanes.filter((lane) => lane.state === state).length;
-  const ended = Object.entries(counters.ended).filter(([, count]) => count > 0);
+  const ended = Object.entries(pool.ended).filter(([, count]) => count > 0);
   const rate = `${inState('busy')} busy, ${inState('idle')} idle of ${pool.workers}; ${counters.waiting} waiting of ${pool.queue}`;
   const governor = pool.governor === 'ready' ? 'ready' : paint('yellow', pool.governor);
   return [
     `${paint('bold', `pool ${pool.name}`)}  ${pool.program}`,
     `  ${rate}`,
     `  requests  ${requestCounts(counters)}`,
-    `  peaks     ${counters.maxRunning} running, ${counters.maxWaiting} waiting, limit reached ${times(counters.maxWorkersReached)}`,
-    `  workers   generation ${pool.generation}, ${formatCount(counters.spawned)} started${ended.map(([why, count]) => `, ${formatCount(count)} ended: ${why}`).join('')}`,
+    `  peaks     ${counters.maxRunning} running, ${counters.maxWaiting} waiting, limit reached ${times(counters.limitReached)}`,
+    `  workers   generation ${pool.generation}, ${formatCount(pool.spawned)} started${ended.map(([why, count]) => `, ${formatCount(count)} ended: ${why}`).join('')}`,
     `  governor  ${governor} ${paint('dim', `(score ${pool.spawnScore.toFixed(1)})`)}`,
     ...(pool.lastReload === null ? [] : [`  reload    ${pool.lastReload}`]),
     ...laneLines(lanes, paint, width),
@@ -88,7 +89,7 @@ function poolLines(pool: PoolSnapshot, paint: Paint, width: number): string[] {
 }
 
 /** What became of the requests; what has not happened is left out. Failed ones are told apart from those that a client left. */
-function requestCounts({ accepted, finished, refused, failed, aborted, retried }: PoolCounters): string {
+function requestCounts({ accepted, finished, refused, failed, aborted, retried }: QueueCounters): string {
   const rare = Object.entries({ failed, aborted: aborted - failed, retried }).filter(([, count]) => count > 0);
   const usual = Object.entries({ accepted, finished, refused });
   return [...usual, ...rare].map(([name, count]) => `${formatCount(count)} ${name}`).join(', ');

@@ -15,9 +15,9 @@ import type { Readable } from 'node:stream';
 import type { Timer } from '../clock.ts';
 import { type ErrorCode, PosternError, toPosternError } from '../errors.ts';
 import { CgiOutput } from '../protocol/cgi/cgi-output.ts';
-import type { CgiRequest } from '../protocol/cgi/exchange.ts';
+import type { CgiRequest, Progress } from '../protocol/cgi/exchange.ts';
 import { bytesToLog } from '../protocol/text.ts';
-import type { Progress, Seat, SeatUser } from '../queue/seat.ts';
+import type { Seat, SeatUser } from '../queue/seat.ts';
 import { type Exit, formatExit } from '../worker/exit.ts';
 import { readProcessStat, sendSignal } from '../worker/process-table.ts';
 import { stopProcess } from '../worker/stop.ts';
@@ -47,7 +47,7 @@ const MAX_KEPT_ERRORS = 1000;
 export class CgiRun implements Seat {
   progress: Progress = 'unsent';
   /** Never told: each request has a process of its own, whose death takes nothing from others. */
-  readonly end = null;
+  readonly processEnd = null;
   readonly discardedBytes = 0;
   readonly #parts: CgiParts;
   readonly #settings: CgiSettings;

@@ -5,17 +5,9 @@
 
 import { type PosternError, toPosternError } from '../errors.ts';
 import { CgiOutput, type CgiOutputLimits } from '../protocol/cgi/cgi-output.ts';
-import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
+import type { CgiRequest, CgiSink, Exchange, Progress } from '../protocol/cgi/exchange.ts';
 import { decodeEnd, refusalOf } from '../protocol/fastcgi/bodies.ts';
 import type { BodySender } from './body-sender.ts';
-
-/**
- * How far a request came:
- * `unsent`: not one byte of it has left, so no program can have begun it;
- * `sent`: bytes left, and none came back;
- * `answered`: at least one byte came back, be it of STDERR or of half a head.
- */
-export type Progress = 'unsent' | 'sent' | 'answered';
 
 /** How far the program is. After END_REQUEST: `ended`, or `silent` where not a byte had come before it. */
 type Stage = Progress | 'ended' | 'silent';

@@ -1,51 +1,126 @@
-// Decides which free processes have had their time. Reads the scoreboard, and changes nothing.
+// Decides which processes have had their time: too many requests, too old, too large, idle for too long. Pure.
 
-import type { Lane } from '../worker/lane.ts';
-import type { StopReason } from '../worker/state.ts';
-import type { Crew } from './generation.ts';
-import { recycleReason } from './governor.ts';
-import { laneFacts } from './lane-row.ts';
-import type { Scoreboard } from './scoreboard.ts';
+import type { StopReason } from '../queue/pool-snapshot.ts';
+import type { PoolLimits } from './pool-limits.ts';
+import type { LaneRecord, PoolState, Step, WorkerRecord } from './pool-state.ts';
+import { recycle, retire } from './retiring.ts';
+import { minServerLifeMs } from './spawn-score.ts';
 
-/** A free lane whose process is to be ended, and why. */
-export interface Recycled {
-  readonly lane: Lane;
-  readonly crew: Crew;
-  readonly reason: StopReason;
+/** What is known of a process that has no request. */
+interface ProcessFacts {
+  readonly requests: number;
+  readonly ageMs: number;
+  readonly idleMs: number;
+  readonly memoryBytes: number;
+  /** Whether the pool may shrink by it. */
+  readonly isAboveMinimum: boolean;
+}
+
+type RecycleLimits = Pick<PoolLimits, 'maxRequests' | 'maxAgeMs' | 'maxMemoryBytes' | 'idleTimeoutMs'>;
+
+/** Why a process should be recycled now that it has no request; null: it should not. */
+export function recycleReason(process: ProcessFacts, limits: RecycleLimits): StopReason | null {
+  const { maxRequests, maxAgeMs, maxMemoryBytes, idleTimeoutMs } = limits;
+  if (maxRequests > 0 && process.requests >= maxRequests) return 'max-requests';
+  if (maxAgeMs > 0 && process.ageMs >= maxAgeMs) return 'max-age';
+  if (maxMemoryBytes > 0 && process.memoryBytes > maxMemoryBytes) return 'max-memory';
+  if (idleTimeoutMs > 0 && process.isAboveMinimum && process.idleMs >= idleTimeoutMs) return 'idle';
+  return null;
+}
+
+/** Why a process should be recycled as soon as its request is done; null: it should not. */
+export function reasonAfterRequest(state: PoolState, { slot, worker }: LaneRecord, nowMs: number): StopReason | null {
+  const { limits } = worker.generation;
+  const { columns } = state.board;
+  if (limits.maxRequests === 0 && limits.maxAgeMs === 0 && limits.maxMemoryBytes === 0) return null;
+  return recycleReason(
+    {
+      requests: columns.requests[slot]!,
+      ageMs: nowMs - columns.startedAtMs[slot]!,
+      idleMs: 0,
+      // Above the limit it goes when it is idle; far above it, the next request is not waited for.
+      memoryBytes: columns.memoryBytes[slot]! / 2,
+      isAboveMinimum: false,
+    },
+    limits,
+  );
+}
+
+/** Once a second: a worker that has lived long enough has shown that its program works; those whose time has come leave. */
+export function sweep(step: Step): void {
+  const { state, nowMs } = step;
+  for (const worker of [...state.workers.values()]) {
+    if (worker.retirement !== null || worker.phase !== 'ready') continue;
+    if (!worker.hasWorked && nowMs - worker.startedAtMs >= minServerLifeMs) {
+      worker.hasWorked = true;
+      worker.generation.score.worked();
+    }
+    if (worker.generation !== state.generation) continue;
+    if (worker.generation.program.preforks) sweepChildren(step, worker);
+    else sweepWorker(step, worker);
+  }
 }
 
 /**
- * 1. A process goes when the governor gives a reason, the one that was free longest first.
- * 2. For idleness it goes only while more than `minWorkers` would stay: workers, or children that have been used.
- * 3. A child that was never used, or is not known, still shares all it has with its parent: it stays.
- * @param idle the free lanes, all of one generation, the one that was used last at the end
+ * 1. A free child goes when there is a reason, the one that was free longest first.
+ * 2. For idleness it goes only while more than `minWorkers` that have been used would stay. A child that was never used, or is not known,
+ *    shares all it has with its parent: it stays.
+ * 3. Where none need stay, the whole worker goes when nothing of it was used for `idleTimeout`.
  */
-export function lanesToRecycle(
-  board: Scoreboard,
-  idle: readonly Lane[],
-  crewOf: (lane: Lane) => Crew,
-  nowMs: number,
-): Recycled[] {
-  const isUsed = (lane: Lane): boolean => lane.isConnected && board.columns.requests[lane.slot]! > 0;
-  const recycled: Recycled[] = [];
-  const usedLanes = idle.filter(isUsed).length;
-  for (const lane of idle) {
-    const crew = crewOf(lane);
-    const { program, limits, lanes } = crew.generation;
-    if (program.preforks && !isUsed(lane)) continue;
-    const staying = (program.preforks ? usedLanes : lanes) - recycled.length;
-    const reason = recycleReason(laneFacts(board, lane, nowMs, staying > limits.minWorkers), limits);
-    if (reason !== null) recycled.push({ lane, crew, reason });
+function sweepChildren(step: Step, worker: WorkerRecord): void {
+  const { state, nowMs } = step;
+  const { board } = state;
+  const { limits } = worker.generation;
+  const { columns } = board;
+  const { idleTimeoutMs, minWorkers } = limits;
+  const free = state.idle.filter((lane) => lane.worker === worker);
+  const isUnused = nowMs - worker.usedAtMs >= idleTimeoutMs && free.length === worker.lanes.size;
+  if (minWorkers === 0 && idleTimeoutMs > 0 && isUnused) {
+    retire(step, worker, { reason: 'idle', graceMs: limits.stopTimeoutMs, signal: 'SIGTERM' });
+    return;
   }
-  return recycled;
+  const isUsed = (lane: LaneRecord): boolean => lane.process !== null && columns.requests[lane.slot]! > 0;
+  let staying = state.idle.filter(isUsed).length;
+  for (const lane of free.filter(isUsed)) {
+    const { slot } = lane;
+    const reason = recycleReason(
+      {
+        requests: columns.requests[slot]!,
+        ageMs: nowMs - columns.startedAtMs[slot]!,
+        idleMs: nowMs - columns.sinceMs[slot]!,
+        memoryBytes: columns.memoryBytes[slot]!,
+        isAboveMinimum: staying > minWorkers,
+      },
+      limits,
+    );
+    if (reason === null) continue;
+    staying -= 1;
+    recycle(step, lane, reason);
+  }
 }
 
-/** Whether a preforking worker that nobody asked to keep has had nothing to do for long. */
-export function isIdleWorker(board: Scoreboard, crew: Crew, nowMs: number): boolean {
-  const { limits, program } = crew.generation;
-  if (!program.preforks || crew.retirement !== null || limits.minWorkers > 0 || limits.idleTimeoutMs === 0)
-    return false;
-  const isIdle = ({ slot }: Lane): boolean =>
-    board.state(slot) === 'idle' && nowMs - board.columns.sinceMs[slot]! >= limits.idleTimeoutMs;
-  return [...crew.lanes].every(isIdle);
+/** A process without children goes as a whole, with all its lanes: for a limit of its own when its requests are done, for idleness when all are free. */
+function sweepWorker(step: Step, worker: WorkerRecord): void {
+  const { state, nowMs } = step;
+  const { board } = state;
+  const { columns } = board;
+  const { limits, program, lanes } = worker.generation;
+  const all = [...worker.lanes];
+  const [first] = all;
+  const isFree = all.every(({ slot }) => board.state(slot) === 'idle');
+  // A program with one lane is looked at again when its request is done.
+  if (first === undefined || (!isFree && all.length === 1)) return;
+  const reason = recycleReason(
+    {
+      requests: columns.requests[first.slot]!,
+      ageMs: nowMs - worker.startedAtMs,
+      idleMs: isFree ? Math.min(...all.map(({ slot }) => nowMs - columns.sinceMs[slot]!)) : 0,
+      memoryBytes: columns.memoryBytes[first.slot]!,
+      isAboveMinimum: lanes - all.length >= limits.minWorkers,
+    },
+    limits,
+  );
+  if (reason === null) return;
+  const signal = program.leaveSignal ?? 'SIGTERM';
+  retire(step, worker, { reason, graceMs: limits.stopTimeoutMs, signal });
 }

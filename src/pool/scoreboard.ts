@@ -5,7 +5,8 @@
 // One thread writes; others may read it as it changes. Method and URL stand beside it as references to the strings that
 // each request has anyway: two stores a request, where bytes in a column would cost an encoding each. They are read by snapshot() alone.
 
-import { type LaneState, laneMoves, type StopReason } from '../worker/state.ts';
+import type { StopReason } from '../queue/pool-snapshot.ts';
+import { type LaneState, laneMoves } from '../worker/state.ts';
 
 const states = ['gone', 'starting', 'idle', 'busy', 'draining', 'stopping'] as const satisfies readonly LaneState[];
 const reasons = [
@@ -27,27 +28,13 @@ const wideColumns = [
   'waitedMs',
   'beganAtMs',
   'ranMs',
-  'deadlineMs',
   'requests',
   'memoryBytes',
   'cpuMs',
 ] as const;
 const narrowColumns = ['pid', 'workerPid', 'generation'] as const;
-/** Counters by name: where each stands. */
-const counterIndex = {
-  accepted: 0,
-  waiting: 1,
-  running: 2,
-  finished: 3,
-  refused: 4,
-  aborted: 5,
-  maxWaiting: 6,
-  maxRunning: 7,
-  maxWorkersReached: 8,
-  retried: 9,
-  spawned: 10,
-  failed: 11,
-} as const;
+/** Counters by name: where each stands. What counts requests is the queue's. */
+const counterIndex = { spawned: 0 } as const;
 const counterCount = Object.keys(counterIndex).length;
 
 /** A column of numbers, one a lane. */
@@ -141,12 +128,10 @@ export class Scoreboard {
     request: { readonly method: string; readonly url: string },
     waitedMs: number,
     nowMs: number,
-    deadlineMs: number,
   ): void {
     const { columns } = this;
     columns.waitedMs[slot] = waitedMs;
     columns.beganAtMs[slot] = nowMs;
-    columns.deadlineMs[slot] = deadlineMs;
     this.#methods[slot] = request.method;
     this.#urls[slot] = request.url;
   }
@@ -166,12 +151,6 @@ export class Scoreboard {
   add(name: CounterName, amount: number): void {
     const index = counterIndex[name];
     this.#counters[index] = this.#counters[index]! + amount;
-  }
-
-  /** Raises a counter of a maximum to what it counts now. */
-  raise(name: 'maxWaiting' | 'maxRunning', to: number): void {
-    const index = counterIndex[name];
-    if (to > this.#counters[index]!) this.#counters[index] = to;
   }
 
   /** Counts the end of a process. */

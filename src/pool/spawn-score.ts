@@ -1,6 +1,6 @@
 // How much starting a program has cost lately, and when it may be started again: mod_fcgid's arithmetic, mod_fastcgi's rest. Pure but for its own numbers.
 
-import type { PoolLimits } from './limits.ts';
+import type { PoolLimits } from './pool-limits.ts';
 
 /** mod_fastcgi's minServerLife: a process that lived so long has shown that its program works. */
 export const minServerLifeMs = 30_000;
@@ -51,7 +51,9 @@ export class SpawnScore {
   started(nowMs: number): void {
     this.#decay(nowMs);
     this.#starts += 1;
-    this.#score += this.#limits.spawnScore;
+    const { spawnScore, spawnScoreUpLimit } = this.#limits;
+    // Starts alone, of which the first are free, hold back no more than the next one.
+    this.#score = Math.max(this.#score, Math.min(this.#score + spawnScore, spawnScoreUpLimit + spawnScore));
   }
 
   /** @param how the end in words: "exit 255", "SIGSEGV" */
@@ -84,6 +86,11 @@ export class SpawnScore {
   /** Whether the last start failed: then one is tried at a time. */
   get isDoubted(): boolean {
     return this.#failuresInRow > 0;
+  }
+
+  /** Whether a process has ended badly lately. */
+  get hasBadEnds(): boolean {
+    return this.#ends > 0;
   }
 
   value(nowMs: number): number {

@@ -240,7 +240,7 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
   fail(error: PosternError): void {
     const seat = this.#seat;
     if (seat === null || this.#sink === null) return;
-    this.processEnd = seat.end;
+    this.processEnd = seat.processEnd;
     this.#isAgain = this.#owner.mayRetry(this, error.code);
     if (!this.#isAgain) this.tell(error);
   }
@@ -249,7 +249,7 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
     const seat = this.#seat;
     if (seat === null) return;
     const isAgain = this.#isAgain;
-    if (outcome.code !== null) this.processEnd ??= seat.end;
+    if (outcome.code !== null) this.processEnd ??= seat.processEnd;
     this.#isAgain = false;
     this.#isHeld = false;
     this.#pid = seat.pid;

@@ -240,7 +240,8 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   }
 
   #refuse(attempt: Attempt, error: PosternError): Attempt {
-    if (this.#phase === 'open') this.#refusals.note(error);
+    // A pool that rests has said so itself.
+    if (this.#phase === 'open' && error.code !== 'POOL_RESTING') this.#refusals.note(error);
     this.counters.add('refused', 1);
     attempt.refuse(error, attempt.state === 'waiting' ? this.#clock.now() - attempt.waitingSinceMs : 0);
     return attempt;
@@ -320,8 +321,17 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   #tellExpiry(attempt: Attempt, why: string, nowMs: number): void {
     const { method, url } = attempt.request;
-    const fields = { pool: this.name, pid: attempt.pid, method, url, durationMs: Math.round(attempt.ranMs(nowMs)) };
-    const what = attempt.pid > 0 ? `process ${attempt.pid} is killed` : `the ${this.#provider.words.seat} is closed`;
+    const signal = attempt.pid > 0 ? 'SIGKILL' : undefined;
+    const fields = {
+      pool: this.name,
+      pid: attempt.pid,
+      signal,
+      method,
+      url,
+      durationMs: Math.round(attempt.ranMs(nowMs)),
+    };
+    const what =
+      attempt.pid > 0 ? `process ${attempt.pid} is killed with SIGKILL` : `the ${this.#provider.words.seat} is closed`;
     this.#log.warn(fields, `${what} while it runs ${method} ${url}, after ${fields.durationMs} ms (${why})`);
   }
 

@@ -1,7 +1,8 @@
 // The one rule for sending a request again. Pure.
 
 import type { ErrorCode } from '../errors.ts';
-import type { ProcessEnd, Progress } from './seat.ts';
+import type { Progress } from '../protocol/cgi/exchange.ts';
+import type { ProcessEnd } from './seat.ts';
 
 /** What is known of a request that failed. */
 export interface FailedAttempt {

@@ -1,15 +1,7 @@
 // The contract between the queue and what runs its requests: a provider has seats, a seat is the right to run one request now. Pure.
 
 import type { ErrorCode } from '../errors.ts';
-import type { CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
-
-/**
- * How far a request came:
- * `unsent`: not one byte of it has left, so no program can have begun it;
- * `sent`: bytes left, and none came back;
- * `answered`: at least one byte came back, be it of STDERR or of half a head.
- */
-export type Progress = 'unsent' | 'sent' | 'answered';
+import type { CgiRequest, CgiSink, Progress } from '../protocol/cgi/exchange.ts';
 
 /**
  * How the process ended that had a request:
@@ -39,7 +31,7 @@ export interface Seat {
   /** How far the present request came. */
   readonly progress: Progress;
   /** How the process ended that had the request, where it did; null: it lives, or there is none. To be asked from within `fail`. */
-  readonly end: ProcessEnd | null;
+  readonly processEnd: ProcessEnd | null;
   /** Bytes of an answer that came after `abort()`. */
   readonly discardedBytes: number;
   /** Whether what comes next is the client's to send: the program waits for more of the body. */

@@ -8,7 +8,7 @@ import type { PoolValues } from '../config/pool-schema.ts';
 import { type Address, parseAddress } from '../connection/address.ts';
 import { type FindPhp, findPhp, type Php } from '../php/find-php.ts';
 import { phpProgram } from '../php/php-program.ts';
-import type { PoolLimits } from '../pool/limits.ts';
+import type { PoolLimits } from '../pool/pool-limits.ts';
 import { type Program, programPath } from '../worker/program.ts';
 
 /** As TypeScript from a checkout, as JavaScript when built. */

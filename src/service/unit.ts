@@ -3,8 +3,8 @@
 import type { OtherPool } from '../admin/source.ts';
 import { type Clock, guardedClock, systemClock, type Timer } from '../clock.ts';
 import type { Log } from '../log.ts';
-import type { PoolSnapshot } from '../pool/snapshot.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
+import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import type { Launcher } from '../worker/launcher.ts';
 import { cgiUnit } from './cgi-unit.ts';
 import { connectUnit } from './connect-unit.ts';
@@ -41,6 +41,8 @@ export interface UnitParts {
   readonly launcher: Launcher;
   /** Its timers' errors are the pool's own. */
   readonly clock: Clock;
+  /** Told of an error that nothing foresaw elsewhere in the pool. */
+  readonly onFault: (error: unknown) => void;
 }
 
 /** What units share. */
@@ -59,7 +61,7 @@ const rebuildPauseMs = 10_000;
 /**
  * Makes the unit of a plan; nothing is started.
  *
- * An error that nothing foresaw in a timer of the pool leaves its state half changed, and ends neither the service nor other
+ * An error that nothing foresaw in the pool leaves its state half changed, and ends neither the service nor other
  * pools: the pool is made anew from its plan, with workers of its own, and takes the requests from then on; the old one may
  * finish what it runs.
  */
@@ -70,11 +72,12 @@ export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
   let rebuilding: Timer | null = null;
   let builtMs = Number.NEGATIVE_INFINITY;
   const make = (from: PoolPlan): Unit => {
-    const clock = guardedClock(systemClock, (error) => {
+    const onFault = (error: unknown): void => {
       faults.report(error, `pool ${plan.name}`, { pool: plan.name });
       if (!isClosing && current === made) rebuilding ??= systemClock.after(waitMs(), rebuild);
-    });
-    const made = unitOfKind(from, { directory, log, launcher, clock });
+    };
+    const clock = guardedClock(systemClock, onFault);
+    const made = unitOfKind(from, { directory, log, launcher, clock, onFault });
     return made;
   };
   const waitMs = (): number => Math.max(0, builtMs + rebuildPauseMs - systemClock.now());

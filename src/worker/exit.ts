@@ -1,4 +1,4 @@
-// How a process ended, and the words for it. Pure.
+// How a process ended: what its parent learns, the words for it, and what it says of the request that it had. Pure.
 
 /** The end of a process, as its parent learns it; both null: nobody saw it. */
 export interface Exit {
@@ -9,10 +9,36 @@ export interface Exit {
 /** An end that nobody saw. */
 export const unseenExit: Exit = { code: null, signal: null };
 
-/** "exit 255", "SIGKILL", or "how, only its parent was told". */
+/** "exit 255", "SIGKILL", or "how is not known". */
 export function formatExit({ code, signal }: Exit): string {
   if (signal !== null) return signal;
-  return code === null ? 'how, only its parent was told' : `exit ${code}`;
+  return code === null ? 'how is not known' : `exit ${code}`;
+}
+
+/** Signals that a program brings upon itself. */
+const faults: ReadonlySet<string> = new Set([
+  'SIGSEGV',
+  'SIGBUS',
+  'SIGABRT',
+  'SIGILL',
+  'SIGFPE',
+  'SIGSYS',
+  'SIGTRAP',
+  'SIGXCPU',
+  'SIGXFSZ',
+]);
+
+/**
+ * What an end says of the request that the process had.
+ * @param isOutOfMemory whether the kernel has ended a process for its memory just now
+ */
+export function endOf(
+  { code, signal }: Exit,
+  isOutOfMemory: boolean,
+): 'left' | 'crash' | 'killed' | 'memory' | 'unknown' {
+  if (signal === null) return code === null ? 'unknown' : code === 0 ? 'left' : 'crash';
+  if (signal === 'SIGKILL' && isOutOfMemory) return 'memory';
+  return faults.has(signal) ? 'crash' : 'killed';
 }
 
 /** The end in the words of wait(2): the low 7 bits are the signal, the next byte is the exit status. */

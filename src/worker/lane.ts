@@ -1,61 +1,99 @@
-// One connection that a worker can serve at a time: made when there is something to send, and begun with the probe where the worker preforks.
+// One connection that a worker can serve at a time: made when there is something to send, begun with the probe where the worker preforks.
 
+import type { Clock, Timer } from '../clock.ts';
 import type { ClientConnection, ConnectionOwner } from '../connection/client-connection.ts';
 import type { ClientExchange } from '../connection/client-exchange.ts';
-import { type ErrorCode, type PosternError, toPosternError } from '../errors.ts';
-import type { CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
+import type { EndedRequest } from '../connection/running-exchanges.ts';
+import { type ErrorCode, PosternError, toPosternError } from '../errors.ts';
+import type { CgiHead, CgiRequest, CgiSink, Progress } from '../protocol/cgi/exchange.ts';
+import type { ProcessEnd, Seat, SeatUser } from '../queue/seat.ts';
+import type { Exit } from './exit.ts';
 import type { LaneProcess } from './lane-process.ts';
 import { ProbeSink, probeRequest } from './probe-sink.ts';
 import type { Program } from './program.ts';
 
-/** How a request ended, seen from its lane. */
-export interface LaneOutcome {
-  /** Why it failed; null: the answer was complete. */
-  readonly code: ErrorCode | null;
-  /** Whether the program has said that it is done with the request. */
-  readonly isDone: boolean;
-  /** Whether the client left before the end. */
-  readonly isAborted: boolean;
-}
-
-/** Who runs a request on a lane. */
-export interface LaneUser extends CgiSink {
-  /** The lane has no request any more. Never called from within `run()`. */
-  released(lane: Lane, outcome: LaneOutcome): void;
+/** A lane as its pool sees it; a test may bring its own. */
+export interface LaneHandle extends Seat {
+  /** Its place on the scoreboard; set by whoever puts it there. */
+  slot: number;
+  /** The process behind it, or that was when its last request ended; null while that is not known. */
+  readonly process: LaneProcess | null;
+  /** How the process ended that had the last request; null: it did not. */
+  readonly exit: Exit | null;
+  /** Its process has ended, though something holds the connection open: what it runs fails. */
+  break(): void;
+  /** Closes the connection: the user, if any, is not told of it. Repeatable. */
+  close(): void;
 }
 
 /** What a lane tells its worker's owner. */
 export interface LaneEvents {
   /** It has learnt which process it speaks with, or does not know it any more. */
-  laneKnown(lane: Lane): void;
+  laneKnown(lane: LaneHandle): void;
   /** Its connection was closed by the other side while it had no request. */
-  laneLost(lane: Lane, process: LaneProcess): void;
+  laneLost(lane: LaneHandle, process: LaneProcess): void;
+  /** A process that is none of the worker's children had taken its connection, and was ended. */
+  laneForeign(lane: LaneHandle, pid: number): void;
+  /** Something that a script forked writes on for a request that has ended. @param of that request; null: it ended too long ago */
+  laneStraggled(lane: LaneHandle, of: EndedRequest | null): void;
 }
 
 /** What a lane needs of its worker. */
 export interface LaneWorker {
   readonly program: Program;
   readonly pid: number;
+  readonly clock: Clock;
   /** Opens a connection to the program. */
   connect(owner: ConnectionOwner): ClientConnection;
   /** The process with this id, from now on known. */
   meet(pid: number): LaneProcess;
+  /** Ends a process that serves the worker's socket without being a child of it. @returns false when it is the worker's own */
+  endForeign(pid: number): boolean;
+  /** How the process of a lane ended, and what that says of its request; null: it lives, as far as can be seen. */
+  endOf(process: LaneProcess | null): { readonly exit: Exit; readonly end: ProcessEnd } | null;
 }
 
-export class Lane implements ConnectionOwner {
-  /** Its place on the scoreboard; set by whoever puts it there. */
+/**
+ * What its connection is doing. `none`: there is none. `probing`: it is asked who answers. `free`: it takes a request. `busy`: it has one.
+ * `settling`: it broke under a request, and how its process ended is being found out. `spent`: it takes no other request; that it will be
+ * closed is no loss.
+ */
+type Link = 'none' | 'probing' | 'free' | 'busy' | 'settling' | 'spent';
+
+const linkMoves: Readonly<Record<Link, readonly Link[]>> = {
+  none: ['probing', 'free', 'busy'],
+  probing: ['none', 'free'],
+  free: ['none', 'busy'],
+  busy: ['none', 'free', 'settling', 'spent'],
+  settling: ['none'],
+  spent: ['none'],
+};
+
+/** A probe that is not answered for so long never will be: the process is stopped, or hangs. */
+const probeTimeoutMs = 5_000;
+/** Foreign processes that are ended before a connection is given up. */
+const mostForeign = 8;
+/** After a connection broke, its process is looked at so often: it closes its sockets a moment before it is seen to have ended. */
+const looksMs = [0, 2, 10, 40, 150];
+
+export class Lane implements LaneHandle, ConnectionOwner, CgiSink {
   slot = -1;
   readonly #worker: LaneWorker;
   readonly #events: LaneEvents;
+  #link: Link = 'none';
   #connection: ClientConnection | null = null;
   #process: LaneProcess | null = null;
   #exchange: ClientExchange | null = null;
   #probe: ProbeSink | null = null;
+  #probeTimer: Timer | null = null;
+  #foreign = 0;
   #request: CgiRequest | null = null;
-  #user: LaneUser | null = null;
+  #user: SeatUser | null = null;
   #isAborted = false;
-  /** Its connection takes no other request; that it will be closed is no loss. */
-  #isSpent = false;
+  /** What the user is to be told, once it is known how the process ended. */
+  #failure: PosternError | null = null;
+  #ending: { readonly exit: Exit; readonly end: ProcessEnd } | null = null;
+  #settleTimer: Timer | null = null;
   #onProbed: ((error: PosternError | null) => void) | null = null;
 
   constructor(worker: LaneWorker, events: LaneEvents) {
@@ -63,43 +101,62 @@ export class Lane implements ConnectionOwner {
     this.#events = events;
   }
 
-  /** The process behind it, or that was when its last request ended; null while that is not known. */
+  /** See LaneHandle. */
   get process(): LaneProcess | null {
     return this.#process;
   }
 
   get isConnected(): boolean {
-    return this.#connection !== null && !this.#isSpent;
+    return this.#link === 'free' || this.#link === 'busy';
   }
 
-  /** Whether not one byte of the request it runs has left. */
-  get isUnbegun(): boolean {
-    return this.#exchange === null || this.#exchange.progress === 'unsent';
+  /** See Seat. */
+  get progress(): Progress {
+    return this.#exchange?.progress ?? 'unsent';
   }
 
-  /** Bytes of an answer that came after the abort. */
+  /** See Seat. */
+  get processEnd(): ProcessEnd | null {
+    return this.#ending?.end ?? null;
+  }
+
+  /** See LaneHandle. */
+  get exit(): Exit | null {
+    return this.#ending?.exit ?? null;
+  }
+
+  /** See Seat. */
   get discardedBytes(): number {
     return this.#exchange?.discardedBytes ?? 0;
   }
 
-  /**
-   * Gives a request to the program. The sink is not called before this returns.
-   * @throws PARAMS_TOO_LARGE: then nothing was sent, and the lane has no request
-   */
-  run(request: CgiRequest, user: LaneUser): void {
+  /** See Seat. */
+  get awaitsBody(): boolean {
+    return this.#exchange?.awaitsBody ?? false;
+  }
+
+  /** See Seat. */
+  get pid(): number {
+    return this.#process?.pid ?? (this.#worker.program.preforks ? 0 : this.#worker.pid);
+  }
+
+  /** See Seat. */
+  run(request: CgiRequest, user: SeatUser): void {
     this.#user = user;
     this.#request = request;
     this.#isAborted = false;
-    if (this.#connection?.isReusable) this.#send(this.#connection);
+    this.#ending = null;
+    this.#exchange = null;
+    if (this.#link === 'free' && this.#connection!.isReusable) this.#send(this.#connection!);
     else this.#connect();
   }
 
-  /** The user's sink takes bytes again. */
+  /** See Seat. */
   resume(): void {
     this.#exchange?.resume();
   }
 
-  /** The user's sink is called no more; `released` follows when the program is done with the request. */
+  /** See Seat. */
   abort(): void {
     if (this.#user === null || this.#isAborted) return;
     this.#isAborted = true;
@@ -112,16 +169,47 @@ export class Lane implements ConnectionOwner {
     this.#connect();
   }
 
-  /** Closes the connection: the user, if any, is not told of it. Repeatable. */
+  /** See LaneHandle. */
+  break(): void {
+    if (this.#link === 'busy' || this.#link === 'probing') {
+      this.#connection?.destroy(new PosternError('CONNECTION_LOST', 'the process that had the request has ended'));
+    }
+  }
+
+  /** See LaneHandle. */
   close(): void {
     const connection = this.#connection;
-    this.#forget();
     this.#user = null;
     this.#request = null;
-    this.#exchange = null;
-    this.#probe = null;
+    this.#failure = null;
     this.#onProbed = null;
+    this.#forget();
     connection?.destroy();
+  }
+
+  head(head: CgiHead): void {
+    this.#user?.head(head);
+  }
+
+  write(chunk: Uint8Array): boolean {
+    return this.#user?.write(chunk) ?? true;
+  }
+
+  flush(): void {
+    this.#user?.flush();
+  }
+
+  end(): void {
+    this.#user?.end();
+  }
+
+  stderr(chunk: Uint8Array): void {
+    this.#user?.stderr(chunk);
+  }
+
+  /** The request failed: told in `released`, where it is known how its process ended. */
+  fail(error: PosternError): void {
+    this.#failure = error;
   }
 
   /** See ConnectionOwner. */
@@ -131,32 +219,36 @@ export class Lane implements ConnectionOwner {
       this.#probed(connection);
       return;
     }
-    const user = this.#user;
-    if (exchange !== this.#exchange || user === null) return;
-    const outcome = {
-      code: exchange.error === null ? null : codeOf(exchange.error),
-      isDone: exchange.hasEnded,
-      isAborted: this.#isAborted,
-    };
-    this.#user = null;
-    this.#request = null;
-    this.#exchange = null;
-    this.#isSpent = !connection.isReusable;
-    user.released(this, outcome);
+    if (exchange !== this.#exchange || this.#user === null) return;
+    const failure = this.#failure ?? exchange.error;
+    if (failure === null || !isBroken(failure)) this.#finish(failure, connection.isReusable ? 'free' : 'spent');
+    else {
+      this.#move('settling');
+      this.#settle(failure, 0);
+    }
   }
 
   /** See ConnectionOwner. */
   closed(connection: ClientConnection): void {
     if (connection !== this.#connection) return;
+    if (this.#link === 'settling') {
+      this.#connection = null;
+      return;
+    }
     const process = this.#process;
-    const isLoss = !this.#isSpent && process !== null;
+    const isLoss = this.#link === 'free' && process !== null;
     this.#forget();
     if (isLoss) this.#events.laneLost(this, process);
     else this.#events.laneKnown(this);
   }
 
+  /** See ConnectionOwner. */
+  straggled(_connection: ClientConnection, of: EndedRequest | null): void {
+    this.#events.laneStraggled(this, of);
+  }
+
   #connect(): void {
-    const { program, pid } = this.#worker;
+    const { program, pid, clock } = this.#worker;
     this.#forget();
     this.#connection = this.#worker.connect(this);
     if (program.probe === null) {
@@ -165,7 +257,12 @@ export class Lane implements ConnectionOwner {
       if (this.#request !== null) this.#send(this.#connection);
       return;
     }
+    this.#move('probing');
     this.#probe = new ProbeSink();
+    const { probeTimeoutMs: limitMs = probeTimeoutMs } = program;
+    this.#probeTimer = clock.after(limitMs, () => {
+      this.#connection?.destroy(new PosternError('CONNECT_FAILED', `the probe was not answered within ${limitMs} ms`));
+    });
     this.#connection.run(probeRequest(program.probe), this.#probe, true);
   }
 
@@ -174,22 +271,35 @@ export class Lane implements ConnectionOwner {
     const { reuse } = this.#worker.program;
     // CVE-2026-129289: of a body that a script did not read, an older PHP takes the rest for its next records.
     const keep = reuse === 'always' || (reuse === 'bodiless' && request.body === null);
+    this.#failure = null;
     try {
-      this.#exchange = connection.run(request, this.#user!, keep);
+      this.#exchange = connection.run(request, this, keep);
     } catch (error) {
       this.#user = null;
       this.#request = null;
+      this.#move('free');
       throw error;
     }
+    this.#move('busy');
   }
 
   #probed(connection: ClientConnection): void {
     const { pid, error } = this.#probe!;
     this.#probe = null;
+    this.#probeTimer?.cancel();
+    this.#probeTimer = null;
+    if (error === null && this.#foreign < mostForeign && this.#worker.endForeign(pid)) {
+      this.#foreign += 1;
+      this.#events.laneForeign(this, pid);
+      this.#reconnect(connection);
+      return;
+    }
+    this.#foreign = 0;
     const done = this.#onProbed;
     this.#onProbed = null;
     if (error === null) {
       this.#process = this.#worker.meet(pid);
+      this.#move('free');
       this.#events.laneKnown(this);
     } else {
       this.#forget();
@@ -197,6 +307,19 @@ export class Lane implements ConnectionOwner {
     }
     if (done !== null) done(error);
     else if (this.#user !== null) this.#runAfterProbe(connection, error);
+  }
+
+  /** The connection went to a process that was ended: another one takes the next. */
+  #reconnect(connection: ClientConnection): void {
+    const done = this.#onProbed;
+    const user = this.#user;
+    const request = this.#request;
+    this.#forget();
+    connection.destroy();
+    this.#onProbed = done;
+    this.#user = user;
+    this.#request = request;
+    this.#connect();
   }
 
   #runAfterProbe(connection: ClientConnection, error: PosternError | null): void {
@@ -212,27 +335,85 @@ export class Lane implements ConnectionOwner {
     }
     this.#user = null;
     this.#request = null;
-    if (failure !== null && !this.#isAborted) user.fail(failure);
-    user.released(this, {
+    if (failure !== null && !this.#isAborted) user.fail(withoutBlame(failure));
+    user.released({
       code: failure === null ? null : codeOf(failure),
       isDone: error === null,
       isAborted: this.#isAborted,
     });
   }
 
+  /** Looks at the process whose connection broke, for a moment, and then tells the user. */
+  #settle(failure: PosternError, look: number): void {
+    const ending = this.#worker.endOf(this.#process);
+    // One that left with our bytes unread met the request on its way out; one that had read it and said nothing did not.
+    const hasRead = ending?.end === 'left' && !isUnread(failure);
+    this.#ending = hasRead ? { exit: ending.exit, end: 'unknown' } : ending;
+    const waitMs = looksMs[look];
+    if (this.#ending === null && waitMs !== undefined) {
+      this.#settleTimer = this.#worker.clock.after(waitMs, () => this.#settle(failure, look + 1));
+      return;
+    }
+    this.#finish(failure, 'none');
+  }
+
+  #finish(failure: PosternError | null, to: 'free' | 'spent' | 'none'): void {
+    const user = this.#user!;
+    const exchange = this.#exchange!;
+    this.#user = null;
+    this.#request = null;
+    this.#failure = null;
+    this.#settleTimer = null;
+    this.#move(to);
+    const code = failure === null ? null : codeOf(failure);
+    if (failure !== null && !this.#isAborted) user.fail(withoutBlame(failure, this.#ending !== null && this.pid > 0));
+    user.released({ code, isDone: exchange.hasEnded, isAborted: this.#isAborted });
+  }
+
   #forget(): void {
     this.#connection = null;
-    this.#isSpent = false;
+    this.#exchange = null;
+    this.#probe = null;
+    this.#probeTimer?.cancel();
+    this.#probeTimer = null;
+    this.#settleTimer?.cancel();
+    this.#settleTimer = null;
+    this.#move('none');
     // The next connection may be taken by another child; without children there is but one process.
     if (this.#worker.program.probe !== null) this.#process = null;
   }
+
+  #move(to: Link): void {
+    if (to !== this.#link && !linkMoves[this.#link].includes(to)) {
+      throw new Error(`the connection of lane ${this.slot} cannot go from ${this.#link} to ${to}`);
+    }
+    this.#link = to;
+  }
+}
+
+/** Whether a failure may come of the end of a process. */
+function isBroken({ code }: PosternError): boolean {
+  return code === 'CONNECTION_LOST' || code === 'ANSWER_TRUNCATED';
+}
+
+/** Whether the other side closed the connection with bytes of ours unread: Linux says so on a Unix socket. */
+function isUnread({ cause }: PosternError): boolean {
+  const code = (cause as NodeJS.ErrnoException | null | undefined)?.code;
+  return code === 'ECONNRESET' || code === 'EPIPE';
 }
 
 /** What connect(2) fails with where it is we who have no room. */
-const shortages: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
+const shortages: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EAGAIN']);
 
 /** The code that decides a process's fate: that we have no descriptor left is no fault of a worker. */
 export function codeOf({ code, cause }: PosternError): ErrorCode {
   const isShortage = code === 'CONNECT_FAILED' && shortages.has((cause as NodeJS.ErrnoException | undefined)?.code);
   return isShortage ? 'OVERLOADED' : code;
+}
+
+/** @param isTold whether the pool's log tells of it: one dead process is one line */
+function withoutBlame(reported: PosternError, isTold = reported.isTold): PosternError {
+  const code = codeOf(reported);
+  if (code === reported.code && isTold === reported.isTold) return reported;
+  return new PosternError(code, reported.message, { cause: reported, isTold, fields: reported.fields });
 }

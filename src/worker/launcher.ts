@@ -185,8 +185,20 @@ function listenOn(server: Server, socketPath: string): number {
   const { _handle } = server as unknown as { readonly _handle: { readonly fd?: number } | null };
   const descriptor = _handle?.fd ?? -1;
   if (descriptor < 0) {
-    throw new PosternError('LAUNCH_FAILED', `no socket could be made at ${socketPath}`, { cause: failure });
+    throw new PosternError('LAUNCH_FAILED', `no socket could be made at ${socketPath}`, {
+      cause: failure ?? shortage(),
+    });
   }
   renameSync(temporary, socketPath);
   return descriptor;
+}
+
+/** What opening a descriptor fails with now: the server tells its own error only later. */
+function shortage(): unknown {
+  try {
+    closeSync(openSync('/dev/null', 'r'));
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }

@@ -6,8 +6,10 @@ import { type Exit, parseWaitStatus, unseenExit } from './exit.ts';
 
 /** Fields of /proc/PID/stat (proc(5)), counted from the state, which comes after the name in parentheses. */
 const stateField = 0;
+const parentField = 1;
 const groupField = 2;
 const flagsField = 6;
+const sessionField = 3;
 const userTicksField = 11;
 const systemTicksField = 12;
 const startTicksField = 19;
@@ -20,7 +22,9 @@ export interface ProcessStat {
   readonly isZombie: boolean;
   /** Whether it is about to end: what its files say can be its end. */
   readonly isEnding: boolean;
+  readonly parent: number;
   readonly group: number;
+  readonly session: number;
   /** Since the system started: tells two processes with the same id apart. */
   readonly startTicks: number;
   /** CPU time in USER_HZ, of which every Linux has 100 a second. */
@@ -38,7 +42,9 @@ export function readProcessStat(pid: number): ProcessStat | null {
     return {
       isZombie: fields[stateField] === 'Z' || fields[stateField] === 'X',
       isEnding: (number(flagsField) & exitingFlag) !== 0,
+      parent: number(parentField),
       group: number(groupField),
+      session: number(sessionField),
       startTicks: number(startTicksField),
       cpuTicks: number(userTicksField) + number(systemTicksField),
       waitStatus: number(waitStatusField),
@@ -53,8 +59,9 @@ export function readProcessStat(pid: number): ProcessStat | null {
  * when its connection breaks, and may still come too late.
  */
 export function glimpseExit(pid: number): Exit {
-  const waitStatus = readProcessStat(pid)?.waitStatus ?? 0;
-  return waitStatus === 0 ? unseenExit : parseWaitStatus(waitStatus, constants.signals);
+  const stat = readProcessStat(pid);
+  if (stat === null || !(stat.isZombie || stat.isEnding)) return unseenExit;
+  return stat.waitStatus === 0 ? { code: 0, signal: null } : parseWaitStatus(stat.waitStatus, constants.signals);
 }
 
 /**
@@ -80,19 +87,40 @@ export function isGone(pid: number): boolean {
 /** Whether anything of a process group still runs; the dead that nobody has reaped do not count. */
 export function isGroupAlive(group: number): boolean {
   if (!sendSignal(-group, 0)) return false;
-  const members = groupMembers(group);
+  const members = living((stat) => stat.group === group);
   return members === null || members.length > 0;
 }
 
-/** The living processes of a group; null where there is no /proc. */
-function groupMembers(group: number): number[] | null {
+/** The living processes of a session: all that a leader has started and that did not leave on purpose. */
+export function sessionMembers(session: number): number[] {
+  return living((stat) => stat.session === session) ?? [];
+}
+
+/** The living descendants of a process; to be asked before it ends, since they are init's then. */
+export function descendantsOf(pid: number): number[] {
+  const parents = new Map<number, number>();
+  living((stat, id) => {
+    parents.set(id, stat.parent);
+    return false;
+  });
+  const isBelow = (id: number): boolean => {
+    for (let at = parents.get(id), left = 64; at !== undefined && left > 0; at = parents.get(at), left -= 1) {
+      if (at === pid) return true;
+    }
+    return false;
+  };
+  return [...parents.keys()].filter(isBelow);
+}
+
+/** The living processes for which something holds; null where there is no /proc. */
+function living(isWanted: (stat: ProcessStat, pid: number) => boolean): number[] | null {
   try {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
       .map(Number)
       .filter((pid) => {
         const stat = readProcessStat(pid);
-        return stat !== null && stat.group === group && !stat.isZombie;
+        return stat !== null && !stat.isZombie && isWanted(stat, pid);
       });
   } catch {
     return null;

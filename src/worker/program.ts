@@ -18,6 +18,8 @@ export interface Program {
   readonly preforks: boolean;
   /** The request that each new connection of a preforked lane begins with; null: the lane's process is the worker's. */
   readonly probe: LaneProbe | null;
+  /** How long a probe may stay unanswered, in milliseconds. Absent: 5000. */
+  readonly probeTimeoutMs?: number;
   /**
    * It answers GET_VALUES as soon as it can serve, so that while it is silent it is starting still. Absent: it may be one that
    * never answers, and is taken for ready when it has been silent for a while.

@@ -1,31 +1,34 @@
-// The states of a lane, the moves between them, and the reasons why a process is stopped.
+// The states of a lane and of a worker, the moves between them, and the reasons why a process is stopped. Pure.
 //
-//   starting -> idle <-> busy -> draining -> stopping -> gone
+//   lane:    starting -> idle <-> busy -> draining -> stopping -> gone
+//   worker:  new -> starting -> ready -> exited -> gone
 //
-// Any state may go to gone directly when its process dies.
+// A lane may go to gone directly when its process dies.
 
 /** What a lane is doing; exactly one at a time. */
 export type LaneState = 'starting' | 'idle' | 'busy' | 'draining' | 'stopping' | 'gone';
 
-/** Why a process is, or was, stopped. Kept apart from its state. */
-export type StopReason =
-  | 'idle'
-  | 'max-requests'
-  | 'max-age'
-  | 'max-memory'
-  | 'timeout'
-  | 'crash'
-  | 'protocol-error'
-  | 'abandoned'
-  | 'reload'
-  | 'shutdown';
-
-/** The moves that are allowed; all others are a bug. */
+/** The moves of a lane that are allowed; all others are a bug. */
 export const laneMoves: Readonly<Record<LaneState, readonly LaneState[]>> = {
   starting: ['idle', 'draining', 'stopping', 'gone'],
   idle: ['busy', 'draining', 'stopping', 'gone'],
   busy: ['idle', 'draining', 'stopping', 'gone'],
   draining: ['stopping', 'gone'],
   stopping: ['gone'],
+  gone: [],
+};
+
+/**
+ * What the process of a worker is doing. `exited`: the process that was started has ended, or never came to be; something of its group may
+ * be at work still. `gone`: nothing of it is left.
+ */
+export type WorkerState = 'new' | 'starting' | 'ready' | 'exited' | 'gone';
+
+/** The moves of a worker that are allowed; all others are a bug. */
+export const workerMoves: Readonly<Record<WorkerState, readonly WorkerState[]>> = {
+  new: ['starting', 'exited'],
+  starting: ['ready', 'exited'],
+  ready: ['exited'],
+  exited: ['gone'],
   gone: [],
 };

@@ -6,19 +6,34 @@ import type { Clock, Timer } from '../clock.ts';
 import { ClientConnection, type ConnectionOwner } from '../connection/client-connection.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { type Exit, formatExit } from './exit.ts';
+import type { ProcessEnd } from '../queue/seat.ts';
+import { type Exit, endOf, formatExit, unseenExit } from './exit.ts';
 import { type Handshake, shakeHands } from './handshake.ts';
-import { Lane, type LaneEvents, type LaneWorker } from './lane.ts';
+import { Lane, type LaneEvents, type LaneHandle, type LaneWorker } from './lane.ts';
 import { type LaneProcess, LaneProcesses } from './lane-process.ts';
 import type { Launcher } from './launcher.ts';
+import { memoryKills, preferInShortage } from './memory.ts';
 import { writeMark } from './orphans.ts';
 import { OutputLines } from './output.ts';
-import { isGroupAlive, readProcessStat, sendSignal } from './process-table.ts';
+import {
+  descendantsOf,
+  glimpseExit,
+  isGone,
+  isGroupAlive,
+  readProcessStat,
+  sendSignal,
+  sessionMembers,
+} from './process-table.ts';
 import type { Program } from './program.ts';
+import { type WorkerState, workerMoves } from './state.ts';
 import { stopProcess } from './stop.ts';
 
 /** A worker as its owner sees it; a test may bring its own. */
-export type WorkerHandle = Pick<Worker, keyof Worker>;
+export type WorkerHandle = Omit<Pick<Worker, keyof Worker>, 'addLane' | keyof LaneWorker> & {
+  readonly pid: number;
+  addLane(): LaneHandle;
+  endOf: LaneWorker['endOf'];
+};
 
 /** What a worker tells the one who started it; never before `start()` has returned. */
 export interface WorkerEvents extends LaneEvents {
@@ -56,9 +71,9 @@ export class Worker implements LaneWorker {
   #startedAtMs = 0;
   #exit: Exit | null = null;
   #failure: PosternError | null = null;
-  #hasExited = false;
-  #isReady = false;
-  #isGone = false;
+  #state: WorkerState = 'new';
+  /** How many processes the kernel had ended for their memory when this was last looked at. */
+  #memoryKills = memoryKills();
   #handshake: Handshake | null = null;
   #stopping: Timer | null = null;
   #watch: Timer | null = null;
@@ -81,17 +96,23 @@ export class Worker implements LaneWorker {
     return this.#startedAtMs;
   }
 
-  get isReady(): boolean {
-    return this.#isReady;
+  get state(): WorkerState {
+    return this.#state;
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
   }
 
   /** Whether the process that was started has ended, or never came to be. */
   get hasExited(): boolean {
-    return this.#hasExited;
+    return this.#state === 'exited' || this.#state === 'gone';
   }
 
-  get isGone(): boolean {
-    return this.#isGone;
+  /** Whether it could not be started for want of processes, memory or descriptors: that is no fault of its program. */
+  get isShortage(): boolean {
+    const cause = this.#failure?.cause as NodeJS.ErrnoException | undefined;
+    return this.pid === 0 && isShortage(cause?.cause ?? cause);
   }
 
   /** How it ended: null while it runs, and where it could not be started. */
@@ -111,6 +132,7 @@ export class Worker implements LaneWorker {
   start(): void {
     const { launcher, program, clock, path } = this.#options;
     this.#startedAtMs = clock.now();
+    this.#move('starting');
     try {
       this.#child = launcher.launch(program, this.socketPath);
     } catch (error) {
@@ -120,6 +142,7 @@ export class Worker implements LaneWorker {
     }
     this.#listen(this.#child);
     if (this.#child.pid === undefined) return;
+    preferInShortage(this.#child.pid);
     this.#mark(`${path}.pid`, this.#child.pid);
     this.#askReadiness();
   }
@@ -143,6 +166,30 @@ export class Worker implements LaneWorker {
     return this.#processes.meet(pid, this.#options.clock.now());
   }
 
+  /** See LaneWorker. A script that starts php-cgi leaves it on our socket, which it finds as its descriptor 0. */
+  endForeign(pid: number): boolean {
+    const stat = readProcessStat(pid);
+    if (stat === null || pid === this.pid || stat.parent === this.pid) return false;
+    // Only what the worker has started is ended: the answer to a probe may name anything.
+    if (stat.group !== this.pid && stat.session !== this.pid) return false;
+    return sendSignal(pid, 'SIGKILL');
+  }
+
+  /** See LaneWorker. */
+  endOf(process: LaneProcess | null): { readonly exit: Exit; readonly end: ProcessEnd } | null {
+    const exit = this.#exitOf(process);
+    if (exit === null) return null;
+    const kills = memoryKills();
+    const isOutOfMemory = kills > this.#memoryKills;
+    this.#memoryKills = kills;
+    return { exit, end: endOf(exit, isOutOfMemory) };
+  }
+
+  /** Whether a process of a lane has ended, though its connection may stand. */
+  hasEnded(pid: number): boolean {
+    return isGone(pid);
+  }
+
   /** A process of a lane has ended. */
   forget(process: LaneProcess): void {
     this.#processes.forget(process);
@@ -150,7 +197,7 @@ export class Worker implements LaneWorker {
 
   /** Asks it to leave, and sends SIGKILL to the whole group after the grace. Repeatable; only the first counts. */
   stop(graceMs: number, signal: NodeJS.Signals = 'SIGTERM'): void {
-    if (this.#isGone || this.#stopping) return;
+    if (this.#state === 'gone' || this.#stopping) return;
     if (this.hasExited) {
       this.#endGroup(graceMs);
       return;
@@ -163,9 +210,16 @@ export class Worker implements LaneWorker {
   /** SIGKILL to the whole group. */
   kill(): void {
     // Its id may be given to another group by now.
-    if (this.#isGone) return;
+    if (this.#state === 'gone') return;
     sendSignal(-this.pid, 'SIGKILL');
     if (this.hasExited) this.#endGroup(0);
+  }
+
+  /** Ends the process of a lane at once, and what it had started. */
+  killProcess(process: LaneProcess): void {
+    const below = descendantsOf(process.pid);
+    this.signal(process, 'SIGKILL');
+    for (const pid of below) sendSignal(pid, 'SIGKILL');
   }
 
   /** Sends a signal to the process of a lane. @returns false when it has ended */
@@ -173,6 +227,27 @@ export class Worker implements LaneWorker {
     // Its parent reaps it without telling us, and its id may be given to another process.
     const group = readProcessStat(process.pid)?.group ?? this.pid;
     return group === this.pid && sendSignal(process.pid, signal);
+  }
+
+  #exitOf(process: LaneProcess | null): Exit | null {
+    if (!this.program.preforks) return this.hasExited ? (this.#exit ?? unseenExit) : null;
+    if (process === null) return null;
+    const exit = glimpseExit(process.pid);
+    return exit !== unseenExit || isGone(process.pid) ? exit : null;
+  }
+
+  /** What left the group stayed in the session; whoever has left that as well did so on purpose. */
+  #endSession(): void {
+    // A leader that lives is not ours, which was reaped: its id was used again.
+    if (this.pid === 0 || readProcessStat(this.pid) !== null) return;
+    for (const pid of sessionMembers(this.pid)) sendSignal(pid, 'SIGKILL');
+  }
+
+  #move(to: WorkerState): void {
+    if (!workerMoves[this.#state].includes(to)) {
+      throw new Error(`worker ${this.pid} cannot go from ${this.#state} to ${to}`);
+    }
+    this.#state = to;
   }
 
   /** For whoever comes after a manager that was killed; a full disk must not keep workers from starting. */
@@ -234,14 +309,15 @@ export class Worker implements LaneWorker {
   }
 
   #ready(): void {
-    if (this.#isReady || this.hasExited) return;
-    this.#isReady = true;
+    if (this.#state !== 'starting') return;
+    this.#move('ready');
     this.#options.events.workerReady(this);
   }
 
   /** The process has ended, or never began. What it started may still run: the owner says when that is to end. */
   #ended(): void {
-    this.#hasExited = true;
+    if (this.hasExited) return;
+    this.#move('exited');
     this.#handshake?.cancel();
     this.#stopping?.cancel();
     const wasStopping = this.#stopping !== null;
@@ -253,7 +329,7 @@ export class Worker implements LaneWorker {
 
   /** Ends what the process left in its group, and watches until it is gone. */
   #endGroup(graceMs: number): void {
-    if (this.#isGone || this.#watch) return;
+    if (this.#state === 'gone' || this.#watch) return;
     const { clock, log, program } = this.#options;
     this.#stopping = stopProcess(-this.pid, { graceMs, clock });
     const untilMs = clock.now() + graceMs + giveUpMs;
@@ -270,11 +346,19 @@ export class Worker implements LaneWorker {
   }
 
   #gone(): void {
-    if (this.#isGone) return;
-    this.#isGone = true;
+    if (this.#state === 'gone') return;
+    this.#move('gone');
+    this.#endSession();
     this.#stopping?.cancel();
     this.#watch?.cancel();
     for (const extension of ['.sock', '.pid']) rmSync(`${this.#options.path}${extension}`, { force: true });
     this.#options.events.workerGone(this);
   }
+}
+
+/** What starting a process fails with where the system has no room for one. */
+const shortages: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM', 'ENOBUFS']);
+
+function isShortage(cause: unknown): boolean {
+  return shortages.has((cause as NodeJS.ErrnoException | undefined)?.code);
 }

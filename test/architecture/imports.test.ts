@@ -48,6 +48,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** Folder -> the folders it may import types from, besides those above. */
 const mayImportTypes: Readonly<Record<string, readonly string[]>> = {
+  worker: ['queue'],
   admin: ['queue', 'pool', 'worker', 'upstream'],
   config: ['gateway', 'pool'],
   control: ['service'],

@@ -2,180 +2,267 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { PoolLimits } from '../../src/pool/limits.ts';
+import { verify } from '../../src/pool/invariants.ts';
 import { Pool } from '../../src/pool/pool.ts';
-import { verify } from '../../src/pool/verify.ts';
+import type { PoolLimits } from '../../src/pool/pool-limits.ts';
+import type { Attempt } from '../../src/queue/attempt.ts';
+import { cgiRequest } from '../support/cgi-request.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { FakeTicket } from '../support/fake-ticket.ts';
-import { FakeHiring } from '../support/fake-worker.ts';
+import { FakeHiring, type FakeLane } from '../support/fake-worker.ts';
 import { defaultLimits } from '../support/pool-limits.ts';
 import { plainProgram } from '../support/programs.ts';
 import { RecordingLog } from '../support/recording-log.ts';
+import { RecordingSink } from '../support/recording-sink.ts';
 
 const plain = plainProgram();
+const killed = { code: null, signal: 'SIGKILL' } as const;
+const crashed = { code: null, signal: 'SIGSEGV' } as const;
 
-function open(given: Partial<PoolLimits> = {}, program = plain) {
+interface Asked {
+  readonly sink: RecordingSink;
+  readonly attempt: Attempt;
+  /** The state of the request, or the code of its error. */
+  readonly state: string;
+  readonly lane: FakeLane;
+}
+
+function open(given: Partial<PoolLimits> = {}, program = plain, isReady = true) {
   const clock = new FakeClock();
   const hiring = new FakeHiring(clock);
   const log = new RecordingLog();
   const limits = { ...defaultLimits, ...given };
   const pool = new Pool({ program, limits, directory: '/nowhere', clock, log, hire: hiring.hire });
+  const check = (): void => verify(pool.state, pool.queue.counters.snapshot());
   const started = pool.start();
   started.catch(() => {});
-  hiring.readyAll();
-  const ask = (url = '/'): FakeTicket => {
-    const ticket = new FakeTicket(pool, url);
-    pool.desk.acquire(ticket);
-    verify(pool);
-    return ticket;
+  if (isReady) hiring.readyAll();
+  const ask = (url = '/', request = {}): Asked => {
+    const sink = new RecordingSink();
+    const attempt = pool.queue.run(cgiRequest({ url, ...request }), sink);
+    check();
+    return {
+      sink,
+      attempt,
+      get state() {
+        return sink.error?.code ?? attempt.state;
+      },
+      get lane() {
+        return attempt.seat as FakeLane;
+      },
+    };
   };
   const advance = (ms: number): void => {
     clock.advance(ms);
-    verify(pool);
+    check();
   };
-  return { clock, hiring, log, limits, pool, started, ask, advance };
+  return { clock, hiring, log, limits, pool, started, ask, advance, check };
 }
 
 test('the lane that was free last is taken first', () => {
-  const { pool, hiring, ask } = open({ workers: 3, minWorkers: 3 });
+  const { hiring, ask } = open({ workers: 3, minWorkers: 3 });
   const [first, second] = [ask(), ask()];
-  const lane = second.lane;
-  first.finish();
-  second.finish();
+  const { lane } = second;
+  first.lane.answer();
+  second.lane.answer();
   assert.equal(ask().lane, lane);
   assert.equal(hiring.workers.length, 3);
-  verify(pool);
 });
 
-test('requests wait in the order in which they came, and a lane goes to the one that waited longest', () => {
-  const { ask, advance } = open({ workers: 1 });
-  const [running, second, third] = [ask(), ask(), ask()];
-  assert.deepEqual([running.state, second.state, third.state], ['running', 'waiting', 'waiting']);
-  advance(40);
-  running.finish();
-  assert.deepEqual([second.state, third.state], ['running', 'waiting']);
-  assert.equal(second.waitedMs, 40);
+test('16 that are wanted at once are 16 that are started, whatever the spawn score', () => {
+  const kept = open({ workers: 16, minWorkers: 16 });
+  assert.equal(kept.hiring.workers.length, 16);
+  const burst = open({ workers: 16, minWorkers: 0 });
+  const asked = Array.from({ length: 16 }, () => burst.ask());
+  burst.hiring.readyAll();
+  assert.deepEqual(new Set(asked.map(({ state }) => state)), new Set(['running']));
 });
 
-test('a request that has waited for queueTimeout is refused, with the limits to raise', () => {
-  const { ask, advance, pool } = open({ workers: 1, queueTimeoutMs: 1_000 });
-  ask();
-  const late = ask();
-  advance(1_100);
-  assert.equal(late.state, 'QUEUE_TIMEOUT');
-  assert.equal(late.error?.message, 'no lane became free within 1000 ms (1 of 1 busy): raise workers or queueTimeout');
-  assert.equal(pool.snapshot().counters.refused, 1);
-});
-
-test('a request above the queue is refused at once', () => {
-  const { ask } = open({ workers: 1, queue: 1 });
-  const tickets = [ask(), ask(), ask()];
-  assert.deepEqual(
-    tickets.map(({ state }) => state),
-    ['running', 'waiting', 'QUEUE_FULL'],
-  );
-  assert.equal(tickets[2]?.error?.message, '1 requests wait already (1 of 1 busy): raise workers or queue');
-});
-
-for (const given of [{ queue: 0 }, { queueTimeoutMs: 0 }]) {
-  test(`with ${JSON.stringify(given)} nobody waits, and workers are added all the same`, () => {
-    const { ask, hiring } = open({ workers: 2, minWorkers: 0, ...given });
-    assert.equal(ask().state, 'QUEUE_FULL');
+test('a start that the score holds back is resumed: minWorkers are there in the end', () => {
+  const { hiring, ask, advance } = open({ workers: 16, minWorkers: 16 });
+  for (const worker of hiring.living.slice(0, 12)) worker.end(crashed);
+  for (let second = 0; second < 60; second += 1) {
+    advance(1_000);
     hiring.readyAll();
-    assert.equal(ask().state, 'running');
-  });
-}
+  }
+  assert.equal(hiring.living.length, 16);
+  assert.equal(ask().state, 'running');
+});
 
-test('a request that waits can be taken back, wherever it stands', () => {
-  const { ask, pool } = open({ workers: 1 });
-  const [running, second, third] = [ask(), ask(), ask()];
-  assert.equal(pool.desk.cancel(second), true);
-  assert.equal(pool.desk.cancel(second), false);
-  assert.equal(pool.desk.cancel(running), false);
-  running.finish();
-  assert.equal(third.state, 'running');
-  verify(pool);
+test('a process with several lanes that was idle for idleTimeout is stopped as a whole', () => {
+  const program = plainProgram({ lanesPerWorker: 4 });
+  const { hiring, advance, pool, check } = open({ workers: 8, minWorkers: 0, idleTimeoutMs: 1_000 }, program, false);
+  const { queue } = pool;
+  queue.run(cgiRequest(), new RecordingSink());
+  hiring.readyAll();
+  hiring.busy[0]!.answer();
+  advance(12_000);
+  assert.deepEqual(hiring.workers[0]!.asked, ['SIGTERM']);
+  hiring.workers[0]!.end();
+  check();
+  assert.deepEqual(pool.snapshot().lanes, []);
+});
+
+test('a preforking worker that nobody asked to keep is stopped after one idleTimeout', () => {
+  const program = plainProgram({ lanesPerWorker: 4, preforks: true });
+  const { hiring, ask, advance } = open({ workers: 4, minWorkers: 0, idleTimeoutMs: 5_000 }, program);
+  ask();
+  hiring.readyAll();
+  hiring.busy[0]!.answer();
+  advance(6_000);
+  assert.deepEqual(hiring.workers[0]!.asked, ['SIGTERM']);
 });
 
 test('a request that is over its time is expired, its process killed and replaced', () => {
-  const { ask, advance, hiring, pool, log } = open({ workers: 1, requestTimeoutMs: 1_000 });
+  const { ask, advance, hiring, check, log } = open({ workers: 1, requestTimeoutMs: 1_000 });
   const hung = ask('/hung');
   advance(1_100);
   assert.equal(hung.state, 'ANSWER_TIMEOUT');
-  assert.deepEqual(hiring.workers[0]?.asked[0], 'SIGKILL');
+  assert.equal(hiring.workers[0]?.asked[0], 'SIGKILL');
   const { pid } = hiring.workers[0]!;
-  assert.equal(
-    log.matching(/\/hung/)[0]?.message,
-    `process ${pid} is killed with SIGKILL while it runs GET /hung, after 1000 ms (requestTimeout)`,
-  );
-  hiring.workers[0]!.end({ code: null, signal: 'SIGKILL' });
-  verify(pool);
+  const line = `process ${pid} is killed with SIGKILL while it runs GET /hung, after 1000 ms (requestTimeout, 1000 ms)`;
+  assert.equal(log.matching(/\/hung/)[0]?.message, line);
+  hiring.workers[0]!.end(killed);
+  check();
   hiring.readyAll();
   assert.equal(ask().state, 'running');
 });
 
+test('with requestTimeout and readTimeout 0 a request may take as long as it wants', () => {
+  const { ask, advance } = open({ requestTimeoutMs: 0, readTimeoutMs: 0 });
+  const long = ask();
+  advance(86_400_000);
+  assert.equal(long.state, 'running');
+});
+
 test('whoever waits gets a new worker at once, and not when the one before it has taken its time to leave', () => {
-  const { ask, pool, hiring } = open({ workers: 1 });
+  const { ask, hiring, check } = open({ workers: 1 });
   const [first, second] = [ask('/first'), ask('/second')];
-  first.finish({ code: 'PROTOCOL_ERROR', isDone: false, isAborted: false });
-  verify(pool);
+  first.lane.fail('PROTOCOL_ERROR');
+  check();
   assert.equal(hiring.workers[0]!.hasExited, false);
   hiring.readyAll();
   assert.equal(second.state, 'running');
   hiring.workers[0]!.end();
-  verify(pool);
+  check();
   assert.equal(hiring.living.length, 1);
 });
 
 test('a worker that is killed since it never answered is told of once, however long it takes to end', () => {
-  const { advance, pool, log } = open({ workers: 1, minWorkers: 0 });
-  pool.desk.acquire(new FakeTicket(pool));
-  advance(31_000);
+  const { advance, ask, log } = open({ workers: 1, minWorkers: 0, queueTimeoutMs: 60_000 });
+  ask();
+  advance(32_000);
   advance(1_000);
   assert.equal(log.matching(/did not answer within/).length, 1);
 });
 
-test('each request that a process takes with it is told of, once its end is known', () => {
+test('each request that a process takes with it is told of, with how it ended', () => {
   const { ask, hiring, log } = open({ workers: 2 }, plainProgram({ lanesPerWorker: 2 }));
-  const lost = { code: 'CONNECTION_LOST', isDone: false, isAborted: false } as const;
-  for (const ticket of [ask('/a'), ask('/b')]) ticket.finish(lost);
-  hiring.workers[0]!.end({ code: null, signal: 'SIGKILL' });
+  const post = { idempotent: false };
+  for (const url of ['/a', '/b']) ask(url, post);
+  hiring.workers[0]!.end(crashed);
   assert.deepEqual(
     log.matching(/while it ran/).map(({ fields }) => [fields.url, fields.signal]),
     [
-      ['/a', 'SIGKILL'],
-      ['/b', 'SIGKILL'],
+      ['/a', 'SIGSEGV'],
+      ['/b', 'SIGSEGV'],
     ],
   );
 });
 
-test('a request that is sent again goes before all who wait', () => {
+test('two requests that crash a program are two 502: nobody else notices, and nothing is repeated', () => {
+  const { ask, hiring, pool, advance } = open({ workers: 4, minWorkers: 4 });
+  for (let count = 0; count < 2; count += 1) {
+    const crashing = ask('/x?crash');
+    crashing.lane.worker.end(crashed);
+    assert.equal(crashing.state, 'CONNECTION_LOST');
+    assert.equal(ask('/other').state, 'running');
+  }
+  assert.equal(pool.snapshot().governor, 'ready');
+  advance(100);
+  hiring.readyAll();
+  assert.equal(hiring.living.length, 4);
+});
+
+test('a request whose process was killed from outside runs again, before all who wait', () => {
   const { ask, pool, hiring } = open({ workers: 1 });
   const [first, second] = [ask('/first'), ask('/second')];
-  first.retry({ code: 'CONNECTION_LOST', isDone: false, isAborted: false });
-  verify(pool);
-  hiring.workers[0]!.end({ code: null, signal: 'SIGKILL' });
+  hiring.workers[0]!.end(killed);
   hiring.readyAll();
   assert.deepEqual([first.state, second.state], ['running', 'waiting']);
   assert.equal(pool.snapshot().counters.retried, 1);
 });
 
+test('a program that leaves on purpose never loses a request, POST too', () => {
+  const { ask, hiring } = open({ workers: 1 });
+  const post = ask('/post', { method: 'POST', idempotent: false });
+  for (let count = 0; count < 20; count += 1) {
+    post.lane.worker.end({ code: 0, signal: null });
+    hiring.readyAll();
+    assert.equal(post.state, 'running');
+  }
+  post.lane.answer();
+  assert.equal(post.sink.body, 'hello');
+});
+
+test('a child that is killed alone is replaced by its parent, and only its request fails', () => {
+  const { ask, hiring, pool, advance, check } = open(
+    { workers: 2 },
+    plainProgram({ lanesPerWorker: 2, preforks: true }),
+  );
+  const [first, second] = [ask('/a', { idempotent: false }), ask('/b')];
+  first.lane.die(killed);
+  check();
+  assert.equal(first.state, 'CONNECTION_LOST');
+  advance(20);
+  assert.equal(second.state, 'running');
+  assert.equal(ask('/c').state, 'running');
+  assert.equal(hiring.workers.length, 1);
+  assert.equal(pool.snapshot().ended.crash, 1);
+});
+
+test('a process that is gone though its connection stands fails its request within half a second', () => {
+  const { ask, advance } = open({ workers: 2 }, plainProgram({ lanesPerWorker: 2, preforks: true }));
+  const held = ask('/held', { idempotent: false });
+  held.lane.worker.ended.add(held.lane.process!.pid);
+  advance(1_000);
+  assert.equal(held.state, 'CONNECTION_LOST');
+});
+
+test('no room for a process is no fault of the program: it is tried again within a second', () => {
+  const { ask, hiring, pool, advance } = open({ workers: 2, minWorkers: 0 });
+  const waiting = ask();
+  for (let count = 0; count < 20; count += 1) {
+    const worker = hiring.living[0];
+    if (worker !== undefined) {
+      worker.isShortage = true;
+      worker.end({ code: null, signal: null });
+    }
+    advance(200);
+  }
+  assert.equal(waiting.state, 'waiting');
+  assert.equal(pool.snapshot().governor, 'ready');
+  advance(500);
+  hiring.readyAll();
+  assert.equal(waiting.state, 'running');
+});
+
 test('a reload moves traffic and queue when the next generation is ready, and lets the old one finish', async () => {
-  const { ask, pool, hiring, limits } = open({ workers: 1 });
+  const { ask, pool, hiring, limits, check } = open({ workers: 1 });
   const [running, waiting] = [ask(), ask()];
+  const { lane } = running;
   const reloaded = pool.reload(plain, limits);
   await Promise.resolve();
   assert.equal(hiring.workers.length, 2);
   assert.equal(waiting.state, 'waiting');
   hiring.readyAll();
-  verify(pool);
+  check();
   await reloaded;
   assert.deepEqual([running.state, waiting.state], ['running', 'running']);
   assert.deepEqual(hiring.workers[0]?.asked, []);
-  running.finish();
+  lane.answer();
   assert.deepEqual(hiring.workers[0]?.asked, ['SIGTERM']);
   assert.equal(pool.snapshot().generation, 2);
-  verify(pool);
+  check();
 });
 
 test('what a retired generation still runs goes on until its own time is over', async () => {
@@ -194,29 +281,29 @@ test('what a retired generation still runs goes on until its own time is over', 
 });
 
 test('a worker that never answers its probe is killed, and its reload fails', async () => {
-  const { pool, hiring, limits, advance } = open();
+  const { pool, hiring, limits, advance, check } = open();
   const reloaded = pool.reload(plain, limits);
   reloaded.catch(() => {});
   await Promise.resolve();
   advance(31_000);
   assert.deepEqual(hiring.workers[1]?.asked, ['SIGKILL']);
-  hiring.workers[1]!.end({ code: null, signal: 'SIGKILL' });
+  hiring.workers[1]!.end(killed);
   await assert.rejects(
     reloaded,
     /^PosternError: \/bin\/true ended at its start \(SIGKILL\): the new workers did not start, the old ones go on$/,
   );
-  verify(pool);
+  check();
 });
 
 test('shutdown overrides reload: a reload that is on its way is given up', async () => {
-  const { pool, hiring, limits } = open();
+  const { pool, hiring, limits, check } = open();
   const reloaded = pool.reload(plain, limits);
   await Promise.resolve();
   const closed = pool.close();
   await assert.rejects(reloaded, { code: 'POOL_CLOSING' });
   for (const worker of hiring.living) worker.end();
   await closed;
-  verify(pool);
+  check();
   await assert.rejects(pool.reload(plain, limits), { code: 'POOL_CLOSING' });
 });
 
@@ -228,7 +315,7 @@ test('a program that fails is tried three times, then rests, then is tried once,
     hiring.living[0]!.end({ code: 255, signal: null });
   }
   assert.equal(first.state, 'POOL_RESTING');
-  assert.equal(ask().error?.fields.retryAfterS, 5);
+  assert.equal(ask().sink.error?.fields.retryAfterS, 5);
   assert.equal(hiring.living.length, 0);
   advance(5_100);
   const again = ask();
@@ -236,63 +323,83 @@ test('a program that fails is tried three times, then rests, then is tried once,
   assert.equal(hiring.living.length, 1);
   hiring.living[0]!.end({ code: 255, signal: null });
   assert.equal(again.state, 'POOL_RESTING');
-  assert.equal(again.error?.fields.retryAfterS, 10);
+  assert.equal(again.sink.error?.fields.retryAfterS, 10);
   advance(10_100);
   const last = ask();
   hiring.readyAll();
-  last.finish();
+  last.lane.answer();
   ask();
-  const told = log.records.filter(({ level }) => level !== 'debug').map(({ message }) => message);
-  assert.deepEqual(told.slice(0, 2), [
+  const told = log.records
+    .filter(({ level, message }) => level !== 'debug' && !/refused/.test(message))
+    .map(({ message }) => message);
+  assert.deepEqual(told, [
     'pool app: /bin/true fails: 1 crash in 0.0 s (exit 255)',
     'pool app answers 503: next spawn allowed in 5.0 s: 3 crashes in 0.0 s (exit 255)',
+    'pool app: /bin/true works again',
   ]);
-  assert.deepEqual(told.slice(2), ['pool app: /bin/true works again']);
 });
 
 test('workers above minWorkers that were idle are stopped, the one that was idle longest first', () => {
-  const { hiring, ask, advance, pool } = open({ workers: 3, minWorkers: 1, idleTimeoutMs: 10_000 });
-  const tickets = [ask(), ask(), ask()];
+  const { hiring, ask, advance, pool, check } = open({ workers: 3, minWorkers: 1, idleTimeoutMs: 10_000 });
+  const asked = [ask(), ask(), ask()];
   hiring.readyAll();
-  for (const ticket of tickets) ticket.finish();
+  for (const { lane } of asked) lane.answer();
   advance(12_000);
   assert.deepEqual(
-    hiring.workers.map(({ asked }) => asked.length),
+    hiring.workers.map((worker) => worker.asked.length),
     [1, 1, 0],
   );
   for (const worker of hiring.workers) if (worker.asked.length > 0) worker.end();
-  verify(pool);
-  assert.equal(pool.snapshot().counters.ended.idle, 2);
+  check();
+  assert.equal(pool.snapshot().ended.idle, 2);
   assert.equal(pool.snapshot().governor, 'ready');
 });
 
+test('a busy process far above maxMemory is ended as soon as its request is done', () => {
+  const { ask, hiring, pool, check } = open({ workers: 1, maxMemoryBytes: 100 });
+  const asked = ask();
+  asked.lane.answer();
+  const again = ask();
+  pool.state.board.columns.memoryBytes[again.lane.slot] = 201;
+  again.lane.answer();
+  check();
+  assert.deepEqual(hiring.workers[0]!.asked, ['SIGTERM']);
+  hiring.workers[0]!.end();
+  assert.equal(pool.snapshot().ended['max-memory'], 1);
+});
+
 test('close() is repeatable, serves those who wait, and refuses those who come', async () => {
-  const { ask, pool, hiring } = open({ workers: 1 });
+  const { ask, pool, hiring, check } = open({ workers: 1 });
   const [running, waiting] = [ask(), ask()];
   const closed = pool.close();
   assert.equal(ask().state, 'POOL_CLOSING');
-  running.finish();
-  verify(pool);
+  running.lane.answer();
+  check();
   assert.equal(waiting.state, 'running');
-  waiting.finish();
-  verify(pool);
+  waiting.lane.answer();
+  check();
   assert.deepEqual(hiring.workers[0]?.asked, ['SIGTERM']);
   hiring.workers[0]!.end();
   await Promise.all([closed, pool.close(), pool.destroy()]);
   assert.equal(pool.snapshot().counters.finished, 2);
 });
 
-test('refusals for want of lanes are told once in ten seconds, with their number and the limit to raise', () => {
-  const { ask, log, advance } = open({ workers: 1, queue: 0, requestTimeoutMs: 600_000 });
-  ask();
-  for (let count = 0; count < 100; count += 1) ask();
-  advance(10_000);
-  ask();
-  assert.deepEqual(
-    log.matching(/refused/).map(({ message }) => message.slice(0, 55)),
-    [
-      'pool app refused a request: no lane is free (1 of 1 bus',
-      'pool app refused 100 requests: no lane is free (1 of 1 ',
-    ],
-  );
+test('an error that nothing foresaw is told to whoever made the pool, which ends all the same', async () => {
+  const clock = new FakeClock();
+  const hiring = new FakeHiring(clock);
+  const faults: unknown[] = [];
+  const pool = new Pool({
+    program: plain,
+    limits: defaultLimits,
+    directory: '/nowhere',
+    clock,
+    hire: hiring.hire,
+    onFault: (error) => faults.push(error),
+  });
+  await Promise.all([pool.start(), hiring.readyAll()]);
+  const [lane] = pool.state.idle;
+  pool.state.board.move(lane!.slot, 'gone', 0);
+  hiring.workers[0]!.end(crashed);
+  assert.match(String(faults[0]), /cannot go from gone to/);
+  await pool.destroy();
 });

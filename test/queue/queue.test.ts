@@ -107,7 +107,7 @@ describe('Queue', () => {
     room.ask({ url: '/2' });
     const [seat] = room.busy;
     seat!.progress = 'unsent';
-    seat!.break('CONNECTION_LOST');
+    seat!.fail('CONNECTION_LOST');
     assert.equal(room.busy[0]!.request!.url, '/1');
     assert.equal(first.attempt.attempts, 2);
     assert.equal(room.queue.counters.snapshot().retried, 1);
@@ -121,7 +121,7 @@ describe('Queue', () => {
     assert.equal(sink.error?.code, 'ANSWER_TIMEOUT');
     assert.match(
       room.log.records[0]!.message,
-      /process 1001 is killed while it runs GET \/slow, after 300 ms \(requestTimeout, 300 ms\)/,
+      /process 1001 is killed with SIGKILL while it runs GET \/slow, after 300 ms \(requestTimeout, 300 ms\)/,
     );
     room.verify();
   });
@@ -207,8 +207,8 @@ describe('Queue', () => {
       const { sink } = room.ask({ url: '/x?crash', method: 'POST', idempotent: false });
       const seat = room.busy[0];
       if (seat !== undefined) {
-        seat.end = 'crash';
-        seat.break('CONNECTION_LOST');
+        seat.processEnd = 'crash';
+        seat.fail('CONNECTION_LOST');
       }
       return sink;
     };
@@ -288,8 +288,8 @@ describe('Queue', () => {
           else if (kind === 'refuse') room.queue.refuseWaiting(new PosternError('POOL_RESTING', 'it rests'));
           else if (seat !== undefined) {
             if (kind === 'unsent') seat.progress = 'unsent';
-            else if (kind !== 'lose') seat.end = kind;
-            seat.break('CONNECTION_LOST');
+            else if (kind !== 'lose') seat.processEnd = kind;
+            seat.fail('CONNECTION_LOST');
           }
           room.verify();
         }

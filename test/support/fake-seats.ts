@@ -1,21 +1,12 @@
 // Seats without a program behind them, which a test answers, breaks and ends by hand.
 
 import { type ErrorCode, PosternError } from '../../src/errors.ts';
-import type { CgiRequest } from '../../src/protocol/cgi/exchange.ts';
-import type {
-  ProcessEnd,
-  Progress,
-  Seat,
-  SeatOutcome,
-  SeatProvider,
-  SeatSeeker,
-  SeatUser,
-  Then,
-} from '../../src/queue/seat.ts';
+import type { CgiRequest, Progress } from '../../src/protocol/cgi/exchange.ts';
+import type { ProcessEnd, Seat, SeatOutcome, SeatProvider, SeatSeeker, SeatUser, Then } from '../../src/queue/seat.ts';
 
 export class FakeSeat implements Seat {
   progress: Progress = 'unsent';
-  end: ProcessEnd | null = null;
+  processEnd: ProcessEnd | null = null;
   discardedBytes = 0;
   awaitsBody = false;
   readonly pid: number;
@@ -30,7 +21,7 @@ export class FakeSeat implements Seat {
   run(request: CgiRequest, user: SeatUser): void {
     if (request.environment.TOO_LARGE !== undefined) throw new PosternError('PARAMS_TOO_LARGE', 'too large');
     this.progress = 'sent';
-    this.end = null;
+    this.processEnd = null;
     this.discardedBytes = 0;
     this.isAborted = false;
     this.request = request;
@@ -55,7 +46,7 @@ export class FakeSeat implements Seat {
   }
 
   /** It ends in an error. */
-  break(code: ErrorCode, isDone = false): void {
+  fail(code: ErrorCode, isDone = false): void {
     if (!this.isAborted) this.user?.fail(new PosternError(code, 'broken'));
     this.#release({ code, isDone, isAborted: this.isAborted });
   }

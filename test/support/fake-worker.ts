@@ -1,81 +1,173 @@
-// A worker without a process, which a test starts, makes ready and ends by hand.
+// A worker without a process, which a test starts, makes ready and ends by hand, and its lanes, which it answers and breaks.
 
-import type { ClientConnection, ConnectionOwner } from '../../src/connection/client-connection.ts';
-import type { Generation } from '../../src/pool/generation.ts';
-import { type Exit, formatExit } from '../../src/worker/exit.ts';
-import { Lane } from '../../src/worker/lane.ts';
+import { type Exit, endOf, formatExit } from '../../src/worker/exit.ts';
+import type { LaneHandle } from '../../src/worker/lane.ts';
 import type { LaneProcess } from '../../src/worker/lane-process.ts';
 import type { Program } from '../../src/worker/program.ts';
+import type { WorkerState } from '../../src/worker/state.ts';
 import type { WorkerEvents, WorkerHandle } from '../../src/worker/worker.ts';
 import type { FakeClock } from './fake-clock.ts';
+import { FakeSeat } from './fake-seats.ts';
+
+/** Above any process id of Linux: nothing that lives is looked at by mistake. */
+let nextPid = 5_000_000;
+
+export class FakeLane extends FakeSeat implements LaneHandle {
+  slot = -1;
+  process: LaneProcess | null = null;
+  exit: Exit | null = null;
+  readonly worker: FakeWorker;
+
+  constructor(worker: FakeWorker) {
+    super(worker.pid);
+    this.worker = worker;
+  }
+
+  override run(...given: Parameters<FakeSeat['run']>): void {
+    if (this.process === null) {
+      this.process = this.worker.meet();
+      this.worker.known(this);
+    }
+    this.exit = null;
+    super.run(...given);
+  }
+
+  /** The process behind it ends under its request. */
+  die(exit: Exit): void {
+    this.exit = exit;
+    this.processEnd = endOf(exit, false);
+    if (this.process !== null) this.worker.ended.add(this.process.pid);
+    this.fail('CONNECTION_LOST');
+  }
+
+  break(): void {
+    this.fail('CONNECTION_LOST');
+  }
+
+  close(): void {
+    this.user = null;
+    this.request = null;
+    if (this.worker.program.preforks) this.process = null;
+  }
+}
 
 export class FakeWorker implements WorkerHandle {
   readonly program: Program;
   readonly socketPath = '/nowhere';
   readonly pid: number;
   readonly startedAtMs: number;
-  isReady = false;
-  hasExited = false;
-  isGone = false;
+  readonly lanes: FakeLane[] = [];
+  state: WorkerState = 'new';
   exit: Exit | null = null;
+  isShortage = false;
   /** What it was asked, in order: "SIGTERM", "SIGKILL". */
   readonly asked: string[] = [];
+  /** Children that have ended. */
+  readonly ended = new Set<number>();
   readonly #events: WorkerEvents;
 
-  constructor(pid: number, program: Program, events: WorkerEvents, nowMs: number) {
-    this.pid = pid;
+  constructor(program: Program, events: WorkerEvents, nowMs: number) {
+    nextPid += 1;
+    this.pid = nextPid;
     this.program = program;
     this.startedAtMs = nowMs;
     this.#events = events;
+  }
+
+  get hasExited(): boolean {
+    return this.state === 'exited' || this.state === 'gone';
   }
 
   get ending(): string {
     return this.exit ? formatExit(this.exit) : 'running';
   }
 
-  start(): void {}
-
-  addLane(): Lane {
-    return new Lane(this, this.#events);
+  start(): void {
+    this.state = 'starting';
   }
 
-  connect(_owner: ConnectionOwner): ClientConnection {
-    throw new Error('a fake worker takes no connection');
+  addLane(): FakeLane {
+    const lane = new FakeLane(this);
+    this.lanes.push(lane);
+    return lane;
   }
 
-  meet(pid: number): LaneProcess {
-    return { pid, sinceMs: this.startedAtMs, requests: 0 };
+  meet(): LaneProcess {
+    if (this.program.preforks) nextPid += 1;
+    return { pid: this.program.preforks ? nextPid : this.pid, sinceMs: this.startedAtMs, requests: 0 };
   }
 
-  forget(_process: LaneProcess): void {}
+  known(lane: FakeLane): void {
+    this.#events.laneKnown(lane);
+  }
+
+  hasEnded(pid: number): boolean {
+    return this.ended.has(pid) || (pid === this.pid && this.hasExited);
+  }
+
+  endOf(process: LaneProcess | null): { exit: Exit; end: 'killed' } | null {
+    if (process === null || !this.hasEnded(process.pid)) return null;
+    return { exit: { code: null, signal: 'SIGKILL' }, end: 'killed' };
+  }
+
+  forget(process: LaneProcess): void {
+    this.ended.delete(process.pid);
+  }
 
   stop(_graceMs: number, signal: NodeJS.Signals = 'SIGTERM'): void {
     if (!this.asked.includes(signal)) this.asked.push(signal);
+    // What stays of its group is ended by the real one.
+    if (this.state === 'exited') this.vanish();
   }
 
   kill(): void {
     if (!this.asked.includes('SIGKILL')) this.asked.push('SIGKILL');
+    if (this.state === 'exited') this.vanish();
   }
 
-  signal(_process: LaneProcess, signal: NodeJS.Signals): boolean {
-    this.asked.push(signal);
+  killProcess(process: LaneProcess): void {
+    this.signal(process, 'SIGKILL');
+  }
+
+  signal(process: LaneProcess, signal: NodeJS.Signals): boolean {
+    this.asked.push(`child ${signal}`);
+    this.ended.add(process.pid);
     return true;
   }
 
   /** It answers its probe. */
   becomeReady(): void {
-    if (this.isReady || this.hasExited) return;
-    this.isReady = true;
+    if (this.state !== 'starting') return;
+    this.state = 'ready';
     this.#events.workerReady(this);
   }
 
-  /** Its process ends, and nothing of it stays. */
-  end(exit: Exit = { code: 0, signal: null }): void {
+  /** A free lane's connection is closed by its child. */
+  lose(lane: FakeLane, isDead: boolean): void {
+    const { process } = lane;
+    if (process === null || lane.user !== null) return;
+    if (isDead) this.ended.add(process.pid);
+    lane.process = null;
+    this.#events.laneLost(lane, process);
+  }
+
+  /** Its process ends. @param isWhole whether nothing of its group stays */
+  end(exit: Exit = { code: 0, signal: null }, isWhole = true): void {
     if (this.hasExited) return;
     this.exit = exit;
-    this.hasExited = true;
+    this.state = 'exited';
+    const isPreforked = this.program.preforks;
     this.#events.workerExited(this);
-    this.isGone = true;
+    if (isPreforked && !isWhole) return;
+    for (const lane of this.lanes) if (lane.user !== null) lane.die(exit);
+    this.vanish();
+  }
+
+  /** Nothing of its group is left. */
+  vanish(): void {
+    if (this.state !== 'exited') return;
+    this.state = 'gone';
+    for (const lane of this.lanes) if (lane.user !== null) lane.die(this.exit!);
     this.#events.workerGone(this);
   }
 }
@@ -89,9 +181,8 @@ export class FakeHiring {
     this.#clock = clock;
   }
 
-  readonly hire = (generation: Generation, events: WorkerEvents): FakeWorker => {
-    // Above any process id of Linux: nothing that lives is looked at by mistake.
-    const worker = new FakeWorker(5_000_000 + this.workers.length, generation.program, events, this.#clock.now());
+  readonly hire = (program: Program, events: WorkerEvents): FakeWorker => {
+    const worker = new FakeWorker(program, events, this.#clock.now());
     this.workers.push(worker);
     return worker;
   };
@@ -103,7 +194,12 @@ export class FakeHiring {
 
   /** Those whose program has not answered yet. */
   get starting(): FakeWorker[] {
-    return this.living.filter((worker) => !worker.isReady);
+    return this.living.filter(({ state }) => state === 'starting');
+  }
+
+  /** Lanes with a request, in the order of their workers. */
+  get busy(): FakeLane[] {
+    return this.workers.flatMap(({ lanes }) => lanes).filter(({ user }) => user !== null);
   }
 
   /** All that wait for it become ready. */

@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { ServiceStatus } from '../../src/admin/source.ts';
-import type { LaneSnapshot, PoolSnapshot } from '../../src/pool/snapshot.ts';
+import type { LaneSnapshot, PoolSnapshot } from '../../src/queue/pool-snapshot.ts';
 import { findProgram, temporaryFolder } from './folder.ts';
 import { type PosternProcess, startPostern } from './postern-process.ts';
 import { until } from './until.ts';

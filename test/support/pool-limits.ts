@@ -1,6 +1,6 @@
 // The limits of a pool in tests, each of which gives those that it is about.
 
-import type { PoolLimits } from '../../src/pool/limits.ts';
+import type { PoolLimits } from '../../src/pool/pool-limits.ts';
 
 export const defaultLimits: PoolLimits = {
   workers: 8,
@@ -8,6 +8,7 @@ export const defaultLimits: PoolLimits = {
   queue: 512,
   queueTimeoutMs: 5_000,
   requestTimeoutMs: 60_000,
+  readTimeoutMs: 60_000,
   idleTimeoutMs: 300_000,
   maxRequests: 0,
   maxAgeMs: 0,

@@ -2,7 +2,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import type { TestContext } from 'node:test';
-import type { PoolSnapshot } from '../../src/pool/snapshot.ts';
+import type { PoolSnapshot } from '../../src/queue/pool-snapshot.ts';
 import { temporaryFolder } from './folder.ts';
 import { type Ended, postern, startPostern as startProcess } from './postern-process.ts';
 import { until } from './until.ts';

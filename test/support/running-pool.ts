@@ -5,12 +5,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PoolBackend } from '../../src/backend/pool-backend.ts';
-import type { PoolLimits } from '../../src/pool/limits.ts';
+import { verify } from '../../src/pool/invariants.ts';
 import { Pool } from '../../src/pool/pool.ts';
-import type { LaneSnapshot } from '../../src/pool/snapshot.ts';
-import { verify } from '../../src/pool/verify.ts';
+import type { PoolLimits } from '../../src/pool/pool-limits.ts';
 import type { CgiRequest } from '../../src/protocol/cgi/exchange.ts';
+import type { LaneSnapshot } from '../../src/queue/pool-snapshot.ts';
 import { isGroupAlive } from '../../src/worker/process-table.ts';
 import type { Program } from '../../src/worker/program.ts';
 import { cgiRequest } from './cgi-request.ts';
@@ -27,7 +26,7 @@ export class RunningPool {
   readonly folder: string;
   readonly pool: Pool;
   readonly log = new RecordingLog();
-  readonly backend: PoolBackend;
+  readonly backend: Pool['queue'];
   /** Every worker that was seen, to be looked for at the end. */
   readonly #groups = new Set<number>();
 
@@ -39,7 +38,7 @@ export class RunningPool {
       directory: this.folder,
       log: this.log,
     });
-    this.backend = new PoolBackend(this.pool);
+    this.backend = this.pool.queue;
     t.after(() => this.#end());
   }
 
@@ -69,7 +68,7 @@ export class RunningPool {
 
   /** The scoreboard; checks the invariants. */
   look(): ReturnType<Pool['snapshot']> {
-    verify(this.pool);
+    verify(this.pool.state, this.pool.queue.counters.snapshot());
     const snapshot = this.pool.snapshot();
     for (const { workerPid } of snapshot.lanes) if (workerPid > 0) this.#groups.add(workerPid);
     return snapshot;

@@ -1,7 +1,7 @@
 // A service's status to show, with what a test wants to see changed.
 
 import type { ServiceStatus } from '../../src/admin/source.ts';
-import type { LaneSnapshot, PoolSnapshot } from '../../src/pool/snapshot.ts';
+import type { LaneSnapshot, PoolSnapshot } from '../../src/queue/pool-snapshot.ts';
 
 /** A lane that has served one request. */
 export function laneSnapshot(changes: Partial<LaneSnapshot> = {}): LaneSnapshot {
@@ -47,21 +47,24 @@ export function poolSnapshot(changes: Partial<PoolSnapshot> = {}): PoolSnapshot 
       failed: 1,
       maxWaiting: 2,
       maxRunning: 4,
-      maxWorkersReached: 1,
+      limitReached: 1,
       retried: 0,
-      spawned: 2,
-      ended: {
-        idle: 0,
-        'max-requests': 0,
-        'max-age': 0,
-        'max-memory': 0,
-        timeout: 0,
-        crash: 1,
-        'protocol-error': 0,
-        abandoned: 0,
-        reload: 0,
-        shutdown: 0,
-      },
+    },
+    spawned: 2,
+    kind: 'workers',
+    notReady: null,
+    servers: [],
+    ended: {
+      idle: 0,
+      'max-requests': 0,
+      'max-age': 0,
+      'max-memory': 0,
+      timeout: 0,
+      crash: 1,
+      'protocol-error': 0,
+      abandoned: 0,
+      reload: 0,
+      shutdown: 0,
     },
     lanes: [laneSnapshot()],
     ...changes,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { findEmbeddedPhp } from '../../../src/php/find-php.ts';
 import { phpProgram } from '../../../src/php/php-program.ts';
-import type { PoolLimits } from '../../../src/pool/limits.ts';
+import type { PoolLimits } from '../../../src/pool/pool-limits.ts';
 import type { CgiRequest } from '../../../src/protocol/cgi/exchange.ts';
 import { bodyOf, cgiRequest } from '../../../test/support/cgi-request.ts';
 import { RunningPool } from '../../../test/support/running-pool.ts';
@@ -102,7 +102,7 @@ describe('embedded PHP', () => {
     assert.match(errors, /undefined function nope/);
     const script = pool.script('b.php', '<?php echo "well";');
     assert.equal((await pool.run(script)).body, 'well');
-    assert.equal(pool.look().counters.spawned, 1);
+    assert.equal(pool.look().spawned, 1);
   });
 
   it('takes settings of the configuration, and recycles its process after maxRequests', async (t) => {

@@ -88,6 +88,14 @@ export interface CgiSink {
   stderr(chunk: Uint8Array): void;
 }
 
+/**
+ * How far a request came:
+ * `unsent`: not one byte of it has left, so no program can have begun it;
+ * `sent`: bytes left, and none came back;
+ * `answered`: at least one byte came back, be it of STDERR or of half a head.
+ */
+export type Progress = 'unsent' | 'sent' | 'answered';
+
 /** A request that is running. */
 export interface Exchange {
   /** How long it waited for a seat, in milliseconds, where the backend has a queue and the wait is over; for the access log. */

@@ -66,7 +66,7 @@ describe('limits of a running service', { skip: phpMissing }, () => {
     for (const client of clients) client.destroy();
     await until(async () => (await statusOf(service, 'pid.php')) === 200, 'it answers again');
     assert.equal((await service.get('plain.txt')).status, 200);
-    assert.equal((await service.pool()).counters.ended.crash, 0);
+    assert.equal((await service.pool()).ended.crash, 0);
   });
 
   it('no descriptors left for workers and files: 503 or an error answer, and it recovers by itself', async (t) => {

@@ -26,9 +26,9 @@ test('workers are added while requests wait, and each serves one at a time', asy
   );
   const pids = new Set(answers.map(({ body }) => body));
   assert.ok(pids.size <= 3);
-  const { counters, lanes } = running.look();
+  const { counters, lanes, spawned } = running.look();
   assert.equal(counters.finished, 9);
-  assert.equal(counters.spawned, lanes.length);
+  assert.equal(spawned, lanes.length);
 });
 
 test('kill -9 of a busy worker: its request fails, with pid, signal and URL in one line of the log', async (t) => {
@@ -84,7 +84,7 @@ test('a program that ends at its start: 503 with Retry-After, at once, and one l
     told.map(({ message }) => message.slice(0, 31)),
     ['pool app: /bin/sh fails: 1 cras', 'pool app answers 503: next spaw'],
   );
-  assert.equal(running.look().counters.spawned, 3);
+  assert.equal(running.look().spawned, 3);
 });
 
 test('a program that is missing, and one that is not executable, say so', async (t) => {
@@ -105,7 +105,7 @@ test('a program that speaks something else: 502, and it is stopped', async (t) =
   await running.pool.start();
   const { error } = await running.ask(cgiRequest());
   assert.equal(error?.code, 'PROTOCOL_ERROR');
-  await running.until('it was stopped', () => running.look().counters.ended['protocol-error'] === 1);
+  await running.until('it was stopped', () => running.look().ended['protocol-error'] === 1);
 });
 
 test('a program that ignores SIGTERM is killed after the grace', async (t) => {

@@ -118,7 +118,7 @@ test('a worker that hangs before its answer: 504, then SIGKILL, then another in 
   assert.equal(running.log.matching(/is killed with SIGKILL/)[0]?.fields.pid, first);
   for (let count = 0; count < 4; count += 1) assert.equal((await running.run(script)).error, null);
   await running.until('both lanes are free', () => running.lanes('idle').length === 2);
-  assert.equal(running.look().counters.ended.timeout, 1);
+  assert.equal(running.look().ended.timeout, 1);
 });
 
 test('a worker that hangs as a whole is replaced', { skip }, async (t) => {
@@ -189,5 +189,5 @@ test('a script that streams for ever to a client that left is cut off, and ends'
   exchange.abort();
   const next = await running.run(running.script('pid.php', '<?php echo getmypid();'));
   assert.equal(next.error, null);
-  assert.equal(running.look().counters.ended.abandoned, 1);
+  assert.equal(running.look().ended.abandoned, 1);
 });

@@ -74,7 +74,7 @@ for (const { name, make } of kinds) {
     await running.pool.start();
     const script = running.script('pid.php', '<?php usleep(1000); echo getmypid();');
     const traffic = load(running, script, 4);
-    await running.until('some were recycled', () => running.look().counters.ended['max-requests'] >= 6);
+    await running.until('some were recycled', () => running.look().ended['max-requests'] >= 6);
     await traffic.stop();
     assert.deepEqual(traffic.failures, []);
     const counts = [...traffic.bodies.values()];
@@ -144,7 +144,7 @@ test('idle children above the minimum are ended, and their memory comes back', {
   await running.pool.start();
   const script = running.script('sleep.php', '<?php usleep(100000); echo getmypid();');
   await Promise.all([1, 2, 3].map(() => running.run(script)));
-  await running.until('two were ended', () => running.look().counters.ended.idle === 2);
+  await running.until('two were ended', () => running.look().ended.idle === 2);
   await running.until('all are free again', () => running.lanes('idle').length === 3);
   assert.equal((await running.run(script)).error, null);
 });
@@ -157,7 +157,7 @@ test('a child whose memory has grown is recycled when it is idle', { skip }, asy
   await running.pool.start();
   const script = running.script('pid.php', '<?php echo getmypid();');
   const first = await running.run(script);
-  await running.until('it was recycled', () => running.look().counters.ended['max-memory'] >= 1);
+  await running.until('it was recycled', () => running.look().ended['max-memory'] >= 1);
   await running.until('the lane is free', () => running.lanes('idle').length === 1);
   assert.notEqual((await running.run(script)).body, first.body);
 });

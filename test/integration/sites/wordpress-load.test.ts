@@ -7,7 +7,7 @@ import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { PoolSnapshot } from '../../../src/pool/snapshot.ts';
+import type { PoolSnapshot } from '../../../src/queue/pool-snapshot.ts';
 import { findProgram, temporaryFolder } from '../../support/folder.ts';
 import { mariaDbMissing, startMariaDb } from '../../support/mariadb.ts';
 import { type RunningPostern, startPostern } from '../../support/postern.ts';

@@ -9,49 +9,47 @@ import type { Program } from '../worker/program.ts';
 import { Worker, type WorkerEvents, type WorkerHandle } from '../worker/worker.ts';
 
 /** What workers are made with. */
-export interface HiringOptions {
+export interface WorkerFactoryOptions {
   /** Where the pool's folder is made. */
   readonly directory: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** Of whoever has several pools; he closes it. @default one of its own */
-  readonly launcher?: Launcher;
+  /** Of whoever has several pools; he closes it. null: one of its own. */
+  readonly launcher: Launcher | null;
+  /** What makes them in place of this one; null: nothing. */
+  readonly hire: ((program: Program, events: WorkerEvents) => WorkerHandle) | null;
 }
 
-export class Hiring {
-  readonly #options: HiringOptions;
+export class WorkerFactory {
+  readonly #options: WorkerFactoryOptions;
   #folder: string | null = null;
   #launcher: Launcher | null = null;
   #count = 0;
 
-  constructor(options: HiringOptions) {
+  constructor(options: WorkerFactoryOptions) {
     this.#options = options;
   }
 
   open(): void {
+    if (this.#options.hire !== null) return;
     // Short: a socket's path holds 107 bytes at most.
     this.#folder = mkdtempSync(join(this.#options.directory, 'p'));
     this.#launcher = this.#options.launcher ?? openLauncher();
   }
 
   /** A worker that is not started yet. */
-  hire(program: Program, events: WorkerEvents): WorkerHandle {
+  make(program: Program, events: WorkerEvents): WorkerHandle {
+    const { hire, clock, log } = this.#options;
+    if (hire !== null) return hire(program, events);
     if (this.#folder === null || this.#launcher === null) throw new Error('the pool has not been started');
-    const { clock, log } = this.#options;
     this.#count += 1;
-    return new Worker({
-      program,
-      launcher: this.#launcher,
-      path: join(this.#folder, String(this.#count)),
-      clock,
-      log,
-      events,
-    });
+    const path = join(this.#folder, String(this.#count));
+    return new Worker({ program, launcher: this.#launcher, path, clock, log, events });
   }
 
   /** Removes the folder. Repeatable. */
   close(): void {
-    if (this.#options.launcher === undefined) this.#launcher?.close();
+    if (this.#options.launcher === null) this.#launcher?.close();
     if (this.#folder !== null) rmSync(this.#folder, { recursive: true, force: true });
     this.#folder = null;
     this.#launcher = null;

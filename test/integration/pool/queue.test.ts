@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { cgiRequest } from '../support/cgi-request.ts';
-import { findProgram } from '../support/folder.ts';
-import { phpEnvironment, preforkedPhp, singlePhp } from '../support/programs.ts';
-import { RecordingSink } from '../support/recording-sink.ts';
-import { RunningPool } from '../support/running-pool.ts';
+import { cgiRequest } from '../../support/cgi-request.ts';
+import { findProgram } from '../../support/folder.ts';
+import { phpEnvironment, preforkedPhp, singlePhp } from '../../support/programs.ts';
+import { RecordingSink } from '../../support/recording-sink.ts';
+import { RunningPool } from '../../support/running-pool.ts';
 
 const phpCgi = findProgram('php-cgi');
 const skip = phpCgi === null ? 'php-cgi is not installed' : false;
@@ -61,7 +61,7 @@ test('a request whose variables do not fit is refused, and its lane is free agai
     assert.equal(error?.code, 'PARAMS_TOO_LARGE');
     assert.equal((await running.run(script)).error, null);
   }
-  assert.equal(running.look().counters.spawned, 1);
+  assert.equal(running.look().spawned, 1);
 });
 
 test('a sink that wants no more holds the program up, and goes on when it is resumed', { skip }, async (t) => {
@@ -87,7 +87,7 @@ test('on a PHP whose connections are not safe to reuse, a body closes its connec
   const running = new RunningPool(t, make, { workers: 1, maxRequests: 3 });
   await running.pool.start();
   const script = running.script('pid.php', '<?php echo getmypid();');
-  const { bodyOf } = await import('../support/cgi-request.ts');
+  const { bodyOf } = await import('../../support/cgi-request.ts');
   const environment = {
     ...phpEnvironment(script),
     REQUEST_METHOD: 'POST',

@@ -1,0 +1,97 @@
+// The invariants of `pool.ts`, as assertions over plain data: called after each step of every test of a pool.
+
+import type { QueueCounters } from '../queue/counters.ts';
+import type { LaneState } from '../worker/state.ts';
+import type { Generation, PoolState } from './pool-state.ts';
+import { wantedWorkers } from './spawning.ts';
+
+/** @throws when an invariant does not hold, with its name and the values */
+export function verify(state: PoolState, counters: QueueCounters): void {
+  verifyLanes(state);
+  verifyWorkers(state);
+  verifyAccounting(state, counters);
+  verifySafety(state);
+  verifyProgress(state, counters);
+}
+
+function verifyLanes({ board, lanes, idle }: PoolState): void {
+  const counted: Record<LaneState, number> = { gone: 0, starting: 0, idle: 0, busy: 0, draining: 0, stopping: 0 };
+  const free = new Set(idle);
+  hold('one place', free.size === idle.length, 'a lane is in the list of free lanes twice');
+  for (let slot = 0; slot < board.slots; slot += 1) {
+    const state = board.state(slot);
+    const lane = lanes[slot] ?? null;
+    counted[state] += 1;
+    hold('one place', (lane === null) === (state === 'gone'), `lane ${slot} is ${state}`);
+    if (lane === null) continue;
+    hold('one place', free.has(lane) === (state === 'idle'), `lane ${slot} is ${state}, or in the list of free lanes`);
+    hold('ownership', lane.slot === slot, `lane ${slot} thinks it is ${lane.slot}`);
+    hold('ownership', lane.worker.lanes.has(lane), `lane ${slot} and its worker`);
+    hold(
+      'one place',
+      lane.killAtMs === null || state === 'stopping',
+      `the child of lane ${slot}, which is ${state}, is to end`,
+    );
+  }
+  for (const state of Object.keys(counted) as LaneState[]) {
+    const count = board.count(state);
+    hold('one place', counted[state] === count, `${counted[state]} lanes are ${state}, ${count} were counted`);
+  }
+}
+
+function verifyWorkers({ board, workers, generation: current }: PoolState): void {
+  for (const worker of workers.values()) {
+    const { pid, lanes, retirement, phase, generation, isGone } = worker;
+    const states = [...lanes].map(({ slot }) => board.state(slot));
+    hold('ownership', !isGone || states.includes('draining'), `worker ${pid} is gone, and still listed`);
+    hold('ownership', generation.workers.has(worker), `worker ${pid} is not of its generation`);
+    hold(
+      'finality',
+      retirement === null || !states.some(isAssignable),
+      `worker ${pid} is retired, and its lanes are ${states}`,
+    );
+    hold('ownership', retirement !== null || phase !== 'exited', `worker ${pid} has exited, and takes requests`);
+    verifyGeneration(generation, board);
+  }
+  const { lanes, limits, program } = current;
+  const most = Math.max(limits.workers, Math.min(program.lanesPerWorker, limits.workers));
+  hold('limits', lanes <= most, `${lanes} lanes, and the limit is ${limits.workers}`);
+}
+
+function verifyGeneration({ number, workers, lanes, startingLanes }: Generation, board: PoolState['board']): void {
+  const serving = [...workers].filter(({ retirement }) => retirement === null).flatMap((worker) => [...worker.lanes]);
+  const starting = serving.filter(({ slot }) => board.state(slot) === 'starting').length;
+  hold('one place', serving.length === lanes, `generation ${number} has ${serving.length} lanes, counted ${lanes}`);
+  hold('one place', starting === startingLanes, `${starting} lanes are starting, counted ${startingLanes}`);
+}
+
+function verifyAccounting({ board, waiting }: PoolState, counters: QueueCounters): void {
+  const { accepted, running, finished, refused, aborted } = counters;
+  const sum = counters.waiting + running + finished + refused + aborted;
+  hold('accounting', accepted === sum, `accepted ${accepted}, the sum of the rest is ${sum}`);
+  hold('accounting', counters.waiting === waiting, `waiting ${counters.waiting}, in the queue ${waiting}`);
+  const taken = board.count('busy') + board.count('draining');
+  hold('accounting', running === taken, `running ${running}, on lanes ${taken}`);
+}
+
+function verifySafety({ idle, waiting }: PoolState): void {
+  hold('safety', waiting === 0 || idle.length === 0, `${waiting} requests wait while ${idle.length} lanes are free`);
+}
+
+function verifyProgress(state: PoolState, { waiting }: QueueCounters): void {
+  const { board, wakeAtMs, phase, generation, workers } = state;
+  const isClosing = phase !== 'open';
+  const isHeldForGood = !Number.isFinite(generation.score.allowedAtMs(0));
+  const moving = board.count('busy') + board.count('starting') + board.count('draining') + board.count('stopping');
+  const isMoving = waiting === 0 || moving > 0 || wakeAtMs !== null || isClosing || isHeldForGood;
+  hold('progress', isMoving, `${waiting} requests wait, and nothing is about to happen`);
+  const wanted = wantedWorkers(state);
+  const isWaking = wanted === 0 || wakeAtMs !== null || isClosing || isHeldForGood;
+  hold('progress', isWaking, `${wanted} workers are wanted, ${workers.size} live, and no wake-up is set`);
+}
+
+const isAssignable = (state: LaneState): boolean => state === 'starting' || state === 'idle' || state === 'busy';
+
+function hold(invariant: string, isTrue: boolean, detail: string): void {
+  if (!isTrue) throw new Error(`invariant "${invariant}" does not hold: ${detail}`);
+}

@@ -1,0 +1,287 @@
+// A pool as plain data: its workers, lanes and generations; what can happen to it, and what is then to be done. Pure.
+
+import type { StopReason } from '../queue/pool-snapshot.ts';
+import type { Exit } from '../worker/exit.ts';
+import type { LaneProcess } from '../worker/lane-process.ts';
+import type { Program } from '../worker/program.ts';
+import type { LaneState } from '../worker/state.ts';
+import type { PoolLimits } from './pool-limits.ts';
+import type { Scoreboard } from './scoreboard.ts';
+import { SpawnScore } from './spawn-score.ts';
+
+/**
+ * The life of a pool; each phase follows the one before it. `new`: it has not been started. `open`: it takes requests. `closing`: it takes
+ * none, and serves those that wait. `ending`: nothing waits, and its processes end as they finish. `closed`: no process is left.
+ */
+export type PoolPhase = 'new' | 'open' | 'closing' | 'ending' | 'closed';
+
+export const phaseMoves: Readonly<Record<PoolPhase, readonly PoolPhase[]>> = {
+  new: ['open', 'closing', 'ending'],
+  open: ['closing', 'ending'],
+  closing: ['ending'],
+  ending: ['closed'],
+  closed: [],
+};
+
+/** The workers of one configuration, and the spawn score of its program. A reload starts the next one. */
+export interface Generation {
+  readonly number: number;
+  readonly program: Program;
+  readonly limits: PoolLimits;
+  readonly score: SpawnScore;
+  /** Those that are not gone. */
+  readonly workers: Set<WorkerRecord>;
+  /** Lanes of workers that are not retired: they can take a request, now or later, or their parent replaces them. */
+  lanes: number;
+  /** Those of them that are starting. */
+  startingLanes: number;
+  /** Lanes that were started in all. */
+  startedLanes: number;
+}
+
+/** What is known of a worker's process: `starting`, `ready` (it has answered its probe), `exited` (something of its group may run on). */
+export type WorkerPhase = 'starting' | 'ready' | 'exited';
+
+/** A worker that is not gone. */
+export interface WorkerRecord {
+  readonly id: number;
+  readonly generation: Generation;
+  /** Those that are not gone. */
+  readonly lanes: Set<LaneRecord>;
+  readonly startedAtMs: number;
+  phase: WorkerPhase;
+  pid: number;
+  /** When it has to be ready; Infinity when that is past, and it has been killed. */
+  startByMs: number;
+  /** When it was of use last: it became ready, or a request of it ended. */
+  usedAtMs: number;
+  /** Whether it has finished a request, or lived long enough. */
+  hasWorked: boolean;
+  /** Whether a request was lost with it: then its end is no failed start. */
+  hasLost: boolean;
+  /** Whether nothing of it runs any more. */
+  isGone: boolean;
+  /** null while it takes requests. */
+  retirement: Retirement | null;
+}
+
+/** How a worker, or the process of a lane, is ended. */
+export interface Retirement {
+  readonly reason: StopReason;
+  readonly signal: NodeJS.Signals;
+  /** Before SIGKILL. */
+  readonly graceMs: number;
+}
+
+/** A lane that is not gone; its state stands on the scoreboard. */
+export interface LaneRecord {
+  readonly slot: number;
+  readonly worker: WorkerRecord;
+  /** The process behind it; null while it is not known. */
+  process: LaneProcess | null;
+  /** Its child is to end: when SIGKILL is due; null: it is not. */
+  killAtMs: number | null;
+}
+
+/** All of a pool. */
+export interface PoolState {
+  readonly name: string;
+  readonly board: Scoreboard;
+  phase: PoolPhase;
+  /** Whose lanes are given out. */
+  generation: Generation;
+  /** What a reload has started, and not given traffic yet. */
+  next: Generation | null;
+  lastNumber: number;
+  lastReload: string | null;
+  reloadBeganMs: number;
+  readonly workers: Map<number, WorkerRecord>;
+  nextWorker: number;
+  /** By slot. */
+  readonly lanes: (LaneRecord | null)[];
+  /** Free lanes; the last one is taken first, so that a lane which traffic never needs keeps sharing its parent's pages. */
+  readonly idle: LaneRecord[];
+  /** Requests that wait: told with each event. */
+  waiting: number;
+  /** When it decides again what to start; null: nothing is held back. */
+  wakeAtMs: number | null;
+  /** Until then the system has no room for a process: nobody's fault. */
+  shortUntilMs: number;
+  /** Whether its program can be started, as the log was told. */
+  health: 'ready' | 'failing' | 'refusing';
+}
+
+/** What becomes of a process whose request has ended: see `fate.ts`. */
+export type Fate = 'keep' | 'leave' | 'stop' | 'kill' | 'lost' | 'unreachable';
+
+/** What can happen to a pool. */
+export type PoolEvent =
+  | { readonly type: 'open' }
+  /** More requests wait, or were refused just now for want of a lane. */
+  | { readonly type: 'wanted'; readonly refused: number }
+  | { readonly type: 'woke' }
+  /** A worker was launched. */
+  | { readonly type: 'launched'; readonly worker: number; readonly pid: number }
+  /** It has answered its probe. */
+  | { readonly type: 'ready'; readonly worker: number }
+  /** Its process has ended, or never began. */
+  | {
+      readonly type: 'exited';
+      readonly worker: number;
+      readonly exit: Exit | null;
+      readonly ending: string;
+      readonly isShortage: boolean;
+    }
+  /** Nothing of it is left. */
+  | { readonly type: 'gone'; readonly worker: number }
+  /** A lane has learnt which process it speaks with, or does not know it any more. */
+  | { readonly type: 'known'; readonly slot: number; readonly process: LaneProcess | null }
+  /** A free lane's connection was closed by the other side. */
+  | { readonly type: 'lost'; readonly slot: number; readonly exit: Exit | null }
+  /** A lane's request has ended in a way that is more than "next, please". */
+  | { readonly type: 'released'; readonly slot: number; readonly fate: Fate; readonly lost: LostRequest | null }
+  /** Children that are to end were looked at: those that have. */
+  | { readonly type: 'looked'; readonly gone: readonly number[] }
+  /** The time has come to look at every process. */
+  | { readonly type: 'swept' }
+  | { readonly type: 'reload'; readonly program: Program; readonly limits: PoolLimits }
+  | { readonly type: 'close' }
+  /** It closes, and nobody waits any more. */
+  | { readonly type: 'served' }
+  | { readonly type: 'destroy' };
+
+/** A request that was running in a process when its connection broke. */
+export interface LostRequest {
+  readonly pid: number;
+  readonly method: string;
+  readonly url: string;
+  readonly ranMs: number;
+  /** How the process ended; null: it lives. */
+  readonly exit: Exit | null;
+  readonly isAgain: boolean;
+}
+
+/** What is then to be done, in this order. */
+export type Effect =
+  | { readonly type: 'start'; readonly worker: WorkerRecord }
+  /** A new lane to a worker that runs. */
+  | { readonly type: 'open-lane'; readonly lane: LaneRecord }
+  | { readonly type: 'close-lane'; readonly slot: number }
+  /** A worker is asked to leave, and killed after the grace. Repeatable. */
+  | { readonly type: 'stop'; readonly worker: WorkerRecord; readonly how: Retirement }
+  | { readonly type: 'kill'; readonly worker: WorkerRecord }
+  /** The process of a lane alone. */
+  | { readonly type: 'signal'; readonly lane: LaneRecord; readonly signal: NodeJS.Signals }
+  | { readonly type: 'forget'; readonly worker: WorkerRecord; readonly process: LaneProcess }
+  /** Children that are to end are to be looked at until they have. */
+  | { readonly type: 'look' }
+  /** Lanes are free. */
+  | { readonly type: 'freed' }
+  /** Who waits is answered: no worker can be started soon. */
+  | { readonly type: 'refuse' }
+  | { readonly type: 'wake'; readonly atMs: number | null }
+  /** The first worker since `open` is ready, or could not be started. */
+  | { readonly type: 'started'; readonly failure: Failure | null }
+  /** A reload took over, or could not. */
+  | { readonly type: 'reloaded'; readonly failure: Failure | null }
+  | { readonly type: 'closed' }
+  | { readonly type: 'tell'; readonly what: Told };
+
+/** Why a start or a reload failed. */
+export interface Failure {
+  readonly code: 'LAUNCH_FAILED' | 'POOL_CLOSING';
+  readonly words: string;
+}
+
+/** What the log is told: see `pool-words.ts`. */
+export type Told =
+  | { readonly kind: 'lost'; readonly generation: Generation; readonly lost: LostRequest }
+  | { readonly kind: 'exited'; readonly worker: WorkerRecord; readonly ending: string }
+  | { readonly kind: 'child-exited'; readonly generation: Generation; readonly pid: number; readonly exit: Exit }
+  | { readonly kind: 'unreachable' | 'late-start'; readonly worker: WorkerRecord }
+  | { readonly kind: 'health'; readonly generation: Generation; readonly health: PoolState['health'] }
+  | { readonly kind: 'reloaded'; readonly generation: Generation; readonly isOk: boolean; readonly words: string };
+
+/** One step: the state that changes, the time, and what is to be done. */
+export interface Step {
+  readonly state: PoolState;
+  readonly nowMs: number;
+  readonly effects: Effect[];
+}
+
+export function newGeneration(number: number, program: Program, limits: PoolLimits): Generation {
+  const score = new SpawnScore(limits);
+  return { number, program, limits, score, workers: new Set(), lanes: 0, startingLanes: 0, startedLanes: 0 };
+}
+
+export function newPoolState(name: string, board: Scoreboard, program: Program, limits: PoolLimits): PoolState {
+  return {
+    name,
+    board,
+    phase: 'new',
+    generation: newGeneration(1, program, limits),
+    next: null,
+    lastNumber: 1,
+    lastReload: null,
+    reloadBeganMs: 0,
+    workers: new Map(),
+    nextWorker: 1,
+    lanes: [],
+    idle: [],
+    waiting: 0,
+    wakeAtMs: null,
+    shortUntilMs: 0,
+    health: 'ready',
+  };
+}
+
+/** Another lane to a worker; it is `starting`. */
+export function openLane(state: PoolState, worker: WorkerRecord, nowMs: number): LaneRecord {
+  const { board } = state;
+  const slot = board.open(nowMs);
+  const lane: LaneRecord = { slot, worker, process: null, killAtMs: null };
+  state.lanes[slot] = lane;
+  worker.lanes.add(lane);
+  worker.generation.lanes += 1;
+  worker.generation.startingLanes += 1;
+  describeLane(state, lane);
+  return lane;
+}
+
+/** The only caller of the scoreboard's `move`; keeps the list of free lanes, and what a generation counts. */
+export function moveLane(state: PoolState, lane: LaneRecord, to: LaneState, nowMs: number): void {
+  const { slot, worker } = lane;
+  const { generation } = worker;
+  const from = state.board.state(slot);
+  if (from === 'idle') withdraw(state, lane);
+  state.board.move(slot, to, nowMs);
+  if (from === 'starting') generation.startingLanes -= 1;
+  if (to === 'idle') state.idle.push(lane);
+  if (to !== 'gone') return;
+  worker.lanes.delete(lane);
+  if (worker.retirement === null) generation.lanes -= 1;
+  state.lanes[slot] = null;
+}
+
+/** A lane without a connection is free: those that have one are taken before it. */
+export function offerLast(state: PoolState, lane: LaneRecord, nowMs: number): void {
+  if (state.board.state(lane.slot) !== 'idle') moveLane(state, lane, 'idle', nowMs);
+  withdraw(state, lane);
+  state.idle.unshift(lane);
+}
+
+/** Writes whose lane it is into its row of the scoreboard. */
+export function describeLane({ board }: PoolState, { slot, worker, process }: LaneRecord): void {
+  const { columns } = board;
+  const { preforks } = worker.generation.program;
+  columns.generation[slot] = worker.generation.number;
+  columns.workerPid[slot] = worker.pid;
+  columns.pid[slot] = process?.pid ?? (preforks ? 0 : worker.pid);
+  columns.startedAtMs[slot] = preforks && process !== null ? process.sinceMs : worker.startedAtMs;
+  columns.requests[slot] = process?.requests ?? 0;
+}
+
+function withdraw(state: PoolState, lane: LaneRecord): void {
+  const at = state.idle.lastIndexOf(lane);
+  if (at >= 0) state.idle.splice(at, 1);
+}

@@ -1,0 +1,70 @@
+// Puts what a pool does into words of the log: one line for each thing that an operator should know.
+
+import type { Log } from '../log.ts';
+import { formatExit } from '../worker/exit.ts';
+import type { Told } from './pool-state.ts';
+
+/** Tells the log. */
+export function tell(log: Log, name: string, what: Told, nowMs: number): void {
+  switch (what.kind) {
+    case 'lost': {
+      const { pid, method, url, ranMs: durationMs, exit, isAgain } = what.lost;
+      const { number: generation } = what.generation;
+      const how = exit === null ? 'broke its connection' : `ended (${formatExit(exit)})`;
+      const next = isAgain ? 'the request is run again, by another' : 'the request failed';
+      log.warn(
+        { pool: name, pid, signal: exit?.signal, status: exit?.code, method, url, durationMs, generation },
+        `process ${pid} ${how} while it ran ${method} ${url}, after ${durationMs} ms: ${next}`,
+      );
+      return;
+    }
+    case 'exited': {
+      const { worker, ending } = what;
+      const { pid } = worker;
+      const fields = { pool: name, pid, generation: worker.generation.number };
+      if (worker.hasWorked) {
+        log.warn(fields, `process ${pid} ended by itself (${ending}): another is started when it is needed`);
+      } else {
+        // The pool tells of a program that does not start, once for each change.
+        log.debug(fields, `process ${pid} ended before it had worked (${ending})`);
+      }
+      return;
+    }
+    case 'child-exited': {
+      const { pid, exit, generation } = what;
+      log.warn(
+        { pool: name, pid, generation: generation.number },
+        `idle process ${pid} ended (${formatExit(exit)}): another takes its place`,
+      );
+      return;
+    }
+    case 'unreachable': {
+      const { pid, generation } = what.worker;
+      log.warn(
+        { pool: name, pid, generation: generation.number },
+        `process ${pid} takes no connections any more: it is replaced`,
+      );
+      return;
+    }
+    case 'late-start': {
+      const { pid, startedAtMs } = what.worker;
+      const afterMs = Math.round(nowMs - startedAtMs);
+      log.warn({ pool: name, pid }, `worker ${pid} did not answer within ${afterMs} ms of its start: it is killed`);
+      return;
+    }
+    case 'health': {
+      const { program, score, number: generation } = what.generation;
+      const fields = { pool: name, generation };
+      const title = program.title ?? program.command[0];
+      if (what.health === 'ready') log.info(fields, `pool ${name}: ${title} works again`);
+      else if (what.health === 'failing') log.warn(fields, `pool ${name}: ${title} fails: ${score.reason(nowMs)}`);
+      else log.error(fields, `pool ${name} answers 503: ${score.describe(nowMs)}`);
+      return;
+    }
+    case 'reloaded': {
+      const fields = { pool: name, generation: what.generation.number };
+      if (what.isOk) log.info(fields, `pool ${name} reloaded: ${what.words}`);
+      else log.error(fields, `pool ${name} not reloaded: ${what.words}`);
+    }
+  }
+}

@@ -1,0 +1,171 @@
+// How processes leave a pool: a child alone or a whole worker, at once or when its requests are done, until nothing is left of it. Pure.
+
+import type { StopReason } from '../queue/pool-snapshot.ts';
+import type { Exit } from '../worker/exit.ts';
+import { endingOf } from './fate.ts';
+import {
+  describeLane,
+  type Fate,
+  type Generation,
+  type LaneRecord,
+  moveLane,
+  offerLast,
+  openLane,
+  type Retirement,
+  type Step,
+  type WorkerRecord,
+} from './pool-state.ts';
+
+/** The process behind a lane meets its fate: the child alone where it is one and known, else the worker. */
+export function meetFate(step: Step, fate: Exclude<Fate, 'keep'>, lane: LaneRecord): void {
+  const { worker, process } = lane;
+  const { program, limits } = worker.generation;
+  // What it may take with nobody listening: a time limit of the pool, or that of a stop.
+  const leaveMs = limits.requestTimeoutMs || limits.readTimeoutMs || limits.stopTimeoutMs;
+  const how = endingOf(fate, program.leaveSignal ?? 'SIGTERM', limits.stopTimeoutMs, leaveMs);
+  if (fate === 'unreachable') {
+    step.effects.push({ type: 'tell', what: { kind: 'unreachable', worker } });
+    endWorker(step, lane, how);
+  } else if (!program.preforks) {
+    endWorker(step, lane, how);
+  } else if (process !== null) {
+    endChild(step, lane, how);
+  } else if (fate === 'lost' || fate === 'leave') {
+    // Nobody had taken the connection, or the one who had is dead: there is nothing to end.
+    step.effects.push({ type: 'close-lane', slot: lane.slot });
+    step.state.board.setReason(lane.slot, how.reason);
+    replaceLane(step, lane);
+  } else {
+    endWorker(step, lane, how);
+  }
+}
+
+/** The last request of a lane whose worker retires has ended. */
+export function drained(step: Step, lane: LaneRecord, fate: Fate): void {
+  const { worker } = lane;
+  const { preforks } = worker.generation.program;
+  if (fate !== 'keep' && preforks && lane.process !== null)
+    step.effects.push({ type: 'signal', lane, signal: 'SIGKILL' });
+  if (fate === 'kill' && !preforks) step.effects.push({ type: 'kill', worker });
+  step.effects.push({ type: 'close-lane', slot: lane.slot });
+  moveLane(step.state, lane, 'stopping', step.nowMs);
+  settle(step, worker);
+}
+
+/** Ends the process of a free lane for a reason of ours. */
+export function recycle(step: Step, lane: LaneRecord, reason: StopReason): void {
+  const { program, limits } = lane.worker.generation;
+  const how = { reason, signal: program.leaveSignal ?? 'SIGTERM', graceMs: limits.stopTimeoutMs } as const;
+  if (program.preforks && lane.process !== null) endChild(step, lane, how);
+  else endWorker(step, lane, how);
+}
+
+/** A free lane's connection was closed by the other side: its child has ended, unless it only wants another connection. */
+export function childLost(step: Step, lane: LaneRecord, exit: Exit | null): void {
+  const { state, nowMs, effects } = step;
+  const { process, worker } = lane;
+  lane.process = null;
+  if (exit === null || process === null) {
+    describeLane(state, lane);
+    offerLast(state, lane, nowMs);
+    return;
+  }
+  const { pid } = process;
+  effects.push({ type: 'tell', what: { kind: 'child-exited', generation: worker.generation, pid, exit } });
+  lane.process = process;
+  state.board.setReason(lane.slot, 'crash');
+  childGone(step, lane);
+}
+
+/** A child that was to end has; its parent has forked another by now, or is about to. */
+export function childGone(step: Step, lane: LaneRecord): void {
+  const { state, effects } = step;
+  const { board } = state;
+  const { worker, process } = lane;
+  lane.killAtMs = null;
+  effects.push({ type: 'close-lane', slot: lane.slot });
+  if (process !== null) effects.push({ type: 'forget', worker, process });
+  board.countEnd(board.reason(lane.slot) ?? 'crash');
+  board.add('spawned', 1);
+  replaceLane(step, lane);
+}
+
+/** Takes no more requests on a worker; its process ends when the running ones have. Later calls change nothing, but for a shutdown. */
+export function retire(step: Step, worker: WorkerRecord, how: Retirement): void {
+  const { state, nowMs, effects } = step;
+  const { board } = state;
+  const earlier = worker.retirement;
+  if (earlier === null) {
+    worker.generation.lanes -= worker.lanes.size;
+  }
+  const retirement = earlier === null || how.reason === 'shutdown' ? how : earlier;
+  worker.retirement = retirement;
+  for (const lane of worker.lanes) {
+    const laneState = board.state(lane.slot);
+    if (laneState === 'draining') continue;
+    board.setReason(lane.slot, retirement.reason);
+    lane.killAtMs = null;
+    if (laneState === 'stopping') continue;
+    moveLane(state, lane, laneState === 'busy' ? 'draining' : 'stopping', nowMs);
+    if (laneState !== 'busy') effects.push({ type: 'close-lane', slot: lane.slot });
+  }
+  settle(step, worker);
+}
+
+/** Retires the workers of a generation. */
+export function retireAll(step: Step, generation: Generation, reason: StopReason): void {
+  const { stopTimeoutMs: graceMs } = generation.limits;
+  for (const worker of [...generation.workers]) retire(step, worker, { reason, graceMs, signal: 'SIGTERM' });
+}
+
+/** Takes a retiring worker a step further, when it is time for one. */
+export function settle(step: Step, worker: WorkerRecord): void {
+  const { state, nowMs, effects } = step;
+  const { retirement } = worker;
+  if (retirement === null) return;
+  for (const lane of worker.lanes) if (state.board.state(lane.slot) === 'draining') return;
+  if (!worker.isGone) {
+    effects.push({ type: 'stop', worker, how: retirement });
+    return;
+  }
+  for (const lane of [...worker.lanes]) moveLane(state, lane, 'gone', nowMs);
+  worker.generation.workers.delete(worker);
+  state.workers.delete(worker.id);
+}
+
+/** Ends the child behind a lane, and no other. */
+function endChild(step: Step, lane: LaneRecord, how: Retirement): void {
+  const { state, nowMs, effects } = step;
+  state.board.setReason(lane.slot, how.reason);
+  moveLane(state, lane, 'stopping', nowMs);
+  effects.push({ type: 'signal', lane, signal: how.signal });
+  // After the signal: php-cgi goes on reading a kept connection until that ends, and then sees that it is to leave.
+  effects.push({ type: 'close-lane', slot: lane.slot });
+  lane.killAtMs = how.signal === 'SIGKILL' ? Number.POSITIVE_INFINITY : nowMs + how.graceMs;
+  effects.push({ type: 'look' });
+}
+
+function endWorker(step: Step, lane: LaneRecord, how: Retirement): void {
+  const { worker } = lane;
+  const isOnly = worker.lanes.size === 1;
+  step.effects.push({ type: 'close-lane', slot: lane.slot });
+  moveLane(step.state, lane, 'stopping', step.nowMs);
+  if (isOnly && how.signal === 'SIGKILL') step.effects.push({ type: 'kill', worker });
+  retire(step, worker, how);
+}
+
+/** A new lane to the same worker in the place of one that is over. */
+function replaceLane(step: Step, lane: LaneRecord): void {
+  const { state, nowMs, effects } = step;
+  const { worker } = lane;
+  moveLane(state, lane, 'gone', nowMs);
+  if (worker.retirement !== null) {
+    settle(step, worker);
+    return;
+  }
+  const next = openLane(state, worker, nowMs);
+  effects.push({ type: 'open-lane', lane: next });
+  if (worker.phase !== 'ready') return;
+  offerLast(state, next, nowMs);
+  effects.push({ type: 'freed' });
+}

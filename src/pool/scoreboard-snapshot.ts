@@ -1,0 +1,73 @@
+// Makes plain data of a pool and its scoreboard. Pure.
+
+import type { QueueCounters } from '../queue/counters.ts';
+import { type LaneSnapshot, type PoolSnapshot, showBytes } from '../queue/pool-snapshot.ts';
+import type { PoolState } from './pool-state.ts';
+import type { Scoreboard } from './scoreboard.ts';
+
+/** What a snapshot holds besides the state of a pool. */
+export interface SnapshotFacts {
+  readonly counters: QueueCounters;
+  readonly startedAt: number;
+  readonly nowMs: number;
+}
+
+export function snapshotOf(state: PoolState, { counters, startedAt, nowMs }: SnapshotFacts): PoolSnapshot {
+  const { board, generation, name, lastReload } = state;
+  const { program, limits, score, number } = generation;
+  const lanes: LaneSnapshot[] = [];
+  for (let slot = 0; slot < board.slots; slot += 1) {
+    if (board.state(slot) !== 'gone') lanes.push(laneRow(board, slot, nowMs));
+  }
+  return {
+    name,
+    kind: 'workers',
+    program: program.title ?? program.command.join(' '),
+    startedAt,
+    workers: limits.workers,
+    queue: limits.queue,
+    notReady: notReady(state, nowMs),
+    counters,
+    lanes,
+    servers: [],
+    generation: number,
+    governor: score.describe(nowMs),
+    spawnScore: score.value(nowMs),
+    spawned: board.counter('spawned'),
+    ended: board.ended(),
+    lastReload,
+  };
+}
+
+/** Why no request can be run now, in words; null: one can. */
+function notReady({ board, generation, name, phase }: PoolState, nowMs: number): string | null {
+  if (phase !== 'open') return `pool ${name} is ${phase === 'new' ? 'not started' : 'closing'}`;
+  if (board.count('idle') + board.count('busy') > 0) return null;
+  const { score, limits } = generation;
+  const isHeld = score.allowedAtMs(nowMs) > nowMs;
+  if (limits.minWorkers === 0 && !isHeld) return null;
+  return `pool ${name} has no worker that is ready${isHeld ? `: ${score.describe(nowMs)}` : ''}`;
+}
+
+function laneRow(board: Scoreboard, slot: number, nowMs: number): LaneSnapshot {
+  const { columns } = board;
+  const state = board.state(slot);
+  const isRunning = state === 'busy' || state === 'draining';
+  return {
+    lane: slot,
+    pid: columns.pid[slot]!,
+    workerPid: columns.workerPid[slot]!,
+    generation: columns.generation[slot]!,
+    state,
+    reason: board.reason(slot),
+    requests: columns.requests[slot]!,
+    ageMs: nowMs - columns.startedAtMs[slot]!,
+    sinceMs: nowMs - columns.sinceMs[slot]!,
+    method: showBytes(board.method(slot)),
+    url: showBytes(board.url(slot)),
+    waitedMs: columns.waitedMs[slot]!,
+    runMs: isRunning ? nowMs - columns.beganAtMs[slot]! : columns.ranMs[slot]!,
+    memoryBytes: columns.memoryBytes[slot]!,
+    cpuMs: columns.cpuMs[slot]!,
+  };
+}

@@ -1,0 +1,293 @@
+// The pool decides: what happened goes in, what is to be done comes out. Pure: it reads no clock, starts nothing and tells nobody.
+//
+//                          reload                          close          served            nothing left
+//   generation 1 -> next generation -> takes over      open -> closing -> ending -> closed
+
+import type { Program } from '../worker/program.ts';
+import { lostGraceMs } from './fate.ts';
+import type { PoolLimits } from './pool-limits.ts';
+import {
+  describeLane,
+  type Effect,
+  type Failure,
+  type LaneRecord,
+  moveLane,
+  newGeneration,
+  type PoolEvent,
+  type PoolPhase,
+  type PoolState,
+  phaseMoves,
+  type Step,
+  type WorkerRecord,
+} from './pool-state.ts';
+import { reasonAfterRequest, sweep } from './recycling.ts';
+import { childGone, childLost, drained, meetFate, recycle, retire, retireAll, settle } from './retiring.ts';
+import { endKindOf, govern, report, shortageMs, start } from './spawning.ts';
+
+/**
+ * One event, and all that follows from it.
+ * @param state changed in place
+ * @returns what is to be done, in this order
+ */
+export function step(state: PoolState, event: PoolEvent, nowMs: number): readonly Effect[] {
+  const effects: Effect[] = [];
+  const one: Step = { state, nowMs, effects };
+  handle(one, event);
+  govern(one, event.type === 'wanted' ? event.refused : 0);
+  if (state.phase === 'ending' && state.workers.size === 0) {
+    movePhase(state, 'closed');
+    effects.push({ type: 'closed' });
+  }
+  return effects;
+}
+
+function handle(one: Step, event: PoolEvent): void {
+  const { state, effects } = one;
+  switch (event.type) {
+    case 'open':
+      movePhase(state, 'open');
+      return;
+    case 'wanted':
+      return;
+    case 'woke':
+      state.wakeAtMs = null;
+      return;
+    case 'launched':
+      launched(one, event.worker, event.pid);
+      return;
+    case 'ready':
+      ready(one, event.worker);
+      return;
+    case 'exited':
+      exited(one, event);
+      return;
+    case 'gone': {
+      const worker = state.workers.get(event.worker);
+      if (worker === undefined) return;
+      worker.isGone = true;
+      settle(one, worker);
+      return;
+    }
+    case 'known': {
+      const lane = state.lanes[event.slot];
+      if (!lane || lane.killAtMs !== null) return;
+      lane.process = event.process;
+      describeLane(state, lane);
+      return;
+    }
+    case 'lost': {
+      const lane = state.lanes[event.slot];
+      const { preforks } = state.generation.program;
+      if (lane && preforks && state.board.state(event.slot) === 'idle') childLost(one, lane, event.exit);
+      return;
+    }
+    case 'released':
+      released(one, event);
+      return;
+    case 'looked':
+      looked(one, event.gone);
+      return;
+    case 'swept':
+      sweep(one);
+      killLate(one);
+      return;
+    case 'reload':
+      reload(one, event.program, event.limits);
+      return;
+    case 'close':
+      if (state.phase === 'new' || state.phase === 'open') movePhase(state, 'closing');
+      if (state.next !== null) reloadFailed(one, closingFailure(state));
+      effects.push({ type: 'started', failure: closingFailure(state) });
+      return;
+    case 'served':
+      endAll(one);
+      return;
+    case 'destroy':
+      endAll(one);
+      for (const worker of state.workers.values()) effects.push({ type: 'kill', worker });
+      return;
+  }
+}
+
+function launched({ state }: Step, id: number, pid: number): void {
+  const worker = state.workers.get(id);
+  if (worker === undefined) return;
+  worker.pid = pid;
+  for (const lane of worker.lanes) describeLane(state, lane);
+}
+
+/** Its lanes become free, unless its generation has not taken over yet. */
+function ready(one: Step, id: number): void {
+  const { state, nowMs, effects } = one;
+  const worker = state.workers.get(id);
+  if (worker === undefined || worker.phase !== 'starting') return;
+  worker.phase = 'ready';
+  worker.usedAtMs = nowMs;
+  if (worker.retirement !== null) return;
+  if (worker.generation === state.next) {
+    if ([...state.next.workers].every(({ phase }) => phase === 'ready')) takeOver(one);
+    return;
+  }
+  admit(one, worker);
+  effects.push({ type: 'started', failure: null });
+}
+
+/** The lanes of a worker that is ready become free. */
+function admit({ state, nowMs, effects }: Step, worker: WorkerRecord): void {
+  if (worker.retirement !== null) return;
+  for (const lane of [...worker.lanes].reverse()) {
+    if (state.board.state(lane.slot) === 'starting') moveLane(state, lane, 'idle', nowMs);
+  }
+  effects.push({ type: 'freed' });
+}
+
+/** The process of a worker has ended, or never began. */
+function exited(one: Step, event: PoolEvent & { readonly type: 'exited' }): void {
+  const { state, nowMs, effects } = one;
+  const worker = state.workers.get(event.worker);
+  if (worker === undefined || worker.phase === 'exited') return;
+  const { generation, retirement } = worker;
+  const wasReady = worker.phase === 'ready';
+  worker.phase = 'exited';
+  const hasRequest = ({ slot }: LaneRecord): boolean => ['busy', 'draining'].includes(state.board.state(slot));
+  worker.hasLost ||= [...worker.lanes].some(hasRequest);
+  if (event.isShortage) {
+    // No fault of the program's: what its start had cost is given back, and it is tried again soon.
+    generation.score.ended('planned', event.ending, nowMs);
+    state.shortUntilMs = nowMs + shortageMs;
+  } else {
+    generation.score.ended(endKindOf(worker, event.exit), event.ending, nowMs);
+  }
+  state.board.countEnd(retirement?.reason ?? 'crash');
+  if (retirement === null) effects.push({ type: 'tell', what: { kind: 'exited', worker, ending: event.ending } });
+  // Preforked children outlive their parent: they may finish what they run, each within its own time.
+  retire(one, worker, { reason: 'crash', graceMs: lostGraceMs, signal: 'SIGTERM' });
+  const words = launchWords(worker, event.ending);
+  const failure = (consequence: string): Failure => ({ code: 'LAUNCH_FAILED', words: `${words}: ${consequence}` });
+  if (generation === state.next) reloadFailed(one, failure('the new workers did not start, the old ones go on'));
+  else if (!wasReady) effects.push({ type: 'started', failure: failure('it is tried again') });
+}
+
+/** A lane's request has ended. */
+function released(one: Step, event: PoolEvent & { readonly type: 'released' }): void {
+  const { state, nowMs, effects } = one;
+  const lane = state.lanes[event.slot];
+  if (!lane) return;
+  const { worker } = lane;
+  const { fate, lost } = event;
+  worker.usedAtMs = nowMs;
+  if (fate === 'keep' && !worker.hasWorked) {
+    worker.hasWorked = true;
+    worker.generation.score.worked();
+    if (worker.generation === state.generation) report(one, false);
+  }
+  if (lost !== null) {
+    worker.hasLost = true;
+    effects.push({ type: 'tell', what: { kind: 'lost', generation: worker.generation, lost } });
+  }
+  if (state.board.state(event.slot) === 'draining') {
+    drained(one, lane, fate);
+    return;
+  }
+  const reason = fate === 'keep' ? reasonAfterRequest(state, lane, nowMs) : null;
+  if (fate !== 'keep') meetFate(one, fate, lane);
+  else if (reason !== null) recycle(one, lane, reason);
+  else {
+    moveLane(state, lane, 'idle', nowMs);
+    effects.push({ type: 'freed' });
+  }
+}
+
+/** Children that are to end were looked at: those that have make room, those whose time is over are killed. */
+function looked(one: Step, gone: readonly number[]): void {
+  const { state, nowMs, effects } = one;
+  for (const slot of gone) {
+    const lane = state.lanes[slot];
+    if (lane && lane.killAtMs !== null) childGone(one, lane);
+  }
+  for (const lane of state.lanes) {
+    if (!lane || lane.killAtMs === null) continue;
+    if (nowMs >= lane.killAtMs) {
+      lane.killAtMs = Number.POSITIVE_INFINITY;
+      effects.push({ type: 'signal', lane, signal: 'SIGKILL' });
+    }
+    effects.push({ type: 'look' });
+  }
+}
+
+/** Workers that do not answer their probe are killed. */
+function killLate({ state, nowMs, effects }: Step): void {
+  for (const worker of state.workers.values()) {
+    if (worker.retirement !== null || worker.phase !== 'starting' || nowMs < worker.startByMs) continue;
+    worker.startByMs = Number.POSITIVE_INFINITY;
+    effects.push({ type: 'tell', what: { kind: 'late-start', worker } }, { type: 'kill', worker });
+  }
+}
+
+/** Starts the next generation: so many workers that it can carry what the present one does. */
+function reload(one: Step, program: Program, limits: PoolLimits): void {
+  const { state, nowMs, effects } = one;
+  if (state.phase !== 'open' || state.next !== null) {
+    effects.push({ type: 'reloaded', failure: closingFailure(state) });
+    return;
+  }
+  state.lastNumber += 1;
+  const next = newGeneration(state.lastNumber, program, limits);
+  state.next = next;
+  state.reloadBeganMs = nowMs;
+  const lanes = Math.min(limits.workers, Math.max(1, limits.minWorkers, state.generation.lanes));
+  const workers = Math.max(1, Math.floor(lanes / program.lanesPerWorker));
+  for (let count = 0; count < workers; count += 1) start(one, next);
+}
+
+/** All that a reload has started is ready: it takes over, at this moment. */
+function takeOver(one: Step): void {
+  const { state, nowMs, effects } = one;
+  const old = state.generation;
+  const next = state.next!;
+  state.generation = next;
+  state.next = null;
+  for (const worker of next.workers) admit(one, worker);
+  retireAll(one, old, 'reload');
+  report(one, false);
+  const words = `generation ${next.number} took over after ${Math.round(nowMs - state.reloadBeganMs)} ms`;
+  state.lastReload = words;
+  effects.push({ type: 'tell', what: { kind: 'reloaded', generation: next, isOk: true, words } });
+  effects.push({ type: 'reloaded', failure: null });
+}
+
+/** The next generation cannot take over: what was started of it ends, and the old one goes on. */
+function reloadFailed(one: Step, failure: Failure): void {
+  const { state, effects } = one;
+  const next = state.next!;
+  state.next = null;
+  state.lastReload = `failed: ${failure.words}`;
+  retireAll(one, next, 'reload');
+  effects.push({ type: 'tell', what: { kind: 'reloaded', generation: next, isOk: false, words: failure.words } });
+  effects.push({ type: 'reloaded', failure });
+}
+
+/** Nobody waits any more: processes end as they finish. */
+function endAll(one: Step): void {
+  const { state } = one;
+  if (state.next !== null) reloadFailed(one, closingFailure(state));
+  if (state.phase !== 'ending' && state.phase !== 'closed') movePhase(state, 'ending');
+  for (const worker of [...state.workers.values()]) {
+    const { stopTimeoutMs: graceMs } = worker.generation.limits;
+    retire(one, worker, { reason: 'shutdown', graceMs, signal: 'SIGTERM' });
+  }
+}
+
+/** Why a worker did not start, in words. */
+function launchWords({ generation }: WorkerRecord, ending: string): string {
+  const program = generation.program.command[0]!;
+  return ending.startsWith(program) ? ending : `${program} ended at its start (${ending})`;
+}
+
+const closingFailure = ({ name }: PoolState): Failure => ({ code: 'POOL_CLOSING', words: `pool ${name} is closing` });
+
+function movePhase(state: PoolState, to: PoolPhase): void {
+  if (!phaseMoves[state.phase].includes(to))
+    throw new Error(`pool ${state.name} cannot go from ${state.phase} to ${to}`);
+  state.phase = to;
+}

@@ -1,0 +1,132 @@
+// What a pool of any kind shows at one moment: plain data for the status page, the metrics and the tests. Pure.
+
+import { bytesToLog } from '../protocol/text.ts';
+import type { Attempt } from './attempt.ts';
+import type { QueueCounters } from './counters.ts';
+
+/** Why a process is, or was, stopped. Kept apart from its state. */
+export type StopReason =
+  | 'idle'
+  | 'max-requests'
+  | 'max-age'
+  | 'max-memory'
+  | 'timeout'
+  | 'crash'
+  | 'protocol-error'
+  | 'abandoned'
+  | 'reload'
+  | 'shutdown';
+
+/** One seat at the moment of the snapshot: a lane, a program that runs, a connection with a request. Times are in milliseconds. */
+export interface LaneSnapshot {
+  /** Slot on the scoreboard; for other kinds than managed workers, its place in the list. */
+  readonly lane: number;
+  /** Process id of what answers on it; 0 while unknown. */
+  readonly pid: number;
+  /** Process id of the worker that the manager started (for a preforked lane, the parent). */
+  readonly workerPid: number;
+  readonly generation: number;
+  readonly state: 'starting' | 'idle' | 'busy' | 'draining' | 'stopping' | 'gone';
+  /** Why its process is being stopped, or why the one before it on this lane was; null: never. */
+  readonly reason: StopReason | null;
+  /** Requests that this lane's process has finished. */
+  readonly requests: number;
+  /** Age of the process. */
+  readonly ageMs: number;
+  /** Time in the present state. */
+  readonly sinceMs: number;
+  /** The current request, or the last one; empty before the first. Text with control bytes escaped, cut at 200 bytes. */
+  readonly method: string;
+  readonly url: string;
+  /** How long the current, or last, request waited for a seat. */
+  readonly waitedMs: number;
+  /** How long the current request has run, or the last one ran. */
+  readonly runMs: number;
+  /** Resident memory that it shares with no file or shared segment, when last looked at, in bytes; 0 while unknown. */
+  readonly memoryBytes: number;
+  /** CPU time that the process has used when last looked at; 0 while unknown. */
+  readonly cpuMs: number;
+}
+
+/** A server of a `connect` pool. */
+export interface ServerSnapshot {
+  readonly address: string;
+  readonly state: 'up' | 'resting' | 'backup';
+  readonly connections: number;
+  /** How long it rests still, in milliseconds; 0: it does not. */
+  readonly restsMs: number;
+}
+
+/** A pool at one moment. Each kind has all of it; what a kind does not have is 0, empty or null. */
+export interface PoolSnapshot {
+  readonly name: string;
+  readonly kind: 'workers' | 'connect' | 'cgi' | 'module';
+  /** What runs, in words: "php-cgi 8.2.36 (/usr/bin/php-cgi)". */
+  readonly program: string;
+  readonly startedAt: number;
+  /** Limits in force: seats at most, and how many may wait. */
+  readonly workers: number;
+  readonly queue: number;
+  /** Why it cannot serve now, in words; null: it can. */
+  readonly notReady: string | null;
+  readonly counters: QueueCounters;
+  readonly lanes: readonly LaneSnapshot[];
+  readonly servers: readonly ServerSnapshot[];
+  readonly generation: number;
+  /** The spawn governor in words: "ready", or "next spawn allowed in 2.4 s: 4 crashes in 3 s (exit 255)". */
+  readonly governor: string;
+  readonly spawnScore: number;
+  /** Processes that were started, and those that ended, by why. */
+  readonly spawned: number;
+  readonly ended: Readonly<Record<StopReason, number>>;
+  /** The outcome of the last reload in words; null: there was none. */
+  readonly lastReload: string | null;
+}
+
+/** What a pool without managed workers has none of. */
+export const withoutWorkers = {
+  generation: 1,
+  governor: 'ready',
+  spawnScore: 0,
+  spawned: 0,
+  ended: {
+    idle: 0,
+    'max-requests': 0,
+    'max-age': 0,
+    'max-memory': 0,
+    timeout: 0,
+    crash: 0,
+    'protocol-error': 0,
+    abandoned: 0,
+    reload: 0,
+    shutdown: 0,
+  },
+  lastReload: null,
+  servers: [],
+} as const;
+
+/** The requests that run, as rows of the scoreboard. */
+export function runningRows(attempts: Iterable<Attempt>, nowMs: number): LaneSnapshot[] {
+  return [...attempts].map((attempt, lane) => ({
+    lane,
+    pid: attempt.pid,
+    workerPid: attempt.pid,
+    generation: 1,
+    state: attempt.state === 'leaving' ? 'draining' : 'busy',
+    reason: null,
+    requests: 0,
+    ageMs: nowMs - attempt.beganAtMs,
+    sinceMs: nowMs - attempt.beganAtMs,
+    method: showBytes(attempt.request.method),
+    url: showBytes(attempt.request.url),
+    waitedMs: attempt.waitedMs,
+    runMs: attempt.ranMs(nowMs),
+    memoryBytes: 0,
+    cpuMs: 0,
+  }));
+}
+
+/** Byte strings of clients as text that a terminal and a page can show. */
+export function showBytes(bytes: string): string {
+  return bytesToLog(bytes, 200);
+}

@@ -1,0 +1,239 @@
+// Random histories of a pool: requests, deaths, reloads and time, with the invariants checked after each step.
+
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { PosternError } from '../../src/errors.ts';
+import { verify } from '../../src/pool/invariants.ts';
+import { Pool } from '../../src/pool/pool.ts';
+import type { PoolLimits } from '../../src/pool/pool-limits.ts';
+import type { Attempt } from '../../src/queue/attempt.ts';
+import type { Program } from '../../src/worker/program.ts';
+import { cgiRequest } from '../support/cgi-request.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { FakeHiring, type FakeLane } from '../support/fake-worker.ts';
+import { defaultLimits } from '../support/pool-limits.ts';
+import { plainProgram } from '../support/programs.ts';
+import { RecordingSink } from '../support/recording-sink.ts';
+
+const kinds = [
+  'ask',
+  'answer',
+  'ready',
+  'obey',
+  'abort',
+  'crash',
+  'kill',
+  'leave',
+  'parent',
+  'protocol',
+  'refused',
+  'unreachable',
+  'invalid',
+  'lose',
+  'quiet',
+  'grow',
+  'shortage',
+  'reload',
+  'advance',
+] as const;
+
+/** One thing that happens; `which` says to whom, or how much. */
+export interface Happening {
+  readonly kind: (typeof kinds)[number];
+  readonly which: number;
+}
+
+/** Of what kind and size the pool is. */
+export interface PoolShape {
+  readonly workers: number;
+  readonly minWorkers: number;
+  readonly lanesPerWorker: number;
+  readonly preforks: boolean;
+  readonly queue: number;
+  readonly queueTimeoutMs: number;
+  readonly maxRequests: number;
+  readonly maxMemoryBytes: number;
+  readonly idleTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly spawnScoreUpLimit: number;
+  readonly timeScore: number;
+}
+
+const weights: Partial<Record<Happening['kind'], number>> = { ask: 10, answer: 8, ready: 6, obey: 5, advance: 5 };
+
+export const happening: fc.Arbitrary<Happening> = fc.oneof(
+  ...kinds.map((kind) => ({
+    weight: weights[kind] ?? 1,
+    arbitrary: fc.nat(1_000).map((which): Happening => ({ kind, which })),
+  })),
+);
+
+export const poolShape: fc.Arbitrary<PoolShape> = fc.record({
+  workers: fc.oneof(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 64 })),
+  minWorkers: fc.oneof(fc.nat(3), fc.nat(64)),
+  lanesPerWorker: fc.oneof(fc.constant(1), fc.integer({ min: 2, max: 8 }), fc.constant(64)),
+  preforks: fc.boolean(),
+  queue: fc.constantFrom(0, 2, 100),
+  queueTimeoutMs: fc.constantFrom(0, 5_000),
+  maxRequests: fc.constantFrom(0, 0, 2),
+  maxMemoryBytes: fc.constantFrom(0, 100),
+  idleTimeoutMs: fc.constantFrom(0, 1_000, 3_000),
+  requestTimeoutMs: fc.constantFrom(0, 4_000),
+  spawnScoreUpLimit: fc.constantFrom(1, 3, 10),
+  timeScore: fc.constantFrom(1, 1, 1, 0),
+});
+
+/** A pool and all that was asked of it. */
+export class PoolHistory {
+  readonly clock = new FakeClock();
+  readonly hiring = new FakeHiring(this.clock);
+  readonly pool: Pool;
+  readonly asked: { readonly sink: RecordingSink; readonly attempt: Attempt }[] = [];
+  readonly #program: Program;
+  readonly #limits: PoolLimits;
+
+  constructor({ lanesPerWorker, preforks, ...limits }: PoolShape) {
+    this.#program = plainProgram({ lanesPerWorker, preforks: preforks && lanesPerWorker > 1 });
+    const { workers, minWorkers } = limits;
+    this.#limits = { ...defaultLimits, ...limits, minWorkers: Math.min(workers, minWorkers) };
+    const { clock, hiring } = this;
+    this.pool = new Pool({
+      program: this.#program,
+      limits: this.#limits,
+      directory: '/nowhere',
+      clock,
+      hire: hiring.hire,
+    });
+    this.pool.start().catch(() => {});
+    this.verify();
+  }
+
+  verify(): void {
+    verify(this.pool.state, this.pool.queue.counters.snapshot());
+  }
+
+  /** Does it, and checks the invariants. */
+  async take(one: Happening): Promise<void> {
+    this.#take(one);
+    this.verify();
+    if (one.kind !== 'reload') return;
+    // A reload waits for those before it.
+    await Promise.resolve();
+    await Promise.resolve();
+    this.verify();
+  }
+
+  /** The pool ends, and nobody is forgotten. */
+  async end(isAtOnce: boolean): Promise<void> {
+    const closed = isAtOnce ? this.pool.destroy() : this.pool.close(2_000);
+    this.verify();
+    for (let round = 0; round < 40 && this.pool.state.phase !== 'closed'; round += 1) {
+      this.obey();
+      this.clock.advance(1_000);
+      this.verify();
+    }
+    await closed;
+    const { counters, lanes } = this.pool.snapshot();
+    assert.deepEqual(lanes, []);
+    assert.equal(this.hiring.living.length, 0, 'no process is left');
+    assert.equal(counters.accepted, this.asked.length);
+    assert.equal(counters.finished + counters.refused + counters.aborted, counters.accepted);
+    for (const { attempt, sink } of this.asked) {
+      assert.equal(attempt.state, 'over');
+      const ends = sink.calls.filter((call) => call === 'end' || call === 'fail');
+      assert.ok(ends.length <= 1, 'a client is told one end');
+    }
+  }
+
+  /** Workers that were asked to leave do. */
+  obey(): void {
+    for (const worker of this.hiring.workers) {
+      if (worker.asked.includes('SIGTERM') || worker.asked.includes('SIGKILL')) worker.end({ code: 0, signal: null });
+    }
+  }
+
+  #take({ kind, which }: Happening): void {
+    const { busy, living } = this.hiring;
+    const lane = busy[which % Math.max(1, busy.length)] as FakeLane | undefined;
+    const worker = living[which % Math.max(1, living.length)];
+    switch (kind) {
+      case 'ask': {
+        const sink = new RecordingSink();
+        const request = cgiRequest({ url: `/${which % 5}`, idempotent: which % 2 === 0 });
+        this.asked.push({ sink, attempt: this.pool.queue.run(request, sink) });
+        return;
+      }
+      case 'answer':
+        lane?.answer();
+        return;
+      case 'ready':
+        this.hiring.starting[which % Math.max(1, this.hiring.starting.length)]?.becomeReady();
+        return;
+      case 'obey':
+        this.obey();
+        return;
+      case 'abort':
+        this.asked[which % Math.max(1, this.asked.length)]?.attempt.abort();
+        return;
+      case 'crash':
+      case 'kill':
+      case 'leave':
+        this.#endOne(lane, kind);
+        return;
+      case 'parent':
+        worker?.end({ code: null, signal: 'SIGKILL' }, false);
+        return;
+      case 'protocol':
+        lane?.fail('PROTOCOL_ERROR');
+        return;
+      case 'refused':
+        lane?.fail('OVERLOADED', true);
+        return;
+      case 'unreachable':
+        if (lane !== undefined) lane.progress = 'unsent';
+        lane?.fail('CONNECT_FAILED');
+        return;
+      case 'invalid':
+        lane?.fail('ANSWER_INVALID', which % 2 === 0);
+        return;
+      case 'lose': {
+        const free = living
+          .flatMap(({ lanes }) => lanes)
+          .filter(({ user, process }) => user === null && process !== null);
+        const lost = free[which % Math.max(1, free.length)];
+        lost?.worker.lose(lost, which % 3 > 0);
+        return;
+      }
+      case 'quiet':
+        if (lane !== undefined) lane.worker.ended.add(lane.process!.pid);
+        return;
+      case 'grow':
+        if (lane !== undefined) this.pool.state.board.columns.memoryBytes[lane.slot] = which;
+        return;
+      case 'shortage': {
+        const starting = this.hiring.starting[0];
+        if (starting === undefined) return;
+        starting.isShortage = true;
+        starting.end({ code: null, signal: null });
+        return;
+      }
+      case 'reload':
+        this.pool.reload(this.#program, this.#limits).catch((error) => assert.ok(error instanceof PosternError));
+        return;
+      case 'advance':
+        this.clock.advance(which * (which % 10 === 0 ? 60 : 5));
+        return;
+    }
+  }
+
+  #endOne(lane: FakeLane | undefined, how: 'crash' | 'kill' | 'leave'): void {
+    const exit = {
+      crash: { code: null, signal: 'SIGSEGV' },
+      kill: { code: null, signal: 'SIGKILL' },
+      leave: { code: 0, signal: null },
+    }[how];
+    if (lane === undefined) return;
+    if (lane.worker.program.preforks) lane.die(exit);
+    else lane.worker.end(exit);
+  }
+}
