@@ -1,5 +1,6 @@
 // Puts what a pool does into words of the log: one line for each thing that an operator should know.
 
+import type { EndedRequest } from '../connection/running-exchanges.ts';
 import type { Log } from '../log.ts';
 import { formatExit } from '../worker/exit.ts';
 import type { Told } from './pool-state.ts';
@@ -67,4 +68,22 @@ export function tell(log: Log, name: string, what: Told, nowMs: number): void {
       else log.error(fields, `pool ${name} not reloaded: ${what.words}`);
     }
   }
+}
+
+/** A process that is none of the pool's served its socket, and was ended. */
+export function tellForeign(log: Log, name: string, pid: number): void {
+  log.warn(
+    { pool: name, pid },
+    `process ${pid} served the socket of pool ${name} and is none of its workers: it was killed; ` +
+      'a script has started it: start the command line PHP there, not php-cgi',
+  );
+}
+
+/** Something that a script forked writes on. @param of for which request; null: it ended too long ago */
+export function tellStraggler(log: Log, name: string, pid: number, of: EndedRequest | null): void {
+  const what = of === null ? 'a request that ended earlier' : `${of.method} ${of.url}`;
+  log.warn(
+    { pool: name, pid, ...of },
+    `process ${pid} goes on writing for ${what}, which has ended: what it writes is dropped; does the script fork?`,
+  );
 }

@@ -1,4 +1,4 @@
-// A pool of managed workers: gives their lanes to the queue, tells `step` what happens to them, and carries out what it decides.
+// A pool of managed workers: gives their lanes to the queue, tells `step` what happens to them, and has carried out what it decides.
 //
 // Invariants, executed by `invariants.ts` in every test of a pool:
 // - Safety: if a request waits, no lane that could take it is free.
@@ -9,33 +9,27 @@
 // - Ownership: a pool outlives its workers, a worker its lanes, a lane its exchanges; a worker outlives the process until its exit was seen.
 // - Finality: nothing leaves `gone`; shutdown overrides reload; nothing overrides shutdown.
 
-import { type Clock, systemClock, type Timer } from '../clock.ts';
-import type { EndedRequest } from '../connection/running-exchanges.ts';
+import { type Clock, systemClock } from '../clock.ts';
 import { type ErrorCode, PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { Queue } from '../queue/queue.ts';
 import type { SeatOutcome, SeatProvider, SeatSeeker, Then } from '../queue/seat.ts';
 import type { LaneHandle } from '../worker/lane.ts';
-import type { LaneProcess } from '../worker/lane-process.ts';
 import type { Launcher } from '../worker/launcher.ts';
 import type { Program } from '../worker/program.ts';
-import { readUsage } from '../worker/usage.ts';
 import type { WorkerEvents, WorkerHandle } from '../worker/worker.ts';
+import { Effects } from './effects.ts';
 import { fateOf } from './fate.ts';
 import { type PoolLimits, queueLimits } from './pool-limits.ts';
 import {
-  type Effect,
   type Failure,
-  type LaneRecord,
   type LostRequest,
   moveLane,
   newPoolState,
   type PoolEvent,
   type PoolState,
-  type WorkerRecord,
 } from './pool-state.ts';
-import { tell } from './pool-words.ts';
 import { reasonAfterRequest } from './recycling.ts';
 import { Scoreboard } from './scoreboard.ts';
 import { snapshotOf } from './scoreboard-snapshot.ts';
@@ -60,36 +54,20 @@ export interface PoolOptions {
   readonly hire?: (program: Program, events: WorkerEvents) => WorkerHandle;
 }
 
-/** How often running processes are looked at, and every how many looks all of them are measured. */
-const lookMs = 250;
-const looksPerSweep = 4;
-/** How often children that are to end are looked at. */
-const childLookMs = 10;
-
-export class Pool implements SeatProvider<LaneHandle>, WorkerEvents {
+export class Pool implements SeatProvider<LaneHandle> {
   readonly name: string;
   /** Where its requests wait; what routes lead to. */
   readonly queue: Queue<LaneHandle>;
   readonly words = { seat: 'lane', limit: 'workers' };
   readonly #clock: Clock;
-  readonly #log: Log;
   readonly #factory: WorkerFactory;
   readonly #startedAt: number;
   readonly #state: PoolState;
   readonly #onFault: (error: unknown) => void;
-  /** By slot, and by id: what is behind the records of the state. */
-  readonly #lanes: LaneHandle[] = [];
-  readonly #workers = new Map<number, WorkerHandle>();
-  readonly #ids = new Map<WorkerHandle, number>();
+  readonly #effects: Effects;
   readonly #events: PoolEvent[] = [];
   #isStepping = false;
   #isDestroyed = false;
-  #sweepTimer: Timer | null = null;
-  #looks = 0;
-  #wakeTimer: Timer | null = null;
-  #childTimer: Timer | null = null;
-  /** Slots whose process was gone at the last look, though its connection stood. */
-  readonly #missing = new Set<number>();
   #starting: PromiseWithResolvers<void> | null = null;
   #reload: PromiseWithResolvers<void> | null = null;
   #reloads: Promise<void> = Promise.resolve();
@@ -100,11 +78,23 @@ export class Pool implements SeatProvider<LaneHandle>, WorkerEvents {
     const { program, limits, directory, clock = systemClock, log = silentLog, launcher = null, hire = null } = options;
     this.name = program.name;
     this.#clock = clock;
-    this.#log = log;
     this.#startedAt = clock.wall();
     this.#factory = new WorkerFactory({ directory, clock, log, launcher, hire });
     this.#onFault = options.onFault ?? rethrow;
     this.#state = newPoolState(program.name, new Scoreboard(), program, limits);
+    this.#effects = new Effects({
+      name: program.name,
+      state: this.#state,
+      factory: this.#factory,
+      clock,
+      log,
+      onEvent: (event) => this.#dispatch(event),
+      onFreed: () => this.queue.serve(),
+      onRefuse: () => this.queue.refuseWaiting(restingError(this.#state, clock.now())),
+      onStarted: (failure) => this.#started(failure),
+      onReloaded: (failure) => this.#reloaded(failure),
+      onGone: () => this.#endWhenClosed(),
+    });
     this.queue = new Queue({ name: program.name, provider: this, limits: queueLimits(limits), clock, log });
   }
 
@@ -121,7 +111,7 @@ export class Pool implements SeatProvider<LaneHandle>, WorkerEvents {
   start(): Promise<void> {
     if (this.#state.phase !== 'new') return Promise.resolve();
     this.#factory.open();
-    this.#sweepTimer = this.#clock.every(lookMs, () => this.#look());
+    this.#effects.start();
     this.#starting = Promise.withResolvers();
     const { promise } = this.#starting;
     this.#dispatch({ type: 'open' });
@@ -162,7 +152,7 @@ export class Pool implements SeatProvider<LaneHandle>, WorkerEvents {
     if (this.#state.phase !== 'closed') this.#dispatch({ type: 'destroy' });
     // Whatever the state says: nothing of it is left behind.
     this.#isDestroyed = true;
-    for (const worker of this.#workers.values()) worker.kill();
+    for (const worker of this.#effects.workers) worker.kill();
     this.#endWhenClosed();
     return this.#closed.promise;
   }
@@ -185,7 +175,7 @@ export class Pool implements SeatProvider<LaneHandle>, WorkerEvents {
     const nowMs = this.#clock.now();
     moveLane(state, record, 'busy', nowMs);
     state.board.begin(record.slot, seeker.request, seeker.waitedMs, nowMs);
-    return this.#lanes[record.slot]!;
+    return this.#effects.lane(record.slot)!;
   }
 
   /** See SeatProvider. */
@@ -193,7 +183,7 @@ export class Pool implements SeatProvider<LaneHandle>, WorkerEvents {
     const { slot } = lane;
     const state = this.#state;
     const record = state.lanes[slot];
-    if (!record || this.#lanes[slot] !== lane) return;
+    if (!record || this.#effects.lane(slot) !== lane) return;
     const { board } = state;
     const nowMs = this.#clock.now();
     const ranMs = nowMs - board.columns.beganAtMs[slot]!;
@@ -230,61 +220,6 @@ export class Pool implements SeatProvider<LaneHandle>, WorkerEvents {
     return code === 'CONNECT_FAILED';
   }
 
-  /** See WorkerEvents. */
-  workerReady(worker: WorkerHandle): void {
-    const id = this.#ids.get(worker);
-    if (id !== undefined) this.#dispatch({ type: 'ready', worker: id });
-  }
-
-  /** See WorkerEvents. */
-  workerExited(worker: WorkerHandle): void {
-    const id = this.#ids.get(worker);
-    const { exit, ending, isShortage } = worker;
-    if (id !== undefined) this.#dispatch({ type: 'exited', worker: id, exit, ending, isShortage });
-  }
-
-  /** See WorkerEvents. */
-  workerGone(worker: WorkerHandle): void {
-    const id = this.#ids.get(worker);
-    if (id === undefined) return;
-    this.#ids.delete(worker);
-    this.#workers.delete(id);
-    this.#dispatch({ type: 'gone', worker: id });
-    this.#endWhenClosed();
-  }
-
-  /** See LaneEvents. */
-  laneKnown(lane: LaneHandle): void {
-    if (this.#lanes[lane.slot] === lane) this.#dispatch({ type: 'known', slot: lane.slot, process: lane.process });
-  }
-
-  /** See LaneEvents. */
-  laneLost(lane: LaneHandle, process: LaneProcess): void {
-    const record = this.#state.lanes[lane.slot];
-    if (!record || this.#lanes[lane.slot] !== lane) return;
-    const ending = this.#workers.get(record.worker.id)?.endOf(process) ?? null;
-    this.#dispatch({ type: 'lost', slot: lane.slot, exit: ending?.exit ?? null });
-  }
-
-  /** See LaneEvents. */
-  laneForeign(_lane: LaneHandle, pid: number): void {
-    this.#log.warn(
-      { pool: this.name, pid },
-      `process ${pid} served the socket of pool ${this.name} and is none of its workers: it was killed; ` +
-        'a script has started it: start the command line PHP there, not php-cgi',
-    );
-  }
-
-  /** See LaneEvents. */
-  laneStraggled(lane: LaneHandle, of: EndedRequest | null): void {
-    const { pid } = lane;
-    const what = of === null ? 'a request that ended earlier' : `${of.method} ${of.url}`;
-    this.#log.warn(
-      { pool: this.name, pid, ...of },
-      `process ${pid} goes on writing for ${what}, which has ended: what it writes is dropped; does the script fork?`,
-    );
-  }
-
   /** One event, and what follows from it. One that comes while another is carried out waits for its turn. */
   #dispatch(event: PoolEvent): void {
     this.#events.push(event);
@@ -292,7 +227,7 @@ export class Pool implements SeatProvider<LaneHandle>, WorkerEvents {
     this.#isStepping = true;
     try {
       for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
-        for (const effect of step(this.state, next, this.#clock.now())) this.#carryOut(effect);
+        for (const effect of step(this.state, next, this.#clock.now())) this.#effects.carryOut(effect);
       }
     } catch (error) {
       this.#events.length = 0;
@@ -300,81 +235,6 @@ export class Pool implements SeatProvider<LaneHandle>, WorkerEvents {
     } finally {
       this.#isStepping = false;
     }
-  }
-
-  #carryOut(effect: Effect): void {
-    switch (effect.type) {
-      case 'start':
-        this.#startWorker(effect.worker);
-        return;
-      case 'open-lane':
-        this.#addLane(this.#workers.get(effect.lane.worker.id)!, effect.lane.slot);
-        return;
-      case 'close-lane':
-        this.#lanes[effect.slot]?.close();
-        return;
-      case 'stop':
-        this.#workers.get(effect.worker.id)?.stop(effect.how.graceMs, effect.how.signal);
-        return;
-      case 'kill':
-        this.#workers.get(effect.worker.id)?.kill();
-        return;
-      case 'signal': {
-        const { worker, process } = effect.lane;
-        if (process === null) return;
-        if (effect.signal === 'SIGKILL') this.#workers.get(worker.id)?.killProcess(process);
-        else this.#workers.get(worker.id)?.signal(process, effect.signal);
-        return;
-      }
-      case 'forget':
-        this.#workers.get(effect.worker.id)?.forget(effect.process);
-        return;
-      case 'look':
-        this.#childTimer ??= this.#clock.after(childLookMs, () => this.#lookAtChildren());
-        return;
-      case 'freed':
-        this.queue.serve();
-        return;
-      case 'refuse':
-        this.queue.refuseWaiting(restingError(this.#state, this.#clock.now()));
-        return;
-      case 'wake':
-        this.#wake(effect.atMs);
-        return;
-      case 'started':
-        this.#started(effect.failure);
-        return;
-      case 'reloaded':
-        this.#reloaded(effect.failure);
-        return;
-      case 'closed':
-        this.#endWhenClosed();
-        return;
-      case 'tell':
-        tell(this.#log, this.name, effect.what, this.#clock.now());
-        return;
-    }
-  }
-
-  #startWorker(record: WorkerRecord): void {
-    const worker = this.#factory.make(record.generation.program, this);
-    this.#workers.set(record.id, worker);
-    this.#ids.set(worker, record.id);
-    for (const { slot } of record.lanes) this.#addLane(worker, slot);
-    worker.start();
-    this.#dispatch({ type: 'launched', worker: record.id, pid: worker.pid });
-  }
-
-  #addLane(worker: WorkerHandle, slot: number): void {
-    const lane = worker.addLane();
-    lane.slot = slot;
-    this.#lanes[slot] = lane;
-  }
-
-  #wake(atMs: number | null): void {
-    this.#wakeTimer?.cancel();
-    this.#wakeTimer =
-      atMs === null ? null : this.#clock.after(atMs - this.#clock.now(), () => this.#dispatch({ type: 'woke' }));
   }
 
   #started(failure: Failure | null): void {
@@ -392,47 +252,6 @@ export class Pool implements SeatProvider<LaneHandle>, WorkerEvents {
     } else reload?.reject(new PosternError(failure.code, failure.words));
   }
 
-  /** Every quarter of a second: processes that have gone though their connection stands; once a second, what all of them use. */
-  #look(): void {
-    this.#lookAtRunning();
-    this.#looks += 1;
-    if (this.#looks % looksPerSweep !== 0) return;
-    const { columns } = this.#state.board;
-    for (const record of this.#state.lanes) {
-      if (!record) continue;
-      const pid = columns.pid[record.slot]!;
-      const usage = pid === 0 ? null : readUsage(pid);
-      columns.memoryBytes[record.slot] = usage?.memoryBytes ?? 0;
-      columns.cpuMs[record.slot] = usage?.cpuMs ?? 0;
-    }
-    this.#dispatch({ type: 'swept' });
-  }
-
-  /** Something that a process started may hold its connection open: what the process itself had sent has come when it is looked at twice. */
-  #lookAtRunning(): void {
-    const { lanes, board } = this.#state;
-    for (const record of lanes) {
-      if (!record) continue;
-      const { slot } = record;
-      const state = board.state(slot);
-      const pid = board.columns.pid[slot]!;
-      const worker = this.#workers.get(record.worker.id);
-      if ((state !== 'busy' && state !== 'draining') || pid === 0 || !worker?.hasEnded(pid)) this.#missing.delete(slot);
-      else if (this.#missing.has(slot)) this.#lanes[slot]?.break();
-      else this.#missing.add(slot);
-    }
-  }
-
-  #lookAtChildren(): void {
-    this.#childTimer = null;
-    const hasEnded = ({ worker, process }: LaneRecord): boolean =>
-      process === null || (this.#workers.get(worker.id)?.hasEnded(process.pid) ?? true);
-    const gone = this.#state.lanes
-      .filter((lane) => lane !== null && lane.killAtMs !== null && hasEnded(lane))
-      .map((lane) => lane!.slot);
-    this.#dispatch({ type: 'looked', gone });
-  }
-
   #beginClose(): void {
     if (this.#state.phase === 'closing' || this.#state.phase === 'ending' || this.#state.phase === 'closed') return;
     // Our timers let the process end, and it must not before its children have.
@@ -441,10 +260,8 @@ export class Pool implements SeatProvider<LaneHandle>, WorkerEvents {
   }
 
   #endWhenClosed(): void {
-    if ((this.#state.phase !== 'closed' && !this.#isDestroyed) || this.#workers.size > 0) return;
-    this.#sweepTimer?.cancel();
-    this.#wakeTimer?.cancel();
-    this.#childTimer?.cancel();
+    if ((this.#state.phase !== 'closed' && !this.#isDestroyed) || !this.#effects.isEmpty) return;
+    this.#effects.stop();
     if (this.#keepAlive !== null) clearInterval(this.#keepAlive);
     this.#factory.close();
     this.#closed.resolve();

@@ -1,6 +1,9 @@
 // A process that answers on a lane, and the processes of one worker that are known so far.
 
-import { isGone } from './process-table.ts';
+import type { ProcessEnd } from '../queue/seat.ts';
+import { type Exit, endOf, unseenExit } from './exit.ts';
+import { memoryKills } from './memory.ts';
+import { glimpseExit, isGone, readProcessStat, sendSignal } from './process-table.ts';
 
 /** One process, as long as it is known. */
 export interface LaneProcess {
@@ -11,9 +14,17 @@ export interface LaneProcess {
   requests: number;
 }
 
+/** How a process ended, and what that says of the request that it had. */
+export interface ProcessEnding {
+  readonly exit: Exit;
+  readonly end: ProcessEnd;
+}
+
 /** The processes of one worker by their ids: a preforked child keeps its count while it has no connection, and between lanes. */
 export class LaneProcesses {
   readonly #known = new Map<number, LaneProcess>();
+  /** How many processes the kernel had ended for their memory when this was last looked at. */
+  #memoryKills = memoryKills();
 
   /** The process with this id, from now on known. */
   meet(pid: number, nowMs: number): LaneProcess {
@@ -34,4 +45,31 @@ export class LaneProcesses {
     if (this.#known.size <= most) return;
     for (const process of this.#known.values()) if (isGone(process.pid)) this.forget(process);
   }
+
+  /** What an end that was seen just now says of the request. */
+  judge(exit: Exit): ProcessEnding {
+    const kills = memoryKills();
+    const isOutOfMemory = kills > this.#memoryKills;
+    this.#memoryKills = kills;
+    return { exit, end: endOf(exit, isOutOfMemory) };
+  }
+}
+
+/** How a preforked child has ended, whose parent is told and we are not; null: it lives, as far as can be seen. */
+export function exitOfChild(process: LaneProcess | null): Exit | null {
+  if (process === null) return null;
+  const exit = glimpseExit(process.pid);
+  return exit !== unseenExit || isGone(process.pid) ? exit : null;
+}
+
+/**
+ * Ends a process that serves a worker's socket without being a child of it: a script that starts php-cgi leaves it there, since it finds
+ * the socket as its descriptor 0.
+ * @returns false when it is the worker's own, or nothing that the worker has started: the answer to a probe may name anything
+ */
+export function endForeign(worker: number, pid: number): boolean {
+  const stat = readProcessStat(pid);
+  if (stat === null || pid === worker || stat.parent === worker) return false;
+  if (stat.group !== worker && stat.session !== worker) return false;
+  return sendSignal(pid, 'SIGKILL');
 }

@@ -4,13 +4,16 @@ import type { Clock, Timer } from '../clock.ts';
 import type { ClientConnection, ConnectionOwner } from '../connection/client-connection.ts';
 import type { ClientExchange } from '../connection/client-exchange.ts';
 import type { EndedRequest } from '../connection/running-exchanges.ts';
-import { type ErrorCode, PosternError, toPosternError } from '../errors.ts';
-import type { CgiHead, CgiRequest, CgiSink, Progress } from '../protocol/cgi/exchange.ts';
+import { PosternError, toPosternError } from '../errors.ts';
+import type { CgiRequest, Progress } from '../protocol/cgi/exchange.ts';
 import type { ProcessEnd, Seat, SeatUser } from '../queue/seat.ts';
 import type { Exit } from './exit.ts';
-import type { LaneProcess } from './lane-process.ts';
+import { codeOf, isBroken, isUnread, withoutBlame } from './lane-failure.ts';
+import type { LaneProcess, ProcessEnding } from './lane-process.ts';
+import { LaneSink } from './lane-sink.ts';
 import { ProbeSink, probeRequest } from './probe-sink.ts';
 import type { Program } from './program.ts';
+import { type LinkState, linkMoves } from './state.ts';
 
 /** A lane as its pool sees it; a test may bring its own. */
 export interface LaneHandle extends Seat {
@@ -50,24 +53,8 @@ export interface LaneWorker {
   /** Ends a process that serves the worker's socket without being a child of it. @returns false when it is the worker's own */
   endForeign(pid: number): boolean;
   /** How the process of a lane ended, and what that says of its request; null: it lives, as far as can be seen. */
-  endOf(process: LaneProcess | null): { readonly exit: Exit; readonly end: ProcessEnd } | null;
+  endOf(process: LaneProcess | null): ProcessEnding | null;
 }
-
-/**
- * What its connection is doing. `none`: there is none. `probing`: it is asked who answers. `free`: it takes a request. `busy`: it has one.
- * `settling`: it broke under a request, and how its process ended is being found out. `spent`: it takes no other request; that it will be
- * closed is no loss.
- */
-type Link = 'none' | 'probing' | 'free' | 'busy' | 'settling' | 'spent';
-
-const linkMoves: Readonly<Record<Link, readonly Link[]>> = {
-  none: ['probing', 'free', 'busy'],
-  probing: ['none', 'free'],
-  free: ['none', 'busy'],
-  busy: ['none', 'free', 'settling', 'spent'],
-  settling: ['none'],
-  spent: ['none'],
-};
 
 /** A probe that is not answered for so long never will be: the process is stopped, or hangs. */
 const probeTimeoutMs = 5_000;
@@ -76,11 +63,11 @@ const mostForeign = 8;
 /** After a connection broke, its process is looked at so often: it closes its sockets a moment before it is seen to have ended. */
 const looksMs = [0, 2, 10, 40, 150];
 
-export class Lane implements LaneHandle, ConnectionOwner, CgiSink {
+export class Lane implements LaneHandle, ConnectionOwner {
   slot = -1;
   readonly #worker: LaneWorker;
   readonly #events: LaneEvents;
-  #link: Link = 'none';
+  #link: LinkState = 'none';
   #connection: ClientConnection | null = null;
   #process: LaneProcess | null = null;
   #exchange: ClientExchange | null = null;
@@ -88,11 +75,9 @@ export class Lane implements LaneHandle, ConnectionOwner, CgiSink {
   #probeTimer: Timer | null = null;
   #foreign = 0;
   #request: CgiRequest | null = null;
-  #user: SeatUser | null = null;
   #isAborted = false;
-  /** What the user is to be told, once it is known how the process ended. */
-  #failure: PosternError | null = null;
-  #ending: { readonly exit: Exit; readonly end: ProcessEnd } | null = null;
+  readonly #sink = new LaneSink();
+  #ending: ProcessEnding | null = null;
   #settleTimer: Timer | null = null;
   #onProbed: ((error: PosternError | null) => void) | null = null;
 
@@ -142,7 +127,7 @@ export class Lane implements LaneHandle, ConnectionOwner, CgiSink {
 
   /** See Seat. */
   run(request: CgiRequest, user: SeatUser): void {
-    this.#user = user;
+    this.#sink.user = user;
     this.#request = request;
     this.#isAborted = false;
     this.#ending = null;
@@ -158,7 +143,7 @@ export class Lane implements LaneHandle, ConnectionOwner, CgiSink {
 
   /** See Seat. */
   abort(): void {
-    if (this.#user === null || this.#isAborted) return;
+    if (this.#sink.user === null || this.#isAborted) return;
     this.#isAborted = true;
     this.#exchange?.abort();
   }
@@ -179,37 +164,12 @@ export class Lane implements LaneHandle, ConnectionOwner, CgiSink {
   /** See LaneHandle. */
   close(): void {
     const connection = this.#connection;
-    this.#user = null;
+    this.#sink.user = null;
     this.#request = null;
-    this.#failure = null;
+    this.#sink.failure = null;
     this.#onProbed = null;
     this.#forget();
     connection?.destroy();
-  }
-
-  head(head: CgiHead): void {
-    this.#user?.head(head);
-  }
-
-  write(chunk: Uint8Array): boolean {
-    return this.#user?.write(chunk) ?? true;
-  }
-
-  flush(): void {
-    this.#user?.flush();
-  }
-
-  end(): void {
-    this.#user?.end();
-  }
-
-  stderr(chunk: Uint8Array): void {
-    this.#user?.stderr(chunk);
-  }
-
-  /** The request failed: told in `released`, where it is known how its process ended. */
-  fail(error: PosternError): void {
-    this.#failure = error;
   }
 
   /** See ConnectionOwner. */
@@ -219,8 +179,8 @@ export class Lane implements LaneHandle, ConnectionOwner, CgiSink {
       this.#probed(connection);
       return;
     }
-    if (exchange !== this.#exchange || this.#user === null) return;
-    const failure = this.#failure ?? exchange.error;
+    if (exchange !== this.#exchange || this.#sink.user === null) return;
+    const failure = this.#sink.failure ?? exchange.error;
     if (failure === null || !isBroken(failure)) this.#finish(failure, connection.isReusable ? 'free' : 'spent');
     else {
       this.#move('settling');
@@ -271,11 +231,11 @@ export class Lane implements LaneHandle, ConnectionOwner, CgiSink {
     const { reuse } = this.#worker.program;
     // CVE-2026-129289: of a body that a script did not read, an older PHP takes the rest for its next records.
     const keep = reuse === 'always' || (reuse === 'bodiless' && request.body === null);
-    this.#failure = null;
+    this.#sink.failure = null;
     try {
-      this.#exchange = connection.run(request, this, keep);
+      this.#exchange = connection.run(request, this.#sink, keep);
     } catch (error) {
-      this.#user = null;
+      this.#sink.user = null;
       this.#request = null;
       this.#move('free');
       throw error;
@@ -306,24 +266,24 @@ export class Lane implements LaneHandle, ConnectionOwner, CgiSink {
       connection.destroy();
     }
     if (done !== null) done(error);
-    else if (this.#user !== null) this.#runAfterProbe(connection, error);
+    else if (this.#sink.user !== null) this.#runAfterProbe(connection, error);
   }
 
   /** The connection went to a process that was ended: another one takes the next. */
   #reconnect(connection: ClientConnection): void {
     const done = this.#onProbed;
-    const user = this.#user;
+    const user = this.#sink.user;
     const request = this.#request;
     this.#forget();
     connection.destroy();
     this.#onProbed = done;
-    this.#user = user;
+    this.#sink.user = user;
     this.#request = request;
     this.#connect();
   }
 
   #runAfterProbe(connection: ClientConnection, error: PosternError | null): void {
-    const user = this.#user!;
+    const user = this.#sink.user!;
     let failure = error;
     if (failure === null && !this.#isAborted) {
       try {
@@ -333,7 +293,7 @@ export class Lane implements LaneHandle, ConnectionOwner, CgiSink {
         failure = toPosternError(thrown);
       }
     }
-    this.#user = null;
+    this.#sink.user = null;
     this.#request = null;
     if (failure !== null && !this.#isAborted) user.fail(withoutBlame(failure));
     user.released({
@@ -358,11 +318,11 @@ export class Lane implements LaneHandle, ConnectionOwner, CgiSink {
   }
 
   #finish(failure: PosternError | null, to: 'free' | 'spent' | 'none'): void {
-    const user = this.#user!;
+    const user = this.#sink.user!;
     const exchange = this.#exchange!;
-    this.#user = null;
+    this.#sink.user = null;
     this.#request = null;
-    this.#failure = null;
+    this.#sink.failure = null;
     this.#settleTimer = null;
     this.#move(to);
     const code = failure === null ? null : codeOf(failure);
@@ -383,37 +343,10 @@ export class Lane implements LaneHandle, ConnectionOwner, CgiSink {
     if (this.#worker.program.probe !== null) this.#process = null;
   }
 
-  #move(to: Link): void {
+  #move(to: LinkState): void {
     if (to !== this.#link && !linkMoves[this.#link].includes(to)) {
       throw new Error(`the connection of lane ${this.slot} cannot go from ${this.#link} to ${to}`);
     }
     this.#link = to;
   }
-}
-
-/** Whether a failure may come of the end of a process. */
-function isBroken({ code }: PosternError): boolean {
-  return code === 'CONNECTION_LOST' || code === 'ANSWER_TRUNCATED';
-}
-
-/** Whether the other side closed the connection with bytes of ours unread: Linux says so on a Unix socket. */
-function isUnread({ cause }: PosternError): boolean {
-  const code = (cause as NodeJS.ErrnoException | null | undefined)?.code;
-  return code === 'ECONNRESET' || code === 'EPIPE';
-}
-
-/** What connect(2) fails with where it is we who have no room. */
-const shortages: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EAGAIN']);
-
-/** The code that decides a process's fate: that we have no descriptor left is no fault of a worker. */
-export function codeOf({ code, cause }: PosternError): ErrorCode {
-  const isShortage = code === 'CONNECT_FAILED' && shortages.has((cause as NodeJS.ErrnoException | undefined)?.code);
-  return isShortage ? 'OVERLOADED' : code;
-}
-
-/** @param isTold whether the pool's log tells of it: one dead process is one line */
-function withoutBlame(reported: PosternError, isTold = reported.isTold): PosternError {
-  const code = codeOf(reported);
-  if (code === reported.code && isTold === reported.isTold) return reported;
-  return new PosternError(code, reported.message, { cause: reported, isTold, fields: reported.fields });
 }

@@ -19,6 +19,23 @@ export const laneMoves: Readonly<Record<LaneState, readonly LaneState[]>> = {
 };
 
 /**
+ * What the connection of a lane is doing. `none`: there is none. `probing`: it is asked who answers. `free`: it takes a request. `busy`: it has one.
+ * `settling`: it broke under a request, and how its process ended is being found out. `spent`: it takes no other request; that it will be
+ * closed is no loss.
+ */
+export type LinkState = 'none' | 'probing' | 'free' | 'busy' | 'settling' | 'spent';
+
+/** The moves of a link that are allowed; all others are a bug. */
+export const linkMoves: Readonly<Record<LinkState, readonly LinkState[]>> = {
+  none: ['probing', 'free', 'busy'],
+  probing: ['none', 'free'],
+  free: ['none', 'busy'],
+  busy: ['none', 'free', 'settling', 'spent'],
+  settling: ['none'],
+  spent: ['none'],
+};
+
+/**
  * What the process of a worker is doing. `exited`: the process that was started has ended, or never came to be; something of its group may
  * be at work still. `gone`: nothing of it is left.
  */

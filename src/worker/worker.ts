@@ -6,24 +6,16 @@ import type { Clock, Timer } from '../clock.ts';
 import { ClientConnection, type ConnectionOwner } from '../connection/client-connection.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { ProcessEnd } from '../queue/seat.ts';
-import { type Exit, endOf, formatExit, unseenExit } from './exit.ts';
+import { type Exit, formatExit, unseenExit } from './exit.ts';
 import { type Handshake, shakeHands } from './handshake.ts';
 import { Lane, type LaneEvents, type LaneHandle, type LaneWorker } from './lane.ts';
-import { type LaneProcess, LaneProcesses } from './lane-process.ts';
+import { shortages } from './lane-failure.ts';
+import { endForeign, exitOfChild, type LaneProcess, LaneProcesses, type ProcessEnding } from './lane-process.ts';
 import type { Launcher } from './launcher.ts';
-import { memoryKills, preferInShortage } from './memory.ts';
+import { preferInShortage } from './memory.ts';
 import { writeMark } from './orphans.ts';
 import { OutputLines } from './output.ts';
-import {
-  descendantsOf,
-  glimpseExit,
-  isGone,
-  isGroupAlive,
-  readProcessStat,
-  sendSignal,
-  sessionMembers,
-} from './process-table.ts';
+import { descendantsOf, isGone, isGroupAlive, readProcessStat, sendSignal, sessionMembers } from './process-table.ts';
 import type { Program } from './program.ts';
 import { type WorkerState, workerMoves } from './state.ts';
 import { stopProcess } from './stop.ts';
@@ -72,8 +64,6 @@ export class Worker implements LaneWorker {
   #exit: Exit | null = null;
   #failure: PosternError | null = null;
   #state: WorkerState = 'new';
-  /** How many processes the kernel had ended for their memory when this was last looked at. */
-  #memoryKills = memoryKills();
   #handshake: Handshake | null = null;
   #stopping: Timer | null = null;
   #watch: Timer | null = null;
@@ -112,7 +102,7 @@ export class Worker implements LaneWorker {
   /** Whether it could not be started for want of processes, memory or descriptors: that is no fault of its program. */
   get isShortage(): boolean {
     const cause = this.#failure?.cause as NodeJS.ErrnoException | undefined;
-    return this.pid === 0 && isShortage(cause?.cause ?? cause);
+    return this.pid === 0 && shortages.has(((cause?.cause ?? cause) as NodeJS.ErrnoException | undefined)?.code);
   }
 
   /** How it ended: null while it runs, and where it could not be started. */
@@ -166,23 +156,16 @@ export class Worker implements LaneWorker {
     return this.#processes.meet(pid, this.#options.clock.now());
   }
 
-  /** See LaneWorker. A script that starts php-cgi leaves it on our socket, which it finds as its descriptor 0. */
+  /** See LaneWorker. */
   endForeign(pid: number): boolean {
-    const stat = readProcessStat(pid);
-    if (stat === null || pid === this.pid || stat.parent === this.pid) return false;
-    // Only what the worker has started is ended: the answer to a probe may name anything.
-    if (stat.group !== this.pid && stat.session !== this.pid) return false;
-    return sendSignal(pid, 'SIGKILL');
+    return endForeign(this.pid, pid);
   }
 
   /** See LaneWorker. */
-  endOf(process: LaneProcess | null): { readonly exit: Exit; readonly end: ProcessEnd } | null {
-    const exit = this.#exitOf(process);
-    if (exit === null) return null;
-    const kills = memoryKills();
-    const isOutOfMemory = kills > this.#memoryKills;
-    this.#memoryKills = kills;
-    return { exit, end: endOf(exit, isOutOfMemory) };
+  endOf(process: LaneProcess | null): ProcessEnding | null {
+    const { preforks } = this.program;
+    const exit = preforks ? exitOfChild(process) : this.hasExited ? (this.#exit ?? unseenExit) : null;
+    return exit === null ? null : this.#processes.judge(exit);
   }
 
   /** Whether a process of a lane has ended, though its connection may stand. */
@@ -227,13 +210,6 @@ export class Worker implements LaneWorker {
     // Its parent reaps it without telling us, and its id may be given to another process.
     const group = readProcessStat(process.pid)?.group ?? this.pid;
     return group === this.pid && sendSignal(process.pid, signal);
-  }
-
-  #exitOf(process: LaneProcess | null): Exit | null {
-    if (!this.program.preforks) return this.hasExited ? (this.#exit ?? unseenExit) : null;
-    if (process === null) return null;
-    const exit = glimpseExit(process.pid);
-    return exit !== unseenExit || isGone(process.pid) ? exit : null;
   }
 
   /** What left the group stayed in the session; whoever has left that as well did so on purpose. */
@@ -354,11 +330,4 @@ export class Worker implements LaneWorker {
     for (const extension of ['.sock', '.pid']) rmSync(`${this.#options.path}${extension}`, { force: true });
     this.#options.events.workerGone(this);
   }
-}
-
-/** What starting a process fails with where the system has no room for one. */
-const shortages: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM', 'ENOBUFS']);
-
-function isShortage(cause: unknown): boolean {
-  return shortages.has((cause as NodeJS.ErrnoException | undefined)?.code);
 }

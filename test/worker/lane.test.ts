@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { PosternError } from '../../src/errors.ts';
-import { codeOf } from '../../src/worker/lane.ts';
+import { codeOf } from '../../src/worker/lane-failure.ts';
 
 const failed = (cause: unknown): PosternError => new PosternError('CONNECT_FAILED', 'cannot connect', { cause });
 

@@ -1,0 +1,95 @@
+// Looks at the processes of a pool from outside: what they use, which have gone though their connections stand, which children have ended.
+
+import type { Clock, Timer } from '../clock.ts';
+import type { LaneHandle } from '../worker/lane.ts';
+import { readUsage } from '../worker/usage.ts';
+import type { WorkerHandle } from '../worker/worker.ts';
+import type { LaneRecord, PoolEvent, PoolState } from './pool-state.ts';
+
+/** What is looked at, and who hears of it. */
+export interface ProcessWatchOptions {
+  readonly clock: Clock;
+  readonly state: PoolState;
+  /** By slot, and by id: what is behind the records of the state. */
+  readonly lanes: readonly LaneHandle[];
+  readonly workers: ReadonlyMap<number, WorkerHandle>;
+  readonly onEvent: (event: PoolEvent) => void;
+}
+
+/** How often running processes are looked at, and every how many looks all of them are measured. */
+const lookMs = 250;
+const looksPerSweep = 4;
+/** How often children that are to end are looked at. */
+const childLookMs = 10;
+
+export class ProcessWatch {
+  readonly #options: ProcessWatchOptions;
+  #timer: Timer | null = null;
+  #childTimer: Timer | null = null;
+  #looks = 0;
+  /** Slots whose process was gone at the last look, though its connection stood. */
+  readonly #missing = new Set<number>();
+
+  constructor(options: ProcessWatchOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer ??= this.#options.clock.every(lookMs, () => this.#look());
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#childTimer?.cancel();
+  }
+
+  /** Children are to end: they are looked at soon. */
+  lookAtChildren(): void {
+    this.#childTimer ??= this.#options.clock.after(childLookMs, () => this.#lookAtChildren());
+  }
+
+  #look(): void {
+    this.#lookAtRunning();
+    this.#looks += 1;
+    if (this.#looks % looksPerSweep !== 0) return;
+    const { state, onEvent } = this.#options;
+    const { columns } = state.board;
+    for (const record of state.lanes) {
+      if (!record) continue;
+      const pid = columns.pid[record.slot]!;
+      const usage = pid === 0 ? null : readUsage(pid);
+      columns.memoryBytes[record.slot] = usage?.memoryBytes ?? 0;
+      columns.cpuMs[record.slot] = usage?.cpuMs ?? 0;
+    }
+    onEvent({ type: 'swept' });
+  }
+
+  /** Something that a process started may hold its connection open: what the process itself had sent has come when it is looked at twice. */
+  #lookAtRunning(): void {
+    const { state, lanes } = this.#options;
+    const { board } = state;
+    for (const record of state.lanes) {
+      if (!record) continue;
+      const { slot } = record;
+      const isRunning = board.state(slot) === 'busy' || board.state(slot) === 'draining';
+      const isMissing = isRunning && this.#hasEnded(record, board.columns.pid[slot]!);
+      if (!isMissing) this.#missing.delete(slot);
+      else if (this.#missing.has(slot)) lanes[slot]?.break();
+      else this.#missing.add(slot);
+    }
+  }
+
+  #lookAtChildren(): void {
+    this.#childTimer = null;
+    const { state, onEvent } = this.#options;
+    const gone = state.lanes
+      .filter((lane): lane is LaneRecord => Boolean(lane) && lane!.killAtMs !== null)
+      .filter((lane) => lane.process === null || this.#hasEnded(lane, lane.process.pid))
+      .map(({ slot }) => slot);
+    onEvent({ type: 'looked', gone });
+  }
+
+  #hasEnded({ worker }: LaneRecord, pid: number): boolean {
+    return pid !== 0 && (this.#options.workers.get(worker.id)?.hasEnded(pid) ?? true);
+  }
+}
