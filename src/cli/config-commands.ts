@@ -21,8 +21,8 @@ export function addCheck(program: Command, { out, err }: Terminal): void {
     .option('--allow-root', 'as for run')
     .option('--json', 'as JSON')
     .action(async (options: { config: string; allowRoot?: boolean; json?: boolean }) => {
-      const { readConfig } = await import('../config/config-file.ts');
-      const config = await readConfig(options.config);
+      const { examineConfig } = await import('../config/config-file.ts');
+      const config = await examineConfig(options.config);
       const { checkService } = await import('../service/trial.ts');
       const findings = await checkService(config, options.allowRoot ? 'allow' : 'refuse', humanLog(err, 'warn'));
       const all: Finding[] = [{ state: 'ok', subject: 'configuration', message: options.config }, ...findings];

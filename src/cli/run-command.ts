@@ -16,8 +16,14 @@ export function addRun(program: Command, _terminal: Terminal): void {
     .option('-c, --config <file>', 'the configuration', defaultConfigFile)
     .option('--allow-root', 'let pools run as root when no user is configured')
     .action(async (options: { config: string; allowRoot?: boolean }) => {
-      const { readConfig } = await import('../config/config-file.ts');
-      const config = await readConfig(options.config);
+      const { examineConfig } = await import('../config/config-file.ts');
+      const config = await examineConfig(options.config);
+      const asRoot = options.allowRoot === true ? 'allow' : 'refuse';
+      if (config.problems.length > 0) {
+        // What else is wrong is told with it, so that one look at the file mends all.
+        const { preparePools } = await import('../service/preparation.ts');
+        await preparePools(config, { asRoot, embeddedWorkers: null });
+      }
       const wanted = Object.values(config.values.pool).flatMap((pool) => (pool.kind === 'php' ? pool.php : []));
       const findPhp = phpAhead(wanted, config.folder);
       const { openLog } = await import('./log-file.ts');
@@ -31,7 +37,7 @@ export function addRun(program: Command, _terminal: Terminal): void {
         log,
         logStatus,
         findPhp,
-        asRoot: options.allowRoot === true ? 'allow' : 'refuse',
+        asRoot,
         onStopAsked: stopAsked.ask,
         ...(config.values.log.access ? { onAccess: access } : {}),
       });

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { PosternError } from '../errors.ts';
-import { type Config, checkConfiguration } from './config.ts';
+import { type Config, type ExaminedConfig, examine, sound } from './config.ts';
 import { parseToml, type TomlDocument, TomlError } from './toml.ts';
 
 const unreadable: Readonly<Record<string, string>> = {
@@ -18,6 +18,11 @@ const unreadable: Readonly<Record<string, string>> = {
  * @throws CONFIG_INVALID with every problem, one a line: "postern.toml:12: unknown key ..."
  */
 export async function readConfig(file: string): Promise<Config> {
+  return sound(await examineConfig(file));
+}
+
+/** Reads a configuration file, whatever is wrong with it. @throws CONFIG_INVALID when it cannot be read, or is not TOML */
+export async function examineConfig(file: string): Promise<ExaminedConfig> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -26,7 +31,7 @@ export async function readConfig(file: string): Promise<Config> {
     const why = unreadable[code ?? ''] ?? (error as Error).message;
     throw new PosternError('CONFIG_INVALID', `${file}: ${why}: name the configuration with -c FILE`, { cause: error });
   }
-  return parseConfig(text, file);
+  return examineText(text, file);
 }
 
 /**
@@ -35,6 +40,10 @@ export async function readConfig(file: string): Promise<Config> {
  * @throws CONFIG_INVALID
  */
 export function parseConfig(text: string, file: string): Config {
+  return sound(examineText(text, file));
+}
+
+function examineText(text: string, file: string): ExaminedConfig {
   let document: TomlDocument;
   try {
     document = parseToml(text);
@@ -45,5 +54,5 @@ export function parseConfig(text: string, file: string): Config {
   }
   const path = resolve(file);
   const { value, lines } = document;
-  return checkConfiguration(value, { shown: file, file: path, folder: dirname(path), lines });
+  return examine(value, { shown: file, file: path, folder: dirname(path), lines });
 }

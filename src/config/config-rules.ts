@@ -43,14 +43,16 @@ export function checkListeners(values: ConfigValues, folder: string, isFaulty: (
   return problems;
 }
 
-interface Listening {
+/** An address and where it is written. */
+export interface Listening {
   readonly path: Path;
   readonly text: string;
   /** Whether it lets in only whom it is told to. */
   readonly isClosed: boolean;
 }
 
-function listenersOf({ site, admin }: ConfigValues): Listening[] {
+/** Every address of a configuration. */
+export function listenersOf({ site, admin }: Pick<ConfigValues, 'site' | 'admin'>): Listening[] {
   const listeners: Listening[] = Object.entries(site).flatMap(([name, { listen, allowedClients }]) =>
     listen.map(({ address }, index) => ({
       path: ['site', name, 'listen', index],

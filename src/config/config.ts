@@ -24,8 +24,24 @@ export interface Config {
   /** The folder that relative paths in it start from. */
   readonly folder: string;
   readonly values: ConfigValues;
-  /** An error that names file and line, for what shows only when the configuration is used. Without a file: the message alone. */
-  readonly refusal: (problem: Problem) => PosternError;
+  /** An error that names file and line, for what shows only when the configuration is used. Without a file: the messages alone. */
+  readonly refusal: (...problems: readonly Problem[]) => ConfigError;
+}
+
+/** A configuration that was read, whatever is wrong with it. */
+export interface ExaminedConfig extends Config {
+  /** None: it can be used. Else `values` lack what could not be read. */
+  readonly problems: readonly Problem[];
+}
+
+/** CONFIG_INVALID: each problem is a line of the message, in the order of the file's lines. */
+export class ConfigError extends PosternError {
+  readonly problems: readonly Problem[];
+
+  constructor(message: string, problems: readonly Problem[]) {
+    super('CONFIG_INVALID', message);
+    this.problems = problems;
+  }
 }
 
 /**
@@ -34,20 +50,26 @@ export interface Config {
  * @throws CONFIG_INVALID
  */
 export function defineConfig(input: ConfigInput, folder: string = process.cwd()): Config {
-  return checkConfiguration(input, { shown: 'configuration', file: null, folder: resolve(folder), lines: new Map() });
+  return sound(examine(input, { shown: 'configuration', file: null, folder: resolve(folder), lines: new Map() }));
 }
 
-/** Checks what was written, and fills in the defaults. @throws CONFIG_INVALID with every problem, one a line */
-export function checkConfiguration(input: unknown, { shown, file, folder, lines }: ConfigOrigin): Config {
+/** Checks what was written, and fills in the defaults. */
+export function examine(input: unknown, { shown, file, folder, lines }: ConfigOrigin): ExaminedConfig {
   const { values, problems } = readSections(input, folder);
-  if (problems.length > 0) {
-    const inOrder = problems.toSorted((a, b) => (lineOf(lines, a.path) ?? 0) - (lineOf(lines, b.path) ?? 0));
-    const texts = inOrder.map((problem) => formatProblem(shown, lines, problem));
-    throw new PosternError('CONFIG_INVALID', texts.join('\n'), { fields: { problems: texts } });
-  }
-  const refusal = (problem: Problem): PosternError =>
-    new PosternError('CONFIG_INVALID', file === null ? problem.message : formatProblem(shown, lines, problem));
-  return { file, folder, values: withAbsoluteSockets(values, folder), refusal };
+  const refusal = (...found: readonly Problem[]): ConfigError => {
+    const inOrder = found.toSorted((a, b) => (lineOf(lines, a.path) ?? 0) - (lineOf(lines, b.path) ?? 0));
+    return new ConfigError(
+      inOrder.map((one) => (file === null ? one.message : formatProblem(shown, lines, one))).join('\n'),
+      inOrder,
+    );
+  };
+  return { file, folder, values: withAbsoluteSockets(values, folder), refusal, problems };
+}
+
+/** The same, where nothing may be wrong. @throws ConfigError */
+export function sound(config: ExaminedConfig): Config {
+  if (config.problems.length > 0) throw config.refusal(...config.problems);
+  return config;
 }
 
 /** Socket files, as all paths, start from the folder of the configuration. */

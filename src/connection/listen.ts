@@ -77,6 +77,8 @@ function listenError(cause: NodeJS.ErrnoException, where: string): PosternError 
 /** @param where the address as it was asked for, ending in its port where it has one */
 export function listenReason({ code, message }: NodeJS.ErrnoException, where: string): string {
   if (code === 'EADDRNOTAVAIL') return 'this machine has no such address: listen on one of its own, or on 127.0.0.1';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return 'the name cannot be resolved: write an IP address, or mend /etc/hosts or the DNS';
   if (code !== 'EACCES') return message;
   return /:\d+$/.test(where)
     ? 'permission denied: a port below 1024 wants root or CAP_NET_BIND_SERVICE; choose a higher one'

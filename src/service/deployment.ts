@@ -14,8 +14,9 @@ import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-d
 import type { Faults } from './faults.ts';
 import { type AccessRecord, makeGateways, refusedRecord } from './gateways.ts';
 import { ListenerSet, type SiteListener } from './listeners.ts';
-import { type PlanContext, type PoolPlan, planPools } from './plan.ts';
+import type { PoolPlan } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
+import { preparePools } from './preparation.ts';
 import type { ServiceOptions } from './service.ts';
 import { AnswerCounts } from './service-status.ts';
 import type { Unit } from './unit.ts';
@@ -191,18 +192,13 @@ export class Deployment {
     this.#launcher?.close();
   }
 
-  #plan({ values, folder, refusal }: Config): Promise<PoolPlan[]> {
+  #plan(config: Config): Promise<PoolPlan[]> {
     const { asRoot, embeddedWorkers, findPhp } = this.#options.service;
-    const context: PlanContext = {
-      folder,
-      refusal,
-      path: process.env.PATH ?? '',
-      home: process.env.HOME ?? null,
+    return preparePools(config, {
       asRoot: asRoot ?? 'refuse',
       embeddedWorkers: embeddedWorkers ?? null,
       ...(findPhp === undefined ? {} : { findPhp }),
-    };
-    return planPools(values.pool, context);
+    });
   }
 
   #makeGateways(config: Config): ReadonlyMap<string, Gateway> {

@@ -3,8 +3,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { delimiter, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Config } from '../config/config.ts';
+import { type Config, ConfigError } from '../config/config.ts';
 import type { PoolValues } from '../config/pool-schema.ts';
+import type { Problem } from '../config/problem.ts';
 import { type Address, parseAddress } from '../connection/address.ts';
 import { type FindPhp, findPhp, type Php } from '../php/find-php.ts';
 import { phpProgram } from '../php/php-program.ts';
@@ -99,7 +100,10 @@ export interface PlanContext {
  * Plans the pools of a configuration; what several of them ask of this system is looked for once.
  * @throws CONFIG_INVALID when the PHP of one cannot be used, or it would run as root without leave
  */
-export function planPools(pools: Readonly<Record<string, PoolValues>>, context: PlanContext): Promise<PoolPlan[]> {
+export async function planPools(
+  pools: Readonly<Record<string, PoolValues>>,
+  context: PlanContext,
+): Promise<PoolPlan[]> {
   const find = context.findPhp ?? findPhp;
   const begun = new Map<string, Promise<Php>>();
   const findOnce: FindPhp = (options) => {
@@ -108,9 +112,15 @@ export function planPools(pools: Readonly<Record<string, PoolValues>>, context: 
     begun.set(key, found);
     return found;
   };
-  return Promise.all(
+  const all = await Promise.allSettled(
     Object.entries(pools).map(([name, pool]) => planPool(name, pool, { ...context, findPhp: findOnce })),
   );
+  const failures = all.flatMap((one) => (one.status === 'rejected' ? one.reason : []));
+  const bug = failures.find((error) => !(error instanceof ConfigError));
+  if (bug !== undefined) throw bug;
+  const problems = failures.flatMap((error: ConfigError) => error.problems);
+  if (problems.length > 0) throw context.refusal(...problems);
+  return all.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
 }
 
 /**
@@ -124,7 +134,10 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
     const { kind, reuse, idleTimeout: idleTimeoutMs } = pool;
     return { kind, name, limits: requestLimits(pool), servers, reuse, idleTimeoutMs, fingerprint, warnings: [] };
   }
-  const warnings = rootWarnings(name, pool, context);
+  const isRoot = runsAsRoot(pool, context);
+  const asRoot = isRoot && context.asRoot === 'refuse' ? [rootProblem(name)] : [];
+  const warnings = isRoot ? [`pool ${name} runs as root: good for trying, not for a machine that others reach`] : [];
+  if (pool.kind !== 'php' && asRoot.length > 0) throw context.refusal(...asRoot);
   const env = pool.env;
   const user = pool.user ?? null;
   if (pool.kind === 'cgi') {
@@ -141,9 +154,10 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
     const find = context.findPhp ?? findPhp;
     const php = await find({ wanted, path: context.path, home: context.home, folder: context.folder }).catch(
       (error: Error) => {
-        throw context.refusal({ path: ['pool', name, 'php'], message: error.message });
+        throw context.refusal(...asRoot, { path: ['pool', name, 'php'], message: error.message });
       },
     );
+    if (asRoot.length > 0) throw context.refusal(...asRoot);
     const most = php.kind === 'embedded' ? (context.embeddedWorkers ?? pool.workers) : pool.workers;
     const laneCount = Math.min(pool.workers, most);
     const options = { name, php, workers: laneCount, cwd, env, path, ini: pool.ini, user };
@@ -186,18 +200,15 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
   };
 }
 
-function rootWarnings(
-  name: string,
-  pool: Exclude<PoolValues, { kind: 'connect' }>,
-  { asRoot, refusal }: PlanContext,
-): string[] {
+/** Whether a pool would run as root, and nobody gave leave. */
+function runsAsRoot(pool: Exclude<PoolValues, { kind: 'connect' }>, { asRoot }: PlanContext): boolean {
   const isRoot = process.getuid?.() === 0 && (pool.user === undefined || pool.user === 'root');
-  if (!isRoot || pool.allowRoot || asRoot === 'allow') return [];
-  if (asRoot === 'warn') return [`pool ${name} runs as root: good for trying, not for a machine that others reach`];
-  throw refusal({
-    path: ['pool', name, 'user'],
-    message: `pool ${name} would run as root: set user = "www-data" in [pool.${name}], or allowRoot = true, or start with --allow-root`,
-  });
+  return isRoot && !pool.allowRoot && asRoot !== 'allow';
+}
+
+function rootProblem(name: string): Problem {
+  const message = `pool ${name} would run as root: set user = "www-data" in [pool.${name}], or allowRoot = true, or start with --allow-root`;
+  return { path: ['pool', name, 'user'], message };
 }
 
 function requestLimits(pool: PoolValues): RequestLimits {

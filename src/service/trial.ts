@@ -1,6 +1,6 @@
 // Tries a configuration out: one worker of each pool is started, one real request made to each site; the addresses are only looked at.
 
-import type { Config } from '../config/config.ts';
+import type { Config, ExaminedConfig } from '../config/config.ts';
 import { formatListenAddress, parseListenAddress, urlOf } from '../config/listen-address.ts';
 import type { PoolKind } from '../config/pool-schema.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
@@ -14,8 +14,9 @@ import { openRuntimeDirectory } from '../worker/runtime-directory.ts';
 import { Faults } from './faults.ts';
 import { makeGateways } from './gateways.ts';
 import { innerGet } from './inner-request.ts';
-import { type PlanContext, type PoolPlan, planPools, type WorkersPlan } from './plan.ts';
+import type { PlanContext, PoolPlan, WorkersPlan } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
+import { preparePools } from './preparation.ts';
 import type { Unit } from './unit.ts';
 
 /** One thing that was looked at. */
@@ -32,19 +33,16 @@ const knockLimitMs = 2_000;
 
 /**
  * Tries it out; whatever was started has ended when this resolves.
+ * @param config what is wrong with it is told together with what its pools and addresses show
  * @param log gets what programs say on STDERR
  * @throws CONFIG_INVALID
  */
-export async function checkService(config: Config, asRoot: PlanContext['asRoot'], log: Log): Promise<Finding[]> {
-  const context = {
-    folder: config.folder,
-    refusal: config.refusal,
-    path: process.env.PATH ?? '',
-    home: process.env.HOME ?? null,
-    asRoot,
-    embeddedWorkers: null,
-  };
-  const plans = await planPools(config.values.pool, context);
+export async function checkService(
+  config: Config | ExaminedConfig,
+  asRoot: PlanContext['asRoot'],
+  log: Log,
+): Promise<Finding[]> {
+  const plans = await preparePools(config, { asRoot, embeddedWorkers: null });
   const directory = await openRuntimeDirectory(`${runtimeBases()[0]!}-check`, log);
   const launcher = openLauncher(await findSetpriv());
   const pools = new PoolSet({ directory: directory.path, log, launcher, faults: new Faults(log) }, plans.map(smallest));

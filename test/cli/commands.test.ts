@@ -82,13 +82,42 @@ describe('the command line', () => {
       join(folder, 'postern.toml'),
       '[site.main]\nroot = "public"\n[pool.php]\nphp = "auto"\nworker = 3\nqueue = -1\n',
     );
-    const { status, err } = await postern(t, folder, ['check'], folder);
+    const { status, err } = await postern(t, folder, ['check', '--allow-root'], folder);
     assert.equal(status, 78);
     assert.deepEqual(err.trimEnd().split('\n'), [
       'postern: postern.toml:5: unknown key "worker" in [pool.php]: did you mean "workers"?',
       'postern: postern.toml:6: queue in [pool.php] must be at least 0, not -1',
     ]);
   });
+
+  for (const command of ['check', 'run']) {
+    it(`refuses in ${command}, all at once: faulty keys, PHP that is none, names that cannot be resolved, addresses of others`, async (t) => {
+      const folder = temporaryFolder(t);
+      writeFileSync(
+        join(folder, 'postern.toml'),
+        `[site.main]
+listen = ["192.0.2.7:8000", "no.such.invalid:8000",
+  "unix:gone/a.sock", "unix:postern.toml"]
+maxBody = "big"
+[pool.php]
+php = "/bin/true"
+`,
+      );
+      const { status, err } = await postern(t, folder, [command, '--allow-root'], folder);
+      assert.equal(status, 78);
+      const lines = err.trimEnd().split('\n');
+      const expected = [
+        /toml:2: listen in \[site.main\]: cannot listen on "192.0.2.7:8000": this machine has no such address/,
+        /toml:2: listen in \[site.main\]: cannot listen on "no.such.invalid:8000": the name cannot be resolved/,
+        /toml:3: listen in \[site.main\]: cannot listen on "unix:.*gone\/a.sock": there is no folder/,
+        /toml:3: listen in \[site.main\]: cannot listen on "unix:.*postern.toml": there is a file of that name, which is no socket/,
+        /toml:4: maxBody in \[site.main\] is "big"/,
+        /toml:6: php = "\/bin\/true": it is not PHP/,
+      ];
+      assert.equal(lines.length, expected.length, err);
+      for (const [index, pattern] of expected.entries()) assert.match(lines[index]!, pattern);
+    });
+  }
 
   it('explains what a URL gets, without running anything', async (t) => {
     const folder = temporaryFolder(t);

@@ -432,7 +432,7 @@ describe('readConfig()', () => {
 describe('defineConfig()', () => {
   it('checks a configuration made in the program as it does a file', () => {
     assert.throws(() => defineConfig({ site: { main: { root: 'gone' } } }, folder), {
-      message: /configuration: root in \[site.main\]/,
+      message: `root in [site.main]: there is no folder ${folder}/gone`,
     });
   });
 });
