@@ -22,7 +22,7 @@ import {
   UNKNOWN_ROLE,
 } from '../protocol/fastcgi/record.ts';
 import { RecordReader } from '../protocol/fastcgi/record-reader.ts';
-import { ServerExchange } from './server-exchange.ts';
+import { type ExchangeConnection, ServerExchange } from './server-exchange.ts';
 import { formatLimits, type ServerLimits } from './server-limits.ts';
 import { ServerOutput, TURN_BYTES } from './server-output.ts';
 import { ServerReading } from './server-reading.ts';
@@ -59,7 +59,7 @@ const moves: Readonly<Record<ServerConnectionState, readonly ServerConnectionSta
 };
 
 /** One connection from a web server. */
-export class ServerConnection {
+export class ServerConnection implements ExchangeConnection {
   readonly #socket: Socket;
   readonly options: ServerConnectionOptions;
   readonly #reader: RecordReader;
@@ -167,12 +167,12 @@ export class ServerConnection {
     }
   }
 
-  /** For an exchange: whether so much output has to wait for its turn. */
+  /** See ExchangeConnection. */
   isCrowdedBy(bytes: number): boolean {
     return this.#output.isFull || (this.#exchanges.size > 1 && bytes > TURN_BYTES);
   }
 
-  /** For an exchange: all of its output was put. */
+  /** See ExchangeConnection. */
   finished(exchange: ServerExchange, appStatus: number, protocolStatus: number, hasStderr: boolean): void {
     this.#output.putEnd(exchange.id, appStatus, protocolStatus, hasStderr);
     this.#forget(exchange);
@@ -182,7 +182,7 @@ export class ServerConnection {
     this.#output.flush();
   }
 
-  /** For an exchange: its answer broke off. Without END_REQUEST and with the connection closed, nobody takes it for whole. */
+  /** See ExchangeConnection. Without END_REQUEST and with the connection closed, nobody takes it for whole. */
   broken(exchange: ServerExchange): void {
     this.#drain();
     this.#forget(exchange);

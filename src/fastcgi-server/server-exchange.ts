@@ -17,9 +17,9 @@ import {
   STDOUT,
   UNKNOWN_ROLE,
 } from '../protocol/fastcgi/record.ts';
-import type { ServerConnection } from './server-connection.ts';
-import { ServerInput } from './server-input.ts';
-import { type OutputOwner, TURN_BYTES } from './server-output.ts';
+import { type InputOwner, ServerInput } from './server-input.ts';
+import type { ServerLimits } from './server-limits.ts';
+import { type OutputOwner, type ServerOutput, TURN_BYTES } from './server-output.ts';
 
 /**
  * Where a request stands. `params`: they are coming in; `ready`: they are complete, and what came with them is still looked at before the
@@ -40,11 +40,25 @@ const MAX_STDERR_BYTES = 65_536;
 
 const noEnvironment: Environment = Object.freeze(Object.create(null) as Environment);
 
+/** The connection of a request, as that sees it. */
+export interface ExchangeConnection {
+  readonly limits: ServerLimits;
+  readonly options: { readonly saysOk: boolean };
+  readonly reading: InputOwner;
+  readonly output: ServerOutput;
+  /** Whether so much output has to wait for its turn. */
+  isCrowdedBy(bytes: number): boolean;
+  /** All of its output was put. */
+  finished(exchange: ServerExchange, appStatus: number, protocolStatus: number, hasStderr: boolean): void;
+  /** Its answer broke off. */
+  broken(exchange: ServerExchange): void;
+}
+
 /** A request and its sink in one object, so that a request costs one. */
 export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
   readonly id: number;
   readonly role: Role;
-  readonly #connection: ServerConnection;
+  readonly #connection: ExchangeConnection;
   readonly #params: NameValueReader;
   readonly stdin: ServerInput;
   readonly dataInput: ServerInput | null;
@@ -62,7 +76,7 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
   #hasStderr = false;
   #appStatus = 0;
 
-  constructor(connection: ServerConnection, id: number, role: Role) {
+  constructor(connection: ExchangeConnection, id: number, role: Role) {
     this.#connection = connection;
     this.id = id;
     this.role = role;

@@ -4,15 +4,15 @@
 
 import type { Socket } from 'node:net';
 import { PosternError, toPosternError } from '../errors.ts';
-import type { Peer } from '../gateway/message.ts';
+import type { HttpHandler, Peer } from '../gateway/message.ts';
+import type { Log } from '../log.ts';
 import type { RequestHead } from '../protocol/http/http1-request-head.ts';
 import { peerOf, unsentBytes } from './client-socket.ts';
 import { type AnswerConnection, Http1Answer, type SpareBlock } from './http1-answer.ts';
 import { type BodyConnection, Http1Body } from './http1-body.ts';
-import type { Http1Connections } from './http1-connections.ts';
 import { Http1Input } from './http1-input.ts';
-import { Http1Deadline } from './http1-limits.ts';
-import { formatRefusal } from './http1-refusal.ts';
+import { type DeadlineOwner, Http1Deadline } from './http1-limits.ts';
+import { formatRefusal, type Refusal } from './http1-refusal.ts';
 
 /**
  * Where a connection is. idle: nothing of a request has come. head: part of a head has. running: the handler has a request.
@@ -29,12 +29,24 @@ const moves: Readonly<Record<State, readonly State[]>> = {
   closed: [],
 };
 
+/** What all connections of a front share. */
+export interface ConnectionOwner extends DeadlineOwner {
+  readonly handler: HttpHandler;
+  readonly onRefused: (refusal: Refusal) => void;
+  readonly log: Log;
+  readonly spare: SpareBlock;
+  readonly isClosing: boolean;
+  readonly dateLine: string;
+  /** The connection is closed. */
+  removed(connection: Http1Connection): void;
+}
+
 /** A connection. Those methods that are named in the past tense are called by its socket. */
 export class Http1Connection implements AnswerConnection, BodyConnection {
   /** Where it is among the front's connections; theirs. */
   slot = -1;
   readonly #socket: Socket;
-  readonly #owner: Http1Connections;
+  readonly #owner: ConnectionOwner;
   #peer: Peer | null = null;
   #state: State = 'idle';
   readonly #deadline: Http1Deadline;
@@ -49,7 +61,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
   #isAdvancing = false;
   readonly #askTaken = (closely: boolean): number => unsentBytes(this.#socket, closely);
 
-  constructor(socket: Socket, owner: Http1Connections) {
+  constructor(socket: Socket, owner: ConnectionOwner) {
     this.#socket = socket;
     this.#owner = owner;
     this.#deadline = new Http1Deadline(owner);
