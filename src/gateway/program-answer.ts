@@ -14,6 +14,10 @@ export interface AnswerOwner {
   onSendfile(name: { readonly by: 'path' | 'url'; readonly value: string }, headers: readonly string[]): void;
   /** Lines of its header that are no fields and were left out. Byte strings. */
   onLostLines(lines: readonly string[]): void;
+  /** Whether an empty answer of that status is answered in its place, by `onEmpty`. */
+  isForDeveloper(status: number): boolean;
+  /** The program has ended, and said nothing but this status. */
+  onEmpty(status: number): void;
   /** Bytes of STDERR; lent. */
   onStderr(chunk: Uint8Array): void;
   /** The program has ended, well or not. Called once, before anything else that its end leads to. */
@@ -26,6 +30,8 @@ export class ProgramAnswer implements CgiSink {
   readonly #owner: AnswerOwner;
   /** What is done at the end in place of this answer; its body is not wanted then. */
   #instead: (() => void) | null = null;
+  /** A head whose body decides whether it is sent. */
+  #held: CgiHead | null = null;
   #hasEnded = false;
 
   constructor(reply: Reply, owner: AnswerOwner) {
@@ -48,31 +54,41 @@ export class ProgramAnswer implements CgiSink {
     const redirect = localRedirectOf(head);
     if (redirect !== null) this.#instead = () => this.#owner.onLocalRedirect(redirect);
     else if (name !== null) this.#instead = () => this.#owner.onSendfile(name, headers);
+    else if (this.#owner.isForDeveloper(head.status)) this.#held = { ...head, headers };
     else this.#reply.head(head.status, headers, head);
   }
 
   write(chunk: Uint8Array): boolean {
+    if (this.#held !== null) this.#release();
     return this.#instead === null ? this.#reply.write(chunk) : true;
   }
 
   flush(): void {
-    if (this.#instead === null) this.#reply.flush();
+    if (this.#instead === null && this.#held === null) this.#reply.flush();
   }
 
   end(): void {
     this.#hasEnded = true;
     this.#owner.onProgramEnd();
-    if (this.#instead === null) this.#reply.end();
+    if (this.#held !== null) this.#owner.onEmpty(this.#held.status);
+    else if (this.#instead === null) this.#reply.end();
     else this.#instead();
   }
 
   fail(error: PosternError): void {
     this.#hasEnded = true;
+    this.#held = null;
     this.#owner.onProgramEnd();
     this.#reply.fail(error);
   }
 
   stderr(chunk: Uint8Array): void {
     this.#owner.onStderr(chunk);
+  }
+
+  #release(): void {
+    const head = this.#held!;
+    this.#held = null;
+    this.#reply.head(head.status, head.headers, head);
   }
 }

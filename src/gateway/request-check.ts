@@ -102,3 +102,8 @@ function hostOf(request: HttpRequest): Host | null {
   if (host === null) throw new PosternError('BAD_REQUEST', 'the Host field is not valid');
   return host;
 }
+
+/** Whether a client is on this machine; one on a Unix socket is. */
+export function isThisMachine(address: string): boolean {
+  return /^(?:127\.|::1$|::ffff:127\.|unix:|$)/.test(address);
+}

@@ -36,6 +36,8 @@ export interface Routing {
   readonly place: Place;
   /** URL path of the site's front controller; a byte string. */
   readonly fallback: string | null;
+  /** Whether folders without an index are listed. */
+  readonly lists: boolean;
 }
 
 /** @throws CONFIG_INVALID for a pattern that cannot be read, and for a mount with a suffix */
@@ -60,7 +62,8 @@ export function compileRouting(site: Site, clock: Clock): Routing {
     const pattern = patterns[i]!;
     return { route, pattern, place: placeOf(route, pattern, place, rootAt), ...runsOf(route) };
   });
-  return { routes, place, fallback: site.fallback === null ? null : textToBytes(site.fallback) };
+  const fallback = site.fallback === null ? null : textToBytes(site.fallback);
+  return { routes, place, fallback, lists: site.isDeveloped };
 }
 
 /** The first route that takes the path, or null. */

@@ -22,6 +22,7 @@ export type Decision =
   | Run
   | { readonly kind: 'file'; readonly entry: Entry /** null: none took it. */; readonly route: string | null }
   | { readonly kind: 'redirect'; readonly location: string }
+  | Listing
   | Refusal;
 
 /** A backend runs it. Byte strings. */
@@ -34,6 +35,14 @@ export interface Run {
   readonly scriptFile: string | null;
   /** Where the script was found. */
   readonly place: Place;
+}
+
+/** A folder's names are shown. Byte strings. */
+export interface Listing {
+  readonly kind: 'listing';
+  /** Of the URL, with its last slash. */
+  readonly path: string;
+  readonly realPath: string;
 }
 
 interface Refusal {
@@ -49,7 +58,7 @@ export function decide(routing: Routing, target: RequestPath): Decision {
   const found = at(routing, target.path, target);
   if (found !== null) return found;
   const fallback = fallbackFor(routing, target.path);
-  if (fallback === null) return refuse('nothing is there');
+  if (fallback === null) return listingAt(routing, target) ?? refuse('nothing is there');
   // A fallback that is not there itself must not lead to itself.
   const decision = at(routing, fallback, { path: fallback, query: target.query, nameLength: fallback.length });
   return decision ?? refuse(`nothing is there, nor at the fallback ${bytesToLog(fallback, 255)}`);
@@ -148,15 +157,23 @@ function folderAt(routing: Routing, place: Place, path: string, target: RequestP
   for (const name of place.index) {
     const indexPath = folder + name;
     if (place.root!.look(indexPath.slice(place.prefixLength))?.kind !== 'file') continue;
-    // `folder` begins with exactly one slash, so this cannot become "//host".
-    if (folder !== path) {
-      return { kind: 'redirect', location: encodePath(folder) + (target.query === '' ? '' : `?${target.query}`) };
-    }
+    if (folder !== path) return withSlash(folder, target.query);
     found = at(routing, indexPath, { path: indexPath, query: target.query, nameLength: indexPath.length });
     // A script that nothing runs is no reason to withhold the page beside it.
     if (found !== sourceRefusal) return found;
   }
   return found;
+}
+
+function listingAt({ place, lists }: Routing, { path, query }: RequestPath): Decision | null {
+  const entry = lists ? place.root?.look(path) : null;
+  if (entry?.kind !== 'folder' || entry.isHidden) return null;
+  return path.endsWith('/') ? { kind: 'listing', path, realPath: entry.realPath } : withSlash(`${path}/`, query);
+}
+
+/** `folder` begins with exactly one slash, so this cannot become "//host". */
+function withSlash(folder: string, query: string): Decision {
+  return { kind: 'redirect', location: encodePath(folder) + (query === '' ? '' : `?${query}`) };
 }
 
 /** A link, or another case of a name, leads to what the routes say of the name that is really there. */

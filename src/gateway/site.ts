@@ -119,6 +119,11 @@ export interface Site {
   readonly answerSpoolBytes: number;
   /** The same of all answers of the site together. 0: no limit. @default 1 GiB */
   readonly answerSpoolTotalBytes: number;
+  /**
+   * Whether whoever looks at it develops it: a folder without an index is listed, and an empty answer above 499 shows on this machine
+   * what its program wrote on STDERR. @default false
+   */
+  readonly isDeveloped: boolean;
   /** How long a path that was found on disk is believed to be still there. 0: looked for each time. @default 1000 */
   readonly pathCacheMs: number;
 }
@@ -157,5 +162,6 @@ export const siteDefaults: Omit<Site, 'name' | 'root' | 'routes'> = {
   answerBufferBytes: 256 * 1024,
   answerSpoolBytes: 64 * 1024 * 1024,
   answerSpoolTotalBytes: 1024 * 1024 * 1024,
+  isDeveloped: false,
   pathCacheMs: 1_000,
 };

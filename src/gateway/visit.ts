@@ -11,12 +11,13 @@ import { parseLocalTarget, type RequestPath } from '../protocol/http/path.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { AnswerSpools } from './answer-spool.ts';
 import { collectBody } from './collect-body.ts';
+import { sendLastWords, sendListing } from './developer-pages.ts';
 import type { FileRequest } from './file-answer.ts';
 import type { HttpAnswer, HttpRequest, WebServerRequest } from './message.ts';
 import { type AnswerOwner, ProgramAnswer } from './program-answer.ts';
 import { type Outcome, Reply, type ReplyOwner } from './reply.ts';
 import { type BodyLimits, checkBodyLength, type HeldBody, streamBody } from './request-body.ts';
-import { type Client, identifyClient } from './request-check.ts';
+import { type Client, identifyClient, isThisMachine } from './request-check.ts';
 import type { RecordRate } from './request-log.ts';
 import { type AccessLog, StderrLog, urlForLog } from './request-log.ts';
 import type { Routing } from './routing.ts';
@@ -63,6 +64,8 @@ export interface VisitOwner {
 export type TimeLimits = Pick<CgiRequest, 'requestTimeoutMs' | 'readTimeoutMs'>;
 
 const MAX_LOCAL_REDIRECTS = 10;
+/** Characters of STDERR that a developer is shown. */
+const MAX_LAST_WORDS = 4_096;
 const none: readonly string[] = [];
 
 /** One request on its way. */
@@ -81,6 +84,8 @@ export class Visit implements ReplyOwner, AnswerOwner {
   #waitedMs: number | null = null;
   #runMs: number | null = null;
   #stderr: StderrLog | null = null;
+  /** The end of STDERR, where somebody may be shown it. */
+  #lastWords = '';
 
   constructor(gateway: VisitOwner, request: HttpRequest, answer: HttpAnswer) {
     this.#gateway = gateway;
@@ -124,6 +129,9 @@ export class Visit implements ReplyOwner, AnswerOwner {
         break;
       case 'redirect':
         this.#redirect(request, decision.location);
+        break;
+      case 'listing':
+        sendListing(this.#reply, request.method, this.#gateway.routing, decision);
         break;
       case 'refuse':
         this.#reply.fail(new PosternError(decision.code, `${urlForLog(request.target)}: ${decision.why}`));
@@ -197,6 +205,16 @@ export class Visit implements ReplyOwner, AnswerOwner {
     const { method } = this.#first;
     this.#stderr ??= new StderrLog(log, { pool: this.#pool, method, url: this.#url }, stderrRate);
     this.#stderr.write(chunk);
+    if (this.#gateway.site.isDeveloped) this.#lastWords = (this.#lastWords + Buffer.from(chunk)).slice(-MAX_LAST_WORDS);
+  }
+
+  isForDeveloper(status: number): boolean {
+    if (status < 500 || !this.#gateway.site.isDeveloped) return false;
+    return isThisMachine(this.#client!.remoteAddress) && isThisMachine(this.#first.peer.remoteAddress);
+  }
+
+  onEmpty(status: number): void {
+    sendLastWords(this.#reply, status, this.#lastWords, this.#first.headers);
   }
 
   onProgramEnd(): void {

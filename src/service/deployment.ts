@@ -202,7 +202,8 @@ export class Deployment {
   }
 
   #makeGateways(config: Config): ReadonlyMap<string, Gateway> {
-    return makeGateways(config, this.#pools!.units, this.#log, (record) => this.#tell(record));
+    const { isDeveloped = false } = this.#options.service;
+    return makeGateways(config, this.#pools!.units, this.#log, (record) => this.#tell(record), isDeveloped);
   }
 
   #tell(record: AccessRecord): void {

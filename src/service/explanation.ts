@@ -70,8 +70,20 @@ type Decided = Partial<Explanation> & Pick<Explanation, 'outcome' | 'why'>;
 function decided(gateway: Gateway, url: URL, target: string): Decided {
   const { decision, environment } = gateway.explain({ ...innerRequest(url), target });
   switch (decision.kind) {
-    case 'file':
-      return { outcome: 'file', file: decision.entry.realPath, why: 'no route took it, and there is such a file' };
+    case 'file': {
+      const { route, entry } = decision;
+      const why =
+        route === null
+          ? 'no route took it, and there is such a file'
+          : `the route "${route}" leads to files, and there is such a file`;
+      return { outcome: 'file', route, file: entry.realPath, why };
+    }
+    case 'listing':
+      return {
+        outcome: 'file',
+        file: decision.realPath,
+        why: 'it is a folder without an index, whose names are listed',
+      };
     case 'redirect':
       return { outcome: 'redirect', location: decision.location, why: 'it is a folder, whose address ends in a slash' };
     case 'refuse':

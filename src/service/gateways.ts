@@ -21,12 +21,13 @@ import type { Unit } from './unit.ts';
 
 export type { AccessLog, AccessRecord };
 
-/** Makes one gateway a site. @throws CONFIG_INVALID for a proxy that cannot be read */
+/** Makes one gateway a site. @param isDeveloped see `Site.isDeveloped` @throws CONFIG_INVALID for a proxy that cannot be read */
 export function makeGateways(
   config: Config,
   units: ReadonlyMap<string, Pick<Unit, 'backend'>>,
   log: Log,
   accessLog: AccessLog | null,
+  isDeveloped = false,
 ): ReadonlyMap<string, Gateway> {
   return new Map(
     Object.entries(config.values.site).map(([name, site]) => {
@@ -35,7 +36,7 @@ export function makeGateways(
         const extensions = pool.kind === 'php' ? pool.extensions : null;
         return { kind: pool.kind, extensions, backend: units.get(name)!.backend };
       };
-      return [name, createGateway({ site: siteOf(name, site, config, targetOf), log, accessLog })];
+      return [name, createGateway({ site: { ...siteOf(name, site, config, targetOf), isDeveloped }, log, accessLog })];
     }),
   );
 }

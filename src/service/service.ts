@@ -25,6 +25,8 @@ export interface ServiceOptions {
   readonly findPhp?: FindPhp | undefined;
   /** Workers of embedded PHP at most. @default as configured */
   readonly embeddedWorkers?: number | undefined;
+  /** Whether whoever looks at its sites develops them: see `Site.isDeveloped`. @default false */
+  readonly isDeveloped?: boolean;
   /** Folder that holds the private folders of services. @default see `runtimeBases` */
   readonly runtimeBase?: string | undefined;
   /** Told of each answer. @default nobody is */

@@ -144,4 +144,51 @@ describe('postern serve', () => {
     assert.deepEqual(await get('app1/some/where'), [200, 'app1 /app1/some/where']);
     assert.deepEqual(await get('some/where'), [200, 'top /some/where']);
   });
+
+  it('shows on this machine what PHP wrote, where a script answers an empty 500', async (t) => {
+    if (findProgram('php-cgi') === null) {
+      t.skip('php-cgi is not installed');
+      return;
+    }
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, 'broken.php'), '<?php no_such_function("<b>");');
+    writeFileSync(join(folder, 'own.php'), '<?php http_response_code(500); echo "its own page";');
+    const ini = ['display_errors=0', 'log_errors=1', 'error_log=', 'html_errors=0'].flatMap((one) => ['--ini', one]);
+    const serving = startPostern(t, folder, ['serve', folder, ...ini]);
+    const [, url] = await serving.wrote(/site +(http:\S+)/);
+    const answer = await fetch(`${url}broken.php`, { headers: { accept: 'text/html' } });
+    assert.equal(answer.status, 500);
+    const page = await answer.text();
+    assert.match(page, /<pre>.*Uncaught Error: Call to undefined function no_such_function\(\)/);
+    assert.match(page, /only on this machine/);
+    assert.doesNotMatch(page, /<b>/);
+    assert.equal(await (await fetch(`${url}own.php`)).text(), 'its own page');
+    writeFileSync(
+      join(folder, 'postern.toml'),
+      '[site.main]\nlisten = "127.0.0.1:0"\nroot = "."\n[[site.main.route]]\nmatch = "*.php"\npool = "php"\n[pool.php]\nphp = "auto"\nallowRoot = true\nini = { display_errors = 0, log_errors = 1, error_log = "" }\n',
+    );
+    const configured = startPostern(t, folder, ['serve', '-c', join(folder, 'postern.toml')]);
+    const [, other] = await configured.wrote(/site +(http:\S+)/);
+    const plain = await fetch(`${other}broken.php`);
+    assert.deepEqual([plain.status, await plain.text()], [500, '']);
+  });
+
+  it('lists a folder that has no index, without what is hidden', async (t) => {
+    const folder = temporaryFolder(t);
+    mkdirSync(join(folder, 'a b/<i>'), { recursive: true });
+    for (const name of ['one.txt', '.env', 'composer.json', 'x.bak', 'page.php', '50%.txt'])
+      writeFileSync(join(folder, 'a b', name), 'x');
+    const serving = startPostern(t, folder, ['serve', folder, '--php', 'auto']);
+    const [, url] = await serving.wrote(/site +(http:\S+)/);
+    const top = await (await fetch(url!)).text();
+    assert.match(top, /<a href="\.\/a%20b\/">a b\/<\/a>/);
+    const redirect = await fetch(`${url}a%20b?x=1`, { redirect: 'manual' });
+    assert.deepEqual([redirect.status, redirect.headers.get('location')], [301, '/a%20b/?x=1']);
+    const page = await (await fetch(`${url}a%20b/`)).text();
+    const links = [...page.matchAll(/href="([^"]+)"/g)].map(([, link]) => link);
+    assert.deepEqual(links, ['./../', './50%25.txt', './%3Ci%3E/', './one.txt', './page.php']);
+    assert.equal((await fetch(`${url}a%20b/50%25.txt`)).status, 200);
+    assert.equal((await fetch(`${url}a%20b/`, { method: 'POST' })).status, 405);
+    assert.equal((await fetch(`${url}none/`)).status, 404);
+  });
 });
