@@ -47,7 +47,7 @@ export function readSections(input: unknown, folder: string): ReadSections {
     service: reader.section(service, top.service ?? {}, ['service']) ?? service.parse({}),
     log: reader.section(log, top.log ?? {}, ['log'], (one) => checkLog(one, folder)) ?? log.parse({}),
     admin: top.admin === undefined ? undefined : (reader.section(admin, top.admin, ['admin']) ?? undefined),
-    site: readEach(sites, (site, name) => readSite(reader, site, ['site', name], folder, targets)),
+    site: readEach(sites, (site, name) => readSite(reader, site, ['site', name], folder, targets, users)),
     pool: poolValues,
   };
   if (Object.keys(sites).length === 0)
@@ -56,13 +56,13 @@ export function readSections(input: unknown, folder: string): ReadSections {
   return { values, problems: reader.problems };
 }
 
-function readSite(reader: SectionReader, input: unknown, path: Path, folder: string, pools: Targets) {
+function readSite(reader: SectionReader, input: unknown, path: Path, folder: string, pools: Targets, users: Users) {
   const { route, sendfile: folders, ...keys } = reader.table(input, path) ?? {};
   const section = reader.section(
     z.strictObject(siteKeys),
     keys,
     path,
-    (site) => checkSite(site, path, folder),
+    (site) => checkSite(site, path, folder, users),
     siteTables,
   );
   const routes = reader.list(route, [...path, 'route'], (one, at) =>

@@ -3,10 +3,11 @@
 import { resolve } from 'node:path';
 import { AddressList } from '../address-list.ts';
 import { alternatives, type PathPattern, parsePattern, patternHint } from '../protocol/http/path-pattern.ts';
+import type { Users } from '../worker/user.ts';
 import { nearestName } from './nearest.ts';
 import type { PoolValues } from './pool-schema.ts';
-import { isFolder, type Path, type Problem, refused, sectionName, when } from './problem.ts';
-import type { RouteValues, SiteValues } from './site-schema.ts';
+import { isFolder, keyName, type Path, type Problem, refused, sectionName, when } from './problem.ts';
+import type { ListenValues, RouteValues, SiteValues } from './site-schema.ts';
 
 /** The pools of a file by name; null: one that could not be read. */
 export type Targets = ReadonlyMap<string, PoolValues | null>;
@@ -14,16 +15,44 @@ export type Targets = ReadonlyMap<string, PoolValues | null>;
 type PoolRoute = Extract<RouteValues, { kind: 'pool' }>;
 
 /** What is wrong in a site whose keys and types are right. */
-export function checkSite(site: Omit<SiteValues, 'route' | 'sendfile'>, path: Path, folder: string): Problem[] {
+export function checkSite(
+  site: Omit<SiteValues, 'route' | 'sendfile'>,
+  path: Path,
+  folder: string,
+  users: Users,
+): Problem[] {
   const entries = (key: 'trustedProxies' | 'trustedPeers' | 'allowedClients'): Problem[] =>
     site[key].flatMap((entry, index) => refused(() => new AddressList([entry], key), [...path, key, index]));
   return [
     ...checkFolder(site.root, 'root', path, folder),
     ...(site.spoolFolder === undefined ? [] : checkFolder(site.spoolFolder, 'spoolFolder', path, folder)),
+    ...site.listen.flatMap((listen, index) => checkListen(listen, [...path, 'listen', index], users)),
     ...entries('trustedProxies'),
     ...entries('trustedPeers'),
     ...entries('trustedPeers'),
     ...entries('allowedClients'),
+  ];
+}
+
+/** Whom a socket file is to belong to. */
+function checkListen({ owner, group }: ListenValues, path: Path, users: Users): Problem[] {
+  const isRoot = process.getuid?.() === 0;
+  return [
+    ...when(
+      owner !== undefined && users.accountOf(owner) === null,
+      [...path, 'owner'],
+      `owner in ${keyName(path)}: there is no user "${owner}" on this system: create it, or change owner`,
+    ),
+    ...when(
+      owner !== undefined && !isRoot && users.accountOf(owner)?.id !== String(process.getuid?.()),
+      [...path, 'owner'],
+      `owner in ${keyName(path)} needs Postern to be started as root: take it out, or start it as root`,
+    ),
+    ...when(
+      group !== undefined && users.groupNamed(group) === null,
+      [...path, 'group'],
+      `group in ${keyName(path)}: there is no group "${group}" on this system: create it, or change group`,
+    ),
   ];
 }
 

@@ -13,6 +13,7 @@ import type { Log } from '../log.ts';
 import { descriptorLimit } from '../worker/descriptors.ts';
 import type { Faults } from './faults.ts';
 import { survivingHandler } from './gateways.ts';
+import { type SocketAccess, setSocketAccess } from './socket-access.ts';
 
 /** An address that is listened on. */
 export interface Listener {
@@ -133,23 +134,26 @@ export class ListenerSet {
    */
   async change(sites: ConfigValues['site']): Promise<ListenerChange> {
     const wanted = Object.entries(sites).flatMap(([site, { listen, allowedClients }]) =>
-      listen.map(({ address }) => ({ site, allowedClients, address: parseListenAddress(address) })),
+      listen.map(({ address, ...access }) => ({ site, allowedClients, access, address: parseListenAddress(address) })),
     );
-    const after: { readonly entry: SiteListener; readonly site: string }[] = [];
+    const after: { readonly entry: SiteListener; readonly site: string; readonly access: SocketAccess }[] = [];
     const opened: Listener[] = [];
     const undo = (): void => {
       for (const listener of opened) listener.destroy();
     };
     try {
-      for (const { site, allowedClients, address } of wanted) {
+      for (const { site, allowedClients, access, address } of wanted) {
         const key = formatListenAddress(address);
         const kept = this.#listeners.find(
           (one) => one.listener.key === key && !after.some(({ entry }) => entry === one),
         );
         if (kept !== undefined) checkClients(kept, allowedClients);
         const entry = kept ?? (await this.#open(site, address, allowedClients));
-        if (kept === undefined) opened.push(entry.listener);
-        after.push({ entry, site });
+        if (kept === undefined) {
+          opened.push(entry.listener);
+          setSocketAccess(address.address, access);
+        }
+        after.push({ entry, site, access });
       }
     } catch (error) {
       undo();
@@ -165,7 +169,10 @@ export class ListenerSet {
       ],
       undo,
       settle: async (deadlineMs) => {
-        for (const { entry, site } of after) entry.site = site;
+        for (const { entry, site, access } of after) {
+          entry.site = site;
+          setSocketAccess(entry.listener.address.address, access);
+        }
         this.#listeners = after.map(({ entry }) => entry);
         await Promise.all(gone.map((listener) => listener.close(deadlineMs)));
       },

@@ -1,4 +1,4 @@
-// The users that programs may run as: those of /etc/passwd, which is read once for all that are asked for, and those that only getent(1) knows of.
+// The users and groups that programs may run as, and socket files belong to: those of /etc/passwd, which is read once for all that are asked for, and those that only getent(1) knows of.
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 /** A user of this system. */
 export interface Account {
   readonly name: string;
+  readonly id: string;
   /** Number of its group. */
   readonly group: string;
   readonly home: string;
@@ -36,6 +37,18 @@ export class Users {
   groupOf(user: string): string | null {
     return this.accountOf(user)?.group ?? null;
   }
+
+  /** The number of a group by its name, or its number; null: this system has no such group. */
+  groupNamed(group: string): string | null {
+    const { stdout, status } = spawnSync('getent', ['group', '--', group], { encoding: 'utf8' });
+    return status === 0 ? groupIn(stdout) : null;
+  }
+}
+
+/** "name:password:gid:members": group(5). */
+function groupIn(line: string): string | null {
+  const [, , group = ''] = line.split(':');
+  return /^\d+$/.test(group) ? group : null;
 }
 
 function accountsOf(path: string): Map<string, Account> {
@@ -50,8 +63,8 @@ function accountsOf(path: string): Map<string, Account> {
 
 /** "name:password:uid:gid:comment:home:shell": passwd(5). A line of NIS ("+name::::") stands for what getent(1) knows. */
 function readAccount(line: string): Account[] {
-  const [name = '', , , group = '', , home = ''] = line.split(':');
-  return /^[^+-]/.test(name) && /^\d+$/.test(group) ? [{ name, group, home }] : [];
+  const [name = '', , id = '', group = '', , home = ''] = line.split(':');
+  return /^[^+-]/.test(name) && /^\d+$/.test(group) ? [{ name, id, group, home }] : [];
 }
 
 /** A process for each that is asked: some milliseconds in which everything stands still. */

@@ -307,6 +307,11 @@ describe('parseConfig()', () => {
       ':3: listen in [site.main] is {"address":":80","owner":"root"}: owner, group and mode are for socket files',
     ],
     [
+      'a group of a socket file that is not there',
+      `${site}listen = { address = "unix:a.sock", group = "no-such-group" }`,
+      ':3: group in listen in [site.main]: there is no group "no-such-group" on this system',
+    ],
+    [
       'a key of another spelling in a table of a list',
       `${site}[pool.x]\nconnect = ["a:1",\n  { adress = "b:2" }]`,
       ':5: unknown key "adress" in [[pool.x.connect]]: did you mean "address"?',
