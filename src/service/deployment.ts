@@ -17,7 +17,7 @@ import { ListenerSet, type SiteListener } from './listeners.ts';
 import type { PoolPlan } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
 import { preparePools } from './preparation.ts';
-import type { ServiceOptions } from './service.ts';
+import type { ServiceOptions } from './service-options.ts';
 import { AnswerCounts } from './service-status.ts';
 import type { Unit } from './unit.ts';
 

@@ -1,41 +1,18 @@
 // A service: what runs for one configuration and the socket that it is asked through, started, reloaded and ended together.
 
-import type { AdminControls, LogStatus, ReloadStatus, ServiceStatus } from '../admin/source.ts';
+import type { AdminControls, ReloadStatus, ServiceStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import type { Control } from '../control/control.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import { type Log, silentLog } from '../log.ts';
-import type { FindPhp } from '../php/find-php.ts';
 import { version } from '../version.ts';
 import { Deployment } from './deployment.ts';
 import { Faults } from './faults.ts';
-import type { AccessLog } from './gateways.ts';
 import { siteHandler } from './gateways.ts';
-import type { PlanContext, PoolPlan } from './plan.ts';
+import type { PoolPlan } from './plan.ts';
+import type { ServiceOptions } from './service-options.ts';
 import { serviceStatus } from './service-status.ts';
-
-/** What a service is started with besides its configuration. */
-export interface ServiceOptions {
-  /** @default silentLog */
-  readonly log?: Log | undefined;
-  /** What to do with a pool that would run as root without leave. @default "refuse" */
-  readonly asRoot?: PlanContext['asRoot'] | undefined;
-  /** How PHP is looked for: one that was looked for ahead, for instance. @default when a start or a reload needs it */
-  readonly findPhp?: FindPhp | undefined;
-  /** Workers of embedded PHP at most. @default as configured */
-  readonly embeddedWorkers?: number | undefined;
-  /** Whether whoever looks at its sites develops them: see `Site.isDeveloped`. @default false */
-  readonly isDeveloped?: boolean;
-  /** Folder that holds the private folders of services. @default see `runtimeBases` */
-  readonly runtimeBase?: string | undefined;
-  /** Told of each answer. @default nobody is */
-  readonly onAccess?: AccessLog | undefined;
-  /** How the log is written, for the status. @default it does not say */
-  readonly logStatus?: (() => LogStatus) | undefined;
-  /** Called when the control socket was asked to stop. @default the service closes itself */
-  readonly onStopAsked?: (() => void) | undefined;
-}
 
 /**
  * Makes a service; nothing happens before `start()`.

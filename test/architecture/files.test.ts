@@ -14,6 +14,8 @@ const short: Readonly<Record<string, string>> = {
   'src/defaults.ts': 'what every part that is given options does with them',
   'src/protocol/http/host.ts': 'the Host field, which has its own grammar',
   'src/log.ts': 'what every part of Postern needs of a logger',
+  'src/service/service-options.ts':
+    'what a service and its deployment are both told, so that neither imports the other',
   'src/version.ts': 'read from package.json, and used by every part',
 };
 
