@@ -2,6 +2,7 @@
 
 import type { Config, ExaminedConfig } from '../config/config.ts';
 import { formatListenAddress, parseListenAddress, urlOf } from '../config/listen-address.ts';
+import { nearestName } from '../config/nearest.ts';
 import type { PoolKind } from '../config/pool-schema.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
 import { knock } from '../connection/knock.ts';
@@ -9,7 +10,9 @@ import { findInstances } from '../control/instances.ts';
 import { runtimeBases } from '../control/runtime-base.ts';
 import type { AccessRecord } from '../gateway/request-log.ts';
 import type { Log } from '../log.ts';
+import { iniNames } from '../php/ini-names.ts';
 import { findSetpriv, openLauncher } from '../worker/launcher.ts';
+import { programPath } from '../worker/program.ts';
 import { openRuntimeDirectory } from '../worker/runtime-directory.ts';
 import { Faults } from './faults.ts';
 import { makeGateways } from './gateways.ts';
@@ -50,7 +53,8 @@ export async function checkService(
     const failed = new Map<string, Error>();
     const found: Finding[] = [];
     // One after another, so that the time of each is its own.
-    for (const unit of pools.units.values()) found.push(...(await poolFindings(unit, failed)));
+    for (const unit of pools.units.values())
+      found.push(...(await poolFindings(unit, failed)), ...(await iniFindings(unit.plan, config)));
     return [...found, ...(await siteFindings(config, pools, failed, log)), ...(await listenFindings(config))];
   } finally {
     await pools.close(2_000);
@@ -85,6 +89,24 @@ async function poolFindings(unit: Unit, failed: Map<string, Error>): Promise<Fin
     failed.set(plan.name, error as Error);
     return [{ state: 'failed', subject, message: (error as Error).message }, ...notes];
   }
+}
+
+/** Settings of php.ini that this PHP does not know: it takes them, and nothing comes of it. */
+async function iniFindings(plan: PoolPlan, { values, refusal }: Config): Promise<Finding[]> {
+  const pool = values.pool[plan.name]!;
+  const given = pool.kind === 'php' ? Object.keys(pool.ini) : [];
+  if (pool.kind !== 'php' || given.length === 0 || plan.kind !== 'workers' || plan.php?.kind !== 'cgi') return [];
+  const names = await iniNames(plan.php.path, pool.ini, { PATH: programPath, ...pool.env });
+  if (names === null) return [];
+  return given
+    .filter((name) => !names.includes(name))
+    .map((name): Finding => {
+      const near = nearestName(name, names);
+      const instead = near === null ? 'correct it, or load the extension that has it' : `did you mean "${near}"?`;
+      const problem = `ini in [pool.${plan.name}]: PHP ${plan.php!.version.text} has no setting "${name}": ${instead}`;
+      const { message } = refusal({ path: ['pool', plan.name, 'ini', name], message: problem });
+      return { state: 'note', subject: `pool ${plan.name}`, message };
+    });
 }
 
 /** A server elsewhere, of which more cannot be asked: PHP-FPM for one answers no FCGI_GET_VALUES. */

@@ -52,3 +52,39 @@ it('postern check starts each pool, asks each site, and says what is wrong', asy
   );
   assert.match(failed[0]?.message ?? '', /\/no\/such\/program/);
 });
+
+it('postern check warns of settings that PHP does not know, each with its line', async (t) => {
+  if (findProgram('php-cgi') === null) {
+    t.skip('php-cgi is not installed');
+    return;
+  }
+  const folder = temporaryFolder(t);
+  writeFileSync(
+    join(folder, 'postern.toml'),
+    `[site.main]
+listen = []
+[pool.php]
+php = "auto"
+allowRoot = true
+[pool.php.ini]
+memory_limit = "64M"
+memory_limt = "64M"
+"cgi.fix_pathinfo" = 1
+auto_prepend_file = "/no/such/file"
+extension_dir = "/usr/lib/php"
+"no.such_setting" = 1
+`,
+  );
+  const { out } = await postern(t, folder, ['check', '--json'], folder);
+  const notes = (JSON.parse(out) as Finding[]).filter(({ message }) => message.includes('has no setting'));
+  assert.deepEqual(
+    notes.map(({ state, message }) => [state, message.replace(/PHP [\d.]+/, 'PHP')]),
+    [
+      ['note', 'postern.toml:8: ini in [pool.php]: PHP has no setting "memory_limt": did you mean "memory_limit"?'],
+      [
+        'note',
+        'postern.toml:12: ini in [pool.php]: PHP has no setting "no.such_setting": correct it, or load the extension that has it',
+      ],
+    ],
+  );
+});

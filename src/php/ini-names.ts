@@ -1,0 +1,35 @@
+// Which settings a PHP knows, asked of the program itself: `-d` takes any name, and says nothing of one that it does not know.
+
+import { execFile } from 'node:child_process';
+import { type IniValue, iniArguments } from './ini-arguments.ts';
+
+/** What only php.ini's reader knows: they are no settings once PHP runs. */
+const loading = ['extension', 'zend_extension'];
+
+/** A site's own code is not run for a look. */
+const alone = { auto_prepend_file: '', auto_append_file: '', disable_functions: '' };
+
+const script = '<?php foreach (ini_get_all(null, false) as $name => $value) echo $name, "\\n";';
+const answerTimeoutMs = 10_000;
+
+/**
+ * The names of all settings that a php-cgi has with the extensions that `ini` loads; null: it does not say.
+ * @param env of the pool: it may name another php.ini
+ */
+export async function iniNames(
+  program: string,
+  ini: Readonly<Record<string, IniValue>>,
+  env: NodeJS.ProcessEnv,
+): Promise<readonly string[] | null> {
+  const loaded = Object.fromEntries(Object.entries(ini).filter(([name]) => loading.includes(name)));
+  const args = ['-q', ...iniArguments({ ...loaded, ...alone })];
+  const options = { env, cwd: '/', timeout: answerTimeoutMs, killSignal: 'SIGKILL', maxBuffer: 4_194_304 } as const;
+  const said = await new Promise<string | null>((resolve) => {
+    const child = execFile(program, args, options, (error, stdout) => resolve(error === null ? stdout : null));
+    // It may have left before it read.
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(script);
+  });
+  const names = said?.split('\n').filter((line) => /^[A-Za-z_][\w.-]*$/.test(line)) ?? [];
+  return names.includes('memory_limit') ? [...names, ...loading] : null;
+}
