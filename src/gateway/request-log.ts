@@ -1,8 +1,12 @@
-// What the log is told of requests: the access record when one is over, and the lines that programs write on STDERR, limited in length and rate.
+// What the log is told of a request: its errors, the lines that its program writes on STDERR, and the access record when it is over.
 
 import type { Clock } from '../clock.ts';
-import type { Log } from '../log.ts';
+import type { PosternError } from '../errors.ts';
+import type { Log, LogFields } from '../log.ts';
+import { fieldValue } from '../protocol/http/headers.ts';
 import { bytesToLog } from '../protocol/text.ts';
+import type { HttpRequest } from './message.ts';
+import type { Client } from './request-check.ts';
 
 /** One request that is over. Texts are escaped and safe to print; credentials are blanked. */
 export interface AccessRecord {
@@ -125,5 +129,108 @@ export class StderrLog {
     // One more than is shown, so that the cut is visible.
     const room = MAX_LINE_LENGTH + 1 - this.#line.length;
     if (room > 0 && start < end) this.#line += bytes.toString('latin1', start, Math.min(end, start + room));
+  }
+}
+
+/** What the logs of all requests of a site share. */
+export interface LogOwner {
+  readonly site: { readonly name: string };
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly accessLog: AccessLog | null;
+  readonly stderrRate: RecordRate;
+  readonly errorRate: RecordRate;
+}
+
+/** The log of one request. */
+export class VisitLog {
+  readonly #owner: LogOwner;
+  readonly #request: HttpRequest;
+  readonly #startedAt: number;
+  #shownUrl: string | null = null;
+  #pool: string | null = null;
+  #runFrom = 0;
+  #waitedMs: number | null = null;
+  #runMs: number | null = null;
+  #stderr: StderrLog | null = null;
+
+  constructor(owner: LogOwner, request: HttpRequest) {
+    this.#owner = owner;
+    this.#request = request;
+    this.#startedAt = owner.clock.now();
+  }
+
+  /** The client's target as logs show it; made when first asked for. */
+  get url(): string {
+    this.#shownUrl ??= urlForLog(this.#request.target);
+    return this.#shownUrl;
+  }
+
+  programStarts(pool: string): void {
+    this.#pool = pool;
+    this.#runFrom = this.#owner.clock.now();
+  }
+
+  /** @param waitedMs how long it waited for its turn, where that is known */
+  programEnds(waitedMs: number | undefined): void {
+    this.#stderr?.end();
+    this.#waitedMs = waitedMs ?? this.#waitedMs;
+    this.#runMs = this.#owner.clock.now() - this.#runFrom - (this.#waitedMs ?? 0);
+  }
+
+  stderr(chunk: Uint8Array): void {
+    const { log, stderrRate } = this.#owner;
+    this.#stderr ??= new StderrLog(log, this.#fields(), stderrRate);
+    this.#stderr.write(chunk);
+  }
+
+  lostLines(lost: readonly string[]): void {
+    const { log, stderrRate } = this.#owner;
+    if (!stderrRate.take()) return;
+    const fields = { ...this.#fields(), lines: lost.map((line) => bytesToLog(line, 100)) };
+    log.warn(fields, "lines of the program's header are no fields, and were left out of its answer");
+  }
+
+  over(
+    outcome: AccessRecord['outcome'],
+    error: PosternError | null,
+    client: Client | null,
+    answered: { readonly status: number; readonly bytes: number },
+  ): void {
+    if (error !== null && !error.isTold && (error.status >= 500 || outcome === 'aborted')) this.#error(error);
+    const { site, clock, accessLog } = this.#owner;
+    if (accessLog === null) return;
+    const { method, version, headers, peer } = this.#request;
+    accessLog({
+      site: site.name,
+      method: bytesToLog(method, 32),
+      url: this.url,
+      version,
+      host: bytesToLog(fieldValue(headers, 'host') ?? '', 255),
+      remoteAddress: client?.remoteAddress ?? peer.remoteAddress,
+      status: answered.status === 0 ? 499 : answered.status,
+      bytes: answered.bytes,
+      durationMs: clock.now() - this.#startedAt,
+      waitedMs: this.#waitedMs,
+      runMs: this.#runMs,
+      pool: this.#pool,
+      outcome,
+      error: error?.code ?? null,
+    });
+  }
+
+  #error(error: PosternError): void {
+    const { log, errorRate } = this.#owner;
+    if (!errorRate.take()) return;
+    const dropped = errorRate.takeDropped();
+    const fields: LogFields = { ...error.fields, code: error.code, ...this.#fields() };
+    if (dropped > 0) fields.droppedRecords = dropped;
+    // Nobody expected it: where it came from is what there is to go by.
+    if (error.code === 'INTERNAL') fields.stack = (error.cause instanceof Error ? error.cause : error).stack;
+    log.error(fields, error.message);
+  }
+
+  #fields(): LogFields {
+    return { pool: this.#pool, method: this.#request.method, url: this.url };
   }
 }

@@ -3,23 +3,20 @@
 import type { AddressList } from '../address-list.ts';
 import type { Clock } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
-import type { Log, LogFields } from '../log.ts';
 import type { CgiRequest, Environment, Exchange } from '../protocol/cgi/exchange.ts';
 import { isIdempotent } from '../protocol/cgi/exchange.ts';
-import { fieldValue } from '../protocol/http/headers.ts';
-import { parseLocalTarget, type RequestPath } from '../protocol/http/path.ts';
-import { bytesToLog } from '../protocol/text.ts';
+import type { RequestPath } from '../protocol/http/path.ts';
 import type { AnswerSpools } from './answer-spool.ts';
 import { collectBody } from './collect-body.ts';
 import { sendLastWords, sendListing } from './developer-pages.ts';
 import type { FileRequest } from './file-answer.ts';
+import { localTarget, MAX_LOCAL_REDIRECTS, redirected } from './local-redirect.ts';
 import type { HttpAnswer, HttpRequest, WebServerRequest } from './message.ts';
 import { type AnswerOwner, ProgramAnswer } from './program-answer.ts';
 import { type Outcome, Reply, type ReplyOwner } from './reply.ts';
 import { type BodyLimits, checkBodyLength, type HeldBody, streamBody } from './request-body.ts';
 import { type Client, identifyClient, isThisMachine } from './request-check.ts';
-import type { RecordRate } from './request-log.ts';
-import { type AccessLog, StderrLog, urlForLog } from './request-log.ts';
+import { type LogOwner, urlForLog, VisitLog } from './request-log.ts';
 import type { Routing } from './routing.ts';
 import { type Decision, decide, type Run } from './script.ts';
 import { findSendfile } from './sendfile.ts';
@@ -28,7 +25,7 @@ import type { SpoolBlocks } from './spool-blocks.ts';
 import type { StaticFiles } from './static-file.ts';
 
 /** What the visits of a gateway share. */
-export interface VisitOwner {
+export interface VisitOwner extends LogOwner {
   readonly site: Site;
   readonly routing: Routing;
   readonly proxies: AddressList;
@@ -36,10 +33,6 @@ export interface VisitOwner {
   readonly spoolBlocks: SpoolBlocks;
   readonly answerSpools: AnswerSpools;
   readonly clock: Clock;
-  readonly log: Log;
-  readonly accessLog: AccessLog | null;
-  readonly stderrRate: RecordRate;
-  readonly errorRate: RecordRate;
   /** What answers a request. @throws BAD_REQUEST and its kind */
   decide(request: HttpRequest): { readonly target: RequestPath; readonly decision: Decision };
   /** Names of variables that a web server in front made up, and that are not to become the environment of a process. */
@@ -63,7 +56,6 @@ export interface VisitOwner {
 /** See CgiRequest. */
 export type TimeLimits = Pick<CgiRequest, 'requestTimeoutMs' | 'readTimeoutMs'>;
 
-const MAX_LOCAL_REDIRECTS = 10;
 /** Characters of STDERR that a developer is shown. */
 const MAX_LAST_WORDS = 4_096;
 const none: readonly string[] = [];
@@ -73,31 +65,19 @@ export class Visit implements ReplyOwner, AnswerOwner {
   readonly #gateway: VisitOwner;
   readonly #first: HttpRequest;
   readonly #reply: Reply;
-  readonly #startedAt: number;
-  #shownUrl: string | null = null;
+  readonly #log: VisitLog;
   #client: Client | null = null;
   #redirects = 0;
   #body: HeldBody | null = null;
   #exchange: Exchange | null = null;
-  #pool: string | null = null;
-  #runFrom = 0;
-  #waitedMs: number | null = null;
-  #runMs: number | null = null;
-  #stderr: StderrLog | null = null;
   /** The end of STDERR, where somebody may be shown it. */
   #lastWords = '';
 
   constructor(gateway: VisitOwner, request: HttpRequest, answer: HttpAnswer) {
     this.#gateway = gateway;
     this.#first = request;
-    this.#startedAt = gateway.clock.now();
+    this.#log = new VisitLog(gateway, request);
     this.#reply = new Reply(answer, request.headers, gateway, this);
-  }
-
-  /** The client's target as logs show it; made when first asked for. */
-  get #url(): string {
-    this.#shownUrl ??= urlForLog(this.#first.target);
-    return this.#shownUrl;
   }
 
   start(): void {
@@ -173,10 +153,9 @@ export class Visit implements ReplyOwner, AnswerOwner {
     const contentLength = body === null ? request.contentLength : body.length;
     const environment = gateway.environmentFor(request, client, target, run, contentLength);
     const { method } = request;
-    const url = request === this.#first ? this.#url : urlForLog(request.target);
+    const url = request === this.#first ? this.#log.url : urlForLog(request.target);
     const answer = new ProgramAnswer(this.#reply, this);
-    this.#pool = backend.name;
-    this.#runFrom = gateway.clock.now();
+    this.#log.programStarts(backend.name);
     const { webServer } = request;
     const foreign = webServer === undefined ? none : gateway.foreignTo(webServer);
     const exchange = backend.run(
@@ -193,18 +172,11 @@ export class Visit implements ReplyOwner, AnswerOwner {
   }
 
   onLostLines(lost: readonly string[]): void {
-    const { log, stderrRate } = this.#gateway;
-    if (!stderrRate.take()) return;
-    const lines = lost.map((line) => bytesToLog(line, 100));
-    const fields = { pool: this.#pool, method: this.#first.method, url: this.#url, lines };
-    log.warn(fields, "lines of the program's header are no fields, and were left out of its answer");
+    this.#log.lostLines(lost);
   }
 
   onStderr(chunk: Uint8Array): void {
-    const { log, stderrRate } = this.#gateway;
-    const { method } = this.#first;
-    this.#stderr ??= new StderrLog(log, { pool: this.#pool, method, url: this.#url }, stderrRate);
-    this.#stderr.write(chunk);
+    this.#log.stderr(chunk);
     if (this.#gateway.site.isDeveloped) this.#lastWords = (this.#lastWords + Buffer.from(chunk)).slice(-MAX_LAST_WORDS);
   }
 
@@ -218,10 +190,7 @@ export class Visit implements ReplyOwner, AnswerOwner {
   }
 
   onProgramEnd(): void {
-    this.#stderr?.end();
-    const { clock } = this.#gateway;
-    this.#waitedMs = this.#exchange?.waitedMs ?? this.#waitedMs;
-    this.#runMs = clock.now() - this.#runFrom - (this.#waitedMs ?? 0);
+    this.#log.programEnds(this.#exchange?.waitedMs);
     this.#release();
   }
 
@@ -251,8 +220,7 @@ export class Visit implements ReplyOwner, AnswerOwner {
   onOver(outcome: Outcome, error: PosternError | null): void {
     this.#release();
     this.#gateway.onOver();
-    if (error !== null && !error.isTold && (error.status >= 500 || outcome === 'aborted')) this.#logError(error);
-    if (this.#gateway.accessLog !== null) this.#logAccess(this.#gateway.accessLog, outcome, error);
+    this.#log.over(outcome, error, this.#client, this.#reply);
   }
 
   #release(): void {
@@ -261,76 +229,9 @@ export class Visit implements ReplyOwner, AnswerOwner {
     this.#exchange = null;
     this.#reply.producer = null;
   }
-
-  #logError(error: PosternError): void {
-    const { log, errorRate } = this.#gateway;
-    if (!errorRate.take()) return;
-    const dropped = errorRate.takeDropped();
-    const { method } = this.#first;
-    const fields: LogFields = { ...error.fields, code: error.code, method, url: this.#url, pool: this.#pool };
-    if (dropped > 0) fields.droppedRecords = dropped;
-    // Nobody expected it: where it came from is what there is to go by.
-    if (error.code === 'INTERNAL') fields.stack = (error.cause instanceof Error ? error.cause : error).stack;
-    log.error(fields, error.message);
-  }
-
-  #logAccess(accessLog: AccessLog, outcome: Outcome, error: PosternError | null): void {
-    const { method, version, headers, peer } = this.#first;
-    const { status, bytes } = this.#reply;
-    accessLog({
-      site: this.#gateway.site.name,
-      method: bytesToLog(method, 32),
-      url: this.#url,
-      version,
-      host: bytesToLog(fieldValue(headers, 'host') ?? '', 255),
-      remoteAddress: this.#client?.remoteAddress ?? peer.remoteAddress,
-      status: status === 0 ? 499 : status,
-      bytes,
-      durationMs: this.#gateway.clock.now() - this.#startedAt,
-      waitedMs: this.#waitedMs,
-      runMs: this.#runMs,
-      pool: this.#pool,
-      outcome,
-      error: error?.code ?? null,
-    });
-  }
 }
 
 /** What is asked of a file that a program sends: conditions and ranges count where the request could have been for the file. */
 function fileRequest({ method, headers }: HttpRequest): FileRequest {
   return method === 'GET' || method === 'HEAD' ? { method, headers } : { method: 'GET', headers: [] };
-}
-
-/** A target that cannot be is the program's fault, not its client's. @throws ANSWER_INVALID */
-function localTarget(location: string): RequestPath {
-  try {
-    return parseLocalTarget(location);
-  } catch (error) {
-    const message = `a program redirected inside the server, but ${(error as Error).message}`;
-    throw new PosternError('ANSWER_INVALID', message, { cause: error });
-  }
-}
-
-/** Fields that belong to the body, or to the resource, of the request that was redirected. */
-const NOT_REDIRECTED = /^(?:content-|transfer-encoding$|expect$|range$|if-)/i;
-
-/** The web server's variables without those of the body, and with the path that it is now. */
-function redirectedVariables({ variables }: WebServerRequest, target: string): Environment {
-  const ofBody = /^(?:HTTP_)?CONTENT_|^HTTP_(?:TRANSFER_ENCODING|EXPECT|RANGE|IF_.*)$/;
-  const kept = Object.entries(variables).filter(([name]) => !ofBody.test(name));
-  return { ...Object.fromEntries(kept), REQUEST_URI: target };
-}
-
-/** The request that a local redirect makes of the client's: a GET, without its body and what goes with that. */
-function redirected(request: HttpRequest, target: string): HttpRequest {
-  const headers: string[] = [];
-  for (let i = 0; i < request.headers.length; i += 2) {
-    if (!NOT_REDIRECTED.test(request.headers[i]!)) headers.push(request.headers[i]!, request.headers[i + 1]!);
-  }
-  const { webServer } = request;
-  return {
-    ...request,
-    ...{ method: 'GET', target, headers, body: null, contentLength: null },
-    ...(webServer && { webServer: { ...webServer, variables: redirectedVariables(webServer, target) } }),
-  };
 }

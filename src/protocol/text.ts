@@ -25,9 +25,9 @@ export function bytesToLog(bytes: string, maxLength: number): string {
   return escapeControls(text);
 }
 
-/** Escapes what a terminal or a log file would take for more than text. */
+/** Escapes what a terminal or a log file would take for more than text, marks of writing direction too: they show a name as another one. */
 function escapeControls(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, (char) => {
+  return text.replace(/[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (char) => {
     return `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
   });
 }

@@ -47,6 +47,8 @@ describe('the access log', () => {
       ['/a?ACCESS_TOKEN=x', '/a?ACCESS_TOKEN=***'],
       ['/a?tokens=3&api_key=x', '/a?tokens=3&api_key=***'],
       ['/password=x', '/password=x'],
+      // Marks of writing direction, in UTF-8: they show "gpj.php" as "php.jpg".
+      ['/\xe2\x80\xaegpj.php\xe2\x81\xa6', '/\\x202egpj.php\\x2066'],
       ['/\x1b[31m\xc3\xa9\xc2\x9b', '/\\x1b[31m\u00e9\\x9b'],
       [`/${'a'.repeat(3000)}`, `/${'a'.repeat(2047)}...`],
     ];
