@@ -120,7 +120,8 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat>, Upstre
 
   /** Why it cannot answer now, in words; null: it can, or nobody has looked. */
   get notReady(): string | null {
-    return this.#isWatching ? this.#health.notReady : null;
+    const why = this.#isWatching ? this.#health.notReady : null;
+    return why === null ? null : `pool ${this.name}: ${why}`;
   }
 
   /** Looks at the servers from now on, wherever no request shows how they are; resolves when each was looked at. Repeatable. */

@@ -119,6 +119,18 @@ for (const server of servers) {
       if (started === null) return;
       assert.equal((await started.client.values()).multiplexes, false);
     });
+
+    it('says what it can do while a kept connection, or a request, holds its only process', async (t) => {
+      const started = await start(t, 1, { idleTimeoutMs: 60_000 });
+      if (started === null) return;
+      const { client, file } = started;
+      await client.request({ script: file });
+      assert.equal(client.connections, 1);
+      assert.equal((await client.values()).multiplexes, false);
+      const running = client.request({ script: file, url: '/a.php?sleep=1500' });
+      assert.equal((await client.values()).multiplexes, false);
+      assert.equal((await running).status, 200);
+    });
   });
 }
 

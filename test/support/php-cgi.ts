@@ -25,12 +25,13 @@ export async function startPhpCgi(
   return { kind: 'unix', path };
 }
 
-/** Starts PHP-FPM in a folder with a static number of processes. */
+/** Starts PHP-FPM in a folder with a static number of processes. @param lines more of its pool */
 export async function startPhpFpm(
   t: Pick<TestContext, 'after'>,
   program: string,
   folder: string,
   children: number,
+  lines = '',
 ): Promise<Address> {
   const path = join(folder, 'fpm.sock');
   const file = join(folder, 'fpm.conf');
@@ -38,7 +39,7 @@ export async function startPhpFpm(
   writeFileSync(
     file,
     `[global]\nerror_log = ${join(folder, 'fpm.log')}\ndaemonize = no\n[www]\nlisten = ${path}\nlisten.mode = 0600\npm = static\n` +
-      `pm.max_children = ${children}\ncatch_workers_output = no\n${isRoot ? 'user = root\ngroup = root\n' : ''}`,
+      `pm.max_children = ${children}\ncatch_workers_output = no\n${isRoot ? 'user = root\ngroup = root\n' : ''}${lines}`,
   );
   const child = spawn(program, ['--nodaemonize', '--fpm-config', file, ...(isRoot ? ['--allow-to-run-as-root'] : [])], {
     stdio: 'ignore',

@@ -348,7 +348,7 @@ describe('a pool of servers elsewhere, readiness', () => {
     await pool.watch();
     assert.match(
       pool.notReady!,
-      /^none of its servers takes a connection: unix:\/nonexistent\/socket \(.*ENOENT.*\), unix:.*2 \(/,
+      /^pool test: none of its servers takes a connection: unix:\/nonexistent\/socket \(.*ENOENT.*\), unix:.*2 \(/,
     );
     assert.equal(log.records.length, 2);
     const server = createServer().listen(path);
