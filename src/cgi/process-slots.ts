@@ -5,7 +5,7 @@ import { CgiRun } from './cgi-run.ts';
 import type { CgiParts, CgiSettings } from './cgi-settings.ts';
 
 export class ProcessSlots implements SeatProvider<CgiRun> {
-  readonly words = { seat: 'process slot', limit: 'workers' };
+  readonly words = { seat: 'process slot', limit: 'workers', signal: 'SIGTERM' };
   readonly #parts: CgiParts;
   readonly #onFree: () => void;
   readonly #runs = new Set<CgiRun>();

@@ -321,7 +321,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   #tellExpiry(attempt: Attempt, why: string, nowMs: number): void {
     const { method, url } = attempt.request;
-    const signal = attempt.pid > 0 ? 'SIGKILL' : undefined;
+    const signal = attempt.pid > 0 ? (this.#provider.words.signal ?? 'SIGKILL') : undefined;
     const fields = {
       pool: this.name,
       pid: attempt.pid,
@@ -331,7 +331,9 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
       durationMs: Math.round(attempt.ranMs(nowMs)),
     };
     const what =
-      attempt.pid > 0 ? `process ${attempt.pid} is killed with SIGKILL` : `the ${this.#provider.words.seat} is closed`;
+      attempt.pid > 0
+        ? `process ${attempt.pid} is killed with ${signal}`
+        : `the ${this.#provider.words.seat} is closed`;
     this.#log.warn(fields, `${what} while it runs ${method} ${url}, after ${fields.durationMs} ms (${why})`);
   }
 

@@ -322,7 +322,10 @@ describe('CgiPool', () => {
       const sink = await answerOf(backend, request(script(t, `${before}sleep 600`)));
       assert.deepEqual([sink.error?.code, /readTimeout/.test(sink.error?.message ?? '')], ['ANSWER_TIMEOUT', true]);
     }
-    assert.equal(log.matching(/^process \d+ is killed while it runs .*\(readTimeout, 300 ms\)$/).length, 2);
+    assert.equal(
+      log.matching(/^process \d+ is killed with SIGTERM while it runs .*\(readTimeout, 300 ms\)$/).length,
+      2,
+    );
     assert.equal(backend.counters.retried, 0);
   });
 

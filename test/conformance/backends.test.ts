@@ -65,6 +65,7 @@ backendConformance(
   },
   {
     speaksFastcgi: false,
+    limitMs: 3_000,
     script: (folder) => `#!/bin/sh\nexec '${process.execPath}' '${fixture('faulty-cgi')}' '${folder}'\n`,
   },
 );

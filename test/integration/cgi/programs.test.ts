@@ -120,6 +120,8 @@ describe('CGI programs', () => {
     const limited = await serve(t, silent, 'requestTimeout = 0\nreadTimeout = "1s"\n');
     assert.doesNotMatch(await get(t, limited, '/cgi-bin/half.sh'), /\r\n0\r\n\r\n$/);
     assert.match(await get(t, limited, '/cgi-bin/mute.sh'), /^HTTP\/1\.1 504 /);
-    await limited.logged(/^process \d+ is killed while it runs GET \/cgi-bin\/mute\.sh, .* \(readTimeout, 1000 ms\)$/);
+    await limited.logged(
+      /^process \d+ is killed with SIGTERM while it runs GET \/cgi-bin\/mute\.sh, .* \(readTimeout, 1000 ms\)$/,
+    );
   });
 });
