@@ -585,6 +585,21 @@ describe('FastcgiServer.close', () => {
     await closing;
     await assert.rejects(FastcgiPeer.connect(t, port));
   });
+
+  it('answers the first request of a connection that was just accepted, and no second one', async (t) => {
+    const { server, port, held } = await serve(t);
+    const peer = await FastcgiPeer.connect(t, port);
+    await until(() => server.connections === 1);
+    const closing = server.close();
+    peer.request(1);
+    await until(() => held.length === 1);
+    held[0]!.sink.head({ status: 200, reason: '', headers: [] });
+    held[0]!.sink.end();
+    await peer.ended(1);
+    await peer.raw.untilEnd();
+    peer.raw.socket.destroy();
+    await closing;
+  });
 });
 
 describe('FastcgiServer, what a web server does not read', () => {
