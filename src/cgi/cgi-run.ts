@@ -28,7 +28,7 @@ type RunState = 'new' | 'running' | 'left' | 'exiting' | 'answered' | 'ending' |
 
 /** The moves that are allowed; all others are a bug. */
 const runMoves: Readonly<Record<RunState, readonly RunState[]>> = {
-  new: ['running'],
+  new: ['running', 'over'],
   running: ['left', 'exiting', 'ending', 'over'],
   left: ['over'],
   exiting: ['answered', 'ending', 'over'],
