@@ -25,9 +25,9 @@ export interface ClientOptions {
   readonly queue?: number | undefined;
   /** How long one may wait. @default 5000 */
   readonly queueTimeoutMs?: number | undefined;
-  /** @default 5000 */
+  /** 0: no limit but the system's. @default 5000 */
   readonly connectTimeoutMs?: number | undefined;
-  /** How long the application may leave a request unread. @default 30000 */
+  /** How long the application may leave a request unread, while it sends nothing either. 0: no limit. @default 30000 */
   readonly writeTimeoutMs?: number | undefined;
   /** From the connection to the end of the answer. 0: no limit. @default 60000 */
   readonly requestTimeoutMs?: number | undefined;

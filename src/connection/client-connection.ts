@@ -75,7 +75,8 @@ export class ClientConnection {
     this.#socket = dial(address, (chunk) => this.#read(chunk), options.buffers ?? new ReadBuffers());
     // An application that waits for us to read its answer cannot read: that is our reader's doing.
     const isCounted = (): boolean => !this.#isBlocked();
-    const deadline = new WriteDeadline(options.clock, options.writeTimeoutMs, isCounted, () => this.#stalled());
+    const { clock, writeTimeoutMs } = options;
+    const deadline = new WriteDeadline(this.#socket, clock, writeTimeoutMs, isCounted, () => this.#stalled());
     this.#outgoing = new Outgoing(this.#socket, deadline);
     this.#bodyTarget = { outgoing: this.#outgoing, bodyFailed: (id, error) => this.#bodyFailed(id, error) };
   }
@@ -196,9 +197,11 @@ export class ClientConnection {
 
   #watch(): void {
     const { clock, connectTimeoutMs } = this.#options;
-    this.#connectTimer = clock.after(connectTimeoutMs, () => {
-      this.destroy(new PosternError('CONNECT_FAILED', `${this.#name} did not answer within ${connectTimeoutMs} ms`));
-    });
+    if (connectTimeoutMs > 0) {
+      this.#connectTimer = clock.after(connectTimeoutMs, () => {
+        this.destroy(new PosternError('CONNECT_FAILED', `${this.#name} did not answer within ${connectTimeoutMs} ms`));
+      });
+    }
     this.#socket
       // After "connect", in whose listeners Node writes what was waiting for it.
       .once('ready', () => {

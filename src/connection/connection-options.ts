@@ -6,11 +6,11 @@ import type { ReadBuffers } from './dial.ts';
 
 /** Options of one connection. Every duration is in milliseconds. */
 export interface ConnectionOptions {
-  /** @default 5000 */
+  /** 0: no limit but the system's. @default 5000 */
   readonly connectTimeoutMs: number;
   /**
-   * How long the application may leave unread what we have to send; the time is not counted while our own reader holds it
-   * up. @default 30000
+   * How long the application may leave unread what we have to send, while it sends nothing either; the time is not counted while our own
+   * reader holds it up. 0: no limit. @default 30000
    */
   readonly writeTimeoutMs: number;
   /** Requests at a time. Above 1 only where the application's GET_VALUES says so: PHP loses requests. @default 1 */

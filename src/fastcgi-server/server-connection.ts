@@ -158,7 +158,7 @@ export class ServerConnection implements ExchangeConnection {
     const { writeTimeoutMs, idleTimeoutMs, lingerTimeoutMs } = this.limits;
     if (this.#state === 'lingering') {
       if (now - this.#lingersSinceMs > lingerTimeoutMs) this.destroy(null);
-    } else if (this.#output.fullForMs(now) > writeTimeoutMs) {
+    } else if (writeTimeoutMs > 0 && this.#output.fullForMs(now) > writeTimeoutMs) {
       this.destroy(new PosternError('ABORTED', `the web server read nothing for ${writeTimeoutMs} ms`));
     } else if (this.#exchanges.size > 0 || !this.#reader.isBetweenRecords) {
       this.#checkInput(this.#reading.quietMs(now));
@@ -337,9 +337,9 @@ export class ServerConnection implements ExchangeConnection {
     const { paramsTimeoutMs, inputTimeoutMs } = this.limits;
     const exchanges = [...this.#exchanges.values()];
     const waitsForParams = exchanges.length === 0 || exchanges.some((exchange) => exchange.state === 'params');
-    if (waitsForParams && quietMs > paramsTimeoutMs) {
+    if (waitsForParams && paramsTimeoutMs > 0 && quietMs > paramsTimeoutMs) {
       this.destroy(new PosternError('REQUEST_TIMEOUT', `PARAMS did not come within ${paramsTimeoutMs} ms`));
-    } else if (quietMs > inputTimeoutMs && exchanges.some((exchange) => exchange.isInputWanted)) {
+    } else if (inputTimeoutMs > 0 && quietMs > inputTimeoutMs && exchanges.some((exchange) => exchange.isInputWanted)) {
       this.destroy(new PosternError('REQUEST_TIMEOUT', `no more input came within ${inputTimeoutMs} ms`));
     }
   }

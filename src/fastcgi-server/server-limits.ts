@@ -15,11 +15,11 @@ export interface ServerLimits {
   readonly maxUnreadBytes: number;
   /** The same when other requests share the connection, and would have to wait for this one's reader. @default 1048576 */
   readonly maxSharedUnreadBytes: number;
-  /** From the first byte of a request to the end of its PARAMS. @default 10000 */
+  /** From the first byte of a request to the end of its PARAMS. 0: no limit. @default 10000 */
   readonly paramsTimeoutMs: number;
-  /** Between two pieces of STDIN or DATA that somebody reads. @default 60000 */
+  /** Between two pieces of STDIN or DATA that somebody reads. 0: no limit. @default 60000 */
   readonly inputTimeoutMs: number;
-  /** How long the peer may leave our output unread. @default 60000 */
+  /** How long the peer may read nothing of our output. 0: no limit. @default 60000 */
   readonly writeTimeoutMs: number;
   /** A connection without a request is closed after so long. 0: never. @default 600000 */
   readonly idleTimeoutMs: number;

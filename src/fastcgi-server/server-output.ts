@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
+import { unsentBytes } from '../connection/outgoing.ts';
 import type { Environment } from '../protocol/cgi/exchange.ts';
 import { REQUEST_COMPLETE, STDERR, STDOUT } from '../protocol/fastcgi/record.ts';
 import { RecordWriter } from '../protocol/fastcgi/record-writer.ts';
@@ -36,6 +37,7 @@ export class ServerOutput {
   readonly #waiting = new Set<OutputOwner>();
   #state: OutputState = 'flowing';
   #fullSinceMs = 0;
+  #unsentBytes = 0;
   /** Whether everything is gathered until `release`. */
   #isHeld = false;
   /** Whether turns are taken when the event loop comes round. */
@@ -56,9 +58,15 @@ export class ServerOutput {
     return this.#isHeld;
   }
 
-  /** For how long that has been so; 0 when it is not. */
+  /** For how long that has been so and the peer has read nothing, as far as was seen when this was asked; 0 when it is not. */
   fullForMs(now: number): number {
-    return this.isFull ? now - this.#fullSinceMs : 0;
+    if (!this.isFull) return 0;
+    const unsent = unsentBytes(this.#socket);
+    if (unsent !== this.#unsentBytes) {
+      this.#unsentBytes = unsent;
+      this.#fullSinceMs = now;
+    }
+    return now - this.#fullSinceMs;
   }
 
   /** Adds content to a request's stream. */
@@ -141,6 +149,7 @@ export class ServerOutput {
     if (this.#socket.write(this.#writer.take()) || this.#state === 'full') return;
     this.#move('full');
     this.#fullSinceMs = this.#clock.now();
+    this.#unsentBytes = unsentBytes(this.#socket);
   }
 
   #move(to: OutputState): void {

@@ -555,6 +555,30 @@ describe('a connection to an application', () => {
     });
   }
 
+  it('gives a program that reads slowly, or that answers without reading, all the time it takes', async () => {
+    for (const isReading of [true, false]) {
+      const { connection } = await open(
+        (socket) => {
+          socket.pause();
+          let said = 0;
+          const timer = setInterval(() => {
+            said += 1;
+            if (isReading) socket.read(100_000);
+            else if (said === 1) socket.write(Buffer.from(stdout(HEAD), 'hex'));
+            else socket.write(Buffer.from(said === 12 ? stdout('') + end() : stdout('x'), 'hex'));
+            if (isReading && said === 12) socket.end(Buffer.from(hello, 'hex'));
+            if (said === 12) clearInterval(timer);
+          }, 60);
+        },
+        { writeTimeoutMs: 300 },
+      );
+      const sink = new RecordingSink();
+      connection.run(cgiRequest({ body: bodyOf('x'.repeat(4_000_000)) }), sink, true);
+      await sink.done;
+      assert.equal(sink.error, null, `${isReading}`);
+    }
+  });
+
   it('carries several requests at a time where it is allowed to', async () => {
     const { connection, owner } = await open(
       (socket) => {
