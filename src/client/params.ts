@@ -1,8 +1,7 @@
 // The CGI variables of a request as people think of it: a method, a URL, header fields and a script. Pure.
 
-import { makeEnvironment } from '../protocol/cgi/environment.ts';
+import { HeaderNames, makeEnvironment } from '../protocol/cgi/environment.ts';
 import type { Environment } from '../protocol/cgi/exchange.ts';
-import { HeaderNames } from '../protocol/cgi/header-names.ts';
 
 /** A request to an application, in the words of HTTP. All text is text; it is sent as UTF-8. */
 export interface ParamsSource {

@@ -8,6 +8,7 @@
 
 import { realpathSync, type Stats, statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
+import type { Clock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import { isAscii, textToBytes } from '../protocol/text.ts';
 import type { HiddenNames } from './hidden-names.ts';
@@ -35,8 +36,7 @@ export interface DocumentRootOptions {
   /** Absolute paths of the service's own files; texts. */
   readonly hiddenFiles: readonly string[];
   readonly validMs: number;
-  /** Monotonic milliseconds. */
-  readonly now: () => number;
+  readonly clock: Clock;
 }
 
 const MAX_ENTRIES = 4096;
@@ -83,7 +83,7 @@ export class DocumentRoot {
   }
 
   #renew(): void {
-    const now = this.#options.now();
+    const now = this.#options.clock.now();
     if (now - this.#since < this.#options.validMs) return;
     this.#since = now;
     this.#entries.clear();

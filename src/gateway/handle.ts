@@ -6,9 +6,8 @@
 import { AddressList } from '../address-list.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { type Log, silentLog } from '../log.ts';
-import { makeEnvironment } from '../protocol/cgi/environment.ts';
+import { HeaderNames, makeEnvironment } from '../protocol/cgi/environment.ts';
 import type { Environment } from '../protocol/cgi/exchange.ts';
-import { HeaderNames } from '../protocol/cgi/header-names.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import { bytesToLog, textToBytes } from '../protocol/text.ts';
 import { AnswerSpools } from './answer-spool.ts';

@@ -4,14 +4,14 @@ import type { PosternError } from '../errors.ts';
 import type { CgiHead, CgiSink } from '../protocol/cgi/exchange.ts';
 import { localRedirectOf } from '../protocol/cgi/output-head.ts';
 import type { Reply } from './reply.ts';
-import { takeSendfile } from './sendfile.ts';
+import type { FileName } from './sendfile.ts';
 
 /** What an answer may turn into. */
 export interface AnswerOwner {
   /** The program has ended, and wants this path run in its place. */
   onLocalRedirect(target: string): void;
   /** The program has ended, and wants this file sent with these fields. */
-  onSendfile(name: { readonly by: 'path' | 'url'; readonly value: string }, headers: readonly string[]): void;
+  onSendfile(name: FileName, headers: readonly string[]): void;
   /** Lines of its header that are no fields and were left out. Byte strings. */
   onLostLines(lines: readonly string[]): void;
   /** Whether an empty answer of that status is answered in its place, by `onEmpty`. */
@@ -45,7 +45,7 @@ export class ProgramAnswer implements CgiSink {
   }
 
   head(head: CgiHead): void {
-    const { headers, name } = takeSendfile(head.headers);
+    const { headers, name } = takeServerFields(head.headers);
     if (head.lostLines !== undefined) this.#owner.onLostLines(head.lostLines);
     if (head.status < 200) {
       this.#reply.inform(head.status, headers);
@@ -91,4 +91,37 @@ export class ProgramAnswer implements CgiSink {
     this.#held = null;
     this.#reply.head(head.status, head.headers, head);
   }
+}
+
+/** What a program's header fields say about it. */
+interface ServerFields {
+  /** The fields without those that are meant for us alone; the same list where there are none. */
+  readonly headers: readonly string[];
+  /** The file to send in its place; null: none. */
+  readonly name: FileName | null;
+}
+
+/** Takes the fields that are meant for a server (X-Sendfile*, X-Accel-*) out of a program's header. */
+function takeServerFields(headers: readonly string[]): ServerFields {
+  let name: ServerFields['name'] = null;
+  let kept: string[] | null = null;
+  for (let i = 0; i < headers.length; i += 2) {
+    const lower = lowerServerField(headers[i]!);
+    if (lower === null) {
+      kept?.push(headers[i]!, headers[i + 1]!);
+      continue;
+    }
+    kept ??= headers.slice(0, i);
+    if (lower === 'x-sendfile') name = { by: 'path', value: headers[i + 1]! };
+    else if (lower === 'x-accel-redirect') name = { by: 'url', value: headers[i + 1]! };
+  }
+  return { headers: kept ?? headers, name };
+}
+
+/** The name in lower case when the field is one for the server, else null. */
+function lowerServerField(name: string): string | null {
+  const first = name.charCodeAt(0);
+  if ((first !== 0x58 && first !== 0x78) || name.charCodeAt(1) !== 0x2d) return null;
+  const lower = name.toLowerCase();
+  return lower.startsWith('x-sendfile') || lower.startsWith('x-accel-') ? lower : null;
 }

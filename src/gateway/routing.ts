@@ -51,7 +51,7 @@ export function compileRouting(site: Site, clock: Clock): Routing {
       linkFolders: site.linkFolders,
       hiddenFiles: site.hiddenFiles,
       validMs: site.pathCacheMs,
-      now: () => clock.now(),
+      clock,
     });
   const place: Place = {
     root: site.root === null ? null : rootAt(site.root),

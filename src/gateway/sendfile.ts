@@ -8,36 +8,17 @@ import { bytesToText, textToBytes } from '../protocol/text.ts';
 import type { SendfileFolder } from './site.ts';
 import type { FoundFile } from './static-file.ts';
 
-/** What a program's header fields say about it. */
-export interface SendfileFields {
-  /** The fields without those that are meant for us alone; the same list where there are none. */
-  readonly headers: readonly string[];
-  /** The file's name as the program gave it, a byte string, and by which field; null: none. */
-  readonly name: { readonly by: 'path' | 'url'; readonly value: string } | null;
-}
-
-/** Takes the fields that are meant for a server (X-Sendfile*, X-Accel-*) out of a program's header. */
-export function takeSendfile(headers: readonly string[]): SendfileFields {
-  let name: SendfileFields['name'] = null;
-  let kept: string[] | null = null;
-  for (let i = 0; i < headers.length; i += 2) {
-    const lower = lowerServerField(headers[i]!);
-    if (lower === null) {
-      kept?.push(headers[i]!, headers[i + 1]!);
-      continue;
-    }
-    kept ??= headers.slice(0, i);
-    if (lower === 'x-sendfile') name = { by: 'path', value: headers[i + 1]! };
-    else if (lower === 'x-accel-redirect') name = { by: 'url', value: headers[i + 1]! };
-  }
-  return { headers: kept ?? headers, name };
+/** A file's name as a program gave it, a byte string, and by which field: X-Sendfile has a path, X-Accel-Redirect a URL. */
+export interface FileName {
+  readonly by: 'path' | 'url';
+  readonly value: string;
 }
 
 /**
  * Finds the file, by its real path, under one of the folders.
  * @throws SENDFILE_REFUSED where there is no folder at all, ANSWER_INVALID for a file outside of them, NOT_FOUND where there is none
  */
-export function findSendfile(name: NonNullable<SendfileFields['name']>, folders: readonly SendfileFolder[]): FoundFile {
+export function findSendfile(name: FileName, folders: readonly SendfileFolder[]): FoundFile {
   if (folders.length === 0) {
     throw new PosternError(
       'SENDFILE_REFUSED',
@@ -54,14 +35,6 @@ export function findSendfile(name: NonNullable<SendfileFields['name']>, folders:
     throw new PosternError('NOT_FOUND', `a program named what is no file: ${shown(path)}`);
   }
   return { realPath: textToBytes(real) };
-}
-
-/** The name in lower case when the field is one for the server, else null. */
-function lowerServerField(name: string): string | null {
-  const first = name.charCodeAt(0);
-  if ((first !== 0x58 && first !== 0x78) || name.charCodeAt(1) !== 0x2d) return null;
-  const lower = name.toLowerCase();
-  return lower.startsWith('x-sendfile') || lower.startsWith('x-accel-') ? lower : null;
 }
 
 function pathOfUrl(url: string, folders: readonly SendfileFolder[]): string | null {

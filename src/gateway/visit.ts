@@ -19,7 +19,7 @@ import { type Client, identifyClient, isThisMachine } from './request-check.ts';
 import { type LogOwner, urlForLog, VisitLog } from './request-log.ts';
 import type { Routing } from './routing.ts';
 import { type Decision, decide, type Run } from './script.ts';
-import { findSendfile } from './sendfile.ts';
+import { type FileName, findSendfile } from './sendfile.ts';
 import type { BackendRoute, Site } from './site.ts';
 import type { SpoolBlocks } from './spool-blocks.ts';
 import type { StaticFiles } from './static-file.ts';
@@ -208,7 +208,7 @@ export class Visit implements ReplyOwner, AnswerOwner {
     }
   }
 
-  onSendfile(name: Parameters<typeof findSendfile>[0], headers: readonly string[]): void {
+  onSendfile(name: FileName, headers: readonly string[]): void {
     try {
       const entry = findSendfile(name, this.#gateway.site.sendfile);
       this.#gateway.files.send(this.#reply, fileRequest(this.#first), entry, headers);

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type EnvironmentSource, makeEnvironment } from '../../../src/protocol/cgi/environment.ts';
-import { HeaderNames } from '../../../src/protocol/cgi/header-names.ts';
+import { type EnvironmentSource, HeaderNames, makeEnvironment } from '../../../src/protocol/cgi/environment.ts';
 
 const source: EnvironmentSource = {
   method: 'GET',
