@@ -85,6 +85,37 @@ export function writeProbe(parent: string = tmpdir(), clock: Clock = systemClock
   };
 }
 
+/** One probe script for several pools: each opens it, and it is gone when the last of them has closed it. */
+export class SharedProbe {
+  readonly #parent: string | undefined;
+  #file: ProbeFile | null = null;
+  #openings = 0;
+
+  /** @param parent as for `writeProbe` */
+  constructor(parent?: string) {
+    this.#parent = parent;
+  }
+
+  /** The script, for one pool; it is written where it is not there. */
+  open(): ProbeFile {
+    const file = this.#file ?? writeProbe(this.#parent);
+    this.#file = file;
+    this.#openings += 1;
+    let isOpen = true;
+    return {
+      ...file,
+      close: () => {
+        if (!isOpen) return;
+        isOpen = false;
+        this.#openings -= 1;
+        if (this.#openings > 0) return;
+        this.#file = null;
+        file.close();
+      },
+    };
+  }
+}
+
 /** Removes our own folders that nobody keeps fresh any more. */
 function sweep(parent: string): void {
   for (const name of readdirSync(parent)) {

@@ -3,7 +3,7 @@
 import type { Program } from '../worker/program.ts';
 import type { Php } from './find-php.ts';
 import { formatIniSetting, type IniValue, iniArguments } from './ini-arguments.ts';
-import { writeProbe } from './php-probe.ts';
+import { SharedProbe } from './php-probe.ts';
 import { connectionReuse } from './php-version.ts';
 
 /** What the configuration says of a PHP pool. */
@@ -22,8 +22,8 @@ export interface PhpProgramOptions {
   readonly ini: Readonly<Record<string, IniValue>>;
   /** User to run as; null: as the manager. */
   readonly user: string | null;
-  /** Folder for the probe script, readable by that user. @default the system's temporary folder */
-  readonly probeFolder?: string;
+  /** The probe script, readable by that user. @default one of its own in the system's temporary folder */
+  readonly probe?: SharedProbe;
 }
 
 /** A Program of PHP, and what goes with it: `close()` when its last worker is gone. */
@@ -53,9 +53,9 @@ export function phpProgram(options: PhpProgramOptions): PhpProgram {
 }
 
 function cgiProgram(options: PhpProgramOptions): PhpProgram {
-  const { name, php, workers, cwd, env, path, ini, user, probeFolder } = options;
+  const { name, php, workers, cwd, env, path, ini, user } = options;
   const settings = iniArguments({ ...scriptIsDecided, ...ini });
-  const probe = writeProbe(probeFolder);
+  const probe = (options.probe ?? new SharedProbe()).open();
   const program: Program = {
     name,
     // The section goes on to the end of all arguments, so it stands in the last one.

@@ -1,6 +1,7 @@
 // Makes the workers of a pool: names their files, in a folder of the pool's own.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
@@ -32,8 +33,8 @@ export class WorkerFactory {
 
   open(): void {
     if (this.#options.hire !== null) return;
-    // Short: a socket's path holds 107 bytes at most.
-    this.#folder = mkdtempSync(join(this.#options.directory, 'p'));
+    // Short: a socket's path holds 107 bytes at most. It is made with the first socket in it: a pool on demand costs nothing.
+    this.#folder = join(this.#options.directory, `p${randomBytes(6).toString('base64url')}`);
     this.#launcher = this.#options.launcher ?? openLauncher();
   }
 
@@ -50,7 +51,7 @@ export class WorkerFactory {
   /** Removes the folder. Repeatable. */
   close(): void {
     if (this.#options.launcher === null) this.#launcher?.close();
-    if (this.#folder !== null) rmSync(this.#folder, { recursive: true, force: true });
+    if (this.#folder !== null && this.#count > 0) rmSync(this.#folder, { recursive: true, force: true });
     this.#folder = null;
     this.#launcher = null;
   }

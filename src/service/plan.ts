@@ -8,6 +8,7 @@ import type { PoolValues } from '../config/pool-schema.ts';
 import type { Problem } from '../config/problem.ts';
 import { type Address, parseAddress } from '../connection/address.ts';
 import { type FindPhp, findPhp, type Php } from '../php/find-php.ts';
+import { SharedProbe } from '../php/php-probe.ts';
 import { phpProgram } from '../php/php-program.ts';
 import type { PoolLimits } from '../pool/pool-limits.ts';
 import { type Program, programPath } from '../worker/program.ts';
@@ -92,6 +93,8 @@ export interface PlanContext {
   readonly asRoot: 'refuse' | 'warn' | 'allow';
   /** @default findPhp, which begins to look when it is asked */
   readonly findPhp?: FindPhp;
+  /** The probe script of the pools that run PHP. @default each has its own */
+  readonly probe?: SharedProbe;
   /** Workers of embedded PHP at most: each is a process of some 100 MB. null: as configured. */
   readonly embeddedWorkers: number | null;
 }
@@ -112,9 +115,8 @@ export async function planPools(
     begun.set(key, found);
     return found;
   };
-  const all = await Promise.allSettled(
-    Object.entries(pools).map(([name, pool]) => planPool(name, pool, { ...context, findPhp: findOnce })),
-  );
+  const shared = { ...context, findPhp: findOnce, probe: new SharedProbe() };
+  const all = await Promise.allSettled(Object.entries(pools).map(([name, pool]) => planPool(name, pool, shared)));
   const failures = all.flatMap((one) => (one.status === 'rejected' ? one.reason : []));
   const bug = failures.find((error) => !(error instanceof ConfigError));
   if (bug !== undefined) throw bug;
@@ -160,7 +162,8 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
     if (asRoot.length > 0) throw context.refusal(...asRoot);
     const most = php.kind === 'embedded' ? (context.embeddedWorkers ?? pool.workers) : pool.workers;
     const laneCount = Math.min(pool.workers, most);
-    const options = { name, php, workers: laneCount, cwd, env, path, ini: pool.ini, user };
+    const { probe = new SharedProbe() } = context;
+    const options = { name, php, workers: laneCount, cwd, env, path, ini: pool.ini, user, probe };
     return {
       ...workers,
       limits: { ...limits, workers: laneCount },

@@ -1,7 +1,11 @@
 // The pools of a service by name, and how they go from one configuration to the next: all of it or nothing.
 
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { PoolPlan } from './plan.ts';
 import { makeUnit, type Unit, type UnitContext } from './unit.ts';
+
+/** So many pools are started in one turn of the event loop. */
+const turnOfUnits = 20;
 
 /** A change that was made but not settled: exactly one of the two is called. */
 export interface PoolChange {
@@ -86,9 +90,13 @@ export class PoolSet {
    */
   async start(): Promise<ReadonlyMap<string, Error>> {
     const failed = new Map<string, Error>();
-    await Promise.all(
-      [...this.#units.values()].map((unit) => unit.start().catch((error: Error) => failed.set(unit.name, error))),
-    );
+    const starting: Promise<unknown>[] = [];
+    for (const unit of this.#units.values()) {
+      starting.push(unit.start().catch((error: Error) => failed.set(unit.name, error)));
+      // A thousand pools are started side by side, but others have their turn between them.
+      if (starting.length % turnOfUnits === 0) await immediate();
+    }
+    await Promise.all(starting);
     return failed;
   }
 

@@ -1,8 +1,19 @@
 // Starts a program with a listening socket as its fd 0, as FastCGI 1.0, section 2.2 has it, and with nothing else of ours.
 
 import { type ChildProcess, execFile, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
-import { accessSync, closeSync, constants, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { dirname } from 'node:path';
 import { PosternError } from '../errors.ts';
 import { checkFreeDescriptors, inheritableDescriptors } from './descriptors.ts';
 import type { Program } from './program.ts';
@@ -176,6 +187,7 @@ function executableProblem(path: string): string | null {
  */
 function listenOn(server: Server, socketPath: string): number {
   const temporary = `${socketPath}.tmp`;
+  mkdirSync(dirname(socketPath), { recursive: true, mode: 0o700 });
   rmSync(temporary, { force: true });
   let failure: unknown;
   server.on('error', (error) => {

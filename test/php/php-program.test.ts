@@ -4,6 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { findPhp, type Php } from '../../src/php/find-php.ts';
+import { SharedProbe } from '../../src/php/php-probe.ts';
 import { type PhpProgramOptions, phpProgram } from '../../src/php/php-program.ts';
 import { parsePhpVersion } from '../../src/php/php-version.ts';
 import { findProgram, temporaryFolder } from '../support/folder.ts';
@@ -89,7 +90,9 @@ describe('phpProgram()', () => {
 
   it('refuses an ini setting that PHP could not read, and leaves no probe behind', (t) => {
     const probeFolder = join(temporaryFolder(t), 'probes');
-    assert.throws(() => made(t, { ini: { 'a b': 1 }, probeFolder }), { code: 'CONFIG_INVALID' });
+    assert.throws(() => made(t, { ini: { 'a b': 1 }, probe: new SharedProbe(probeFolder) }), {
+      code: 'CONFIG_INVALID',
+    });
     assert.equal(existsSync(probeFolder), false);
   });
 
@@ -107,7 +110,7 @@ describe('phpProgram()', () => {
       const { program } = made(t, {
         php: found,
         ini: from === 'ini' ? { open_basedir: '/nowhere' } : {},
-        probeFolder: folder,
+        probe: new SharedProbe(folder),
       });
       const run = (environment: object) => {
         const [command, ...args] = program.command;
