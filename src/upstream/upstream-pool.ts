@@ -64,12 +64,12 @@ function isOfConnection(seat: UpstreamSeat, code: ErrorCode): boolean {
   return !seat.isFresh && (code === 'CONNECTION_LOST' || code === 'PROTOCOL_ERROR');
 }
 
-export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat>, UpstreamEvents {
+export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream>>, UpstreamEvents {
   readonly name: string;
   readonly words: SeatProvider['words'];
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #queue: Queue<UpstreamSeat>;
+  readonly #queue: Queue<UpstreamSeat<Upstream>>;
   #options: UpstreamPoolOptions;
   #balance: Balance;
   #health: Health;
@@ -89,7 +89,7 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat>, Upstre
     this.#options = options;
     this.#balance = this.#newBalance();
     this.#health = this.#newHealth();
-    this.#queue = new Queue<UpstreamSeat>({
+    this.#queue = new Queue<UpstreamSeat<Upstream>>({
       name: options.name,
       provider: this,
       limits: this.#limits(),
@@ -102,7 +102,7 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat>, Upstre
     return this.#queue.counters.snapshot();
   }
 
-  get queue(): Queue<UpstreamSeat> {
+  get queue(): Queue<UpstreamSeat<Upstream>> {
     return this.#queue;
   }
 
@@ -173,21 +173,21 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat>, Upstre
   }
 
   /** See SeatProvider. */
-  take(seeker: SeatSeeker): UpstreamSeat | null {
+  take(seeker: SeatSeeker): UpstreamSeat<Upstream> | null {
     if (this.#running >= this.#options.maxConnections * (this.#options.maxExchanges ?? 1)) return null;
-    const memo = seeker.memo as Memo | null;
+    const memo = seeker.memo as Memo<Upstream> | null;
     const upstream = this.#choose(memo?.tried ?? noneTried);
     const seat = upstream?.take(seeker.attempts > 0 || this.#needsFresh(seeker.request)) ?? null;
     if (seat === null) return null;
-    if (memo === null) seeker.memo = { tried: new Set(), seat } satisfies Memo;
+    if (memo === null) seeker.memo = { tried: new Set(), seat } satisfies Memo<Upstream>;
     else memo.seat = seat;
-    seat.memo = seeker.memo as Memo;
+    seat.memo = seeker.memo as Memo<Upstream>;
     this.#running += 1;
     return seat;
   }
 
   /** See SeatProvider. */
-  giveBack(seat: UpstreamSeat, { code, isAborted }: SeatOutcome, then: Then): void {
+  giveBack(seat: UpstreamSeat<Upstream>, { code, isAborted }: SeatOutcome, then: Then): void {
     this.#running -= 1;
     if (then === 'again' && code !== null && !isOfConnection(seat, code)) {
       seat.memo!.tried.add(seat.upstream);
@@ -205,7 +205,7 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat>, Upstre
    * 2. Else another server that was not tried for this request may.
    */
   hasOther(seeker: SeatSeeker, code: ErrorCode): boolean {
-    const { tried, seat } = seeker.memo as Memo;
+    const { tried, seat } = seeker.memo as Memo<Upstream>;
     if (isOfConnection(seat, code)) return true;
     return this.#balance.upstreams.some((upstream) => upstream !== seat.upstream && !tried.has(upstream));
   }

@@ -5,7 +5,6 @@ import type { ClientExchange } from '../connection/client-exchange.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { CgiRequest } from '../protocol/cgi/exchange.ts';
 import type { Seat, SeatUser } from '../queue/seat.ts';
-import type { Upstream } from './upstream.ts';
 
 /** `taken`: it has no request yet; `running`: it has one; `over`: that has left, or was taken from it. */
 type SeatState = 'taken' | 'running' | 'over';
@@ -16,16 +15,24 @@ const moves: Readonly<Record<SeatState, readonly SeatState[]>> = {
   over: [],
 };
 
-/** What is kept about a request between two attempts. */
-export interface Memo {
-  /** Servers that failed with it, so that another one is asked. */
-  readonly tried: Set<Upstream>;
-  /** The last one it had. */
-  seat: UpstreamSeat;
+/** The server that a seat is at, as the seat sees it. */
+export interface SeatServer {
+  /** Whether it is asked to keep the connection after this request. */
+  keeps(request: CgiRequest): boolean;
+  /** A request has begun. @returns the time */
+  began(seat: UpstreamSeat): number;
 }
 
-export class UpstreamSeat implements Seat {
-  readonly upstream: Upstream;
+/** What is kept about a request between two attempts. */
+export interface Memo<Server extends SeatServer> {
+  /** Servers that failed with it, so that another one is asked. */
+  readonly tried: Set<Server>;
+  /** The last one it had. */
+  seat: UpstreamSeat<Server>;
+}
+
+export class UpstreamSeat<Server extends SeatServer = SeatServer> implements Seat {
+  readonly upstream: Server;
   readonly connection: ClientConnection;
   /** Whether its connection has served no request before: one that has may have been closed by the server meanwhile. */
   readonly isFresh: boolean;
@@ -34,13 +41,13 @@ export class UpstreamSeat implements Seat {
   readonly processEnd = null;
   readonly end = null;
   /** Of the request that it was given to. */
-  memo: Memo | null = null;
+  memo: Memo<Server> | null = null;
   #state: SeatState = 'taken';
   #exchange: ClientExchange | null = null;
   #user: SeatUser | null = null;
   #sinceMs = 0;
 
-  constructor(upstream: Upstream, connection: ClientConnection, isFresh: boolean) {
+  constructor(upstream: Server, connection: ClientConnection, isFresh: boolean) {
     this.upstream = upstream;
     this.connection = connection;
     this.isFresh = isFresh;

@@ -9,7 +9,7 @@ import { ReadBuffers } from '../connection/dial.ts';
 import type { EndedRequest } from '../connection/running-exchanges.ts';
 import { PosternError } from '../errors.ts';
 import type { CgiRequest } from '../protocol/cgi/exchange.ts';
-import { UpstreamSeat } from './upstream-seat.ts';
+import { type SeatServer, UpstreamSeat } from './upstream-seat.ts';
 
 /** How connections to one address are kept. */
 export interface UpstreamOptions {
@@ -60,7 +60,7 @@ export interface UpstreamEvents {
 }
 
 /** See the file's first line. */
-export class Upstream implements ConnectionOwner {
+export class Upstream implements ConnectionOwner, SeatServer {
   readonly address: Address;
   /** The address as text. */
   readonly name: string;
@@ -101,7 +101,7 @@ export class Upstream implements ConnectionOwner {
    * @param fresh only one that has not served before; an idle one is closed for it, since that may hold the process that the new one needs
    * @returns null when there is no room
    */
-  take(fresh: boolean): UpstreamSeat | null {
+  take(fresh: boolean): UpstreamSeat<Upstream> | null {
     if (this.#isClosing) return null;
     const kept = this.#takeIdle();
     if (kept !== null && !fresh) return new UpstreamSeat(this, kept, false);
@@ -118,12 +118,12 @@ export class Upstream implements ConnectionOwner {
     if (seat.cut() && connection.running === 0 && connection.isReusable) this.#keep(connection);
   }
 
-  /** For a seat: whether the server is asked to keep the connection after this request. */
+  /** See SeatServer. */
   keeps(request: CgiRequest): boolean {
     return this.#events.keeps(request);
   }
 
-  /** For a seat: its request has begun. @returns the time */
+  /** See SeatServer. */
   began(seat: UpstreamSeat): number {
     const { clock } = this.#options;
     this.#seats.push(seat);
