@@ -33,10 +33,10 @@ export function textStart(path: string, folder: string, variables: Readonly<Reco
   if (exports.length === 0 && textPath !== null && textFolder !== null) {
     return { command: [textPath], cwd: textFolder, env };
   }
-  const source = [`p=${quoted(path)}`, ...(textFolder === null ? [`cd ${quoted(folder)}`] : [])];
+  const source = [`set -- ${quoted(path)}`, ...(textFolder === null ? [`cd ${quoted(folder)}`] : [])];
   if (exports.length > 0) source.push(`export ${exports.join(' ')}`);
   const added = SHELL_VARIABLES.filter((name) => !Object.hasOwn(variables, name));
-  const script = `eval "$(printf '${octal(source.join(' && '))}')" && unset ${added.join(' ')} 2>&- && exec "$p"`;
+  const script = `eval "$(printf '${octal(source.join(' && '))}')" && unset ${added.join(' ')} 2>&- && exec "$1"`;
   return { command: ['/bin/sh', '-c', script], cwd: textFolder ?? '/', env };
 }
 
