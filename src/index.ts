@@ -5,7 +5,6 @@ export type {
   FaultStatus,
   ListenerStatus,
   LogStatus,
-  OtherPool,
   ReloadStatus,
   ServiceStatus,
 } from './admin/source.ts';

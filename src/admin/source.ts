@@ -2,21 +2,6 @@
 
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 
-/** A pool whose processes are not ours (servers elsewhere, plain CGI programs): it has no lanes. */
-export interface OtherPool {
-  readonly name: string;
-  /** What runs, in words. */
-  readonly program: string;
-  readonly waiting: number;
-  readonly running: number;
-  /** Answered in full. */
-  readonly finished: number;
-  /** Refused, or ended in an error. */
-  readonly failed: number;
-  /** The client left. */
-  readonly aborted: number;
-}
-
 /** One address that is listened on. */
 export interface ListenerStatus {
   /** As the configuration writes it, with the port that is really used. */
@@ -79,7 +64,6 @@ export interface ServiceStatus {
   /** Answers sent since the start, by status: "200" -> 12. */
   readonly answers: Readonly<Record<string, number>>;
   readonly pools: readonly PoolSnapshot[];
-  readonly otherPools: readonly OtherPool[];
 }
 
 /** What the admin pages show. */

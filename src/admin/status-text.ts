@@ -1,7 +1,7 @@
 // The status of a service as text for people: what the terminal shows, and a browser gets. Pure.
 
 import type { QueueCounters } from '../queue/counters.ts';
-import type { LaneSnapshot, PoolSnapshot } from '../queue/pool-snapshot.ts';
+import type { LaneSnapshot, PoolSnapshot, ServerSnapshot } from '../queue/pool-snapshot.ts';
 import {
   type Cell,
   type Column,
@@ -24,16 +24,9 @@ export interface StatusLook {
 
 /** The whole page. */
 export function formatStatus(status: ServiceStatus, { paint = plainPaint, width = 0 }: StatusLook = {}): string {
-  return [
-    ...head(status, paint),
-    ...status.pools.flatMap((pool) => ['', ...poolLines(pool, paint, width)]),
-    ...status.otherPools.flatMap((pool) => [
-      '',
-      `${paint('bold', `pool ${pool.name}`)}  ${pool.program}`,
-      `  requests  ${counted(pool, ['running', 'waiting', 'finished', 'failed', 'aborted'])}`,
-    ]),
-    '',
-  ].join('\n');
+  return [...head(status, paint), ...status.pools.flatMap((pool) => ['', ...poolLines(pool, paint, width)]), ''].join(
+    '\n',
+  );
 }
 
 function head(status: ServiceStatus, paint: Paint): string[] {
@@ -72,20 +65,32 @@ function head(status: ServiceStatus, paint: Paint): string[] {
 function poolLines(pool: PoolSnapshot, paint: Paint, width: number): string[] {
   const { counters } = pool;
   const lanes = pool.lanes.filter((lane) => lane.state !== 'gone');
-  const inState = (state: LaneSnapshot['state']): number => lanes.filter((lane) => lane.state === state).length;
-  const ended = Object.entries(pool.ended).filter(([, count]) => count > 0);
-  const rate = `${inState('busy')} busy, ${inState('idle')} idle of ${pool.workers}; ${counters.waiting} waiting of ${pool.queue}`;
-  const governor = pool.governor === 'ready' ? 'ready' : paint('yellow', pool.governor);
+  const idle = lanes.filter(({ state }) => state === 'idle').length;
+  const busy = `${counters.running} busy${pool.kind === 'workers' ? `, ${idle} idle` : ''} of ${pool.workers}`;
   return [
     `${paint('bold', `pool ${pool.name}`)}  ${pool.program}`,
-    `  ${rate}`,
+    `  ${busy}; ${counters.waiting} waiting of ${pool.queue}`,
     `  requests  ${requestCounts(counters)}`,
     `  peaks     ${counters.maxRunning} running, ${counters.maxWaiting} waiting, limit reached ${times(counters.limitReached)}`,
+    ...(pool.kind === 'workers' ? workerLines(pool, paint) : []),
+    ...pool.servers.map((server) => serverLine(server, paint)),
+    ...laneLines(lanes, paint, width),
+  ];
+}
+
+function workerLines(pool: PoolSnapshot, paint: Paint): string[] {
+  const ended = Object.entries(pool.ended).filter(([, count]) => count > 0);
+  const governor = pool.governor === 'ready' ? 'ready' : paint('yellow', pool.governor);
+  return [
     `  workers   generation ${pool.generation}, ${formatCount(pool.spawned)} started${ended.map(([why, count]) => `, ${formatCount(count)} ended: ${why}`).join('')}`,
     `  governor  ${governor} ${paint('dim', `(score ${pool.spawnScore.toFixed(1)})`)}`,
     ...(pool.lastReload === null ? [] : [`  reload    ${pool.lastReload}`]),
-    ...laneLines(lanes, paint, width),
   ];
+}
+
+function serverLine({ address, isBackup, connections, restsMs }: ServerSnapshot, paint: Paint): string {
+  const state = restsMs > 0 ? paint('yellow', `rests for ${formatDuration(restsMs)} after failures`) : 'up';
+  return `  server    ${address}${isBackup ? ' (backup)' : ''}  ${state}, ${formatCount(connections)} connections`;
 }
 
 /** What became of the requests; what has not happened is left out. Failed ones are told apart from those that a client left. */
@@ -149,10 +154,6 @@ function laneCells(lane: LaneSnapshot): Cell[] {
     (isEnding ? null : lane.reason) ?? '-',
     isBusy ? request : { text: request, style: 'dim' },
   ];
-}
-
-function counted<Name extends string>(counters: Readonly<Record<Name, number>>, names: readonly Name[]): string {
-  return names.map((name) => `${formatCount(counters[name])} ${name}`).join(', ');
 }
 
 const times = (count: number): string => (count === 1 ? 'once' : `${formatCount(count)} times`);

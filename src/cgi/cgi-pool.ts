@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { Backend, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import type { QueueCounters } from '../queue/counters.ts';
+import { type PoolSnapshot, runningRows, withoutWorkers } from '../queue/pool-snapshot.ts';
 import { Queue } from '../queue/queue.ts';
 import type { QueueLimits } from '../queue/queue-limits.ts';
 import type { CgiRun } from './cgi-run.ts';
@@ -15,11 +16,13 @@ export class CgiPool implements Backend {
   readonly #clock: Clock;
   readonly #slots: ProcessSlots;
   readonly #queue: Queue<CgiRun>;
+  readonly #startedAt: number;
 
   constructor(options: CgiParts & CgiSettings) {
     const { name, limits, clock, log } = options;
     this.name = name;
     this.#clock = clock;
+    this.#startedAt = clock.wall();
     this.#slots = new ProcessSlots(options, () => this.#queue.serve());
     this.#queue = new Queue({ name, provider: this.#slots, limits: queueLimits(limits), clock, log });
   }
@@ -31,6 +34,23 @@ export class CgiPool implements Backend {
   /** Processes that live: those of requests, and those that work on after their answer. */
   get processes(): number {
     return this.#slots.length;
+  }
+
+  /** What runs at this moment. */
+  snapshot(): PoolSnapshot {
+    const { workers, queue } = this.#slots.settings.limits;
+    return {
+      ...withoutWorkers,
+      name: this.name,
+      kind: 'cgi',
+      program: 'plain CGI, one process a request',
+      startedAt: this.#startedAt,
+      workers,
+      queue,
+      notReady: this.#queue.phase === 'open' ? null : `pool ${this.name} is closing`,
+      counters: this.counters,
+      lanes: runningRows(this.#queue.attempts(), this.#clock.now()),
+    };
   }
 
   run(request: CgiRequest, sink: CgiSink): Exchange {

@@ -16,7 +16,7 @@ const queueKeys = {
       'The longest silence of a program: before its answer, and between two pieces of it. Time in which it is held back for a slow client does not count. 0: no limit.',
   }),
   requestTimeout: duration
-    .prefault('60s')
+    .prefault(0)
     .meta({ description: 'How long a request may run in all, before what runs it is ended. 0: no limit.' }),
   stopTimeout: duration
     .refine((value) => value > 0, 'write a duration above 0: "1ms" is at once')

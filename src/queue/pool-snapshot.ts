@@ -51,7 +51,7 @@ export interface LaneSnapshot {
 /** A server of a `connect` pool. */
 export interface ServerSnapshot {
   readonly address: string;
-  readonly state: 'up' | 'resting' | 'backup';
+  readonly isBackup: boolean;
   readonly connections: number;
   /** How long it rests still, in milliseconds; 0: it does not. */
   readonly restsMs: number;
@@ -60,7 +60,7 @@ export interface ServerSnapshot {
 /** A pool at one moment. Each kind has all of it; what a kind does not have is 0, empty or null. */
 export interface PoolSnapshot {
   readonly name: string;
-  readonly kind: 'workers' | 'connect' | 'cgi' | 'module';
+  readonly kind: 'workers' | 'connect' | 'cgi';
   /** What runs, in words: "php-cgi 8.2.36 (/usr/bin/php-cgi)". */
   readonly program: string;
   readonly startedAt: number;

@@ -18,7 +18,6 @@ export function cgiUnit(plan: CgiPlan, { clock, log, launcher }: UnitParts): Uni
     },
     backend: pool,
     start: () => Promise.resolve(),
-    notReady: () => null,
     reload(next) {
       inForce = cgiPlan(next);
       pool.use(settingsOf(inForce));
@@ -30,12 +29,7 @@ export function cgiUnit(plan: CgiPlan, { clock, log, launcher }: UnitParts): Uni
     async destroy() {
       await pool.destroy();
     },
-    describe() {
-      const { waiting, running, finished, refused, aborted, failed } = pool.counters;
-      const program = 'plain CGI, one process a request';
-      const left = aborted - failed;
-      return { other: { name, program, waiting, running, finished, failed: refused + failed, aborted: left } };
-    },
+    snapshot: () => pool.snapshot(),
   };
 }
 

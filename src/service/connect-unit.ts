@@ -18,7 +18,6 @@ export function connectUnit(plan: ConnectPlan, { clock, log }: UnitParts): Unit 
     backend: pool,
     // A server that is not there yet is no reason not to start: the pool says that it is not ready, and looks again.
     start: () => pool.watch(),
-    notReady: () => pool.notReady,
     reload(next) {
       inForce = connectPlan(next);
       pool.reload({ ...optionsOf(inForce), clock, log });
@@ -26,11 +25,7 @@ export function connectUnit(plan: ConnectPlan, { clock, log }: UnitParts): Unit 
     },
     close: (deadlineMs = inForce.limits.stopTimeoutMs) => pool.close(deadlineMs),
     destroy: () => pool.destroy(),
-    describe() {
-      const { waiting, running, finished, refused, aborted, failed } = pool.counters;
-      const counts = { waiting, running, finished, failed: refused + failed, aborted: aborted - failed };
-      return { other: { name, program: pool.description, ...counts } };
-    },
+    snapshot: () => pool.snapshot(),
   };
 }
 

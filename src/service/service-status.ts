@@ -25,14 +25,14 @@ export interface StatusParts {
 /** The status now. */
 export function serviceStatus(parts: StatusParts): ServiceStatus {
   const { version, startedAt, state, config, lastReload, faults, log, admin, listeners, answers, units } = parts;
-  const told = units.map((unit) => unit.describe());
+  const pools = units.map((unit) => unit.snapshot());
   return {
     version,
     pid: process.pid,
     startedAt,
     upMs: Date.now() - startedAt,
     state,
-    notReady: state === 'running' ? units.flatMap((unit) => unit.notReady() ?? []) : [state],
+    notReady: state === 'running' ? pools.flatMap(({ notReady }) => notReady ?? []) : [state],
     config: config.file,
     lastReload,
     faults,
@@ -45,8 +45,7 @@ export function serviceStatus(parts: StatusParts): ServiceStatus {
       root: resolve(config.folder, config.values.site[site]?.root ?? '.'),
     })),
     answers,
-    pools: told.flatMap((one) => ('workers' in one ? [one.workers] : [])),
-    otherPools: told.flatMap((one) => ('other' in one ? [one.other] : [])),
+    pools,
   };
 }
 

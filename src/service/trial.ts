@@ -122,8 +122,7 @@ async function serverFinding(subject: string, address: Address): Promise<Finding
 const msSince = (began: number): string => `${Math.round(performance.now() - began)} ms`;
 
 function whatOf(plan: WorkersPlan, unit: Unit): string {
-  const told = unit.describe();
-  if (plan.php === null) return 'workers' in told ? told.workers.program : 'a FastCGI program';
+  if (plan.php === null) return unit.snapshot().program;
   return `PHP ${plan.php.version.text}, ${plan.php.path}, ${plan.php.reason}`;
 }
 

@@ -1,6 +1,5 @@
 // One running pool of a service, whatever its kind: the backend that routes lead to, and its life.
 
-import type { OtherPool } from '../admin/source.ts';
 import { type Clock, guardedClock, systemClock, type Timer } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
@@ -20,8 +19,6 @@ export interface Unit {
   readonly backend: Backend;
   /** Resolves when it can serve. Rejects when it cannot yet; it then goes on trying by itself. */
   start(): Promise<void>;
-  /** Why it cannot serve now, in words; null: it can. */
-  notReady(): string | null;
   /**
    * Takes another plan of the same kind, or the same one anew; no request is lost.
    * Rejects, with the old one still in force, when that does not start.
@@ -31,7 +28,8 @@ export interface Unit {
   close(deadlineMs?: number): Promise<void>;
   /** Ends everything at once. Repeatable. */
   destroy(): Promise<void>;
-  describe(): { readonly workers: PoolSnapshot } | { readonly other: OtherPool };
+  /** All that is shown of it, the same for each kind. */
+  snapshot(): PoolSnapshot;
 }
 
 /** What a unit of one kind is made with. */
@@ -105,9 +103,8 @@ export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
     // The same object for good: routes keep it.
     backend: { name: plan.name, run: (request, sink) => current.backend.run(request, sink) },
     start: () => current.start(),
-    notReady: () => current.notReady(),
     reload: (next) => current.reload(next),
-    describe: () => current.describe(),
+    snapshot: () => current.snapshot(),
     async close(deadlineMs) {
       stopRebuilding();
       await Promise.all([current, ...retired].map((unit) => unit.close(deadlineMs)));

@@ -17,7 +17,6 @@ export function workersUnit(plan: WorkersPlan, { directory, log, clock, launcher
     },
     backend: pool.queue,
     start: () => pool.start(),
-    notReady: () => pool.snapshot().notReady,
     async reload(next) {
       const workers = workersPlan(next);
       const after = workers.prepare();
@@ -39,7 +38,7 @@ export function workersUnit(plan: WorkersPlan, { directory, log, clock, launcher
       await pool.destroy();
       prepared.release();
     },
-    describe: () => ({ workers: pool.snapshot() }),
+    snapshot: () => pool.snapshot(),
   };
 }
 

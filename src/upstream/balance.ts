@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { ServerSnapshot } from '../queue/pool-snapshot.ts';
 import type { Upstream } from './upstream.ts';
 
 /** When a server is given a rest. */
@@ -91,6 +92,17 @@ export class Balance {
     member.fails = now - member.failedAtMs > failTimeoutMs ? 1 : member.fails + 1;
     member.failedAtMs = now;
     if (maxFails > 0 && member.fails >= maxFails) member.restsUntilMs = now + failTimeoutMs;
+  }
+
+  /** How each of the servers is. */
+  get servers(): ServerSnapshot[] {
+    const now = this.#clock.now();
+    return this.#members.map(({ upstream, isBackup, restsUntilMs }) => ({
+      address: upstream.name,
+      isBackup,
+      connections: upstream.connections,
+      restsMs: Math.max(0, restsUntilMs - now),
+    }));
   }
 
   /** How many of the servers rest. */

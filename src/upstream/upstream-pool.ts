@@ -8,6 +8,7 @@ import { type Log, silentLog } from '../log.ts';
 import type { Backend, CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
 import type { Attempt } from '../queue/attempt.ts';
 import type { QueueCounters } from '../queue/counters.ts';
+import { type PoolSnapshot, runningRows, withoutWorkers } from '../queue/pool-snapshot.ts';
 import { Queue } from '../queue/queue.ts';
 import type { QueueLimits } from '../queue/queue-limits.ts';
 import type { SeatOutcome, SeatProvider, SeatSeeker, Then } from '../queue/seat.ts';
@@ -76,6 +77,7 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream
   /** Whether a request was left unread on a kept connection: then none is kept any more. */
   #hasSilence = false;
   #isWatching = false;
+  readonly #startedAt: number;
   #running = 0;
   /** Of before a reload, with requests that still run on them. */
   readonly #retired = new Set<Upstream>();
@@ -85,6 +87,7 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream
     this.name = options.name;
     this.words = { seat: 'connection', limit: options.limitName };
     this.#clock = options.clock ?? systemClock;
+    this.#startedAt = this.#clock.wall();
     this.#log = options.log ?? silentLog;
     this.#options = options;
     this.#balance = this.#newBalance();
@@ -116,6 +119,24 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream
     const names = this.#balance.upstreams.map(({ name }) => name).join(', ');
     const { resting } = this.#balance;
     return resting === 0 ? names : `${names} (${resting} of ${this.#balance.upstreams.length} rest after failures)`;
+  }
+
+  /** What runs at this moment, and how the servers are. */
+  snapshot(): PoolSnapshot {
+    const { maxConnections, limits } = this.#options;
+    return {
+      ...withoutWorkers,
+      name: this.name,
+      kind: 'connect',
+      program: this.description,
+      startedAt: this.#startedAt,
+      workers: maxConnections,
+      queue: limits.queue,
+      notReady: this.#queue.phase === 'open' ? this.notReady : `pool ${this.name} is closing`,
+      counters: this.counters,
+      lanes: runningRows(this.#queue.attempts(), this.#clock.now()),
+      servers: this.#balance.servers,
+    };
   }
 
   /** Why it cannot answer now, in words; null: it can, or nobody has looked. */

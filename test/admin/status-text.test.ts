@@ -29,7 +29,7 @@ describe('formatStatus()', () => {
 
 pool php  php-cgi 8.2.36 (/usr/bin/php-cgi)
   1 busy, 3 idle of 8; 0 waiting of 512
-  requests  1,204 accepted, 1,200 finished, 3 refused, 1 failed
+  requests  1,204 accepted, 1,199 finished, 3 refused, 1 failed
   peaks     4 running, 2 waiting, limit reached once
   workers   generation 1, 2 started, 1 ended: crash
   governor  next spawn allowed in 2.4 s: 4 crashes in 3 s (exit 255) (score 12.0)
@@ -80,9 +80,14 @@ pool php  php-cgi 8.2.36 (/usr/bin/php-cgi)
       serviceStatus({
         notReady: ['pool php has no worker that is ready'],
         lastReload: { at: 0, ok: false, message: 'not reloaded' },
-        pools: [],
-        otherPools: [
-          { name: 'far', program: '10.0.0.1:9000', running: 1, waiting: 0, finished: 7, failed: 2, aborted: 0 },
+        pools: [
+          poolSnapshot({
+            name: 'far',
+            kind: 'connect',
+            program: '10.0.0.1:9000',
+            lanes: [],
+            servers: [{ address: '10.0.0.1:9000', isBackup: false, connections: 2, restsMs: 0 }],
+          }),
         ],
       }),
     );
@@ -90,7 +95,9 @@ pool php  php-cgi 8.2.36 (/usr/bin/php-cgi)
     assert.match(text, /reload {4}\d\d:00:00 not reloaded/);
     assert.match(
       text,
-      /pool far {2}10\.0\.0\.1:9000\n {2}requests {2}1 running, 0 waiting, 7 finished, 2 failed, 0 aborted/,
+      /pool far {2}10\.0\.0\.1:9000\n {2}1 busy of 8; 0 waiting of 512\n {2}requests {2}1,204 accepted/,
     );
+    assert.match(text, /server {4}10\.0\.0\.1:9000 {2}up, 2 connections/);
+    assert.doesNotMatch(text, /governor/);
   });
 });

@@ -72,7 +72,7 @@ describe('a service in a server of one’s own', () => {
     const response = await fetch(`${await served(t, service)}/hang.cgi`);
     await response.body!.getReader().read();
     await service.close(100);
-    assert.equal(service.status().otherPools[0]?.running, 0);
+    assert.equal(service.status().pools[0]?.counters.running, 0);
   });
 
   it('a body that somebody before it has read is 500 with a log line, never an empty form', async (t) => {

@@ -220,7 +220,7 @@ describe('Service', () => {
     t.after(() => near.destroy());
     await near.start();
     assert.equal(await textOf(urlsOf(near)[0]!), 'page b');
-    assert.equal(near.status().otherPools[0]?.finished, 1);
+    assert.equal(near.status().pools[0]?.counters.finished, 1);
   });
 
   it('leaves nothing running when it cannot start', async (t) => {

@@ -40,8 +40,8 @@ export function poolSnapshot(changes: Partial<PoolSnapshot> = {}): PoolSnapshot 
     counters: {
       accepted: 1_204,
       waiting: 0,
-      running: 0,
-      finished: 1_200,
+      running: 1,
+      finished: 1_199,
       refused: 3,
       aborted: 1,
       failed: 1,
@@ -88,7 +88,6 @@ export function serviceStatus(changes: Partial<ServiceStatus> = {}): ServiceStat
     listeners: [{ address: '127.0.0.1:8000', url: 'http://127.0.0.1:8000/', site: 'main', root: '/srv/www' }],
     answers: { 200: 12 },
     pools: [poolSnapshot()],
-    otherPools: [],
     ...changes,
   };
 }
