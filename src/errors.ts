@@ -19,6 +19,7 @@ const kind = (status: number, retryable: boolean, sentence: string): ErrorKind =
 /** Code -> HTTP status, whether trying again makes sense, and what a client is told. Documented in `docs/errors.md`. */
 export const errorTable = {
   // the request
+  TLS_ON_PLAIN_PORT: kind(400, false, 'This port speaks plain HTTP, not HTTPS.'),
   BAD_REQUEST: kind(400, false, 'The request could not be understood.'),
   BODY_INCOMPLETE: kind(400, false, 'The request body ended early.'),
   FORBIDDEN: kind(403, false, 'Access to this address is not allowed.'),
@@ -35,6 +36,7 @@ export const errorTable = {
   PROGRAM_NOT_STARTED: kind(500, false, 'The program for this address could not be started.'),
   SENDFILE_REFUSED: kind(500, false, 'The program named a file that this server may not send.'),
   METHOD_UNKNOWN: kind(501, false, 'This method is not implemented.'),
+  CODING_UNKNOWN: kind(501, false, 'This transfer coding is not implemented.'),
   VERSION_UNSUPPORTED: kind(505, false, 'This version of HTTP is not supported.'),
   SPOOL_BUSY: kind(503, true, 'The server is busy.'),
   SPOOL_FULL: kind(507, true, 'The server has no room for the request body.'),

@@ -283,7 +283,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
 
   #refuse(error: PosternError): void {
     const { remoteAddress } = this.#peer ?? peerOf(this.#socket, false);
-    this.#owner.log.debug({ code: error.code, client: remoteAddress }, `refused a request: ${error.message}`);
+    this.#owner.tellRefused(error, remoteAddress);
     const { text, bytes } = formatRefusal(error, this.#owner.dateLine);
     this.#socket.write(text, 'latin1');
     this.#owner.onRefused({ error, remoteAddress, bytes });

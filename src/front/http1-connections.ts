@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
+import type { PosternError } from '../errors.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { SpareBlock } from './http1-answer.ts';
@@ -40,7 +41,8 @@ export class Http1Connections implements Acceptor {
   #tick: Timer | null = null;
   #now: number;
   readonly #waiters: (() => void)[] = [];
-  #quietUntil = Number.NEGATIVE_INFINITY;
+  /** Until when a trouble is not logged again. */
+  readonly #quietUntil = new Map<string, number>();
 
   constructor(options: Http1Options) {
     this.handler = options.handler;
@@ -97,12 +99,15 @@ export class Http1Connections implements Acceptor {
 
   mayAccept(): boolean {
     if (this.#connections.length < this.limits.maxConnections) return true;
-    this.#warn(`a connection was closed as it came: ${this.#connections.length} are open, which is maxConnections`);
+    this.#warn(
+      'full',
+      `a connection was closed as it came: ${this.#connections.length} are open, which is maxConnections`,
+    );
     return false;
   }
 
   acceptFailed(): void {
-    this.#warn('a connection could not be accepted: the system refused it');
+    this.#warn('accept', 'a connection could not be accepted: the system refused it');
   }
 
   /** Called by a connection that is closed. */
@@ -132,10 +137,17 @@ export class Http1Connections implements Acceptor {
     for (const connection of [...this.#connections]) connection.destroy();
   }
 
+  /** Logs what was no request. A client that means TLS is nobody's malice: somebody wonders why it does not work. */
+  tellRefused({ code, message }: PosternError, client: string): void {
+    if (code === 'TLS_ON_PLAIN_PORT') this.#warn(code, `${message} (${client})`);
+    else this.log.debug({ code, client }, `refused a request: ${message}`);
+  }
+
   /** Logs a trouble that would otherwise fill the log. */
-  #warn(message: string): void {
-    if (this.#clock.now() < this.#quietUntil) return;
-    this.#quietUntil = this.#clock.now() + quietMs;
+  #warn(kind: string, message: string): void {
+    const now = this.#clock.now();
+    if (now < (this.#quietUntil.get(kind) ?? Number.NEGATIVE_INFINITY)) return;
+    this.#quietUntil.set(kind, now + quietMs);
     this.log.warn({}, message);
   }
 

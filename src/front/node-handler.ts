@@ -7,6 +7,7 @@ import { PosternError, toPosternError } from '../errors.ts';
 import { errorAnswer } from '../gateway/error-page.ts';
 import type { HttpHandler, HttpRequest, Peer } from '../gateway/message.ts';
 import { fieldValues, isNamed } from '../protocol/http/headers.ts';
+import { checkTransferCodings } from '../protocol/http/http1-request-head.ts';
 import { peerOf } from './client-socket.ts';
 import { NodeAnswer } from './node-answer.ts';
 
@@ -37,7 +38,7 @@ export function nodeHandler(handle: HttpHandler): NodeHandler {
   };
 }
 
-/** Checks what node:http lets pass, and makes the gateway's request. @throws BAD_REQUEST, METHOD_UNKNOWN, VERSION_UNSUPPORTED */
+/** Checks what node:http lets pass, and makes the gateway's request. @throws BAD_REQUEST, CODING_UNKNOWN, VERSION_UNSUPPORTED */
 function requestOf(incoming: IncomingMessage, response: ServerResponse, peer: Peer): HttpRequest {
   const { httpVersion: version, rawHeaders } = incoming;
   if (version !== '1.1' && version !== '1.0') {
@@ -47,9 +48,7 @@ function requestOf(incoming: IncomingMessage, response: ServerResponse, peer: Pe
   if (codings.length > 0 && version === '1.0') {
     throw new PosternError('BAD_REQUEST', 'Transfer-Encoding does not exist in HTTP/1.0');
   }
-  if (codings.length > 0 && codings.join(',').trim().toLowerCase() !== 'chunked') {
-    throw new PosternError('METHOD_UNKNOWN', 'a transfer coding other than "chunked" is not known');
-  }
+  if (codings.length > 0) checkTransferCodings(codings.join(','));
   const length = fieldValues(rawHeaders, 'content-length')[0];
   const contentLength = length === undefined ? null : Number(length);
   const hasBody = codings.length > 0 || (contentLength !== null && contentLength > 0);

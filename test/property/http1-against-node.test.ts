@@ -23,7 +23,9 @@ const stricter = [
   /the request target is not a path/,
   /the request target holds a byte/,
   /Transfer-Encoding in HTTP\/1\.0/,
-  /Transfer-Encoding is not "chunked"/,
+  /Transfer-Encoding does not end in one "chunked"/,
+  /a transfer coding other than/,
+  /a TLS hello/,
   /is not spoken here/,
   /does not end in a version/,
   /the request line has no version/,
@@ -101,6 +103,9 @@ async function theirs(server: Server, seen: Map<unknown, Outcome>, pieces: reado
 /** What is taken here, though node:http refuses it: any token as a method, any byte from 0x80 up in a target. */
 const wider = /^HPE_INVALID_(?:METHOD|URL)$/;
 
+/** And the white space around ";" of a chunk extension that RFC 9112, 7.1.1 wants taken. */
+const badWhiteSpace = /[0-9A-Fa-f](?:[ \t]+;|[ \t]*;[ \t])/;
+
 /** Absolute form is turned into origin form and Host by us, not by node:http. */
 function inOurForm(parsed: Parsed): Parsed {
   const absolute = /^https?:\/\/([^/?]*)/i.exec(parsed.target);
@@ -153,7 +158,8 @@ describe('the HTTP/1.1 parser against node:http', () => {
         const mine = ours(pieces);
         const other = await theirs(server, seen, pieces);
         const agreed = Math.min(mine.requests.length, other.requests.length);
-        const isWider = wider.test(other.refusal);
+        const isWider =
+          wider.test(other.refusal) || (other.refusal === 'HPE_INVALID_CHUNK_SIZE' && badWhiteSpace.test(text));
         assert.ok(
           mine.requests.length <= other.requests.length || isWider,
           `accepted what node:http refuses (${other.refusal})`,

@@ -16,7 +16,10 @@ const maxExtensionBytes = 16_384;
 
 const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 const quoted = '"(?:[\\t \\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t \\x21-\\x7e\\x80-\\xff])*"';
-const sizeLine = new RegExp(`^([0-9A-Fa-f]{1,16})((?:;${token}(?:=(?:${token}|${quoted}))?)*)\\r$`);
+// White space around ";" and "=" is bad, and taken (RFC 9112, 7.1.1).
+const sizeLine = new RegExp(
+  `^([0-9A-Fa-f]{1,16})((?:[ \\t]*;[ \\t]*${token}(?:[ \\t]*=[ \\t]*(?:${token}|${quoted}))?)*)\\r$`,
+);
 
 /** Decodes one body. */
 export class BodyDecoder {

@@ -5,8 +5,8 @@ const tokenBytes = tableOf((code) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.f
 // HTAB, SP, VCHAR and obs-text (RFC 9110, 5.5): everything but the other control bytes.
 const valueBytes = tableOf((code) => code === 0x09 || (code >= 0x20 && code !== 0x7f));
 
-// Wider than RFC 3986: browsers and links in the wild send "{" and "|" as they are, and bytes from 0x80 up, which programs take as they
-// are too. Never a control byte, a space, or "#": what follows it never belongs to a request.
+// Wider than RFC 3986: browsers and links in the wild send "{" and "|" as they are, and some clients a path as bytes of UTF-8. Never a
+// control byte, a space, or "#": what follows it never belongs to a request.
 const targetBytes = tableOf((code) => code > 0x20 && code !== 0x7f && code !== 0x23);
 
 /** Where the run of token bytes ends that begins at `from`. */

@@ -28,7 +28,7 @@ export class HeadReader {
   /**
    * Takes the bytes of `chunk` from `from` on.
    * @returns the head, once it is complete; null: all bytes were taken and more are needed
-   * @throws BAD_REQUEST, URI_TOO_LONG, HEADERS_TOO_LARGE, EXPECTATION_FAILED, METHOD_UNKNOWN, VERSION_UNSUPPORTED
+   * @throws BAD_REQUEST, TLS_ON_PLAIN_PORT and what `parseRequestHead` throws
    */
   read(chunk: Buffer, from: number): RequestHead | null {
     const before = this.#text.length;
@@ -65,6 +65,13 @@ function startOfHead(text: string): number {
 
 /** Refuses at once what no further byte can mend, so that its sender need not wait for a timeout. */
 function refuseEarly(text: string, searched: number): void {
+  // Its first byte is none that a request could begin with.
+  if (text.startsWith('\x16')) {
+    throw new PosternError(
+      'TLS_ON_PLAIN_PORT',
+      'a TLS hello came to a port where plain HTTP is spoken: https:// was meant for http://',
+    );
+  }
   let before = searched === 0 ? 0 : text.charCodeAt(searched - 1);
   for (let at = searched; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
@@ -77,7 +84,13 @@ function refuseEarly(text: string, searched: number): void {
       );
     before = code;
   }
-  if (text.length > maxTargetBytes + 64 && text.indexOf('\r\n', startOfHead(text)) === -1) throw tooLarge(text);
+  const from = startOfHead(text);
+  const lineEnd = text.indexOf('\r\n', from);
+  if (text.length > maxTargetBytes + 64 && lineEnd === -1) throw tooLarge(text);
+  // HTTP/0.9 has neither a version nor an empty line that ends its head: nothing more will come.
+  if (lineEnd !== -1 && !/ HTTP\/\d\.\d$/.test(text.slice(Math.max(from, lineEnd - 9), lineEnd))) {
+    throw new PosternError('BAD_REQUEST', 'the request line does not end in a version of HTTP');
+  }
 }
 
 function tooLarge(text: string): PosternError {

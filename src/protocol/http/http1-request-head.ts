@@ -41,7 +41,7 @@ const absoluteForm = /^https?:\/\/([^/?]*)/i;
  * @param text the same bytes as a byte string, of which the parts are cut
  * @param from where the head begins
  * @param to where the last CR LF, that of the empty line, begins
- * @throws BAD_REQUEST, URI_TOO_LONG, HEADERS_TOO_LARGE, EXPECTATION_FAILED, METHOD_UNKNOWN, VERSION_UNSUPPORTED
+ * @throws BAD_REQUEST, URI_TOO_LONG, HEADERS_TOO_LARGE, EXPECTATION_FAILED, METHOD_UNKNOWN, CODING_UNKNOWN, VERSION_UNSUPPORTED
  */
 export function parseRequestHead(bytes: Uint8Array, text: string, from: number, to: number): RequestHead {
   const methodEnd = endOfToken(bytes, from);
@@ -87,6 +87,8 @@ interface Meaning {
   hostAt: number;
   contentLength: number | null;
   isChunked: boolean;
+  /** The values of Transfer-Encoding. */
+  coding: string;
   /** null: not said. */
   keepsAlive: boolean | null;
   expectsContinue: boolean;
@@ -97,6 +99,7 @@ function interpret(headers: readonly string[], version: '1.0' | '1.1'): Meaning 
     hostAt: -1,
     contentLength: null,
     isChunked: false,
+    coding: '',
     keepsAlive: null,
     expectsContinue: false,
   };
@@ -124,6 +127,7 @@ function interpret(headers: readonly string[], version: '1.0' | '1.1'): Meaning 
   if (meaning.hostAt === -1 && version === '1.1') throw malformed('there is no Host');
   // Two framings are how a request is smuggled past a proxy that believes the other one (RFC 9112, 6.1).
   if (meaning.isChunked && meaning.contentLength !== null) throw malformed('Content-Length beside Transfer-Encoding');
+  if (meaning.isChunked) checkTransferCodings(meaning.coding);
   return meaning;
 }
 
@@ -158,9 +162,23 @@ function readContentLength(meaning: Meaning, value: string): void {
 }
 
 function readTransferEncoding(meaning: Meaning, value: string, version: '1.0' | '1.1'): void {
-  if (meaning.isChunked || value.toLowerCase() !== 'chunked') throw malformed('Transfer-Encoding is not "chunked"');
   if (version === '1.0') throw malformed('Transfer-Encoding in HTTP/1.0');
+  meaning.coding = meaning.coding === '' ? value : `${meaning.coding},${value}`;
   meaning.isChunked = true;
+}
+
+/**
+ * Checks the transfer codings of a request (RFC 9112, sections 6.1 and 6.3), all fields joined: where "chunked" is not the last one, nobody can say
+ * where the body ends; beside it, others are not decoded here.
+ * @throws BAD_REQUEST, CODING_UNKNOWN
+ */
+export function checkTransferCodings(coding: string): void {
+  const names = coding.split(',').map((name) => name.trim().toLowerCase());
+  if (names.pop() !== 'chunked' || names.includes('chunked'))
+    throw malformed('Transfer-Encoding does not end in one "chunked"');
+  if (names.length > 0) {
+    throw new PosternError('CODING_UNKNOWN', 'a transfer coding other than "chunked" is not decoded here');
+  }
 }
 
 /** The target in origin form; Host among the headers is set to the authority of one in absolute form (RFC 9112, 3.2.2). */

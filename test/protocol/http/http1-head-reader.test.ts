@@ -63,7 +63,7 @@ describe('HeadReader', () => {
     ['a bare LF', 'GET / HTTP/1.1\n'],
     ['a bare CR', 'GET / HTTP/1.1\rH'],
     ['NUL', 'GET /\0'],
-    ['the greeting of TLS', '\x16\x03\x01\x02\0\x01'],
+    ['a line of HTTP/0.9', 'GET /\r\n'],
   ] as const) {
     it(`refuses ${title} before the head is complete, however it is cut`, () => {
       assert.throws(() => new HeadReader().read(bytes(text), 0), hasCode('BAD_REQUEST'));
@@ -73,6 +73,12 @@ describe('HeadReader', () => {
       }, hasCode('BAD_REQUEST'));
     });
   }
+
+  it('calls the greeting of TLS that, however it is cut', () => {
+    const text = '\x16\x03\x01\x02\0\x01';
+    assert.throws(() => new HeadReader().read(bytes(text), 0), hasCode('TLS_ON_PLAIN_PORT'));
+    assert.throws(() => new HeadReader().read(bytes(text.slice(0, 1)), 0), hasCode('TLS_ON_PLAIN_PORT'));
+  });
 
   it('refuses a head above 64 KiB, complete or not', () => {
     const lines = `A: ${'b'.repeat(995)}\r\n`.repeat(66);
