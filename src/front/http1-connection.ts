@@ -34,6 +34,8 @@ export interface ConnectionOwner extends DeadlineOwner {
   readonly handler: HttpHandler;
   readonly onRefused: (refusal: Refusal) => void;
   readonly log: Log;
+  /** Logs what was no request. */
+  tellRefused(error: PosternError, client: string): void;
   readonly spare: SpareBlock;
   readonly isClosing: boolean;
   readonly dateLine: string;
