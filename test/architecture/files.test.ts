@@ -19,7 +19,6 @@ const short: Readonly<Record<string, string>> = {
   'src/defaults.ts': 'what every part that is given options does with them',
   'src/front/http1-refusal.ts': 'the answer to what is no request, with what is told of it',
   'src/log.ts': 'what every part of Postern needs of a logger',
-  'src/protocol/http/host.ts': 'the Host field, which has its own grammar',
   'src/queue/queue-limits.ts': 'what every kind of pool is limited by',
   'src/service/service-options.ts':
     'what a service and its deployment are both told, so that neither imports the other',
