@@ -17,11 +17,15 @@ export interface Clock {
   every(periodMs: number, run: () => void): Timer;
 }
 
+/** What setTimeout takes at most, some 24 days; it makes 1 ms of more. */
+const longestMs = 2 ** 31 - 1;
+
 /** The system's clock. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   after(delayMs, run) {
+    if (delayMs > longestMs) return afterLong(delayMs, run);
     const timer = setTimeout(run, delayMs);
     timer.unref();
     return { cancel: () => clearTimeout(timer) };
@@ -48,4 +52,11 @@ export function guardedClock(clock: Clock, onError: (error: unknown) => void): C
     after: (delayMs, run) => clock.after(delayMs, guarded(run)),
     every: (periodMs, run) => clock.every(periodMs, guarded(run)),
   };
+}
+
+function afterLong(delayMs: number, run: () => void): Timer {
+  let timer = systemClock.after(longestMs, () => {
+    timer = systemClock.after(delayMs - longestMs, run);
+  });
+  return { cancel: () => timer.cancel() };
 }
