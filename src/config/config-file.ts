@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { PosternError } from '../errors.ts';
-import { type Config, type ExaminedConfig, examine, sound } from './config.ts';
+import { type Config, type ExaminedConfig, examine, examined, type ReadConfig, sound } from './config.ts';
 import { parseToml, type TomlDocument, TomlError } from './toml.ts';
 
 const unreadable: Readonly<Record<string, string>> = {
@@ -18,20 +18,12 @@ const unreadable: Readonly<Record<string, string>> = {
  * @throws CONFIG_INVALID with every problem, one a line: "postern.toml:12: unknown key ..."
  */
 export async function readConfig(file: string): Promise<Config> {
-  return sound(await examineConfig(file));
+  return sound(await readFileOf(file));
 }
 
 /** Reads a configuration file, whatever is wrong with it. @throws CONFIG_INVALID when it cannot be read, or is not TOML */
 export async function examineConfig(file: string): Promise<ExaminedConfig> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const why = unreadable[code ?? ''] ?? (error as Error).message;
-    throw new PosternError('CONFIG_INVALID', `${file}: ${why}: name the configuration with -c FILE`, { cause: error });
-  }
-  return examineText(text, file);
+  return examined(await readFileOf(file));
 }
 
 /**
@@ -40,10 +32,23 @@ export async function examineConfig(file: string): Promise<ExaminedConfig> {
  * @throws CONFIG_INVALID
  */
 export function parseConfig(text: string, file: string): Config {
-  return sound(examineText(text, file));
+  return sound(readText(text, file));
 }
 
-function examineText(text: string, file: string): ExaminedConfig {
+/** See `examineConfig`. */
+export async function readFileOf(file: string): Promise<ReadConfig> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const why = unreadable[code ?? ''] ?? (error as Error).message;
+    throw new PosternError('CONFIG_INVALID', `${file}: ${why}: name the configuration with -c FILE`, { cause: error });
+  }
+  return readText(text, file);
+}
+
+function readText(text: string, file: string): ReadConfig {
   let document: TomlDocument;
   try {
     document = parseToml(text);

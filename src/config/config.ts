@@ -53,9 +53,21 @@ export function defineConfig(input: ConfigInput, folder: string = process.cwd())
   return sound(examine(input, { shown: 'configuration', file: null, folder: resolve(folder), lines: new Map() }));
 }
 
+/** What reading comes to, as plain data that can go from one thread to another. */
+export interface ReadConfig {
+  readonly values: ConfigValues;
+  readonly problems: readonly Problem[];
+  readonly origin: ConfigOrigin;
+}
+
 /** Checks what was written, and fills in the defaults. */
-export function examine(input: unknown, { shown, file, folder, lines }: ConfigOrigin): ExaminedConfig {
-  const { values, problems } = readSections(input, folder);
+export function examine(input: unknown, origin: ConfigOrigin): ReadConfig {
+  const { values, problems } = readSections(input, origin.folder);
+  return { values: withAbsoluteSockets(values, origin.folder), problems, origin };
+}
+
+/** A configuration of what was read. */
+export function examined({ values, problems, origin: { shown, file, folder, lines } }: ReadConfig): ExaminedConfig {
   const refusal = (...found: readonly Problem[]): ConfigError => {
     const inOrder = found.toSorted((a, b) => (lineOf(lines, a.path) ?? 0) - (lineOf(lines, b.path) ?? 0));
     return new ConfigError(
@@ -63,11 +75,12 @@ export function examine(input: unknown, { shown, file, folder, lines }: ConfigOr
       inOrder,
     );
   };
-  return { file, folder, values: withAbsoluteSockets(values, folder), refusal, problems };
+  return { file, folder, values, refusal, problems };
 }
 
 /** The same, where nothing may be wrong. @throws ConfigError */
-export function sound(config: ExaminedConfig): Config {
+export function sound(read: ReadConfig): Config {
+  const config = examined(read);
   if (config.problems.length > 0) throw config.refusal(...config.problems);
   return config;
 }

@@ -182,8 +182,8 @@ export class Service {
   async #configAgain(): Promise<Config> {
     const { file } = this.config;
     if (file === null) return this.config;
-    const { readConfig } = await import('../config/config-file.ts');
-    return readConfig(file);
+    const { readConfigApart } = await import('../config/config-thread.ts');
+    return readConfigApart(file);
   }
 
   /** A reload that finds the service stopping goes no further. */
