@@ -1,8 +1,9 @@
 // The pools of a service by name, and how they go from one configuration to the next: all of it or nothing.
 
 import { setImmediate as immediate } from 'node:timers/promises';
+import { makeUnit, type UnitContext } from './lasting-unit.ts';
 import type { PoolPlan } from './plan.ts';
-import { makeUnit, type Unit, type UnitContext } from './unit.ts';
+import type { Unit } from './unit.ts';
 
 /** So many pools are started in one turn of the event loop. */
 const turnOfUnits = 20;

@@ -1,0 +1,98 @@
+// A pool that outlasts its own faults: one whose state cannot be trusted any more is made anew from its plan.
+
+import { guardedClock, systemClock, type Timer } from '../clock.ts';
+import type { Log } from '../log.ts';
+import type { Launcher } from '../worker/launcher.ts';
+import { cgiUnit } from './cgi-unit.ts';
+import { connectUnit } from './connect-unit.ts';
+import type { Faults } from './faults.ts';
+import type { PoolPlan } from './plan.ts';
+import type { Unit, UnitParts } from './unit.ts';
+import { workersUnit } from './workers-unit.ts';
+
+/** What units share. */
+export interface UnitContext {
+  /** Private folder for sockets. */
+  readonly directory: string;
+  readonly log: Log;
+  /** Closed by whoever gives it, after the units. */
+  readonly launcher: Launcher;
+  readonly faults: Faults;
+}
+
+/** A pool whose state cannot be trusted is made anew at most this often: what broke it may break the next one, too. */
+const rebuildPauseMs = 10_000;
+
+/**
+ * Makes the unit of a plan; nothing is started.
+ *
+ * An error that nothing foresaw in the pool leaves its state half changed, and ends neither the service nor other
+ * pools: the pool is made anew from its plan, with workers of its own, and takes the requests from then on; the old one may
+ * finish what it runs.
+ */
+export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
+  const { directory, log, launcher, faults } = context;
+  const retired = new Set<Unit>();
+  let isClosing = false;
+  let rebuilding: Timer | null = null;
+  let builtMs = Number.NEGATIVE_INFINITY;
+  const make = (from: PoolPlan): Unit => {
+    const onFault = (error: unknown): void => {
+      faults.report(error, `pool ${plan.name}`, { pool: plan.name });
+      if (!isClosing && current === made) rebuilding ??= systemClock.after(waitMs(), rebuild);
+    };
+    const clock = guardedClock(systemClock, onFault);
+    const made = unitOfKind(from, { directory, log, launcher, clock, onFault });
+    return made;
+  };
+  const waitMs = (): number => Math.max(0, builtMs + rebuildPauseMs - systemClock.now());
+  const rebuild = (): void => {
+    rebuilding = null;
+    if (isClosing) return;
+    builtMs = systemClock.now();
+    const old = current;
+    current = make(old.plan);
+    log.warn({ pool: plan.name }, `pool ${plan.name} is made anew after a fault, its workers are replaced`);
+    current.start().catch((error: Error) => log.error({ pool: plan.name }, error.message));
+    retired.add(old);
+    void retire(old).finally(() => retired.delete(old));
+  };
+  let current = make(plan);
+  const stopRebuilding = (): void => {
+    isClosing = true;
+    rebuilding?.cancel();
+  };
+  return {
+    name: plan.name,
+    get plan() {
+      return current.plan;
+    },
+    // The same object for good: routes keep it.
+    backend: { name: plan.name, run: (request, sink) => current.backend.run(request, sink) },
+    start: () => current.start(),
+    reload: (next) => current.reload(next),
+    snapshot: () => current.snapshot(),
+    async close(deadlineMs) {
+      stopRebuilding();
+      await Promise.all([current, ...retired].map((unit) => unit.close(deadlineMs)));
+    },
+    async destroy() {
+      stopRebuilding();
+      await Promise.all([current, ...retired].map((unit) => unit.destroy()));
+    },
+  };
+}
+
+/** Ends a pool whose state may be wrong: in peace, or else at once. */
+async function retire(unit: Unit): Promise<void> {
+  try {
+    await unit.close(unit.plan.limits.stopTimeoutMs);
+  } catch {
+    await unit.destroy().catch(() => {});
+  }
+}
+
+function unitOfKind(plan: PoolPlan, parts: UnitParts): Unit {
+  if (plan.kind === 'workers') return workersUnit(plan, parts);
+  return plan.kind === 'connect' ? connectUnit(plan, parts) : cgiUnit(plan, parts);
+}
