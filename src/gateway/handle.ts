@@ -54,7 +54,7 @@ interface RouteSettings {
   /** Added to the environment; byte strings. */
   readonly variables: Readonly<Record<string, string>>;
   readonly bodyLimits: BodyLimits;
-  readonly timeLimits: TimeLimits;
+  readonly timeLimits: TimeLimits | null;
 }
 
 /** What every request of a site shares. */
@@ -137,18 +137,13 @@ class SiteGateway implements Gateway, VisitOwner {
     contentLength: number | null,
   ): Environment {
     const { method, target, version, headers } = request;
-    const source = { method, target, version, headers, query, scriptName, pathInfo, scriptFile, contentLength };
+    const { serverName, serverPort, serverAddress, remoteAddress, remotePort, secure, host } = client;
     const configured = this.#settingsFor(route).variables;
-    const computed = makeEnvironment(
-      {
-        ...source,
-        ...client,
-        // As Apache has it: that of the site, also for what stands elsewhere.
-        documentRoot: (this.routing.place.root ?? place.root)?.path ?? null,
-        configured,
-      },
-      this.names,
-    );
+    // As Apache has it: that of the site, also for what stands elsewhere.
+    const documentRoot = (this.routing.place.root ?? place.root)?.path ?? null;
+    const ofRequest = { method, target, version, headers, query, scriptName, pathInfo, scriptFile, contentLength };
+    const ofClient = { serverName, serverPort, serverAddress, remoteAddress, remotePort, secure, host };
+    const computed = makeEnvironment({ ...ofRequest, ...ofClient, documentRoot, configured }, this.names);
     const { webServer } = request;
     if (webServer === undefined) return computed;
     const isBehindProxy = !this.proxies.isEmpty && this.proxies.has(request.peer.remoteAddress);
@@ -159,7 +154,7 @@ class SiteGateway implements Gateway, VisitOwner {
     return this.#settingsFor(route).bodyLimits;
   }
 
-  timeLimitsFor(route: BackendRoute): TimeLimits {
+  timeLimitsFor(route: BackendRoute): TimeLimits | null {
     return this.#settingsFor(route).timeLimits;
   }
 
@@ -169,13 +164,14 @@ class SiteGateway implements Gateway, VisitOwner {
       const entries = Object.entries({ ...this.site.env, ...route.env });
       const { requestTimeoutMs, readTimeoutMs } = route;
       const maxBodyBytes = route.maxBodyBytes ?? this.site.maxBodyBytes;
+      const limits: TimeLimits = {
+        ...(typeof requestTimeoutMs === 'number' && { requestTimeoutMs }),
+        ...(typeof readTimeoutMs === 'number' && { readTimeoutMs }),
+      };
       settings = {
         variables: Object.fromEntries(entries.map(([name, value]) => [textToBytes(name), textToBytes(value)])),
         bodyLimits: { ...this.site, maxBodyBytes: maxBodyBytes === 0 ? Number.POSITIVE_INFINITY : maxBodyBytes },
-        timeLimits: {
-          ...(typeof requestTimeoutMs === 'number' && { requestTimeoutMs }),
-          ...(typeof readTimeoutMs === 'number' && { readTimeoutMs }),
-        },
+        timeLimits: typeof requestTimeoutMs === 'number' || typeof readTimeoutMs === 'number' ? limits : null,
       };
       this.#settings.set(route, settings);
     }

@@ -47,8 +47,8 @@ export interface VisitOwner extends LogOwner {
   ): Environment;
   /** What a body may take that goes to a backend by that route. */
   bodyLimitsFor(route: BackendRoute): BodyLimits;
-  /** How long a request by that route may take, where it says so. */
-  timeLimitsFor(route: BackendRoute): TimeLimits;
+  /** How long a request by that route may take; null: it does not say. */
+  timeLimitsFor(route: BackendRoute): TimeLimits | null;
   /** A visit is over. */
   onOver(): void;
 }
@@ -142,29 +142,26 @@ export class Visit implements ReplyOwner, AnswerOwner {
       .catch((error: unknown) => this.#reply.fail(toPosternError(error)));
   }
 
-  #run(request: HttpRequest, client: Client, target: RequestPath, run: Run, body: HeldBody | null): void {
+  #run(request: HttpRequest, client: Client, target: RequestPath, found: Run, body: HeldBody | null): void {
     if (this.#reply.isOver) {
       body?.close();
       return;
     }
     this.#body = body;
     const gateway = this.#gateway;
-    const { backend } = run.route;
+    const { backend } = found.route;
     const contentLength = body === null ? request.contentLength : body.length;
-    const environment = gateway.environmentFor(request, client, target, run, contentLength);
+    const environment = gateway.environmentFor(request, client, target, found, contentLength);
     const { method } = request;
     const url = request === this.#first ? this.#log.url : urlForLog(request.target);
     const answer = new ProgramAnswer(this.#reply, this);
     this.#log.programStarts(backend.name);
     const { webServer } = request;
     const foreign = webServer === undefined ? none : gateway.foreignTo(webServer);
-    const exchange = backend.run(
-      {
-        ...{ role: 'responder', environment, body, data: null, method, url, idempotent: isIdempotent(method), foreign },
-        ...gateway.timeLimitsFor(run.route),
-      },
-      answer,
-    );
+    const idempotent = isIdempotent(method);
+    const run: CgiRequest = { role: 'responder', environment, body, data: null, method, url, idempotent, foreign };
+    const limits = gateway.timeLimitsFor(found.route);
+    const exchange = backend.run(limits === null ? run : { ...run, ...limits }, answer);
     // A refusal, or a very quick program, has ended it before run() returned; another may run already.
     if (answer.hasEnded) return;
     this.#exchange = exchange;
