@@ -96,7 +96,7 @@ export function findEmbeddedPhp(reason: string, warnings: readonly string[]): Ph
     const passedOver = warnings.map((warning) => ` (${warning})`).join('');
     throw new PosternError(
       'CONFIG_INVALID',
-      `${reason}, and embedded PHP is not installed${passedOver}: install php-cgi (Debian: apt install php-cgi; macOS: brew install php), or run npm install ${packageName}`,
+      `${reason}, and embedded PHP is not installed${passedOver}: install php-cgi (Debian: apt install php-cgi; macOS: brew install php), or run npm install ${packageName} (an optional package, which npm leaves out without a word where it cannot be had)`,
     );
   }
   const version = parsePhpVersion(String(JSON.parse(readFileSync(manifest, 'utf8')).phpVersion));
