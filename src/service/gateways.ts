@@ -89,7 +89,7 @@ export function siteOf(
 }
 
 /** Files of the service's own, which a document root may hold too: `root = "."` is the default. */
-function ownFiles({ file, folder, values }: Config): string[] {
+export function ownFiles({ file, folder, values }: Pick<Config, 'file' | 'folder' | 'values'>): string[] {
   const log = values.log.file;
   const isFile = log !== undefined && log !== 'stdout' && log !== 'stderr';
   return [...(file === null ? [] : [file]), ...(isFile ? [resolve(folder, log)] : [])];

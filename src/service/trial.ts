@@ -1,5 +1,7 @@
 // Tries a configuration out: one worker of each pool is started, one real request made to each site; the addresses are only looked at.
 
+import { realpathSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import type { Config, ExaminedConfig } from '../config/config.ts';
 import { formatListenAddress, parseListenAddress, urlOf } from '../config/listen-address.ts';
 import { nearestName } from '../config/nearest.ts';
@@ -15,7 +17,7 @@ import { findSetpriv, openLauncher } from '../worker/launcher.ts';
 import { programPath } from '../worker/program.ts';
 import { openRuntimeDirectory } from '../worker/runtime-directory.ts';
 import { Faults } from './faults.ts';
-import { makeGateways } from './gateways.ts';
+import { makeGateways, ownFiles } from './gateways.ts';
 import { innerGet } from './inner-request.ts';
 import type { PlanContext, PoolPlan, WorkersPlan } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
@@ -55,7 +57,8 @@ export async function checkService(
     // One after another, so that the time of each is its own.
     for (const unit of pools.units.values())
       found.push(...(await poolFindings(unit, failed)), ...(await iniFindings(unit.plan, config)));
-    return [...found, ...(await siteFindings(config, pools, failed, log)), ...(await listenFindings(config))];
+    found.push(...(await siteFindings(config, pools, failed, log)), ...ownFindings(config));
+    return [...found, ...(await listenFindings(config))];
   } finally {
     await pools.close(2_000);
     await pools.destroy();
@@ -146,6 +149,27 @@ async function siteFindings(
     }
   }
   return findings;
+}
+
+/** The service's own files that a root holds: they are hidden, but a root of its own needs no such rule. */
+function ownFindings(config: Config): Finding[] {
+  return Object.entries(config.values.site).flatMap(([name, site]) => {
+    const root = realPath(resolve(config.folder, site.root));
+    return ownFiles(config)
+      .filter((file) => join(realPath(dirname(file)), '/').startsWith(join(root, '/')))
+      .map((file): Finding => {
+        const message = `its root holds ${file}, which is hidden there: better serve a folder that holds only what may be seen`;
+        return { state: 'note', subject: `site ${name}`, message };
+      });
+  });
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    return path; // it is not there yet
+  }
 }
 
 /** The front page, and the address of each application that is mounted elsewhere. */

@@ -88,3 +88,16 @@ extension_dir = "/usr/lib/php"
     ],
   );
 });
+
+it('postern check warns where a root holds the configuration or the log', async (t) => {
+  const folder = temporaryFolder(t);
+  mkdirSync(join(folder, 'logs'));
+  const config = join(folder, 'postern.toml');
+  const text = `[log]\nfile = "logs/postern.log"\n[site.main]\nlisten = "unix:${folder}/site.sock"\n`;
+  writeFileSync(config, text);
+  const { out } = await postern(t, folder, ['check', '-c', config]);
+  assert.match(out, /note +site main +its root holds \S+\/postern\.toml, which is hidden there: better serve a folder/);
+  assert.match(out, /note +site main +its root holds \S+\/logs\/postern\.log, which is hidden there/);
+  writeFileSync(config, `${text}root = "logs"\n`);
+  assert.doesNotMatch((await postern(t, folder, ['check', '-c', config])).out, /holds \S+postern\.toml/);
+});
