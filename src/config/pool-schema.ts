@@ -1,6 +1,5 @@
 // The five kinds of pool and the keys of each, with defaults and meaning. A key that means nothing for a kind is not among its keys. Pure.
 
-import { posix } from 'node:path';
 import { z } from 'zod';
 import { count, duration, oneOrMore, score, setting, size, text, variables } from './key-types.ts';
 
@@ -87,13 +86,13 @@ const command = z
     }),
     reuse: reuse.optional().meta({
       description:
-        'After which requests a connection is kept; "bodiless": those without a body. Default: "always", and "bodiless" for a program that is called php-cgi.',
+        'After which requests a connection is kept; "bodiless": those without a body, and only requests that may be sent twice are sent on it. Default: "bodiless", and "never" with lanes above 1.',
     }),
   })
   .transform((values) => ({
     kind: 'command' as const,
     ...values,
-    reuse: values.reuse ?? (isPhp(values.command[0]!) ? 'bodiless' : 'always'),
+    reuse: values.reuse ?? (values.lanes > 1 ? 'never' : 'bodiless'),
   }));
 
 const app = z
@@ -160,8 +159,3 @@ export type PoolValues = z.output<typeof pool>;
 
 /** One kind of pool. */
 export type PoolKind = PoolValues['kind'];
-
-/** A PHP whose version nobody asked for may be one that reads the rest of a body as records (CVE-2026-129289). */
-function isPhp(program: string): boolean {
-  return /^php[-.\d]*(?:cgi)?[-.\d]*$/.test(posix.basename(program));
-}

@@ -3,11 +3,12 @@
 import type { Clock, Timer } from '../clock.ts';
 import type { EndedRequest } from '../connection/running-exchanges.ts';
 import type { Log } from '../log.ts';
-import type { LaneHandle } from '../worker/lane.ts';
+import type { LaneHandle } from '../worker/lane-handle.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
+import type { Program } from '../worker/program.ts';
 import type { WorkerEvents, WorkerHandle } from '../worker/worker.ts';
 import type { Effect, Failure, PoolEvent, PoolState, WorkerRecord } from './pool-state.ts';
-import { tell, tellForeign, tellStraggler } from './pool-words.ts';
+import { tell, tellForeign, tellSilence, tellStraggler } from './pool-words.ts';
 import { ProcessWatch } from './process-watch.ts';
 import type { WorkerFactory } from './worker-factory.ts';
 
@@ -36,6 +37,8 @@ export class Effects implements WorkerEvents {
   readonly #workers = new Map<number, WorkerHandle>();
   readonly #ids = new Map<WorkerHandle, number>();
   readonly #watch: ProcessWatch;
+  /** Programs that left a request on a kept connection unread: theirs are not kept any more. */
+  readonly #unread = new WeakSet<Program>();
   #wakeTimer: Timer | null = null;
 
   constructor(options: EffectsOptions) {
@@ -167,6 +170,18 @@ export class Effects implements WorkerEvents {
   /** See LaneEvents. */
   laneStraggled({ pid }: LaneHandle, of: EndedRequest | null): void {
     tellStraggler(this.#options.log, this.#options.name, pid, of);
+  }
+
+  /** See LaneEvents. */
+  laneSilent({ pid }: LaneHandle, program: Program, isResent: boolean): void {
+    if (this.#unread.has(program)) return;
+    this.#unread.add(program);
+    tellSilence(this.#options.log, this.#options.name, pid, isResent);
+  }
+
+  /** See LaneEvents. */
+  isReused(program: Program): boolean {
+    return !this.#unread.has(program);
   }
 
   #startWorker(record: WorkerRecord): void {

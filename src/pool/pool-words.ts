@@ -87,3 +87,12 @@ export function tellStraggler(log: Log, name: string, pid: number, of: EndedRequ
     `process ${pid} goes on writing for ${what}, which has ended: what it writes is dropped; does the script fork?`,
   );
 }
+
+/** A request on a connection that had served before was read by nobody. */
+export function tellSilence(log: Log, name: string, pid: number, isResent: boolean): void {
+  const next = isResent ? 'it is sent again on a new one' : 'it may not be sent twice, and goes on waiting';
+  log.warn(
+    { pool: name, pid },
+    `process ${pid} left a request unread on a kept connection: ${next}; pool ${name} keeps none any more (set reuse = "never")`,
+  );
+}

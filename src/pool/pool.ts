@@ -15,7 +15,7 @@ import { type Log, silentLog } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { Queue } from '../queue/queue.ts';
 import type { SeatOutcome, SeatProvider, SeatSeeker, Then } from '../queue/seat.ts';
-import type { LaneHandle } from '../worker/lane.ts';
+import type { LaneHandle } from '../worker/lane-handle.ts';
 import type { Launcher } from '../worker/launcher.ts';
 import type { Program } from '../worker/program.ts';
 import type { WorkerEvents, WorkerHandle } from '../worker/worker.ts';

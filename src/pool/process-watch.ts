@@ -1,7 +1,7 @@
 // Looks at the processes of a pool from outside: what they use, which have gone though their connections stand, which children have ended.
 
 import type { Clock, Timer } from '../clock.ts';
-import type { LaneHandle } from '../worker/lane.ts';
+import type { LaneHandle } from '../worker/lane-handle.ts';
 import { readUsage } from '../worker/usage.ts';
 import type { WorkerHandle } from '../worker/worker.ts';
 import type { LaneRecord, PoolEvent, PoolState } from './pool-state.ts';
@@ -66,13 +66,15 @@ export class ProcessWatch {
 
   /** Something that a process started may hold its connection open: what the process itself had sent has come when it is looked at twice. */
   #lookAtRunning(): void {
-    const { state, lanes } = this.#options;
+    const { state, lanes, clock } = this.#options;
     const { board } = state;
+    const nowMs = clock.now();
     for (const record of state.lanes) {
       if (!record) continue;
       const { slot } = record;
       const isRunning = board.state(slot) === 'busy' || board.state(slot) === 'draining';
       const isMissing = isRunning && this.#hasEnded(record, board.columns.pid[slot]!);
+      if (isRunning && !isMissing) lanes[slot]?.lookForSilence(nowMs);
       if (!isMissing) this.#missing.delete(slot);
       else if (this.#missing.has(slot)) lanes[slot]?.break();
       else this.#missing.add(slot);

@@ -1,60 +1,20 @@
 // One connection that a worker can serve at a time: made when there is something to send, begun with the probe where the worker preforks.
 
-import type { Clock, Timer } from '../clock.ts';
+import type { Timer } from '../clock.ts';
 import type { ClientConnection, ConnectionOwner } from '../connection/client-connection.ts';
 import type { ClientExchange } from '../connection/client-exchange.ts';
 import type { EndedRequest } from '../connection/running-exchanges.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, Progress } from '../protocol/cgi/exchange.ts';
-import type { ProcessEnd, Seat, SeatUser } from '../queue/seat.ts';
+import type { ProcessEnd, SeatUser } from '../queue/seat.ts';
 import type { Exit } from './exit.ts';
 import { codeOf, isBroken, isUnread, withoutBlame } from './lane-failure.ts';
+import type { LaneEvents, LaneHandle, LaneWorker } from './lane-handle.ts';
 import type { LaneProcess, ProcessEnding } from './lane-process.ts';
 import { LaneSink } from './lane-sink.ts';
 import { ProbeSink, probeRequest } from './probe-sink.ts';
-import type { Program } from './program.ts';
+import { isSilent, keepsAfter, mayResend, needsNew } from './reuse.ts';
 import { type LinkState, linkMoves } from './state.ts';
-
-/** A lane as its pool sees it; a test may bring its own. */
-export interface LaneHandle extends Seat {
-  /** Its place on the scoreboard; set by whoever puts it there. */
-  slot: number;
-  /** The process behind it, or that was when its last request ended; null while that is not known. */
-  readonly process: LaneProcess | null;
-  /** How the process ended that had the last request; null: it did not. */
-  readonly exit: Exit | null;
-  /** Its process has ended, though something holds the connection open: what it runs fails. */
-  break(): void;
-  /** Closes the connection: the user, if any, is not told of it. Repeatable. */
-  close(): void;
-}
-
-/** What a lane tells its worker's owner. */
-export interface LaneEvents {
-  /** It has learnt which process it speaks with, or does not know it any more. */
-  laneKnown(lane: LaneHandle): void;
-  /** Its connection was closed by the other side while it had no request. */
-  laneLost(lane: LaneHandle, process: LaneProcess): void;
-  /** A process that is none of the worker's children had taken its connection, and was ended. */
-  laneForeign(lane: LaneHandle, pid: number): void;
-  /** Something that a script forked writes on for a request that has ended. @param of that request; null: it ended too long ago */
-  laneStraggled(lane: LaneHandle, of: EndedRequest | null): void;
-}
-
-/** What a lane needs of its worker. */
-export interface LaneWorker {
-  readonly program: Program;
-  readonly pid: number;
-  readonly clock: Clock;
-  /** Opens a connection to the program. */
-  connect(owner: ConnectionOwner): ClientConnection;
-  /** The process with this id, from now on known. */
-  meet(pid: number): LaneProcess;
-  /** Ends a process that serves the worker's socket without being a child of it. @returns false when it is the worker's own */
-  endForeign(pid: number): boolean;
-  /** How the process of a lane ended, and what that says of its request; null: it lives, as far as can be seen. */
-  endOf(process: LaneProcess | null): ProcessEnding | null;
-}
 
 /** A probe that is not answered for so long never will be: the process is stopped, or hangs. */
 const probeTimeoutMs = 5_000;
@@ -76,6 +36,8 @@ export class Lane implements LaneHandle, ConnectionOwner {
   #foreign = 0;
   #request: CgiRequest | null = null;
   #isAborted = false;
+  /** When its request was sent on a connection that had served before; null: that had not. */
+  #reusedAtMs: number | null = null;
   readonly #sink = new LaneSink();
   #ending: ProcessEnding | null = null;
   #settleTimer: Timer | null = null;
@@ -132,8 +94,14 @@ export class Lane implements LaneHandle, ConnectionOwner {
     this.#isAborted = false;
     this.#ending = null;
     this.#exchange = null;
-    if (this.#link === 'free' && this.#connection!.isReusable) this.#send(this.#connection!);
-    else this.#connect();
+    const { program, clock } = this.#worker;
+    const isKept = this.#events.isReused(program) && !needsNew(program, request);
+    if (isKept && this.#link === 'free' && this.#connection!.isReusable) {
+      this.#reusedAtMs = clock.now();
+      this.#send(this.#connection!);
+    } else {
+      this.#connect();
+    }
   }
 
   /** See Seat. */
@@ -159,6 +127,17 @@ export class Lane implements LaneHandle, ConnectionOwner {
     if (this.#link === 'busy' || this.#link === 'probing') {
       this.#connection?.destroy(new PosternError('CONNECTION_LOST', 'the process that had the request has ended'));
     }
+  }
+
+  /** See LaneHandle. Where it does no harm, the request is sent again on a new connection; else it goes on waiting. */
+  lookForSilence(nowMs: number): void {
+    if (this.#reusedAtMs === null || this.#link !== 'busy' || this.#isAborted || this.awaitsBody) return;
+    const { program } = this.#worker;
+    if (!isSilent(program, this.progress, nowMs - this.#reusedAtMs)) return;
+    this.#reusedAtMs = null;
+    const isResent = mayResend(this.#request!);
+    this.#events.laneSilent(this, program, isResent);
+    if (isResent) this.#connect();
   }
 
   /** See LaneHandle. */
@@ -209,7 +188,9 @@ export class Lane implements LaneHandle, ConnectionOwner {
 
   #connect(): void {
     const { program, pid, clock } = this.#worker;
+    const before = this.#connection;
     this.#forget();
+    before?.destroy();
     this.#connection = this.#worker.connect(this);
     if (program.probe === null) {
       this.#process = this.#worker.meet(pid);
@@ -228,9 +209,8 @@ export class Lane implements LaneHandle, ConnectionOwner {
 
   #send(connection: ClientConnection): void {
     const request = this.#request!;
-    const { reuse } = this.#worker.program;
-    // CVE-2026-129289: of a body that a script did not read, an older PHP takes the rest for its next records.
-    const keep = reuse === 'always' || (reuse === 'bodiless' && request.body === null);
+    const { program } = this.#worker;
+    const keep = this.#events.isReused(program) && keepsAfter(program, request);
     this.#sink.failure = null;
     try {
       this.#exchange = connection.run(request, this.#sink, keep);
@@ -333,6 +313,7 @@ export class Lane implements LaneHandle, ConnectionOwner {
   #forget(): void {
     this.#connection = null;
     this.#exchange = null;
+    this.#reusedAtMs = null;
     this.#probe = null;
     this.#probeTimer?.cancel();
     this.#probeTimer = null;

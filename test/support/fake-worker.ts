@@ -1,7 +1,7 @@
 // A worker without a process, which a test starts, makes ready and ends by hand, and its lanes, which it answers and breaks.
 
 import { type Exit, endOf, formatExit } from '../../src/worker/exit.ts';
-import type { LaneHandle } from '../../src/worker/lane.ts';
+import type { LaneHandle } from '../../src/worker/lane-handle.ts';
 import type { LaneProcess } from '../../src/worker/lane-process.ts';
 import type { Program } from '../../src/worker/program.ts';
 import type { WorkerState } from '../../src/worker/state.ts';
@@ -43,6 +43,8 @@ export class FakeLane extends FakeSeat implements LaneHandle {
   break(): void {
     this.fail('CONNECTION_LOST');
   }
+
+  lookForSilence(): void {}
 
   close(): void {
     this.user = null;

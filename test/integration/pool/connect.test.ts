@@ -97,31 +97,44 @@ describe('a connect pool, readiness', { skip: noFpm }, () => {
   });
 });
 
-describe('a connect pool with a program of libfcgi with threads around one accept', () => {
-  /** A service that has the program at /app, or null where it cannot be compiled. */
-  async function startThreads(t: TestContext, pool: string): Promise<PhpService | null> {
+describe('a program of libfcgi with threads around one accept', () => {
+  /** The program, or null where it cannot be compiled. */
+  function compile(t: TestContext, folder: string): string | null {
     const compiler = findProgram('cc');
     if (compiler === null || !existsSync('/usr/include/fcgiapp.h')) {
       t.skip('cc or libfcgi-dev is not installed');
       return null;
     }
-    const folder = temporaryFolder(t);
     const program = join(folder, 'threads');
     const source = fileURLToPath(new URL('../../fixtures/libfcgi/threads.c', import.meta.url));
     execFileSync(compiler, ['-o', program, source, '-lfcgi', '-lpthread']);
+    return program;
+  }
+
+  const more = '[[site.main.route]]\nmatch = "/app"\npool = "php"\n';
+
+  /** A service that has the program elsewhere at /app. */
+  async function startThreads(t: TestContext, pool: string): Promise<PhpService | null> {
+    const folder = temporaryFolder(t);
+    const program = compile(t, folder);
+    if (program === null) return null;
     const path = join(folder, 'app.sock');
     const child = await spawnListening([program], path);
     // A thread that waits in accept() does not hear SIGTERM.
     t.after(() => child.kill('SIGKILL'));
-    return PhpService.start(t, {
-      folder,
-      files,
-      pool: `connect = "unix:${path}"\n${pool}`,
-      more: '[[site.main.route]]\nmatch = "/app"\npool = "php"\n',
-    });
+    return PhpService.start(t, { folder, files, pool: `connect = "unix:${path}"\n${pool}`, more });
   }
 
-  it('answers each request at once as shipped', async (t) => {
+  /** A service that starts the program itself. */
+  async function startCommand(t: TestContext, pool: string): Promise<PhpService | null> {
+    const folder = temporaryFolder(t);
+    const program = compile(t, folder);
+    if (program === null) return null;
+    const lines = `command = ["${program}"]\nallowRoot = true\nworkers = 4\nstopTimeout = "1s"\n${pool}`;
+    return PhpService.start(t, { folder, files, pool: lines, more });
+  }
+
+  it('elsewhere, as shipped: answers each request at once', async (t) => {
     const service = await startThreads(t, '');
     if (service === null) return;
     const began = performance.now();
@@ -130,12 +143,33 @@ describe('a connect pool with a program of libfcgi with threads around one accep
     assert.ok(performance.now() - began < 4_000);
   });
 
-  it('with reuse = "always": sends a GET that nobody reads again, keeps no connection any more, and says so', async (t) => {
+  it('elsewhere, with reuse = "always": a GET that nobody reads is sent again, no connection is kept any more, and the log says so', async (t) => {
     const service = await startThreads(t, 'reuse = "always"\n');
     if (service === null) return;
     for (let round = 0; round < 6; round += 1) assert.equal(await service.text('app'), '0');
     const told: LogLine[] = service.log('left a request unread on a kept connection');
     assert.equal(told.length, 1);
+  });
+
+  it('as a command with lanes: answers each request at once', async (t) => {
+    const service = await startCommand(t, 'lanes = 4\nminWorkers = 1\n');
+    if (service === null) return;
+    const began = performance.now();
+    for (let round = 0; round < 10; round += 1) assert.equal(await service.text('app'), '0');
+    assert.equal(await (await service.get('app', form)).text(), '3');
+    assert.ok(performance.now() - began < 4_000);
+  });
+
+  it('as a command as shipped: a POST is answered at once, a GET that nobody reads is sent again, once', async (t) => {
+    const service = await startCommand(t, '');
+    if (service === null) return;
+    assert.equal(await service.text('app'), '0');
+    const began = performance.now();
+    assert.equal(await (await service.get('app', form)).text(), '3');
+    assert.ok(performance.now() - began < 4_000);
+    for (let round = 0; round < 6; round += 1) assert.equal(await service.text('app'), '0');
+    assert.equal(service.log('left a request unread on a kept connection').length, 1);
+    assert.ok(performance.now() - began < 15_000);
   });
 });
 
