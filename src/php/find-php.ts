@@ -43,7 +43,7 @@ const packageName = '@postern/php-wasm';
 
 /** What `serve` says when embedded PHP was taken. */
 export const embeddedNotice =
-  'embedded PHP is meant for trying and development: for more, install php-cgi (Debian: apt install php-cgi; macOS: brew install php)';
+  'embedded PHP is meant for trying and development: no MySQL, no outgoing network, no exec; for more, install php-cgi (Debian: apt install php-cgi; macOS: brew install php)';
 
 /**
  * Finds a PHP. "auto" takes, in this order: `php-cgi` on PATH, a versioned name on PATH (newest first), a place that

@@ -5,13 +5,17 @@ import { getPHPLoaderModule } from '@php-wasm/node-8-4';
 import { loadPHPRuntime, PHP, type PHPRunOptions, type StreamedPHPResponse } from '@php-wasm/universal';
 import { userSpace } from './file-lock-calls.ts';
 import type { LockTable } from './lock-table.ts';
+import { readAll } from './php-exchange.ts';
 import { mountHostFiles, phpIniPath } from './php-files.ts';
+import { prelude, preludePath } from './prelude.ts';
 
 /** How to set one up. */
 export interface InterpreterOptions {
-  /** Text of php.ini. */
-  readonly ini: string;
-  /** What getenv() sees. */
+  /** Text of php.ini. @param more lines that .user.ini files add */
+  readonly ini: (more: readonly string[]) => string;
+  /** Functions that the site has disabled. */
+  readonly disabled: readonly string[];
+  /** The environment of this process. */
   readonly env: Readonly<Record<string, string>>;
   readonly locks: LockTable;
 }
@@ -29,11 +33,24 @@ const builtInVariables = {
   _: undefined,
 };
 
+/** PHP_INI_PERDIR is 2, PHP_INI_USER 1. */
+const askReserved = {
+  code: '<?php echo implode(",", array_keys(array_filter(ini_get_all(), fn ($one) => !($one["access"] & 3))));',
+  relativeUri: '/',
+  method: 'GET',
+  headers: {},
+  $_SERVER: {},
+};
+
 /** PHP, one request at a time. */
 export class Interpreter {
   readonly #options: InterpreterOptions;
   #module: Promise<WebAssembly.Module> | null = null;
   #php: Promise<PHP> | null = null;
+  /** What .user.ini files added to php.ini of the one that is loaded. */
+  #added: readonly string[] = [];
+  /** Settings that only php.ini may have; null: not asked yet. */
+  #reserved: ReadonlySet<string> | null = null;
   #memory: (() => number) | null = null;
 
   constructor(options: InterpreterOptions) {
@@ -46,12 +63,32 @@ export class Interpreter {
     await this.#php;
   }
 
-  /** Runs one script, in its own folder; the caller waits for the end of one before it runs the next. */
-  async run(options: PHPRunOptions, folder: string): Promise<StreamedPHPResponse> {
+  /**
+   * Runs one script, in its own folder; the caller waits for the end of one before it runs the next.
+   * @param userIni lines of .user.ini files: PHP reads its settings when it is loaded, so others than before load it anew
+   */
+  async run(options: PHPRunOptions, folder: string, userIni: readonly string[]): Promise<StreamedPHPResponse> {
     await this.load();
+    const lines = userIni.length === 0 ? userIni : await this.#allowed(userIni);
+    if (lines.join('\n') !== this.#added.join('\n')) {
+      this.forget();
+      this.#added = lines;
+      await this.load();
+    }
     const php = await this.#php!;
     php.chdir(folder);
     return php.runStream(options);
+  }
+
+  /** Without the settings that are php.ini's alone. */
+  async #allowed(lines: readonly string[]): Promise<readonly string[]> {
+    if (this.#reserved === null) {
+      const php = await this.#php!;
+      const { stdout } = await php.runStream({ ...askReserved, scriptPath: '' });
+      this.#reserved = new Set((await readAll(stdout)).toString().split(','));
+    }
+    const reserved = this.#reserved;
+    return lines.filter((line) => !reserved.has(/^\s*([\w.-]+)/.exec(line)![1]!));
   }
 
   /** To be called between requests: forgets an instance that is too large. */
@@ -89,7 +126,8 @@ export class Interpreter {
       },
       onRuntimeInitialized: (runtime) => {
         runtime.FS.mkdir('/internal/opcache');
-        runtime.FS.writeFile(phpIniPath, this.#options.ini);
+        runtime.FS.writeFile(phpIniPath, this.#options.ini(this.#added));
+        runtime.FS.writeFile(preludePath, prelude(this.#options.env, this.#options.disabled));
         this.#memory = () => runtime.HEAPU8.byteLength;
       },
     });

@@ -6,12 +6,13 @@ import { type Application, type Call, type Context, defineApp, defineModule } fr
 import { PosternError } from '../../../src/errors.ts';
 import type { Interpreter } from './interpreter.ts';
 import { parseAnswerHead, phpVariables, readAll, readBody, unsigned } from './php-exchange.ts';
+import type { UserIni } from './user-ini.ts';
 
 /** PHP's exit status after a fatal error. */
 const fatalStatus = 255;
 
 /** The application. @param onEnd called after each request */
-export function phpApp(interpreter: Interpreter, onEnd: () => void = () => {}): Application {
+export function phpApp(interpreter: Interpreter, userIni: UserIni, onEnd: () => void = () => {}): Application {
   let turn: Promise<unknown> = Promise.resolve();
   const php = defineModule({
     name: 'php',
@@ -21,14 +22,16 @@ export function phpApp(interpreter: Interpreter, onEnd: () => void = () => {}): 
   return defineApp({
     modules: [php],
     respond(call, context) {
-      const answered = turn.then(() => (context.signal.aborted ? undefined : respond(interpreter, call, context)));
+      const answered = turn.then(() =>
+        context.signal.aborted ? undefined : respond(interpreter, userIni, call, context),
+      );
       turn = answered.then(onEnd, onEnd);
       return answered;
     },
   });
 }
 
-async function respond(interpreter: Interpreter, call: Call, { signal }: Context): Promise<void> {
+async function respond(interpreter: Interpreter, userIni: UserIni, call: Call, { signal }: Context): Promise<void> {
   const { scriptPath, ...variables } = phpVariables(call.environment);
   if (!isFile(scriptPath)) {
     // As php-cgi answers it.
@@ -39,7 +42,9 @@ async function respond(interpreter: Interpreter, call: Call, { signal }: Context
   }
   const body = await readBody(call.body);
   try {
-    const response = await interpreter.run({ scriptPath, ...variables, ...(body && { body }) }, dirname(scriptPath));
+    const lines = userIni.linesFor(scriptPath, call.environment.DOCUMENT_ROOT ?? '');
+    const options = { scriptPath, ...variables, ...(body && { body }) };
+    const response = await interpreter.run(options, dirname(scriptPath), lines);
     const errors = passErrors(response.stderr, call);
     const { status, headers } = parseAnswerHead(await readAll(response.getHeadersStream()));
     call.head(status, headers);

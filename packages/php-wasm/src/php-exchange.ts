@@ -3,6 +3,7 @@
 import type { PHPRunOptions } from '@php-wasm/universal';
 import { PosternError } from '../../../src/errors.ts';
 import type { CgiHead, Environment, RequestBody } from '../../../src/protocol/cgi/exchange.ts';
+import { requestVariable } from './prelude.ts';
 
 /** A body is copied into PHP's memory as a whole; its own post_max_size is looked at only then. */
 const maxBodyBytes = 512 * 1024 * 1024;
@@ -19,27 +20,21 @@ const headers: Readonly<Record<string, string>> = {
   CONTENT_TYPE: 'content-type',
 };
 
-/** PHP's own variables are made from the environment as php-cgi does; all of it becomes $_SERVER. */
+/** What PHP reads for itself, as text; all of it as bytes, in one variable that the prelude takes apart. */
 export function phpVariables(environment: Environment): PhpVariables {
-  const server: Record<string, string> = {};
-  for (const [name, value] of Object.entries(environment)) server[name] = text(value);
-  const uri = server.REQUEST_URI ?? server.SCRIPT_NAME ?? '/';
+  const of = (name: string): string => text(environment[name] ?? '');
+  const own = Object.entries(headers).flatMap(([name, header]) => (environment[name] ? [[header, of(name)]] : []));
+  const packed = Object.entries(environment).map(([name, value]) => `${name}\0${value}\0`);
   return {
-    scriptPath: server.SCRIPT_FILENAME ?? '',
-    relativeUri: uri,
-    method: server.REQUEST_METHOD ?? 'GET',
-    headers: Object.fromEntries(
-      Object.entries(headers).flatMap(([name, header]) => (server[name] ? [[header, server[name]]] : [])),
-    ),
-    $_SERVER: {
-      ...server,
-      PHP_SELF: `${server.SCRIPT_NAME ?? ''}${server.PATH_INFO ?? ''}`,
-      ...basicCredentials(server.HTTP_AUTHORIZATION),
-    },
+    scriptPath: of('SCRIPT_FILENAME'),
+    relativeUri: `${of('SCRIPT_NAME')}${environment.QUERY_STRING ? `?${of('QUERY_STRING')}` : ''}`,
+    method: environment.REQUEST_METHOD ?? 'GET',
+    headers: Object.fromEntries(own),
+    $_SERVER: { [requestVariable]: Buffer.from(packed.join(''), 'latin1').toString('base64') },
   };
 }
 
-/** A request body; nullfor none. @throws BODY_TOO_LARGE, BODY_INCOMPLETE */
+/** A request body; null for none. @throws BODY_TOO_LARGE, BODY_INCOMPLETE */
 export async function readBody(body: RequestBody | null): Promise<Uint8Array | null> {
   if (body === null) return null;
   if ((body.length ?? 0) > maxBodyBytes) throw tooLarge();
@@ -93,13 +88,6 @@ export function parseAnswerHead(bytes: Buffer): CgiHead {
 /** A byte string as PHP's interface takes it: JavaScript text that is encoded as UTF-8. */
 function text(bytes: string): string {
   return /[\x80-\xff]/.test(bytes) ? Buffer.from(bytes, 'latin1').toString('utf8') : bytes;
-}
-
-function basicCredentials(authorization: string | undefined): Record<string, string> {
-  const match = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(authorization ?? '');
-  if (!match) return {};
-  const [user, ...password] = Buffer.from(match[1]!, 'base64').toString('utf8').split(':');
-  return password.length === 0 ? {} : { PHP_AUTH_USER: user!, PHP_AUTH_PW: password.join(':') };
 }
 
 function tooLarge(): PosternError {

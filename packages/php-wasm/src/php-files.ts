@@ -4,6 +4,7 @@ import { lstatSync, mkdirSync, mkdtempSync, readdirSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PHP } from '@php-wasm/universal';
+import { ownPrepend, preludeSettings } from './prelude.ts';
 
 /** Where PHP looks for its php.ini, inside its own file system. */
 export const phpIniPath = '/internal/shared/php.ini';
@@ -18,12 +19,13 @@ export interface PhpFolders {
 const ownFolders = new Set(['dev', 'proc', 'sys', 'internal', 'request']);
 
 /**
- * The text ofphp.ini.
- * @param settings lines "name=value" as given with -d; they win over the defaults
+ * The text of php.ini.
+ * @param settings lines "name=value", as given with -d and as .user.ini files have them; they win over the defaults, later over earlier ones
  */
 export function phpIni(settings: readonly string[], folders: PhpFolders): string {
+  const prepended = lastValue(settings, 'auto_prepend_file') ?? '';
   return [
-    'memory_limit=256M',
+    'memory_limit=128M',
     'error_reporting=E_ALL',
     'display_errors=1',
     'html_errors=1',
@@ -35,6 +37,7 @@ export function phpIni(settings: readonly string[], folders: PhpFolders): string
     // The query string is never to become arguments.
     'register_argc_argv=0',
     'variables_order=GPCS',
+    'request_order=GP',
     `session.save_path='${folders.sessions}'`,
     `upload_tmp_dir='${folders.uploads}'`,
     // In memory, as long as the process lives; the build has no shared memory for it.
@@ -44,8 +47,25 @@ export function phpIni(settings: readonly string[], folders: PhpFolders): string
     'opcache.file_cache=/internal/opcache',
     'opcache.file_cache_only=1',
     ...settings,
+    `${ownPrepend}='${prepended === 'none' ? '' : prepended}'`,
+    ...preludeSettings(disabledFunctions(settings).join(',')),
     '',
   ].join('\n');
+}
+
+/** The functions that the settings disable. */
+export function disabledFunctions(settings: readonly string[]): string[] {
+  return (lastValue(settings, 'disable_functions') ?? '').split(',').flatMap((name) => name.trim() || []);
+}
+
+/** What the last of the lines that set a name sets, without its quotes. */
+export function lastValue(settings: readonly string[], name: string): string | null {
+  let found: string | null = null;
+  for (const line of settings) {
+    const match = /^\s*([\w.-]+)\s*=\s*(?:'([^']*)'|"([^"]*)"|([^;]*?))\s*(?:;.*)?$/.exec(line);
+    if (match?.[1] === name) found = match[2] ?? match[3] ?? match[4] ?? '';
+  }
+  return found;
 }
 
 /** Makes the folders where they are missing; nobody else can read them. */
@@ -59,7 +79,7 @@ export function privateFolders(parent: string = tmpdir()): PhpFolders & { readon
   return { sessions: folder('sessions'), uploads: folder('uploads'), locks: folder('locks') };
 }
 
-/** Mountsthe folders of the root, so that a path means the same inside and outside. */
+/** Mounts the folders of the root, so that a path means the same inside and outside. */
 export async function mountHostFiles(php: PHP): Promise<void> {
   for (const name of readdirSync('/')) {
     const path = `/${name}`;
@@ -80,7 +100,7 @@ function isFolder(path: string): boolean {
   }
 }
 
-/** The folder, ifit is ours alone; in a folder that all may write to, somebody else could have made one of that name. */
+/** The folder, if it is ours alone; in a folder that all may write to, somebody else could have made one of that name. */
 function ownFolder(path: string): string | null {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const status = lstatSync(path);

@@ -80,6 +80,8 @@ declare module '@php-wasm/universal' {
 
   interface PHPRunOptions {
     readonly scriptPath: string;
+    /** Runs this in place of a file. */
+    readonly code?: string;
     readonly relativeUri: string;
     readonly method: string;
     readonly headers: Readonly<Record<string, string>>;

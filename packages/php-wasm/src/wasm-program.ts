@@ -5,7 +5,8 @@ import { run } from '../../../src/app/index.ts';
 import { Interpreter } from './interpreter.ts';
 import { LockTable } from './lock-table.ts';
 import { phpApp } from './php-app.ts';
-import { phpIni, privateFolders } from './php-files.ts';
+import { disabledFunctions, lastValue, phpIni, privateFolders } from './php-files.ts';
+import { UserIni } from './user-ini.ts';
 
 /** What was asked for. */
 interface CommandLine {
@@ -28,9 +29,11 @@ async function serve(settings: readonly string[]): Promise<void> {
   const { PHP_FCGI_MAX_REQUESTS: maxRequests, ...env } = process.env as Record<string, string>;
   const folders = privateFolders();
   const locks = new LockTable(folders.locks);
-  const interpreter = new Interpreter({ ini: phpIni(settings, folders), env, locks });
+  const ini = (more: readonly string[]) => phpIni([...settings, ...more], folders);
+  const interpreter = new Interpreter({ ini, disabled: disabledFunctions(settings), env, locks });
+  const userIni = new UserIni(lastValue(settings, 'user_ini.filename') ?? '.user.ini');
   let left = Number(maxRequests ?? 0) || Number.POSITIVE_INFINITY;
-  const app = phpApp(interpreter, () => {
+  const app = phpApp(interpreter, userIni, () => {
     left -= 1;
     // Takes no more, finishes what it has, and leaves with 0.
     if (left === 0) process.kill(process.pid, 'SIGTERM');

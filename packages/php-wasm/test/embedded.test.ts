@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { findEmbeddedPhp } from '../../../src/php/find-php.ts';
@@ -65,15 +65,33 @@ describe('embedded PHP', () => {
     assert.equal(Buffer.from(body, 'latin1').toString(), '/a.php/caf%C3%A9?-s|/café|-s|/a.php/café||0');
   });
 
-  it('sees the environment that it was given and PATH, nothing of ours', async (t) => {
+  it('sees the environment that it was given, PATH and the variables of the request, nothing of ours', async (t) => {
     const pool = await embedded(t);
-    const { body } = await pool.run(
-      pool.script(
-        'a.php',
-        '<?php $e = getenv(); unset($e["USE_ZEND_ALLOC"]); ksort($e); echo implode(",", array_keys($e)), $e["APP"];',
-      ),
+    const source =
+      '<?php $e = array_keys(getenv()); sort($e); echo implode(",", $e), " ", getenv("APP"), " ", getenv("QUERY_STRING");';
+    const script = pool.script('a.php', source);
+    const { body } = await pool.run(script, withVariables(script, { QUERY_STRING: 'q' }));
+    assert.equal(body, 'APP,FCGI_ROLE,PATH,QUERY_STRING,REQUEST_METHOD,REQUEST_URI,SCRIPT_FILENAME,SCRIPT_NAME x q');
+  });
+
+  it('takes what .user.ini files set, the inner ones over the outer ones, but nothing that is php.ini’s alone', async (t) => {
+    const pool = await embedded(t);
+    mkdirSync(join(pool.folder, 'in'));
+    const source =
+      '<?php foreach (["precision", "upload_max_filesize", "disable_functions"] as $n) echo strlen(ini_get($n)) > 20 ? "ours" : ini_get($n), "|"; echo $said ?? "";';
+    const outer = pool.script('a.php', source);
+    const inner = pool.script('in/a.php', source);
+    writeFileSync(join(pool.folder, 'said.inc'), '<?php $said = "prepended";');
+    writeFileSync(join(pool.folder, '.user.ini'), 'precision = 7\nupload_max_filesize = 3M\n');
+    writeFileSync(
+      join(pool.folder, 'in', '.user.ini'),
+      `upload_max_filesize = 4M ; more\ndisable_functions = strlen\nauto_prepend_file = "${pool.folder}/said.inc"\n`,
     );
-    assert.equal(body, 'APP,PATHx');
+    const at = (script: string) => pool.run(script, withVariables(script, { DOCUMENT_ROOT: pool.folder }));
+    assert.equal((await at(outer)).body, '7|3M|ours|');
+    assert.equal((await at(inner)).body, '7|4M|ours|prepended');
+    writeFileSync(join(pool.folder, '.user.ini'), 'precision = 8 \n');
+    assert.equal((await at(outer)).body, '8|128M|ours|');
   });
 
   it('takes a form, an upload, and moves the uploaded file', async (t) => {
