@@ -7,6 +7,9 @@ import { BodyDecoder } from '../protocol/http/http1-body-decoder.ts';
 /** Bytes that are held for a handler that does not read; the socket is paused above that. */
 const highWaterMarkBytes = 65_536;
 
+/** So long a body is not judged by its rate: the first bytes of a connection are slow. */
+const graceSeconds = 10;
+
 /** What a body needs of its connection. */
 export interface BodyConnection {
   /** The handler waits for bytes. */
@@ -18,6 +21,10 @@ export class Http1Body extends Readable implements IncomingBody {
   readonly #connection: BodyConnection;
   readonly #decoder: BodyDecoder;
   #hasRoom = true;
+  /** What came, in how many seconds in which the client could send, and when that was last looked at. */
+  #receivedBytes = 0;
+  #seconds = 0;
+  #lookedAtMs: number | null = null;
   /** Who is lent the bytes; null: they are copied for the stream's reader. */
   #take: ((bytes: Uint8Array) => boolean) | null = null;
 
@@ -41,12 +48,24 @@ export class Http1Body extends Readable implements IncomingBody {
   }
 
   /**
+   * How many bytes a second came on average; infinite as long as that says nothing. A body that trickles in keeps each of its pauses short, and holds
+   * memory, a file and a connection for as long as it likes. To be asked about once a second.
+   * @param mayCome whether the client could send, but for a handler that does not read
+   */
+  rateAt(nowMs: number, mayCome: boolean): number {
+    if (mayCome && this.hasRoom) this.#seconds += (nowMs - (this.#lookedAtMs ?? nowMs)) / 1000;
+    this.#lookedAtMs = nowMs;
+    return this.#seconds < graceSeconds ? Number.POSITIVE_INFINITY : this.#receivedBytes / this.#seconds;
+  }
+
+  /**
    * Takes the bytes of `chunk`, which are lent, from `from` on; those that come after the handler has destroyed it are dropped.
    * @returns where the body's bytes end in `chunk`
    * @throws BAD_REQUEST
    */
   receive(chunk: Buffer, from: number): number {
     const to = this.#decoder.decode(chunk, from, this.#give);
+    this.#receivedBytes += to - from;
     if (this.#decoder.isDone && !this.destroyed) this.push(null);
     return to;
   }

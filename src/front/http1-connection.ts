@@ -1,56 +1,28 @@
 // One HTTP/1.1 connection (RFC 9112, section 9): requests one after another, in their order, each given to the handler.
-//
-//   idle -> head -> running -> sending -> idle ... ; any -> lingering -> closed
 
 import type { Socket } from 'node:net';
 import { PosternError, toPosternError } from '../errors.ts';
-import type { HttpHandler, Peer } from '../gateway/message.ts';
-import type { Log } from '../log.ts';
+import type { Peer } from '../gateway/message.ts';
 import type { RequestHead } from '../protocol/http/http1-request-head.ts';
+import type { Waiting } from './client-limits.ts';
 import { peerOf, unsentBytes } from './client-socket.ts';
 import { type AnswerConnection, Http1Answer, type SpareBlock } from './http1-answer.ts';
 import { type BodyConnection, Http1Body } from './http1-body.ts';
 import { Http1Input } from './http1-input.ts';
-import { type DeadlineOwner, Http1Deadline } from './http1-limits.ts';
-import { formatRefusal, type Refusal } from './http1-refusal.ts';
-
-/**
- * Where a connection is. idle: nothing of a request has come. head: part of a head has. running: the handler has a request.
- * sending: its answer is complete, and more of it waits for the client than a socket holds. lingering: we have ended our side.
- */
-type State = 'idle' | 'head' | 'running' | 'sending' | 'lingering' | 'closed';
-
-const moves: Readonly<Record<State, readonly State[]>> = {
-  idle: ['head', 'running', 'lingering', 'closed'],
-  head: ['running', 'lingering', 'closed'],
-  running: ['idle', 'sending', 'lingering', 'closed'],
-  sending: ['idle', 'lingering', 'closed'],
-  lingering: ['closed'],
-  closed: [],
-};
-
-/** What all connections of a front share. */
-export interface ConnectionOwner extends DeadlineOwner {
-  readonly handler: HttpHandler;
-  readonly onRefused: (refusal: Refusal) => void;
-  readonly log: Log;
-  /** Logs what was no request. */
-  tellRefused(error: PosternError, client: string): void;
-  readonly spare: SpareBlock;
-  readonly isClosing: boolean;
-  readonly dateLine: string;
-  /** The connection is closed. */
-  removed(connection: Http1Connection): void;
-}
+import { Http1Deadline } from './http1-limits.ts';
+import { formatRefusal } from './http1-refusal.ts';
+import { type ConnectionOwner, type ConnectionState, moveConnection } from './http1-states.ts';
 
 /** A connection. Those methods that are named in the past tense are called by its socket. */
-export class Http1Connection implements AnswerConnection, BodyConnection {
+export class Http1Connection implements AnswerConnection, BodyConnection, Waiting {
   /** Where it is among the front's connections; theirs. */
   slot = -1;
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
+  /** Kept, since a socket that is closed does not tell it any more. */
+  readonly address: string;
   #peer: Peer | null = null;
-  #state: State = 'idle';
+  #state: ConnectionState = 'idle';
   readonly #deadline: Http1Deadline;
   /** What came and was not looked at. */
   readonly #input = new Http1Input();
@@ -66,8 +38,30 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
   constructor(socket: Socket, owner: ConnectionOwner) {
     this.#socket = socket;
     this.#owner = owner;
+    this.address = socket.remoteAddress ?? '';
     this.#deadline = new Http1Deadline(owner);
     this.#deadline.forHead();
+  }
+
+  /** It is new, and others have to go first. */
+  wait(): void {
+    this.#move('waiting');
+    this.#socket.pause();
+  }
+
+  /** See Waiting. */
+  enter(): void {
+    if (this.#state !== 'waiting') return;
+    this.#move('idle');
+    this.#deadline.forHead();
+    this.#socket.resume();
+  }
+
+  /** Closes it where nothing was asked since the last answer. @returns whether it did */
+  leaveIfIdle(): boolean {
+    if (this.#state !== 'idle' || this.#peer === null || !this.#input.isEmpty) return false;
+    this.#socket.destroy();
+    return true;
   }
 
   /** The client sent bytes, which are lent: what is left of them is copied. */
@@ -119,6 +113,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
 
   /** Acts when the present deadline has passed. @param now the time that `deadlineAfter` counts on */
   checkDeadline(now: number): void {
+    if (this.#body !== null && this.#state === 'running') this.#checkBodyRate(this.#body, now);
     if (!this.#deadline.isOver(now)) return;
     if (this.#state === 'head') {
       this.#refuse(new PosternError('REQUEST_TIMEOUT', 'the request head took too long to arrive'));
@@ -129,8 +124,16 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
     }
   }
 
+  #checkBodyRate(body: Http1Body, now: number): void {
+    const rate = body.rateAt(now, !this.#socket.writableNeedDrain);
+    if (rate >= this.#owner.clients.values.minBodyRate) return;
+    const message = `the request body came with ${Math.round(rate)} bytes a second: see minBodyRate`;
+    this.#failBody(new PosternError('REQUEST_TIMEOUT', message));
+  }
+
   /** The front is closing: what runs may end. A connection on which nothing came yet may have its first request on the way. */
   retire(): void {
+    if (this.#state === 'waiting') this.#socket.destroy();
     if (this.#state !== 'idle') return;
     if (this.#peer === null) this.#deadline.forFirstRequest();
     else this.#linger();
@@ -334,8 +337,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection {
     else if (this.#isHalfClosed) this.#deadline.forHalfClosed();
     else this.#deadline.none();
   }
-  #move(to: State): void {
-    if (!moves[this.#state].includes(to)) throw new Error(`a connection cannot go from ${this.#state} to ${to}`);
-    this.#state = to;
+  #move(to: ConnectionState): void {
+    this.#state = moveConnection(this.#state, to);
   }
 }

@@ -5,6 +5,7 @@ import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { PosternError } from '../errors.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import { type Log, silentLog } from '../log.ts';
+import { ClientLimits } from './client-limits.ts';
 import type { SpareBlock } from './http1-answer.ts';
 import { Http1Connection } from './http1-connection.ts';
 import { defaultHttp1Limits, type Http1Limits } from './http1-limits.ts';
@@ -17,12 +18,19 @@ export interface Http1Options {
   /** Told of what was answered without the handler, since it was no request. @default nobody is */
   readonly onRefused?: (refusal: Refusal) => void;
   readonly limits?: Partial<Http1Limits>;
+  /** Shared with other fronts. @default 65536 connections, of which no address has too many; 1024 more wait; bodies as slow as they like */
+  readonly clients?: ClientLimits;
   readonly log?: Log;
   readonly clock?: Clock;
 }
 
 /** How often deadlines are looked at: one timer for all connections instead of one each. */
 const tickMs = 1_000;
+
+const defaultClients = { maxConnections: 65_536, maxConnectionsPerClient: 0, minBodyRate: 0, maxWaiting: 1_024 };
+
+/** Connections that are looked at for one that is idle, where a new one needs its place. */
+const lookedAt = 256;
 
 /** How often a trouble that may come thousands of times a second is logged. */
 const quietMs = 10_000;
@@ -32,11 +40,14 @@ export class Http1Connections implements Acceptor {
   readonly handler: HttpHandler;
   readonly onRefused: (refusal: Refusal) => void;
   readonly limits: Http1Limits;
+  readonly clients: ClientLimits;
   readonly log: Log;
   readonly spare: SpareBlock = { block: null };
   readonly #clock: Clock;
   isClosing = false;
   readonly #connections: Http1Connection[] = [];
+  /** Where the next look for an idle one begins. */
+  #lookFrom = 0;
   readonly #date = new DateLine();
   #tick: Timer | null = null;
   #now: number;
@@ -48,6 +59,7 @@ export class Http1Connections implements Acceptor {
     this.handler = options.handler;
     this.onRefused = options.onRefused ?? (() => {});
     this.limits = { ...defaultHttp1Limits, ...options.limits };
+    this.clients = options.clients ?? new ClientLimits(defaultClients);
     this.log = options.log ?? silentLog;
     this.#clock = options.clock ?? systemClock;
     this.#now = this.#clock.now();
@@ -85,6 +97,13 @@ export class Http1Connections implements Acceptor {
 
   accept(socket: Socket): (bytes: Buffer) => void {
     const connection = new Http1Connection(socket, this);
+    // What there is to do about an error is done on the close that follows.
+    socket.on('error', () => {});
+    const admission = this.clients.come(connection.address, connection);
+    if (admission === 'too-many' || admission === 'too-many-of-client') {
+      this.#turnAway(socket, admission);
+      return () => {};
+    }
     connection.slot = this.#connections.length;
     this.#connections.push(connection);
     socket.setNoDelay(true);
@@ -92,18 +111,35 @@ export class Http1Connections implements Acceptor {
     socket.on('drain', () => connection.drained());
     socket.on('finish', () => connection.finished());
     socket.on('close', () => connection.closed());
-    // What there is to do about an error is done on the close that follows.
-    socket.on('error', () => {});
+    if (admission === 'waits') {
+      connection.wait();
+      const { maxConnections } = this.clients.values;
+      this.#warn(
+        'waits',
+        `a new connection waits: ${this.clients.served} are open, and maxConnections is ${maxConnections}`,
+      );
+      this.#makeRoom();
+    }
     return (bytes) => connection.received(bytes);
   }
 
-  mayAccept(): boolean {
-    if (this.#connections.length < this.limits.maxConnections) return true;
-    this.#warn(
-      'full',
-      `a connection was closed as it came: ${this.#connections.length} are open, which is maxConnections`,
-    );
-    return false;
+  #turnAway(socket: Socket, why: 'too-many' | 'too-many-of-client'): void {
+    const { maxConnections, maxConnectionsPerClient, maxWaiting } = this.clients.values;
+    const message =
+      why === 'too-many'
+        ? `a connection was closed as it came: ${maxConnections} are open, which is maxConnections, and ${maxWaiting} wait`
+        : `a connection of ${socket.remoteAddress} was closed as it came: it has ${maxConnectionsPerClient}, which is maxConnectionsPerClient`;
+    this.#warn(why, message);
+    socket.destroy();
+  }
+
+  /** Closes a connection on which nothing is asked: its client may connect again when it has something to ask. */
+  #makeRoom(): void {
+    const count = this.#connections.length;
+    for (let looked = 0; looked < Math.min(count, lookedAt); looked += 1) {
+      this.#lookFrom = (this.#lookFrom + 1) % count;
+      if (this.#connections[this.#lookFrom]!.leaveIfIdle()) return;
+    }
   }
 
   acceptFailed(): void {
@@ -112,6 +148,7 @@ export class Http1Connections implements Acceptor {
 
   /** Called by a connection that is closed. */
   removed(connection: Http1Connection): void {
+    this.clients.go(connection.address, connection);
     const last = this.#connections.pop();
     if (last !== undefined && last !== connection) {
       this.#connections[connection.slot] = last;

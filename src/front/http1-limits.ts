@@ -4,8 +4,6 @@ import { type AskTaken, ClientWatch } from '../gateway/client-watch.ts';
 
 /** What clients may cost. Durations are in milliseconds and kept to the second: a limit is never early, and up to two seconds late. */
 export interface Http1Limits {
-  /** Connections at the same time; one more is closed as it comes. @default 65536 */
-  readonly maxConnections: number;
   /** From the first byte of a request, or the connection's beginning, to the end of its head. @default 30000 */
   readonly headTimeoutMs: number;
   /** Between two pieces of a request body that the handler waits for. @default 30000 */
@@ -22,7 +20,6 @@ export interface Http1Limits {
 
 /** The limits where the configuration is silent. */
 export const defaultHttp1Limits: Http1Limits = {
-  maxConnections: 65_536,
   headTimeoutMs: 30_000,
   bodyTimeoutMs: 30_000,
   keepAliveTimeoutMs: 75_000,

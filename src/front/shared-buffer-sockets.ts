@@ -6,22 +6,15 @@
 
 import { type Server, Socket } from 'node:net';
 
-/** The part of Node's connection handles that is used here. */
-interface ConnectionHandle {
-  close(): void;
-}
-
 /** The part of Node's listening handles that is used here. */
 interface ListenHandle {
-  onconnection: (status: number, connection?: ConnectionHandle) => void;
+  onconnection: (status: number, connection?: object) => void;
 }
 
 /** What is done with connections. */
 export interface Acceptor {
   /** Takes a new socket. @returns what is to be called with the bytes that come; they are lent. */
   accept(socket: Socket): (bytes: Buffer) => void;
-  /** Whether a further connection may be taken; else it is closed as it came. */
-  mayAccept(): boolean;
   /** The system gave no connection though one waited. (Where descriptors run out, libuv closes what waits, and tells nobody.) */
   acceptFailed(): void;
 }
@@ -35,20 +28,18 @@ const writableHighWaterMark = 131_072;
 export function acceptInto(server: Server, acceptor: Acceptor): void {
   server.on('error', () => acceptor.acceptFailed());
   server.on('connection', (socket) => {
-    if (acceptor.mayAccept()) socket.on('data', acceptor.accept(socket));
-    else socket.destroy();
+    socket.on('data', acceptor.accept(socket));
   });
   const handle = (server as unknown as { _handle?: Partial<ListenHandle> })._handle;
   if (typeof handle?.onconnection !== 'function') return;
   const buffer = Buffer.allocUnsafeSlow(bufferBytes);
   handle.onconnection = (_status, connection) => {
     if (connection === undefined) acceptor.acceptFailed();
-    else if (acceptor.mayAccept()) open(connection, buffer, acceptor);
-    else connection.close();
+    else open(connection, buffer, acceptor);
   };
 }
 
-function open(handle: ConnectionHandle, buffer: Buffer, acceptor: Acceptor): void {
+function open(handle: object, buffer: Buffer, acceptor: Acceptor): void {
   const callback = (length: number): boolean => {
     received(buffer.subarray(0, length));
     return true;

@@ -115,7 +115,7 @@ export class Deployment {
     const context = { directory: this.#directory.path, log: this.#log, launcher: this.#launcher };
     this.#pools = new PoolSet({ ...context, faults: this.#options.faults }, plans);
     this.#gateways = this.#makeGateways(this.#config);
-    const change = await this.#listeners.change(this.#config.values.site);
+    const change = await this.#listeners.change(this.#config.values);
     await change.settle(0);
   }
 
@@ -138,7 +138,7 @@ export class Deployment {
   async change(config: Config, forced: readonly string[], checkWanted: () => void): Promise<readonly string[]> {
     checkPoolNames(forced, Object.keys(config.values.pool));
     const plans = await this.#plan(config);
-    const listening = await this.#listeners.change(config.values.site);
+    const listening = await this.#listeners.change(config.values);
     let admin = this.#admin;
     try {
       if (config.values.admin?.listen !== this.#config.values.admin?.listen) admin = await this.#openAdmin(config);

@@ -5,8 +5,8 @@ import { systemClock } from '../clock.ts';
 import type { ConfigValues } from '../config/config-schema.ts';
 import { formatListenAddress, type ListenAddress, parseListenAddress } from '../config/listen-address.ts';
 import { PosternError } from '../errors.ts';
+import { ClientLimits, type ClientLimitValues } from '../front/client-limits.ts';
 import { Http1Front } from '../front/http1.ts';
-import { defaultHttp1Limits } from '../front/http1-limits.ts';
 import type { Refusal } from '../front/http1-refusal.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
@@ -34,6 +34,8 @@ export interface ListenerOptions {
   readonly onRefused: (refusal: Refusal) => void;
   /** For FastCGI: addresses and networks that may connect; empty: those of this machine. */
   readonly allowedClients: readonly string[];
+  /** For HTTP: what clients may cost, in all. */
+  readonly clients: ClientLimits;
   readonly log: Log;
 }
 
@@ -45,8 +47,7 @@ export async function openListener(listen: ListenAddress, options: ListenerOptio
   const key = formatListenAddress(listen);
   if (listen.protocol === 'fastcgi') return fastcgiListener(listen, key, options);
   const { handler, onRefused, log } = options;
-  const limits = { maxConnections: connectionsFor(descriptorLimit()) };
-  const front = new Http1Front({ handler, onRefused, log, limits });
+  const front = new Http1Front({ handler, onRefused, log, clients: options.clients });
   const address = await front.listen(listen.address);
   return {
     key,
@@ -56,12 +57,29 @@ export async function openListener(listen: ListenAddress, options: ListenerOptio
   };
 }
 
+/** Connections at most, whatever the system allows. */
+const mostConnections = 65_536;
+const mostWaiting = 1_024;
+
 /**
  * How many connections clients may have open, so that half of what descriptors there are, 512 at most, are left: for
  * workers, files, the log, and for whoever asks what is wrong.
  */
 export function connectionsFor(descriptors: number): number {
-  return Math.min(defaultHttp1Limits.maxConnections, descriptors - Math.min(Math.ceil(descriptors / 2), 512));
+  return Math.min(mostConnections, descriptors - reserveOf(descriptors));
+}
+
+function reserveOf(descriptors: number): number {
+  return Math.min(Math.ceil(descriptors / 2), 512);
+}
+
+/** The limits that a configuration sets, within what the system allows; those that wait take half of the reserve at most. */
+export function clientLimits(values: ConfigValues['service'], descriptors: number): ClientLimitValues {
+  const { maxConnections, maxConnectionsPerClient, minBodyRate } = values;
+  const most = connectionsFor(descriptors);
+  const served = maxConnections === 0 ? most : Math.min(maxConnections, most);
+  const spare = most - served + Math.floor(reserveOf(descriptors) / 2);
+  return { maxConnections: served, maxConnectionsPerClient, minBodyRate, maxWaiting: Math.min(mostWaiting, spare) };
 }
 
 async function fastcgiListener(
@@ -118,6 +136,8 @@ export interface ListenerSetOptions {
 /** All listeners of one service. */
 export class ListenerSet {
   readonly #options: ListenerSetOptions;
+  /** What clients may cost, on all addresses together. */
+  #clients: ClientLimits | null = null;
   #listeners: readonly SiteListener[] = [];
 
   constructor(options: ListenerSetOptions) {
@@ -132,7 +152,9 @@ export class ListenerSet {
    * Opens the addresses that are new; those of before go on unharmed.
    * @throws ADDRESS_IN_USE, CONFIG_INVALID; then nothing is left open
    */
-  async change(sites: ConfigValues['site']): Promise<ListenerChange> {
+  async change({ site: sites, service }: Pick<ConfigValues, 'site' | 'service'>): Promise<ListenerChange> {
+    const limits = clientLimits(service, descriptorLimit());
+    this.#clients ??= new ClientLimits(limits);
     const wanted = Object.entries(sites).flatMap(([site, { listen, allowedClients }]) =>
       listen.map(({ address, ...access }) => ({ site, allowedClients, access, address: parseListenAddress(address) })),
     );
@@ -169,6 +191,7 @@ export class ListenerSet {
       ],
       undo,
       settle: async (deadlineMs) => {
+        this.#clients?.change(limits);
         for (const { entry, site, access } of after) {
           entry.site = site;
           setSocketAccess(entry.listener.address.address, access);
@@ -193,6 +216,7 @@ export class ListenerSet {
     const entry = { site, allowedClients };
     const { handlerOf, faults, onRefused, log } = this.#options;
     const listener = await openListener(address, {
+      clients: this.#clients!,
       handler: survivingHandler((request, answer) => handlerOf(entry.site)(request, answer), faults),
       onRefused: (refusal) => onRefused(entry.site, refusal),
       allowedClients,

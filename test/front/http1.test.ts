@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { PosternError } from '../../src/errors.ts';
+import { ClientLimits } from '../../src/front/client-limits.ts';
 import { Http1Front } from '../../src/front/http1.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -392,14 +393,78 @@ describe('Http1Front', () => {
     assert.equal(gone, 1);
   });
 
-  it('closes a connection above maxConnections as it comes', async (t) => {
-    const { port, front } = await startFront(t, { limits: { maxConnections: 2 } });
-    const clients = [await RawClient.connect(t, port), await RawClient.connect(t, port)];
-    await until(() => front.connections === 2);
+  const few = { maxConnections: 2, maxConnectionsPerClient: 0, minBodyRate: 0, maxWaiting: 1 };
+
+  it('lets a connection above maxConnections wait until another has gone, and closes those for which there is no room', async (t) => {
+    const { handler, asked } = collectRequests();
+    const clients = new ClientLimits(few);
+    const { port } = await startFront(t, { handler, clients });
+    const busy = [await RawClient.connect(t, port), await RawClient.connect(t, port)];
+    for (const client of busy) client.send(get);
+    await until(() => asked.length === 2);
+    const third = await RawClient.connect(t, port);
+    third.send(get);
+    await until(() => clients.waiting === 1);
+    const fourth = await RawClient.connect(t, port);
+    await fourth.untilEnd();
+    await wait(50);
+    assert.deepEqual([third.received, third.end, asked.length], ['', 'open', 2]);
+    busy[0]!.socket.destroy();
+    await until(() => asked.length === 3);
+    answerText(asked[2]!.answer, 'at last');
+    await third.untilHas('at last');
+    assert.deepEqual([clients.served, clients.waiting], [2, 0]);
+  });
+
+  it('closes a connection that is idle for one that comes', async (t) => {
+    const clients = new ClientLimits(few);
+    const { port } = await startFront(t, { clients });
+    const idle = [await RawClient.connect(t, port), await RawClient.connect(t, port)];
+    for (const client of idle) {
+      client.send(get);
+      await client.untilHas('GET /');
+    }
+    const third = await RawClient.connect(t, port);
+    third.send(get);
+    await third.untilHas('GET /');
+    assert.equal(idle.filter((client) => client.end === 'open').length, 1);
+  });
+
+  it('closes a connection of an address that has too many, and no other', async (t) => {
+    const clients = new ClientLimits({ ...few, maxConnections: 0, maxConnectionsPerClient: 2 });
+    const { port } = await startFront(t, { clients });
+    const first = await RawClient.connect(t, port);
+    await RawClient.connect(t, port);
     const third = await RawClient.connect(t, port);
     await third.untilEnd();
-    clients[0]!.send(get);
-    await clients[0]!.untilHas('GET /');
+    first.socket.destroy();
+    await until(() => clients.served === 1);
+    const fourth = await RawClient.connect(t, port);
+    fourth.send(get);
+    await fourth.untilHas('GET /');
+  });
+
+  it('answers 408 to a body that trickles in, however short its pauses', async (t) => {
+    const clock = new FakeClock();
+    const { handler, asked } = collectRequests();
+    const clients = new ClientLimits({ ...few, minBodyRate: 100 });
+    const { port } = await startFront(t, { handler, clients, clock });
+    const client = await RawClient.connect(t, port);
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n');
+    await until(() => asked.length === 1);
+    let failure: unknown;
+    let bytes = 0;
+    asked[0]!.request
+      .body!.on('data', (chunk: Buffer) => (bytes += chunk.length))
+      .on('error', (error) => (failure = error));
+    for (let second = 1; failure === undefined && second < 30; second += 1) {
+      client.send('x'.repeat(20));
+      await until(() => bytes === 20 * second);
+      clock.advance(1_000);
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.ok(failure === undefined || second >= 10, `judged after ${second} s`);
+    }
+    assert.match(String(failure), /20 bytes a second|minBodyRate/);
   });
 
   it('leaves no descriptor behind', async (t) => {
