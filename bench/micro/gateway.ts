@@ -9,12 +9,13 @@ import { RunningExchanges } from '../../src/connection/running-exchanges.ts';
 import { type AnswerConnection, Http1Answer } from '../../src/front/http1-answer.ts';
 import { createGateway } from '../../src/gateway/handle.ts';
 import type { AccessLog } from '../../src/gateway/request-log.ts';
-import { type Route, siteDefaults } from '../../src/gateway/site.ts';
+import type { Route } from '../../src/gateway/site.ts';
 import { defaultOutputLimits } from '../../src/protocol/cgi/cgi-output.ts';
 import type { Backend } from '../../src/protocol/cgi/exchange.ts';
 import { STDIN } from '../../src/protocol/fastcgi/record.ts';
 import { RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
 import { HeadReader } from '../../src/protocol/http/http1-head-reader.ts';
+import { siteDefaults } from '../../test/support/site.ts';
 
 const request = Buffer.from('GET /cases.ts HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n');
 const peer = {

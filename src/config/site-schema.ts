@@ -122,10 +122,19 @@ export const siteKeys = {
   maxBody: size.prefault('128MB').meta({ description: 'A larger request body is answered 413. 0: no limit.' }),
   memoryBody: size
     .prefault('256KB')
-    .meta({ description: 'A body up to this size stays in memory, a larger one goes to disk.' }),
+    .meta({ description: 'A request body up to this size stays in memory, a larger one goes to disk. 0: no limit.' }),
   spoolFolder: text
     .optional()
     .meta({ description: "Folder for bodies on disk. Default: the system's temporary folder." }),
+  memoryAnswer: size.prefault('256KB').meta({
+    description: 'What of an answer a slow client may leave in memory; more of it goes to disk. 0: no limit.',
+  }),
+  spoolAnswer: size
+    .prefault('64MB')
+    .meta({ description: 'What of an answer may lie on disk, before its program has to wait. 0: no limit.' }),
+  spoolAnswers: size
+    .prefault('1GB')
+    .meta({ description: 'The same of all answers of the site together. 0: no limit.' }),
   bodyTimeout: duration
     .prefault('30s')
     .meta({ description: 'Longest pause between two pieces of a request body. 0: no limit.' }),

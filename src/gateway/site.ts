@@ -1,6 +1,5 @@
 // One site as the gateway takes it: where its files are, which requests go to which backend, and its limits. Data, made by the service.
 
-import { tmpdir } from 'node:os';
 import type { Backend } from '../protocol/cgi/exchange.ts';
 
 /** Which requests a route takes, on the decoded and normalised path: see `path-pattern.ts`. Letters of a suffix match in either ASCII case. */
@@ -67,101 +66,63 @@ export interface SendfileFolder {
   readonly prefix: string | null;
 }
 
-/** One site. Texts are UTF-8, as in the configuration. */
+/** One site. Texts are UTF-8, as in the configuration, whose schema has the defaults. */
 export interface Site {
   readonly name: string;
   /** Absolute path of the document root; null: no files and no scripts, only mounts. */
   readonly root: string | null;
-  /** Names that a folder's own address is looked for under, in order. @default ["index.php", "index.html"] */
+  /** Names that a folder's own address is looked for under, in order. */
   readonly index: readonly string[];
-  /** Front controller: URL path of the script for paths that are neither file nor script; null: they are 404. @default null */
+  /** Front controller: URL path of the script for paths that are neither file nor script; null: they are 404. */
   readonly fallback: string | null;
   readonly routes: readonly Route[];
-  /** More CGI variables for every route. @default {} */
+  /** More CGI variables for every route. */
   readonly env: Readonly<Record<string, string>>;
-  /** Folders outside the root that symbolic links in it may lead to; "/" allows all. @default [] */
+  /** Folders outside the root that symbolic links in it may lead to; "/" allows all. */
   readonly linkFolders: readonly string[];
-  /** Path components that begin with a dot and are served nevertheless. @default [".well-known"] */
+  /** Path components that begin with a dot and are served nevertheless. */
   readonly visibleDotNames: readonly string[];
-  /** Ends of names that are never served or run, in either ASCII case. @default defaultHiddenSuffixes */
+  /** Ends of names that are never served or run, in either ASCII case. */
   readonly hiddenSuffixes: readonly string[];
-  /** Names that are never served or run. @default defaultHiddenNames */
+  /** Names that are never served or run. */
   readonly hiddenNames: readonly string[];
-  /** Names that are served though another setting hides them. @default [] */
+  /** Names that are served though another setting hides them. */
   readonly visibleNames: readonly string[];
   /**
    * Absolute paths of files that are never served or run, by whatever name they are asked for: configuration and log. In their
-   * folders their copies are not either: see `own-files.ts`. @default []
+   * folders their copies are not either: see `own-files.ts`.
    */
   readonly hiddenFiles: readonly string[];
-  /** @default [] */
+  /** Where programs may send files from. */
   readonly sendfile: readonly SendfileFolder[];
-  /** Addresses and networks ("10.0.0.0/8") of proxies whose X-Forwarded-* fields are believed; "unix" for Unix sockets. @default [] */
+  /** Addresses and networks ("10.0.0.0/8") of proxies whose X-Forwarded-* fields are believed; "unix" for Unix sockets. */
   readonly trustedProxies: readonly string[];
   /**
    * Addresses and networks of web servers that may set PHP_VALUE and its kind, and the environment of processes, through a FastCGI
-   * front; "unix" for Unix sockets. @default []
+   * front; "unix" for Unix sockets.
    */
   readonly trustedPeers: readonly string[];
-  /** Larger request bodies are refused with 413. 0: no limit. @default 128 MiB */
+  /** Larger request bodies are refused with 413. 0: no limit. */
   readonly maxBodyBytes: number;
-  /** A request body up to this size stays in memory, a larger one goes to a spool file. @default 256 KiB */
+  /** A request body up to this size stays in memory, a larger one goes to a spool file. */
   readonly memoryBodyBytes: number;
-  /** Folder of the spool files. @default the system's temporary folder */
+  /** Folder of the spool files. */
   readonly spoolFolder: string;
-  /** Longest pause between two pieces of a request body. 0: no limit. @default 30000 */
+  /** Longest pause between two pieces of a request body. 0: no limit. */
   readonly bodyTimeoutMs: number;
-  /** Longest time that a client may take no byte of a waiting answer. 0: no limit. @default 60000 */
+  /** Longest time that a client may take no byte of a waiting answer. 0: no limit. */
   readonly writeTimeoutMs: number;
-  /** What a slow client may leave unread in memory, before the disk takes its answer or its program has to wait. @default 256 KiB */
+  /** What a slow client may leave unread in memory, before the disk takes its answer or its program has to wait. */
   readonly answerBufferBytes: number;
-  /** What of one answer of a program may lie on disk for a slow client, before the program has to wait. 0: no limit. @default 64 MiB */
+  /** What of one answer of a program may lie on disk for a slow client, before the program has to wait. 0: no limit. */
   readonly answerSpoolBytes: number;
-  /** The same of all answers of the site together. 0: no limit. @default 1 GiB */
+  /** The same of all answers of the site together. 0: no limit. */
   readonly answerSpoolTotalBytes: number;
   /**
    * Whether whoever looks at it develops it: a folder without an index is listed, and an empty answer above 499 shows on this machine
-   * what its program wrote on STDERR. @default false
+   * what its program wrote on STDERR.
    */
   readonly isDeveloped: boolean;
-  /** How long a path that was found on disk is believed to be still there. 0: looked for each time. @default 1000 */
+  /** How long a path that was found on disk is believed to be still there. 0: looked for each time. */
   readonly pathCacheMs: number;
 }
-
-/** What editors, packages and dumps leave beside a site's files. */
-export const defaultHiddenSuffixes: readonly string[] = [
-  ...['~', '.bak', '.swp', '.swo', '.orig', '.old', '.save', '.rej'],
-  ...['.dpkg-old', '.dpkg-dist', '.dpkg-new', '.rpmsave', '.rpmnew', '.rpmorig'],
-  ...['.sql', '.log', '.ini'],
-];
-
-/** What a project's root holds for other programs. */
-export const defaultHiddenNames: readonly string[] = [
-  ...['composer.json', 'composer.lock', 'package.json', 'package-lock.json', 'web.config', 'error_log'],
-];
-
-/** A site where the configuration is silent. */
-export const siteDefaults: Omit<Site, 'name' | 'root' | 'routes'> = {
-  index: ['index.php', 'index.html'],
-  fallback: null,
-  env: {},
-  linkFolders: [],
-  visibleDotNames: ['.well-known'],
-  hiddenSuffixes: defaultHiddenSuffixes,
-  hiddenNames: defaultHiddenNames,
-  visibleNames: [],
-  hiddenFiles: [],
-  sendfile: [],
-  trustedProxies: [],
-  trustedPeers: [],
-  maxBodyBytes: 128 * 1024 * 1024,
-  memoryBodyBytes: 256 * 1024,
-  spoolFolder: tmpdir(),
-  bodyTimeoutMs: 30_000,
-  writeTimeoutMs: 60_000,
-  answerBufferBytes: 256 * 1024,
-  answerSpoolBytes: 64 * 1024 * 1024,
-  answerSpoolTotalBytes: 1024 * 1024 * 1024,
-  isDeveloped: false,
-  pathCacheMs: 1_000,
-};

@@ -1,6 +1,7 @@
 // The gateways of a configuration's sites: each site as the gateway takes it, before the pools that its routes name; and what the
 // access log tells of a connection that brought no request.
 
+import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { PoolKind } from '../config/pool-schema.ts';
@@ -11,7 +12,7 @@ import { errorAnswer } from '../gateway/error-page.ts';
 import { createGateway, type Gateway } from '../gateway/handle.ts';
 import type { HttpAnswer, HttpHandler, HttpRequest } from '../gateway/message.ts';
 import type { AccessLog, AccessRecord } from '../gateway/request-log.ts';
-import { type Route, type Site, siteDefaults } from '../gateway/site.ts';
+import type { Route, Site } from '../gateway/site.ts';
 import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
 import { alternatives, parsePattern } from '../protocol/http/path-pattern.ts';
@@ -36,7 +37,7 @@ export function makeGateways(
         const extensions = pool.kind === 'php' ? pool.extensions : null;
         return { kind: pool.kind, extensions, backend: units.get(name)!.backend };
       };
-      return [name, createGateway({ site: { ...siteOf(name, site, config, targetOf), isDeveloped }, log, accessLog })];
+      return [name, createGateway({ site: siteOf(name, site, config, targetOf, isDeveloped), log, accessLog })];
     }),
   );
 }
@@ -58,10 +59,10 @@ export function siteOf(
   values: SiteValues,
   config: Config,
   targetOf: (pool: string) => RouteTarget,
+  isDeveloped = false,
 ): Site {
   const { folder } = config;
   return {
-    ...siteDefaults,
     name,
     root: resolve(folder, values.root),
     index: values.index,
@@ -80,10 +81,14 @@ export function siteOf(
     trustedProxies: values.trustedProxies,
     trustedPeers: values.trustedPeers,
     maxBodyBytes: values.maxBody,
-    memoryBodyBytes: values.memoryBody === 0 ? Number.POSITIVE_INFINITY : values.memoryBody,
-    spoolFolder: values.spoolFolder === undefined ? siteDefaults.spoolFolder : resolve(folder, values.spoolFolder),
+    memoryBodyBytes: values.memoryBody || Number.POSITIVE_INFINITY,
+    spoolFolder: values.spoolFolder === undefined ? tmpdir() : resolve(folder, values.spoolFolder),
     bodyTimeoutMs: values.bodyTimeout,
     writeTimeoutMs: values.writeTimeout,
+    answerBufferBytes: values.memoryAnswer || Number.POSITIVE_INFINITY,
+    answerSpoolBytes: values.spoolAnswer,
+    answerSpoolTotalBytes: values.spoolAnswers,
+    isDeveloped,
     pathCacheMs: values.pathCache,
   };
 }

@@ -5,12 +5,11 @@ import { chmodSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { Http1Front } from '../../src/front/http1.ts';
 import { createGateway } from '../../src/gateway/handle.ts';
-import { siteDefaults } from '../../src/gateway/site.ts';
 import type { Backend } from '../../src/protocol/cgi/exchange.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { RecordingLog } from '../support/recording-log.ts';
-import { route, writeFiles } from '../support/site.ts';
+import { route, siteDefaults, writeFiles } from '../support/site.ts';
 import { until } from '../support/until.ts';
 
 /** Starts a backend whose programs give the answers of `fixtures/faulty-answers.ts`; it ends with the test. */

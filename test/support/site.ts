@@ -4,14 +4,25 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Clock } from '../../src/clock.ts';
+import { defineConfig } from '../../src/config/config.ts';
 import { createGateway, type Gateway } from '../../src/gateway/handle.ts';
 import type { AccessRecord } from '../../src/gateway/request-log.ts';
-import { type BackendRoute, type Route, type Site, siteDefaults } from '../../src/gateway/site.ts';
-
+import type { BackendRoute, Route, Site } from '../../src/gateway/site.ts';
 import type { Backend } from '../../src/protocol/cgi/exchange.ts';
+import { siteOf } from '../../src/service/gateways.ts';
 import { temporaryFolder } from './folder.ts';
 import { RecordingLog } from './recording-log.ts';
 import { ScriptedBackend } from './scripted-backend.ts';
+
+/** A site of which the configuration says nothing: no routes yet, and its root is of no use. */
+export const siteDefaults: Site = defaultSite();
+
+function defaultSite(): Site {
+  const config = defineConfig({ site: { test: {} } }, '/');
+  return siteOf('test', config.values.site.test!, config, () => {
+    throw new Error('a site without routes asks for no pool');
+  });
+}
 
 /** A gateway and all that belongs to it. */
 export interface TestSite {
