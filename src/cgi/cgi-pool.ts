@@ -39,6 +39,8 @@ export class CgiPool implements Backend {
   /** What runs at this moment. */
   snapshot(): PoolSnapshot {
     const { workers, queue } = this.#slots.settings.limits;
+    const nowMs = this.#clock.now();
+    const running = runningRows(this.#queue.attempts(), nowMs);
     return {
       ...withoutWorkers,
       name: this.name,
@@ -49,7 +51,7 @@ export class CgiPool implements Backend {
       queue,
       notReady: this.#queue.phase === 'open' ? null : `pool ${this.name} is closing`,
       counters: this.counters,
-      lanes: runningRows(this.#queue.attempts(), this.#clock.now()),
+      lanes: [...running, ...this.#slots.rowsAfterAnswer(running.length, nowMs)],
     };
   }
 

@@ -5,7 +5,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { PosternError } from '../errors.ts';
 import type { Environment } from '../protocol/cgi/exchange.ts';
 import { bytesToLog, textToBytes } from '../protocol/text.ts';
-import type { Exit } from '../worker/exit.ts';
+import { type Exit, formatExit } from '../worker/exit.ts';
 import type { Launcher } from '../worker/launcher.ts';
 import { textStart } from './byte-shell.ts';
 
@@ -65,6 +65,17 @@ export function exitedAtStart(path: string, { code }: Exit, errors: string): Pos
     'PROGRAM_NOT_STARTED',
     `${path} could not be started (${why}): look at its first line, #! and the path of an interpreter that is installed`,
   );
+}
+
+/** The error for an answer that a program's end has cut. @param path as logs show it */
+export function truncatedError(
+  path: string,
+  where: string,
+  exit: Exit,
+  fields: Readonly<Record<string, unknown>>,
+): PosternError {
+  const message = `${path} ended ${where} (${formatExit(exit)}): see what it wrote to STDERR`;
+  return new PosternError('ANSWER_TRUNCATED', message, { fields });
 }
 
 /** What the configuration says, and over it the request's CGI variables. Byte strings. */

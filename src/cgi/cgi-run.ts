@@ -18,10 +18,10 @@ import { CgiOutput } from '../protocol/cgi/cgi-output.ts';
 import type { CgiRequest, Progress } from '../protocol/cgi/exchange.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { Seat, SeatUser } from '../queue/seat.ts';
-import { type Exit, formatExit } from '../worker/exit.ts';
+import type { Exit } from '../worker/exit.ts';
 import { readProcessStat, sendSignal } from '../worker/process-table.ts';
 import { stopProcess } from '../worker/stop.ts';
-import { exitedAtStart, launchProgram, startError } from './cgi-program.ts';
+import { exitedAtStart, launchProgram, startError, truncatedError } from './cgi-program.ts';
 import type { CgiParts, CgiSettings } from './cgi-settings.ts';
 
 type RunState = 'new' | 'running' | 'left' | 'exiting' | 'answered' | 'ending' | 'over';
@@ -65,6 +65,7 @@ export class CgiRun implements Seat {
   /** The body, while the client is still sending it. */
   #upload: Readable | null = null;
   #startedAtMs = 0;
+  #answeredAtMs = 0;
   /** What is waited for in the present state: an exit, SIGKILL, or the limit of a process that works on. */
   #timer: Timer | null = null;
   #flush: NodeJS.Immediate | null = null;
@@ -90,6 +91,12 @@ export class CgiRun implements Seat {
   get awaitsBody(): boolean {
     const stdin = this.#child?.stdin;
     return this.#upload !== null && stdin?.writable === true && stdin.writableLength === 0;
+  }
+
+  /** What its process still does after its answer; null: nothing. */
+  get afterAnswer(): { readonly request: CgiRequest; readonly startedAtMs: number; readonly sinceMs: number } | null {
+    if (this.#state !== 'answered' || this.#request === null) return null;
+    return { request: this.#request, startedAtMs: this.#startedAtMs, sinceMs: this.#answeredAtMs };
   }
 
   /** Starts the program. @throws what `startError` has words for: then there is no process, and never was */
@@ -232,7 +239,8 @@ export class CgiRun implements Seat {
     this.#finish(null);
     const limitMs = this.#request!.requestTimeoutMs ?? this.#settings.limits.requestTimeoutMs;
     const { clock } = this.#parts;
-    const leftMs = Math.max(0, this.#startedAtMs + limitMs - clock.now());
+    this.#answeredAtMs = clock.now();
+    const leftMs = Math.max(0, this.#startedAtMs + limitMs - this.#answeredAtMs);
     if (limitMs > 0) this.#timer = clock.after(leftMs, () => this.#workedTooLong(limitMs));
     this.#release();
   }
@@ -276,8 +284,7 @@ export class CgiRun implements Seat {
 
   #truncated(exit: Exit): PosternError {
     const where = this.#output.isInBody ? 'in its answer' : 'before its header was complete';
-    const message = `${this.#path} ended ${where} (${formatExit(exit)}): see what it wrote to STDERR`;
-    return new PosternError('ANSWER_TRUNCATED', message, { fields: { pid: this.pid, url: this.#request?.url } });
+    return truncatedError(this.#path, where, exit, { pid: this.pid, url: this.#request?.url });
   }
 
   /** Ends the program; its request fails. */

@@ -1,5 +1,6 @@
 // The slots of a CGI pool as seats of its queue: a slot is taken from before its process starts until that process is gone.
 
+import { type LaneSnapshot, showBytes } from '../queue/pool-snapshot.ts';
 import type { SeatProvider } from '../queue/seat.ts';
 import { CgiRun } from './cgi-run.ts';
 import type { CgiParts, CgiSettings } from './cgi-settings.ts';
@@ -54,6 +55,33 @@ export class ProcessSlots implements SeatProvider<CgiRun> {
   /** Every request has a process of its own, and one that failed says nothing of the next; but the program is the same. */
   hasOther(): boolean {
     return false;
+  }
+
+  /** The processes that work on after their answer, as rows of the scoreboard. @param from number of the first one */
+  rowsAfterAnswer(from: number, nowMs: number): LaneSnapshot[] {
+    const rows: LaneSnapshot[] = [];
+    for (const { afterAnswer, pid } of this.#runs) {
+      if (afterAnswer === null) continue;
+      const { request, startedAtMs, sinceMs } = afterAnswer;
+      rows.push({
+        lane: from + rows.length,
+        pid,
+        workerPid: pid,
+        generation: 1,
+        state: 'draining',
+        reason: null,
+        requests: 1,
+        ageMs: nowMs - startedAtMs,
+        sinceMs: nowMs - sinceMs,
+        method: showBytes(request.method),
+        url: showBytes(request.url),
+        waitedMs: 0,
+        runMs: sinceMs - startedAtMs,
+        memoryBytes: 0,
+        cpuMs: 0,
+      });
+    }
+    return rows;
   }
 
   /** Resolves when no process is left. */

@@ -202,6 +202,8 @@ describe('CgiPool', () => {
       [first.calls.at(-1), first.body, backend.counters.running, backend.processes],
       ['end', 'answer', 0, 1],
     );
+    const [row] = backend.snapshot().lanes;
+    assert.deepEqual([row?.state, row?.url, row!.pid > 0], ['draining', '/', true]);
     // The client has all it wanted; the program goes on.
     exchange.abort();
     const second = answerOf(backend, request(script(t, 'printf "X-A: b\\n\\nsecond"')));
