@@ -13,14 +13,14 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { Timer } from '../clock.ts';
-import { type ErrorCode, PosternError, toPosternError } from '../errors.ts';
-import { CgiOutput } from '../protocol/cgi/cgi-output.ts';
+import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, Progress } from '../protocol/cgi/exchange.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { Seat, SeatUser } from '../queue/seat.ts';
 import type { Exit } from '../worker/exit.ts';
 import { readProcessStat, sendSignal } from '../worker/process-table.ts';
 import { stopProcess } from '../worker/stop.ts';
+import { CgiAnswer, MAX_KEPT_ERRORS } from './cgi-answer.ts';
 import { exitedAtStart, launchProgram, startError, truncatedError } from './cgi-program.ts';
 import type { CgiParts, CgiSettings } from './cgi-settings.ts';
 
@@ -40,8 +40,6 @@ const runMoves: Readonly<Record<RunState, readonly RunState[]>> = {
 /** How long the end of a process is waited for after that of its output, where the system does not tell whether it is near. */
 const EXIT_GRACE_MS = 100;
 const MAX_SHOWN_PATH = 1000;
-/** How much is kept of what a program first wrote to STDERR, for the reason of a failed start, and of what it wrote after its answer. */
-const MAX_KEPT_ERRORS = 1000;
 
 /** Runs one request, once. */
 export class CgiRun implements Seat {
@@ -52,15 +50,9 @@ export class CgiRun implements Seat {
   readonly #parts: CgiParts;
   readonly #settings: CgiSettings;
   readonly #onGone: (isReleased: boolean) => void;
-  readonly #output: CgiOutput;
   #state: RunState = 'new';
   #request: CgiRequest | null = null;
-  /** null before there is one, and once the request is over. */
-  #user: SeatUser | null = null;
-  #isTold = false;
-  #isAborted = false;
-  /** Why it failed. */
-  #code: ErrorCode | null = null;
+  #answer: CgiAnswer | null = null;
   #child: ChildProcess | null = null;
   /** The body, while the client is still sending it. */
   #upload: Readable | null = null;
@@ -68,20 +60,13 @@ export class CgiRun implements Seat {
   #answeredAtMs = 0;
   /** What is waited for in the present state: an exit, SIGKILL, or the limit of a process that works on. */
   #timer: Timer | null = null;
-  #flush: NodeJS.Immediate | null = null;
   #exit: Exit | null = null;
-  #firstErrors = '';
-  #lateErrors = '';
 
   /** @param onGone no process is left; told whether its request was over before */
   constructor(parts: CgiParts, settings: CgiSettings, onGone: (isReleased: boolean) => void) {
     this.#parts = parts;
     this.#settings = settings;
     this.#onGone = onGone;
-    this.#output = new CgiOutput({
-      head: (head) => this.#user?.head(head),
-      write: (chunk) => this.#user?.write(chunk) ?? true,
-    });
   }
 
   get pid(): number {
@@ -115,7 +100,7 @@ export class CgiRun implements Seat {
       throw startError(this.#path, toPosternError(error));
     }
     this.progress = 'sent';
-    this.#user = user;
+    this.#answer = new CgiAnswer(user);
     this.#child = child;
     child.on('error', (error) => this.#neverStarted(error));
     child.on('exit', (code, signal) => this.#exited({ code, signal }));
@@ -135,17 +120,15 @@ export class CgiRun implements Seat {
 
   /** The client left: the program is ended, unless its answer is complete. */
   abort(): void {
-    if (this.#user === null || this.#isTold) return;
-    this.#isTold = true;
-    this.#isAborted = true;
-    this.#code = 'ABORTED';
+    if (this.#answer === null || this.#answer.isTold) return;
+    this.#answer.abort();
     this.#end();
   }
 
   /** Its request was taken from it: its time was over. */
   dismiss(): void {
-    if (this.#user === null) return;
-    this.#user = null;
+    if (this.#answer === null || this.#answer.isReleased) return;
+    this.#answer.drop();
     this.#end();
   }
 
@@ -189,29 +172,21 @@ export class CgiRun implements Seat {
     if (this.#state !== 'running' && this.#state !== 'left') return;
     this.progress = 'answered';
     try {
-      if (!this.#output.push(chunk)) this.#child!.stdout!.pause();
+      if (!this.#answer!.read(chunk)) this.#child!.stdout!.pause();
     } catch (error) {
       this.#kill(toPosternError(error));
-      return;
     }
-    this.#flush ??= setImmediate(() => {
-      this.#flush = null;
-      this.#user?.flush();
-    });
   }
 
   #errors(chunk: Buffer): void {
     this.progress = 'answered';
-    const text = (length: number): string => chunk.toString('latin1', 0, Math.max(0, MAX_KEPT_ERRORS - length));
-    this.#firstErrors += text(this.#firstErrors.length);
-    if (this.#user !== null && !this.#isTold) this.#user.stderr(chunk);
-    else this.#lateErrors += text(this.#lateErrors.length);
+    this.#answer!.readErrors(chunk);
   }
 
   #neverStarted(error: Error): void {
     // 'error' also comes when a signal could not be sent; that one has a pid.
     if (this.pid !== 0 || this.#state === 'over') return;
-    this.#fail(startError(this.#path, error));
+    this.#answer?.fail(startError(this.#path, error));
     this.#gone();
   }
 
@@ -236,13 +211,13 @@ export class CgiRun implements Seat {
   #worksOn(): void {
     if (this.#state !== 'exiting') return;
     this.#move('answered');
-    this.#finish(null);
+    this.#answer!.finish();
     const limitMs = this.#request!.requestTimeoutMs ?? this.#settings.limits.requestTimeoutMs;
     const { clock } = this.#parts;
     this.#answeredAtMs = clock.now();
     const leftMs = Math.max(0, this.#startedAtMs + limitMs - this.#answeredAtMs);
     if (limitMs > 0) this.#timer = clock.after(leftMs, () => this.#workedTooLong(limitMs));
-    this.#release();
+    this.#answer!.release();
   }
 
   #workedTooLong(limitMs: number): void {
@@ -257,47 +232,31 @@ export class CgiRun implements Seat {
 
   /** The program has written all and is gone: was that an answer? */
   #ended(exit: Exit): void {
-    const isCut = exit.signal !== null && !this.#output.isKnownWhole;
-    if (isCut) this.#fail(this.#truncated(exit));
-    else this.#finish(exit);
+    const answer = this.#answer!;
+    const error = answer.isInBody ? this.#cutBy(exit) : this.#endedBeforeBody(exit);
+    if (error !== null) answer.fail(error);
+    else answer.finish();
     this.#gone();
   }
 
-  #finish(exit: Exit | null): void {
-    try {
-      const notStarted = this.#output.isInBody || exit === null ? null : this.#endedBeforeBody(exit);
-      if (notStarted !== null) throw notStarted;
-      this.#output.end();
-    } catch (error) {
-      this.#fail(toPosternError(error));
-      return;
-    }
-    if (this.#isTold) return;
-    this.#isTold = true;
-    this.#user?.end();
+  #cutBy(exit: Exit): PosternError | null {
+    return exit.signal === null || this.#answer!.isKnownWhole ? null : this.#truncated('in its answer', exit);
   }
 
   /** null: the parser knows the words for what came. */
   #endedBeforeBody(exit: Exit): PosternError | null {
-    return exitedAtStart(this.#path, exit, this.#firstErrors) ?? (exit.code === 0 ? null : this.#truncated(exit));
+    const notStarted = exitedAtStart(this.#path, exit, this.#answer!.errors.first);
+    return notStarted ?? (exit.code === 0 ? null : this.#truncated('before its header was complete', exit));
   }
 
-  #truncated(exit: Exit): PosternError {
-    const where = this.#output.isInBody ? 'in its answer' : 'before its header was complete';
+  #truncated(where: string, exit: Exit): PosternError {
     return truncatedError(this.#path, where, exit, { pid: this.pid, url: this.#request?.url });
   }
 
   /** Ends the program; its request fails. */
   #kill(error: PosternError): void {
-    this.#fail(error);
+    this.#answer?.fail(error);
     this.#end();
-  }
-
-  #fail(error: PosternError): void {
-    if (this.#isTold) return;
-    this.#isTold = true;
-    this.#code = error.code;
-    this.#user?.fail(error);
   }
 
   /** Ends the program's process group; it is over when the program is gone. */
@@ -320,24 +279,18 @@ export class CgiRun implements Seat {
     if (this.#state === 'ending') this.#signalGroup('SIGKILL');
     this.#move('over');
     this.#timer?.cancel();
-    if (this.#flush !== null) clearImmediate(this.#flush);
     for (const stream of this.#child?.stdio ?? []) stream?.destroy();
-    if (this.#lateErrors !== '') this.#tellLateErrors();
-    this.#onGone(this.#child !== null && this.#user === null);
-    this.#release();
+    this.#tellLateErrors();
+    this.#onGone(this.#answer?.isReleased ?? false);
+    this.#answer?.release();
   }
 
   #tellLateErrors(): void {
+    const late = this.#answer?.errors.late ?? '';
+    if (late === '') return;
     const { name, log } = this.#parts;
-    const fields = { pool: name, pid: this.pid, stderr: bytesToLog(this.#lateErrors, MAX_KEPT_ERRORS) };
+    const fields = { pool: name, pid: this.pid, stderr: bytesToLog(late, MAX_KEPT_ERRORS) };
     log.warn(fields, `${this.#path} wrote to STDERR after its answer had ended`);
-  }
-
-  /** The request is over. */
-  #release(): void {
-    const user = this.#user;
-    this.#user = null;
-    user?.released({ code: this.#code, isDone: this.#code === null, isAborted: this.#isAborted });
   }
 
   #signalGroup(signal: NodeJS.Signals): void {
