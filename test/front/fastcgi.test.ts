@@ -1,12 +1,15 @@
 // FastCGI as a way in to the gateway.
 
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { PosternError } from '../../src/errors.ts';
 import { type FastcgiFrontOptions, listenFastcgi } from '../../src/front/fastcgi.ts';
 import type { HttpAnswer, HttpHandler, HttpRequest } from '../../src/gateway/message.ts';
+import { STDIN } from '../../src/protocol/fastcgi/record.ts';
 import { FastcgiPeer } from '../support/fastcgi-peer.ts';
 import { listening } from '../support/recording-answer.ts';
+import { makeSite } from '../support/site.ts';
 
 async function frontOf(
   t: TestContext,
@@ -135,6 +138,32 @@ describe('listenFastcgi()', () => {
     await gone.promise;
     // Without a listener the error would end the process by now.
     await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  it('answers 400 where STDIN is not as long as CONTENT_LENGTH, when it comes with the request and when it comes later', async (t) => {
+    const { root, gateway, backend } = makeSite(t, { 'up.php': '' });
+    for (const [length, stdin] of [
+      ['2', 'abc'],
+      ['0', 'abc'],
+      ['9', 'abc'],
+    ] as const) {
+      const peer = await frontOf(t, (request, answer) => gateway.handle(request, answer));
+      const environment = {
+        REQUEST_METHOD: 'POST',
+        REQUEST_URI: '/up.php',
+        SCRIPT_NAME: '/up.php',
+        SCRIPT_FILENAME: join(root, 'up.php'),
+        CONTENT_LENGTH: length,
+      };
+      peer.request(1, environment, { stdin });
+      assert.match((await peer.ended(1)).stdout, /^Status: 400 /, `${length} at once`);
+      peer.request(2, environment, { stdin: null });
+      peer.send((writer) => writer.text(STDIN, 2, stdin));
+      peer.send((writer) => writer.end(STDIN, 2));
+      // Of a request that says it has no body, nobody waits for one.
+      if (length !== '0') assert.match((await peer.ended(2)).stdout, /^Status: 400 /, `${length} later`);
+    }
+    assert.ok(backend.requests.length <= 1);
   });
 
   it('refuses the roles of applications', async (t) => {
