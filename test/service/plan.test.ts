@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { defineConfig } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/config-file.ts';
-import { planPool, type WorkersPlan } from '../../src/service/plan.ts';
+import type { Php } from '../../src/php/find-php.ts';
+import { planPool, planPools, type WorkersPlan } from '../../src/service/plan.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const context = { path: '/usr/bin:/bin', home: null, asRoot: 'allow', embeddedWorkers: null } as const;
@@ -56,5 +57,36 @@ describe('planPool()', () => {
 
   it('keeps connections for other programs', async (t) => {
     for (const name of ['counter', 'phpbb.fcgi', 'my-php-cgi-wrapper']) assert.equal(await reuseOf(t, name), 'always');
+  });
+});
+
+describe('planPools()', () => {
+  it('looks for the PHP of many pools once, and has one probe script for all of them', async (t) => {
+    const folder = temporaryFolder(t);
+    const names = Array.from({ length: 100 }, (_, index) => `p${index}`);
+    const pool = Object.fromEntries(names.map((name) => [name, { php: 'auto' as const, allowRoot: true }]));
+    const { values, refusal } = defineConfig({ site: { main: {} }, pool }, folder);
+    let looks = 0;
+    const php: Php = {
+      kind: 'cgi',
+      path: '/bin/true',
+      version: { text: '8.4.1', major: 8, minor: 4, patch: 1, isRelease: true },
+      reason: 'of this test',
+      warnings: [],
+    };
+    const findPhp = (): Promise<Php> => {
+      looks += 1;
+      return Promise.resolve(php);
+    };
+    const plans = await planPools(values.pool, { ...context, folder, refusal, findPhp });
+    assert.deepEqual([plans.length, looks], [100, 1]);
+    const prepared = plans.map((plan) => (plan as WorkersPlan).prepare());
+    const scripts = new Set(prepared.map(({ program }) => program.probe?.environment.SCRIPT_FILENAME ?? ''));
+    assert.equal(scripts.size, 1);
+    const [script = ''] = scripts;
+    for (const { release } of prepared.slice(1)) release();
+    assert.equal(existsSync(script), true);
+    prepared[0]!.release();
+    assert.equal(existsSync(script), false);
   });
 });
