@@ -5,11 +5,12 @@ import { dirname, join, resolve } from 'node:path';
 import type { Config, ExaminedConfig } from '../config/config.ts';
 import { formatListenAddress, parseListenAddress, urlOf } from '../config/listen-address.ts';
 import { nearestName } from '../config/nearest.ts';
-import type { PoolKind } from '../config/pool-schema.ts';
+import type { PoolKind, PoolValues } from '../config/pool-schema.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
 import { knock } from '../connection/knock.ts';
 import { findInstances } from '../control/instances.ts';
 import { runtimeBases } from '../control/runtime-base.ts';
+import type { HttpHandler } from '../gateway/message.ts';
 import type { AccessRecord } from '../gateway/request-log.ts';
 import type { Log } from '../log.ts';
 import { iniNames } from '../php/ini-names.ts';
@@ -35,6 +36,8 @@ export interface Finding {
 
 /** How long the answer of somebody who listens may take. */
 const knockLimitMs = 2_000;
+/** Somewhat less than the time after which a pool takes a request on a kept connection for unread. */
+const unreadMs = 4_500;
 
 /**
  * Tries it out; whatever was started has ended when this resolves.
@@ -145,10 +148,34 @@ async function siteFindings(
       const record = records.at(-1);
       // Its pool was reported already.
       if (record?.pool !== undefined && record.pool !== null && failed.has(record.pool)) continue;
-      findings.push(siteFinding(name, path, status, bytes, error?.message ?? null, record));
+      const finding = siteFinding(name, path, status, bytes, error?.message ?? null, record);
+      findings.push(finding);
+      if (finding.state === 'ok' && record?.pool != null && keepsConnections(config.values.pool[record.pool]))
+        findings.push(await keptFinding(record.pool, gateway.handle, url, record.durationMs));
     }
   }
   return findings;
+}
+
+/** Whether what a pool of somebody else's programs keeps between two requests may be read by nobody. */
+function keepsConnections(pool: PoolValues | undefined): boolean {
+  return (pool?.kind === 'command' || pool?.kind === 'connect') && pool.reuse !== 'never';
+}
+
+/** A second request, on the connection of the first: a program may leave that unread, and the pool notices after five seconds. */
+async function keptFinding(pool: string, handler: HttpHandler, url: URL, firstMs: number): Promise<Finding> {
+  const subject = `pool ${pool}`;
+  const began = performance.now();
+  const { status } = await innerGet(handler, url);
+  if (performance.now() - began < firstMs + unreadMs) {
+    return {
+      state: 'ok',
+      subject,
+      message: `a second request, on the kept connection: ${status} after ${msSince(began)}`,
+    };
+  }
+  const message = `a second request, on the kept connection, was answered only after ${msSince(began)}: set reuse = "never"`;
+  return { state: 'note', subject, message };
 }
 
 /** The service's own files that a root holds: they are hidden, but a root of its own needs no such rule. */

@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { findProgram, temporaryFolder } from '../../support/folder.ts';
 import { startPhpCgi, startPhpFpm } from '../../support/php-cgi.ts';
 import { phpFpm } from '../../support/php-fpm.ts';
-import { type LogLine, PhpService, phpMissing } from '../../support/php-service.ts';
+import { type LogLine, PhpService, phpMissing, writePhpSite } from '../../support/php-service.ts';
+import { postern } from '../../support/postern-process.ts';
 import { spawnListening } from '../../support/spawned-fastcgi.ts';
 import { until } from '../../support/until.ts';
 
@@ -158,6 +159,21 @@ describe('a program of libfcgi with threads around one accept', () => {
     for (let round = 0; round < 10; round += 1) assert.equal(await service.text('app'), '0');
     assert.equal(await (await service.get('app', form)).text(), '3');
     assert.ok(performance.now() - began < 4_000);
+  });
+
+  it('as a command: postern check sends a second request on the connection, and says what to set', async (t) => {
+    const folder = temporaryFolder(t);
+    const program = compile(t, folder);
+    if (program === null) return;
+    const lines = `command = ["${program}"]\nallowRoot = true\nstopTimeout = "1s"\n`;
+    const check = async (pool: string): Promise<string> => {
+      const config = writePhpSite(folder, { files: {}, pool, more });
+      return (await postern(t, folder, ['check', '-c', config], folder)).out;
+    };
+    const unread =
+      /note +pool php +a second request, on the kept connection, was answered only after [5-9]\d{3} ms: set reuse = "never"/;
+    assert.match(await check(lines), unread);
+    assert.doesNotMatch(await check(`${lines}reuse = "never"\n`), /second request/);
   });
 
   it('as a command as shipped: a POST is answered at once, a GET that nobody reads is sent again, once', async (t) => {
