@@ -92,11 +92,13 @@ export function parseHead(text: string, maxFields: number): OutputHead {
     }
     fields.push(name, value);
   }
+  // Text that happens to hold a colon is no header: of one at least one line is a field.
+  if (count > 0 && lostLines.length === count) throw invalid(`its header has no field: ${excerpt(text, 0)}`);
   const isChunked = isNph && coding !== '';
   if (isChunked && coding.toLowerCase() !== 'chunked') throw invalid(`its Transfer-Encoding is ${excerpt(coding, 0)}`);
   const headers = withoutNamed(fields, isChunked ? `${connection},content-length` : connection);
   const answered = status === null ? withoutStatus(headers, location) : { ...parseStatus(status), headers };
-  const told = lostLines.length === 0 ? answered : { ...answered, lostLines };
+  const told = lostLines.length === 0 ? answered : { ...answered, lostLines: lostLines.slice(0, MAX_LOST_LINES) };
   const head = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(connection) ? { ...told, closes: true } : told;
   return { head, contentLength: length === '' || isChunked ? null : Number(length), isChunked };
 }
@@ -121,7 +123,7 @@ function endOfLostLine(text: string, at: number, lostLines: string[]): number {
   NO_FIELD.lastIndex = at;
   const line = NO_FIELD.exec(text);
   if (line === null) throw invalid(`its header has a line that is no field: ${excerpt(text, at)}`);
-  if (lostLines.length < MAX_LOST_LINES) lostLines.push(line[0].trimEnd().slice(0, MAX_LOST_LENGTH));
+  lostLines.push(line[0].trimEnd().slice(0, MAX_LOST_LENGTH));
   return NO_FIELD.lastIndex;
 }
 

@@ -79,6 +79,7 @@ const refused: [title: string, output: string][] = [
   ['text without a header', 'hello world'],
   ['text of several lines without a header', 'hello\nworld\n\nmore'],
   ['a header that does not end', 'A: b\nC: d\n'],
+  ['text that holds a colon', 'Cannot connect: refused\n\nmore'],
   ['a line without a colon', 'A: b\nnothing\n\n'],
   ['a folded line', 'A: b\n c\n\n'],
   ['a folded line with a colon', 'A: b\n c: d\n\n'],
@@ -139,9 +140,9 @@ describe('the output of a CGI program', () => {
   }
 
   it('names the first few lines that it loses, cut and with their bytes as they are', () => {
-    const { heads } = read([`${'A B: c\n'.repeat(9)}\n`]);
+    const { heads } = read([`${'A B: c\n'.repeat(9)}C: d\n\n`]);
     assert.deepEqual(heads[0]!.lostLines, ['A B: c', 'A B: c', 'A B: c']);
-    assert.deepEqual(read([`A B: ${'x'.repeat(900)}\n\n`]).heads[0]!.lostLines![0]!.length, 100);
+    assert.deepEqual(read([`A B: ${'x'.repeat(900)}\nC: d\n\n`]).heads[0]!.lostLines![0]!.length, 100);
   });
 
   it('gives no reason of its own where its Status is not a number, a blank and a reason', () => {
