@@ -207,6 +207,8 @@ export interface Step {
   readonly state: PoolState;
   readonly nowMs: number;
   readonly effects: Effect[];
+  /** Lanes are free: told after all else is done, since a request that takes one must find what is behind it. */
+  isFreed: boolean;
 }
 
 export function newGeneration(number: number, program: Program, limits: PoolLimits): Generation {

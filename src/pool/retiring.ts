@@ -167,5 +167,5 @@ function replaceLane(step: Step, lane: LaneRecord): void {
   effects.push({ type: 'open-lane', lane: next });
   if (worker.phase !== 'ready') return;
   offerLast(state, next, nowMs);
-  effects.push({ type: 'freed' });
+  step.isFreed = true;
 }

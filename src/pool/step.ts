@@ -31,9 +31,10 @@ import { endKindOf, govern, report, shortageMs, start } from './spawning.ts';
  */
 export function step(state: PoolState, event: PoolEvent, nowMs: number): readonly Effect[] {
   const effects: Effect[] = [];
-  const one: Step = { state, nowMs, effects };
+  const one: Step = { state, nowMs, effects, isFreed: false };
   handle(one, event);
   govern(one, event.type === 'wanted' ? event.refused : 0);
+  if (one.isFreed) effects.push({ type: 'freed' });
   if (state.phase === 'ending' && state.workers.size === 0) {
     movePhase(state, 'closed');
     effects.push({ type: 'closed' });
@@ -133,12 +134,13 @@ function ready(one: Step, id: number): void {
 }
 
 /** The lanes of a worker that is ready become free. */
-function admit({ state, nowMs, effects }: Step, worker: WorkerRecord): void {
+function admit(one: Step, worker: WorkerRecord): void {
+  const { state, nowMs } = one;
   if (worker.retirement !== null) return;
   for (const lane of [...worker.lanes].reverse()) {
     if (state.board.state(lane.slot) === 'starting') moveLane(state, lane, 'idle', nowMs);
   }
-  effects.push({ type: 'freed' });
+  one.isFreed = true;
 }
 
 /** The process of a worker has ended, or never began. */
@@ -194,7 +196,7 @@ function released(one: Step, event: PoolEvent & { readonly type: 'released' }): 
   else if (reason !== null) recycle(one, lane, reason);
   else {
     moveLane(state, lane, 'idle', nowMs);
-    effects.push({ type: 'freed' });
+    one.isFreed = true;
   }
 }
 

@@ -26,8 +26,11 @@ export interface QueueOptions<Place extends Seat> {
   readonly log?: Log;
 }
 
-/** `open`: takes requests; `closing`: takes none, serves those that wait; `closed`: nobody waits, and nobody will. Only in this order. */
-export type QueuePhase = 'open' | 'closing' | 'closed';
+/**
+ * Only in this order. `open`: takes requests. `closing`: takes none, serves those that wait. `served`: nobody waits any more, and nobody will:
+ * what fails now is not run again. `closed`: nobody runs, or all was ended.
+ */
+export type QueuePhase = 'open' | 'closing' | 'served' | 'closed';
 
 export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   readonly name: string;
@@ -183,14 +186,14 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   /** See AttemptOwner. */
   mayRetry(attempt: Attempt, code: ErrorCode): boolean {
-    return this.#phase !== 'closed' && mayRetry(attempt.failedWith(code, this.#provider.hasOther(attempt, code)));
+    return this.#mayWait && mayRetry(attempt.failedWith(code, this.#provider.hasOther(attempt, code)));
   }
 
   /** See AttemptOwner. */
   released(attempt: Attempt, seat: Seat, outcome: SeatOutcome, isAgain: boolean): void {
     this.#leave(attempt);
     this.#guard.note(attempt, outcome);
-    if (isAgain && this.#phase !== 'closed') {
+    if (isAgain && this.#mayWait) {
       this.#again(attempt, seat, outcome);
       return;
     }
@@ -207,6 +210,11 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     attempt.over();
     this.counters.add('aborted', 1);
     this.#tellServed();
+  }
+
+  /** Whether a request that has failed may wait for another seat. */
+  get #mayWait(): boolean {
+    return this.#phase === 'open' || this.#phase === 'closing';
   }
 
   #start(attempt: Attempt, place: Place): void {
@@ -308,7 +316,6 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   }
 
   #endAll(why: string): void {
-    this.#phase = 'closed';
     this.#deadline?.cancel();
     this.refuseWaiting(closingError(this.name));
     for (let attempt = this.#running.first; attempt !== null; attempt = this.#running.first) {
@@ -340,9 +347,10 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   /** Where it closes: says once that nobody waits, and once that nobody runs. */
   #tellServed(): void {
     if (this.#phase === 'open' || this.#isServing || this.#waiting.length > 0) return;
-    const onServed = this.#onServed;
-    this.#onServed = null;
-    onServed?.();
+    if (this.#phase === 'closing') {
+      this.#phase = 'served';
+      this.#onServed?.();
+    }
     if (this.#running.length > 0) return;
     this.#phase = 'closed';
     this.#deadline?.cancel();

@@ -21,7 +21,8 @@ function pool({ limits = {}, lanesPerWorker = 1, workers = 0, waiting = 0 }: Giv
   const program = plainProgram({ lanesPerWorker });
   const state = newPoolState('app', new Scoreboard(), program, { ...defaultLimits, minWorkers: 0, ...limits });
   state.phase = 'open';
-  for (let count = 0; count < workers; count += 1) start({ state, nowMs: 0, effects: [] }, state.generation);
+  for (let count = 0; count < workers; count += 1)
+    start({ state, nowMs: 0, effects: [], isFreed: false }, state.generation);
   for (const lane of state.lanes) if (lane) state.generation.startingLanes -= 1;
   state.waiting = waiting;
   return state;
@@ -29,7 +30,7 @@ function pool({ limits = {}, lanesPerWorker = 1, workers = 0, waiting = 0 }: Giv
 
 function decided(state: PoolState, nowMs = 0, refused = 0): Effect[] {
   const effects: Effect[] = [];
-  govern({ state, nowMs, effects }, refused);
+  govern({ state, nowMs, effects, isFreed: false }, refused);
   return effects;
 }
 

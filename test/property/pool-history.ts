@@ -61,6 +61,9 @@ export interface PoolShape {
 
 const weights: Partial<Record<Happening['kind'], number>> = { ask: 10, answer: 8, ready: 6, obey: 5, advance: 5 };
 
+/** Every kind as often as it is to be drawn. */
+export const drawnKinds: readonly Happening['kind'][] = kinds.flatMap((kind) => Array(weights[kind] ?? 1).fill(kind));
+
 export const happening: fc.Arbitrary<Happening> = fc.oneof(
   ...kinds.map((kind) => ({
     weight: weights[kind] ?? 1,

@@ -33,14 +33,21 @@ export class FakeClock implements Clock {
   advance(ms: number): void {
     const to = this.#nowMs + ms;
     for (;;) {
-      const next = [...this.#planned].filter((one) => one.atMs <= to).sort((a, b) => a.atMs - b.atMs)[0];
-      if (next === undefined) break;
+      const next = this.#first();
+      if (next === null || next.atMs > to) break;
       this.#nowMs = next.atMs;
       if (next.periodMs === null) this.#planned.delete(next);
       else next.atMs += next.periodMs;
       next.run();
     }
     this.#nowMs = to;
+  }
+
+  /** What is due first; of those that are due at once, what was planned first. */
+  #first(): Planned | null {
+    let first: Planned | null = null;
+    for (const one of this.#planned) if (first === null || one.atMs < first.atMs) first = one;
+    return first;
   }
 
   #plan(planned: Planned): { cancel(): void } {
