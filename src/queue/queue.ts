@@ -10,7 +10,7 @@ import { Counters } from './counters.ts';
 import { CrashGuard } from './crash-guard.ts';
 import { Deadlines } from './deadlines.ts';
 import type { QueueLimits } from './queue-limits.ts';
-import { closingError, fullError, limitError, RefusalLog, tooLateError } from './refusals.ts';
+import { closingError, fullError, limitError, RefusalLog, tellTaken, tooLateError } from './refusals.ts';
 import { mayRetry } from './retry.ts';
 import type { Seat, SeatOutcome, SeatProvider } from './seat.ts';
 
@@ -294,7 +294,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
       attempt.request;
     const limitMs = limit === 'requestTimeout' ? requestTimeoutMs : readTimeoutMs;
     const error = limitError(limit, limitMs, Math.round(attempt.ranMs(nowMs)));
-    this.#tellExpiry(attempt, `${limit}, ${limitMs} ms`, nowMs);
+    tellTaken(this.#log, this.name, this.#provider.words, attempt, `${limit}, ${limitMs} ms`, nowMs);
     const outcome: SeatOutcome = { code: 'ANSWER_TIMEOUT', isDone: false, isAborted: attempt.state === 'leaving' };
     const isAgain = limit === 'readTimeout' && attempt.state === 'running' && this.mayRetry(attempt, 'ANSWER_TIMEOUT');
     if (!isAgain) {
@@ -319,29 +319,11 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     this.#deadline?.cancel();
     this.refuseWaiting(closingError(this.name));
     for (let attempt = this.#running.first; attempt !== null; attempt = this.#running.first) {
-      this.#tellExpiry(attempt, `shutdown: ${why}`, this.#clock.now());
+      tellTaken(this.#log, this.name, this.#provider.words, attempt, `shutdown: ${why}`, this.#clock.now());
       const isAborted = attempt.state === 'leaving';
       this.#takeFrom(attempt, closingError(this.name), { code: 'POOL_CLOSING', isDone: false, isAborted });
     }
     this.#tellServed();
-  }
-
-  #tellExpiry(attempt: Attempt, why: string, nowMs: number): void {
-    const { method, url } = attempt.request;
-    const signal = attempt.pid > 0 ? (this.#provider.words.signal ?? 'SIGKILL') : undefined;
-    const fields = {
-      pool: this.name,
-      pid: attempt.pid,
-      signal,
-      method,
-      url,
-      durationMs: Math.round(attempt.ranMs(nowMs)),
-    };
-    const what =
-      attempt.pid > 0
-        ? `process ${attempt.pid} is killed with ${signal}`
-        : `the ${this.#provider.words.seat} is closed`;
-    this.#log.warn(fields, `${what} while it runs ${method} ${url}, after ${fields.durationMs} ms (${why})`);
   }
 
   /** Where it closes: says once that nobody waits, and once that nobody runs. */

@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { Attempt } from './attempt.ts';
 import type { QueueLimits } from './queue-limits.ts';
 import type { SeatProvider } from './seat.ts';
 
@@ -74,4 +75,17 @@ export class RefusalLog {
     this.#toldAtMs = nowMs;
     this.#untold = 0;
   }
+}
+
+/** Tells the log of a request that is taken from its seat. @param why the limit that was hit, or the end of the pool */
+export function tellTaken(log: Log, pool: string, words: Words, attempt: Attempt, why: string, nowMs: number): void {
+  const { pid } = attempt;
+  const { method, url } = attempt.request;
+  const durationMs = Math.round(attempt.ranMs(nowMs));
+  const signal = pid > 0 ? (words.signal ?? 'SIGKILL') : undefined;
+  const what = pid > 0 ? `process ${pid} is killed with ${signal}` : `the ${words.seat} is closed`;
+  log.warn(
+    { pool, pid, signal, method, url, durationMs },
+    `${what} while it runs ${method} ${url}, after ${durationMs} ms (${why})`,
+  );
 }
