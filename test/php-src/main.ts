@@ -10,6 +10,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { findProgram } from '../support/folder.ts';
 
+/** Tests that cannot pass over HTTP, and why. */
+const notOverHttp: Readonly<Record<string, string>> = {
+  'sapi/cgi/tests/010.phpt': 'it wants its Status line behind another field; in HTTP the status comes first',
+};
+
 const isOfCgi = /^--(?:GET|POST|POST_RAW|PUT|COOKIE|CGI|GZIP_POST|DEFLATE_POST)--$/m;
 
 const tree = resolve(process.argv[2] ?? '');
@@ -87,7 +92,10 @@ function report(
   };
   process.stdout.write(`${tests.length} tests\nphp-cgi alone: ${count(alone)}\nthrough Postern: ${count(behind)}\n`);
   for (const test of tests) {
-    if (alone.get(test) !== behind.get(test))
-      process.stdout.write(`${test}: ${alone.get(test)} -> ${behind.get(test)}\n`);
+    const [theirs, ours] = [alone.get(test), behind.get(test)];
+    if (theirs === ours) continue;
+    const why = theirs === 'PASSED' ? notOverHttp[test] : undefined;
+    if (why === undefined) process.exitCode = 1;
+    process.stdout.write(`${test}: ${theirs} -> ${ours}${why === undefined ? '' : `: ${why}`}\n`);
   }
 }

@@ -13,6 +13,8 @@ import { temporaryFolder } from '../support/folder.ts';
 const phpCgi = process.env.POSTERN_PHP_CGI ?? '/usr/bin/php-cgi';
 const ofCgi =
   /^(?:HTTP_.*|REDIRECT_STATUS|QUERY_STRING|PATH_TRANSLATED|PATH_INFO|SCRIPT_FILENAME|SCRIPT_NAME|REQUEST_METHOD|REQUEST_URI|CONTENT_TYPE|CONTENT_LENGTH|GATEWAY_INTERFACE|SERVER_.*|POSTERN_PHP_CGI)$/;
+/** Some tests have them in a cookie; in a field of HTTP none can be. */
+const lineEnd = /\r?\n/g;
 /** What HTTP adds to an answer. */
 const ofHttp = /^(?:date|connection|content-length|transfer-encoding|keep-alive)$/i;
 
@@ -106,7 +108,7 @@ function requestFor(file: string): string {
   const body = length > 0 ? readFileSync(0).subarray(0, length).toString('latin1') : '';
   const fields = [...environment]
     .filter(([name, value]) => name.startsWith('HTTP_') && value !== '')
-    .map(([name, value]) => `${name.slice(5).replaceAll('_', '-')}: ${value}`);
+    .map(([name, value]) => `${name.slice(5).replaceAll('_', '-')}: ${value.replaceAll(lineEnd, ' ')}`);
   const lines = [
     // Of HTTP/1.0, since 1.1 asks for a Host.
     `${of('REQUEST_METHOD') || 'GET'} ${target} HTTP/1.0`,
