@@ -4,7 +4,7 @@ import { finished, Readable } from 'node:stream';
 import type { Clock, Timer } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import type { IncomingBody } from './message.ts';
-import { type BodyLimits, type HeldBody, incomplete, tooLarge, tooSlow } from './request-body.ts';
+import { type BodyLimits, BodyMemory, type HeldBody, incomplete, tooLarge, tooSlow } from './request-body.ts';
 import type { SpoolBlocks } from './spool-blocks.ts';
 import { SpoolFile, type SpoolUser } from './spool-file.ts';
 
@@ -19,8 +19,9 @@ export function collectBody(
   limits: BodyLimits,
   blocks: SpoolBlocks,
   clock: Clock,
+  memory: BodyMemory = new BodyMemory(0),
 ): Promise<HeldBody> {
-  const collector = new BodyCollector(source, contentLength, limits, blocks, clock);
+  const collector = new BodyCollector(source, contentLength, limits, blocks, clock, memory);
   collector.start();
   return collector.collected;
 }
@@ -43,9 +44,12 @@ class BodyCollector implements SpoolUser {
   readonly #limits: BodyLimits;
   readonly #blocks: SpoolBlocks;
   readonly #clock: Clock;
+  readonly #memory: BodyMemory;
   readonly #promise = Promise.withResolvers<HeldBody>();
   readonly #chunks: Uint8Array[] = [];
   #length = 0;
+  /** Bytes that are held in memory, and counted there. */
+  #heldBytes = 0;
   #spool: SpoolFile | null = null;
   #state: State = 'reading';
   #lastByteAtMs: number;
@@ -58,7 +62,9 @@ class BodyCollector implements SpoolUser {
     limits: BodyLimits,
     blocks: SpoolBlocks,
     clock: Clock,
+    memory: BodyMemory,
   ) {
+    this.#memory = memory;
     this.#source = source;
     this.#contentLength = contentLength;
     this.#limits = limits;
@@ -117,7 +123,9 @@ class BodyCollector implements SpoolUser {
       return false;
     }
     this.#lastByteAtMs = this.#clock.now();
-    if (this.#spool === null && Math.max(this.#length, this.#contentLength ?? 0) <= this.#limits.memoryBodyBytes) {
+    const isSmall = Math.max(this.#length, this.#contentLength ?? 0) <= this.#limits.memoryBodyBytes;
+    if (this.#spool === null && isSmall && this.#memory.take(bytes.length)) {
+      this.#heldBytes += bytes.length;
       this.#chunks.push(isLent ? Buffer.from(bytes) : bytes);
       return true;
     }
@@ -130,6 +138,7 @@ class BodyCollector implements SpoolUser {
   #beginSpool(): SpoolFile {
     const spool = new SpoolFile(this.#limits.spoolFolder, this.#blocks, this);
     for (const held of this.#chunks.splice(0)) spool.add(held);
+    this.#giveBack();
     return spool;
   }
 
@@ -146,7 +155,7 @@ class BodyCollector implements SpoolUser {
       this.#spool.end();
     } else {
       this.#move('over');
-      this.#promise.resolve(memoryBody(this.#chunks, this.#length));
+      this.#promise.resolve(memoryBody(this.#chunks, this.#length, () => this.#giveBack()));
     }
   }
 
@@ -157,7 +166,15 @@ class BodyCollector implements SpoolUser {
     this.#leave();
     this.#source.pause();
     this.#spool?.close();
+    this.#chunks.length = 0;
+    this.#giveBack();
     this.#promise.reject(error);
+  }
+
+  /** Repeatable. */
+  #giveBack(): void {
+    this.#memory.giveBack(this.#heldBytes);
+    this.#heldBytes = 0;
   }
 
   #leave(): void {
@@ -185,14 +202,14 @@ class BodyCollector implements SpoolUser {
   }
 }
 
-function memoryBody(chunks: readonly Uint8Array[], length: number): HeldBody {
+function memoryBody(chunks: readonly Uint8Array[], length: number, close: () => void): HeldBody {
   const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length);
   return {
     length,
     bytes,
     replayable: true,
     stream: () => Readable.from([bytes], { objectMode: false }),
-    close: () => {},
+    close,
   };
 }
 

@@ -12,7 +12,7 @@ import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import { bytesToLog, textToBytes } from '../protocol/text.ts';
 import { AnswerSpools } from './answer-spool.ts';
 import type { HttpHandler, HttpRequest, WebServerRequest } from './message.ts';
-import type { BodyLimits } from './request-body.ts';
+import { type BodyLimits, BodyMemory } from './request-body.ts';
 import { type Client, checkRequest, identifyClient } from './request-check.ts';
 import type { AccessLog } from './request-log.ts';
 import { RecordRate } from './request-log.ts';
@@ -31,6 +31,8 @@ export interface GatewayOptions {
   readonly log?: Log;
   /** Told of each request when it is over. @default null */
   readonly accessLog?: AccessLog | null;
+  /** Shared with other sites. @default no limit */
+  readonly bodyMemory?: BodyMemory;
   readonly clock?: Clock;
 }
 
@@ -70,13 +72,15 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly files = new StaticFiles();
   readonly spoolBlocks = new SpoolBlocks();
   readonly answerSpools: AnswerSpools;
+  readonly bodyMemory: BodyMemory;
   readonly stderrRate: RecordRate;
   readonly errorRate: RecordRate;
   /** What the configuration says of requests by a route. */
   readonly #settings = new Map<object, RouteSettings>();
   active = 0;
 
-  constructor({ site, log = silentLog, accessLog = null, clock = systemClock }: GatewayOptions) {
+  constructor({ site, log = silentLog, accessLog = null, bodyMemory, clock = systemClock }: GatewayOptions) {
+    this.bodyMemory = bodyMemory ?? new BodyMemory(0);
     this.site = site;
     this.log = log;
     this.accessLog = accessLog;

@@ -14,7 +14,7 @@ import { localTarget, MAX_LOCAL_REDIRECTS, redirected } from './local-redirect.t
 import type { HttpAnswer, HttpRequest, WebServerRequest } from './message.ts';
 import { type AnswerOwner, ProgramAnswer } from './program-answer.ts';
 import { type Outcome, Reply, type ReplyOwner } from './reply.ts';
-import { type BodyLimits, checkBodyLength, type HeldBody, streamBody } from './request-body.ts';
+import { type BodyLimits, type BodyMemory, checkBodyLength, type HeldBody, streamBody } from './request-body.ts';
 import { type Client, identifyClient, isThisMachine } from './request-check.ts';
 import { type LogOwner, urlForLog, VisitLog } from './request-log.ts';
 import type { Routing } from './routing.ts';
@@ -32,6 +32,7 @@ export interface VisitOwner extends LogOwner {
   readonly files: StaticFiles;
   readonly spoolBlocks: SpoolBlocks;
   readonly answerSpools: AnswerSpools;
+  readonly bodyMemory: BodyMemory;
   readonly clock: Clock;
   /** What answers a request. @throws BAD_REQUEST and its kind */
   decide(request: HttpRequest): { readonly target: RequestPath; readonly decision: Decision };
@@ -130,14 +131,14 @@ export class Visit implements ReplyOwner, AnswerOwner {
       this.#run(request, client, target, run, null);
       return;
     }
-    const { spoolBlocks, clock } = this.#gateway;
+    const { spoolBlocks, bodyMemory, clock } = this.#gateway;
     const limits = this.#gateway.bodyLimitsFor(run.route);
     checkBodyLength(request, limits);
     if (run.route.streamUploads) {
       this.#run(request, client, target, run, streamBody(request.body, request.contentLength, limits, clock));
       return;
     }
-    collectBody(request.body, request.contentLength, limits, spoolBlocks, clock)
+    collectBody(request.body, request.contentLength, limits, spoolBlocks, clock, bodyMemory)
       .then((body) => this.#run(request, client, target, run, body))
       .catch((error: unknown) => this.#reply.fail(toPosternError(error)));
   }

@@ -11,6 +11,7 @@ import type { Refusal } from '../front/http1-refusal.ts';
 import { errorAnswer } from '../gateway/error-page.ts';
 import { createGateway, type Gateway } from '../gateway/handle.ts';
 import type { HttpAnswer, HttpHandler, HttpRequest } from '../gateway/message.ts';
+import { BodyMemory } from '../gateway/request-body.ts';
 import type { AccessLog, AccessRecord } from '../gateway/request-log.ts';
 import type { Route, Site } from '../gateway/site.ts';
 import type { Log } from '../log.ts';
@@ -30,6 +31,7 @@ export function makeGateways(
   accessLog: AccessLog | null,
   isDeveloped = false,
 ): ReadonlyMap<string, Gateway> {
+  const bodyMemory = new BodyMemory(config.values.service.memoryBodies);
   return new Map(
     Object.entries(config.values.site).map(([name, site]) => {
       const targetOf = (name: string): RouteTarget => {
@@ -37,7 +39,8 @@ export function makeGateways(
         const extensions = pool.kind === 'php' ? pool.extensions : null;
         return { kind: pool.kind, extensions, backend: units.get(name)!.backend };
       };
-      return [name, createGateway({ site: siteOf(name, site, config, targetOf, isDeveloped), log, accessLog })];
+      const made = siteOf(name, site, config, targetOf, isDeveloped);
+      return [name, createGateway({ site: made, log, accessLog, bodyMemory })];
     }),
   );
 }

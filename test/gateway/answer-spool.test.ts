@@ -128,7 +128,7 @@ describe('an answer that is kept', () => {
     assert.ok(spools.bytes <= megabyte);
     spool.close();
     other.close();
-    assert.equal(spools.bytes, 0);
+    await until(() => spools.bytes === 0);
   });
 
   it('stays in memory, whole, where the disk is full, and its program waits', async (t) => {

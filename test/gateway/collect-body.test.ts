@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { collectBody } from '../../src/gateway/collect-body.ts';
+import { BodyMemory } from '../../src/gateway/request-body.ts';
 import type { Site } from '../../src/gateway/site.ts';
-import { BLOCK_BYTES } from '../../src/gateway/spool-blocks.ts';
+import { BLOCK_BYTES, SpoolBlocks } from '../../src/gateway/spool-blocks.ts';
 import { fastcgiApplication } from '../support/fastcgi-application.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { startFront } from '../support/http1-front.ts';
@@ -159,5 +162,23 @@ describe('a body that comes as a stream', () => {
     assert.equal(body.isPaused(), true);
     body.end();
     assert.equal((await asked).text, '6000000 true');
+  });
+
+  it('goes to disk, however small, where all bodies together take what they may of memory; what they took is given back', async (t) => {
+    const memory = new BodyMemory(1_000);
+    const limits = { maxBodyBytes: 10_000, memoryBodyBytes: 1_000, bodyTimeoutMs: 0, spoolFolder: temporaryFolder(t) };
+    const collect = (bytes: number) => {
+      const source = new PassThrough();
+      source.end(pattern(bytes));
+      return collectBody(source, bytes, limits, new SpoolBlocks(), systemClock, memory);
+    };
+    const first = await collect(800);
+    const second = await collect(400);
+    assert.deepEqual([first.bytes?.length, second.bytes, memory.bytes], [800, null, 800]);
+    first.close();
+    first.close();
+    second.close();
+    assert.equal(memory.bytes, 0);
+    assert.equal((await collect(400)).bytes?.length, 400);
   });
 });

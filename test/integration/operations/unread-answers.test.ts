@@ -1,0 +1,75 @@
+// Clients that do not read what a real PHP writes: what that costs a real process, and what it costs others.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { temporaryFolder } from '../../support/folder.ts';
+import { phpMissing, phpPool } from '../../support/php-service.ts';
+import { startPostern } from '../../support/postern-process.ts';
+import { RawClient } from '../../support/raw-client.ts';
+import { writeFiles } from '../../support/site.ts';
+
+const files = {
+  'public/huge.php':
+    '<?php while (ob_get_level()) ob_end_clean(); for ($i = 0; $i < (int)$_GET["mb"]; $i++) echo str_repeat("d", 1048576);',
+  'public/pid.php': '<?php echo "pid ", getmypid();',
+  'public/finish.php':
+    '<?php ob_start(); echo "ok"; header("Content-Length: " . ob_get_length()); if (isset($_GET["close"])) header("Connection: close"); while (ob_get_level()) ob_end_flush(); flush(); sleep(3); file_put_contents(__DIR__ . "/finished", "worked");',
+  'postern.toml': `[site.main]\nlisten = ["127.0.0.1:0"]\nroot = "public"\n[[site.main.route]]\nmatch = "*.php"\npool = "php"\n[pool.php]\n${phpPool}workers = 1\n[admin]\nlisten = "127.0.0.1:0"\n`,
+};
+
+function residentMegabytes(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
+}
+
+describe('a client of a real process', { skip: phpMissing }, () => {
+  async function start(t: Parameters<typeof startPostern>[0]) {
+    const folder = temporaryFolder(t);
+    writeFiles(folder, files);
+    const args = ['run', '-c', join(folder, 'postern.toml'), '--allow-root'];
+    const postern = startPostern(t, temporaryFolder(t), args, folder);
+    const [, port] = await postern.wrote(/"address":"127\.0\.0\.1:(\d+)"/);
+    return { postern, port: Number(port), folder };
+  }
+
+  it('that reads nothing of a gigabyte costs no memory; one of 20 MB holds no worker', async (t) => {
+    const { postern, port } = await start(t);
+    const warm = await RawClient.connect(t, port);
+    warm.send('GET /pid.php HTTP/1.1\r\nHost: a\r\n\r\n');
+    await warm.untilHas('pid ');
+    const before = residentMegabytes(postern.pid);
+    const still = await RawClient.connect(t, port);
+    still.socket.pause();
+    still.send('GET /huge.php?mb=20 HTTP/1.1\r\nHost: a\r\n\r\n');
+    warm.send('GET /pid.php HTTP/1.1\r\nHost: a\r\n\r\n');
+    await warm.untilHas('pid ', 2);
+    const endless = await RawClient.connect(t, port);
+    endless.socket.pause();
+    endless.send('GET /huge.php?mb=1040 HTTP/1.1\r\nHost: a\r\n\r\n');
+    let most = 0;
+    for (let look = 0; look < 30; look += 1) {
+      await wait(100);
+      most = Math.max(most, residentMegabytes(postern.pid));
+    }
+    assert.ok(most < before + 40, `${before.toFixed(0)} MB grew to ${most.toFixed(0)} MB`);
+  });
+
+  it('that has a whole answer by its length may ask for more, though the script works on', async (t) => {
+    const { port } = await start(t);
+    const client = await RawClient.connect(t, port);
+    const startedAt = performance.now();
+    client.send('GET /finish.php HTTP/1.1\r\nHost: a\r\n\r\n');
+    await client.untilHas('\r\n\r\nok');
+    client.send('GET /missing.html HTTP/1.1\r\nHost: a\r\n\r\n');
+    await client.untilHas('HTTP/1.1 404');
+    assert.ok(performance.now() - startedAt < 2_500, 'the second answer waited for the script');
+    const second = await RawClient.connect(t, port);
+    second.send('GET /finish.php?close=1 HTTP/1.1\r\nHost: a\r\n\r\n');
+    const askedAt = performance.now();
+    assert.match(await second.untilEnd(), /Connection: close\r\n[\s\S]*\r\nok$/);
+    // The first one's script held the only worker for up to three seconds.
+    assert.ok(performance.now() - askedAt < 5_500, 'the end waited for the script');
+  });
+});
