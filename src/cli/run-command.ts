@@ -21,7 +21,7 @@ export function addRun(program: Command, _terminal: Terminal): void {
       const asRoot = options.allowRoot === true ? 'allow' : 'refuse';
       if (config.problems.length > 0) {
         // What else is wrong is told with it, so that one look at the file mends all.
-        const { preparePools } = await import('../service/preparation.ts');
+        const { preparePools } = await import('../service/plan.ts');
         await preparePools(config, { asRoot, embeddedWorkers: null });
       }
       const wanted = Object.values(config.values.pool).flatMap((pool) => (pool.kind === 'php' ? pool.php : []));

@@ -1,6 +1,6 @@
 // What a service runs for its configuration: pools, gateways, listeners, admin pages; and how all of it goes from one configuration to the next.
 
-import type { AdminSource } from '../admin/source.ts';
+import type { AdminSource, LogStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import { parseListenAddress } from '../config/listen-address.ts';
 import { nearestName } from '../config/nearest.ts';
@@ -9,17 +9,40 @@ import { runtimeBases } from '../control/runtime-base.ts';
 import { PosternError } from '../errors.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import type { Log } from '../log.ts';
+import type { FindPhp } from '../php/find-php.ts';
 import { findSetpriv, type Launcher, openLauncher } from '../worker/launcher.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
 import type { Faults } from './faults.ts';
+import type { AccessLog } from './gateways.ts';
 import { type AccessRecord, makeGateways, refusedRecord } from './gateways.ts';
 import { ListenerSet, type SiteListener } from './listeners.ts';
-import type { PoolPlan } from './plan.ts';
+import type { PlanContext, PoolPlan } from './plan.ts';
+import { preparePools } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
-import { preparePools } from './preparation.ts';
-import type { ServiceOptions } from './service-options.ts';
 import { AnswerCounts } from './service-status.ts';
 import type { Unit } from './unit.ts';
+
+/** Options of `createService`; none is needed. */
+export interface ServiceOptions {
+  /** @default silentLog */
+  readonly log?: Log | undefined;
+  /** What to do with a pool that would run as root without leave. @default "refuse" */
+  readonly asRoot?: PlanContext['asRoot'] | undefined;
+  /** How PHP is looked for: one that was looked for ahead, for instance. @default when a start or a reload needs it */
+  readonly findPhp?: FindPhp | undefined;
+  /** Workers of embedded PHP at most. @default as configured */
+  readonly embeddedWorkers?: number | undefined;
+  /** Whether whoever looks at its sites develops them: see `Site.isDeveloped`. @default false */
+  readonly isDeveloped?: boolean | undefined;
+  /** Folder that holds the private folders of services. @default see `runtimeBases` */
+  readonly runtimeBase?: string | undefined;
+  /** Told of each answer. @default nobody is */
+  readonly onAccess?: AccessLog | undefined;
+  /** How the log is written, for the status. @default it does not say */
+  readonly logStatus?: (() => LogStatus) | undefined;
+  /** Called when the control socket was asked to stop. @default the service closes itself */
+  readonly onStopAsked?: (() => void) | undefined;
+}
 
 /** What it is made with. */
 export interface DeploymentOptions {

@@ -3,12 +3,10 @@
 import { guardedClock, systemClock, type Timer } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Launcher } from '../worker/launcher.ts';
-import { cgiUnit } from './cgi-unit.ts';
-import { connectUnit } from './connect-unit.ts';
 import type { Faults } from './faults.ts';
 import type { PoolPlan } from './plan.ts';
 import type { Unit, UnitParts } from './unit.ts';
-import { workersUnit } from './workers-unit.ts';
+import { cgiUnit, connectUnit, workersUnit } from './unit.ts';
 
 /** What units share. */
 export interface UnitContext {

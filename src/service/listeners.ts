@@ -1,9 +1,12 @@
 // The addresses that a service listens on, whatever is spoken there, each with its site; and how they go from one configuration
 // to the next.
 
+import { chmodSync, chownSync } from 'node:fs';
 import { systemClock } from '../clock.ts';
 import type { ConfigValues } from '../config/config-schema.ts';
 import { formatListenAddress, type ListenAddress, parseListenAddress } from '../config/listen-address.ts';
+import type { ListenValues } from '../config/site-schema.ts';
+import type { Address } from '../connection/address.ts';
 import { PosternError } from '../errors.ts';
 import { ClientLimits, type ClientLimitValues } from '../front/client-limits.ts';
 import { Http1Front } from '../front/http1.ts';
@@ -11,9 +14,9 @@ import type { Refusal } from '../front/http1-refusal.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
 import { descriptorLimit } from '../worker/descriptors.ts';
+import { Users } from '../worker/user.ts';
 import type { Faults } from './faults.ts';
 import { survivingHandler } from './gateways.ts';
-import { type SocketAccess, setSocketAccess } from './socket-access.ts';
 
 /** An address that is listened on. */
 export interface Listener {
@@ -233,4 +236,28 @@ function checkClients({ listener: { key, address }, allowedClients }: SiteListen
     'CONFIG_INVALID',
     `allowedClients of ${key} changed, which takes a new start: stop the service and start it again, or listen elsewhere`,
   );
+}
+
+/** What an address says of its socket file. */
+type SocketAccess = Pick<ListenValues, 'owner' | 'group' | 'mode'>;
+
+/**
+ * Sets them; nothing where the address is no socket file. Owner and group first: the mode then never lets in whom it is not for.
+ * @throws CONFIG_INVALID when this user may not
+ */
+function setSocketAccess(address: Address, { owner, group, mode }: SocketAccess): void {
+  if (address.kind !== 'unix') return;
+  const users = new Users();
+  const account = owner === undefined ? null : users.accountOf(owner);
+  const groupId = group === undefined ? account?.group : users.groupNamed(group);
+  try {
+    if (owner !== undefined || group !== undefined)
+      chownSync(address.path, Number(account?.id ?? -1), Number(groupId ?? -1));
+    chmodSync(address.path, mode);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const who = [owner, group].filter((name) => name !== undefined).join(' and ');
+    const why = code === 'EPERM' ? `this user may not give it to ${who}` : (error as Error).message;
+    throw new PosternError('CONFIG_INVALID', `the socket file ${address.path}: ${why}`, { cause: error });
+  }
 }

@@ -7,11 +7,11 @@ import { PosternError, toPosternError } from '../errors.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import { type Log, silentLog } from '../log.ts';
 import { version } from '../version.ts';
+import type { ServiceOptions } from './deployment.ts';
 import { Deployment } from './deployment.ts';
 import { Faults } from './faults.ts';
 import { siteHandler } from './gateways.ts';
 import type { PoolPlan } from './plan.ts';
-import type { ServiceOptions } from './service-options.ts';
 import { serviceStatus } from './service-status.ts';
 
 /**

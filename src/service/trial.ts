@@ -21,8 +21,8 @@ import { Faults } from './faults.ts';
 import { makeGateways, ownFiles } from './gateways.ts';
 import { innerGet } from './inner-request.ts';
 import type { PlanContext, PoolPlan, WorkersPlan } from './plan.ts';
+import { preparePools } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
-import { preparePools } from './preparation.ts';
 import type { Unit } from './unit.ts';
 
 /** One thing that was looked at. */

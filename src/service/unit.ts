@@ -1,11 +1,16 @@
-// One running pool of a service, whatever its kind: the backend that routes lead to, and its life.
+// One running pool of a service: the backend that routes lead to, and its life; and how each kind of pool becomes one.
 
+import { CgiPool } from '../cgi/cgi-pool.ts';
+import type { CgiSettings } from '../cgi/cgi-settings.ts';
 import type { Clock } from '../clock.ts';
+import { PosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { Pool } from '../pool/pool.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
+import { UpstreamPool, type UpstreamPoolOptions } from '../upstream/upstream-pool.ts';
 import type { Launcher } from '../worker/launcher.ts';
-import type { PoolPlan } from './plan.ts';
+import type { CgiPlan, ConnectPlan, PoolPlan, PreparedProgram, WorkersPlan } from './plan.ts';
 
 /** A pool and what it was made from. */
 export interface Unit {
@@ -37,4 +42,123 @@ export interface UnitParts {
   readonly clock: Clock;
   /** Told of an error that nothing foresaw elsewhere in the pool. */
   readonly onFault: (error: unknown) => void;
+}
+
+/** Makes the unit; nothing is started. */
+export function workersUnit(plan: WorkersPlan, { directory, log, clock, launcher, onFault }: UnitParts): Unit {
+  let inForce = plan;
+  let prepared: PreparedProgram = plan.prepare();
+  const pool = new Pool({ program: prepared.program, limits: plan.limits, directory, log, clock, launcher, onFault });
+  return {
+    name: plan.name,
+    get plan() {
+      return inForce;
+    },
+    backend: pool.queue,
+    start: () => pool.start(),
+    async reload(next) {
+      const workers = workersPlan(next);
+      const after = workers.prepare();
+      try {
+        await pool.reload(after.program, workers.limits);
+      } catch (error) {
+        after.release();
+        throw error;
+      }
+      prepared.release();
+      prepared = after;
+      inForce = workers;
+    },
+    async close(deadlineMs) {
+      await pool.close(deadlineMs);
+      prepared.release();
+    },
+    async destroy() {
+      await pool.destroy();
+      prepared.release();
+    },
+    snapshot: () => pool.snapshot(),
+  };
+}
+
+function workersPlan(plan: PoolPlan): WorkersPlan {
+  if (plan.kind === 'workers') return plan;
+  throw new PosternError('INTERNAL', `pool ${plan.name} was to become one of another kind in place`);
+}
+
+/** Makes the unit; besides looks at the servers, it connects when there is something to send. */
+export function connectUnit(plan: ConnectPlan, { clock, log }: UnitParts): Unit {
+  let inForce = plan;
+  const { name } = plan;
+  const pool = new UpstreamPool({ ...optionsOf(plan), clock, log });
+  return {
+    name,
+    get plan() {
+      return inForce;
+    },
+    backend: pool,
+    // A server that is not there yet is no reason not to start: the pool says that it is not ready, and looks again.
+    start: () => pool.watch(),
+    reload(next) {
+      inForce = connectPlan(next);
+      pool.reload({ ...optionsOf(inForce), clock, log });
+      return pool.watch();
+    },
+    close: (deadlineMs = inForce.limits.stopTimeoutMs) => pool.close(deadlineMs),
+    destroy: () => pool.destroy(),
+    snapshot: () => pool.snapshot(),
+  };
+}
+
+function optionsOf({ name, servers, reuse, idleTimeoutMs, limits }: ConnectPlan): UpstreamPoolOptions {
+  return {
+    name,
+    servers: servers.map(({ address, weight, backup }) => ({ address, weight, isBackup: backup })),
+    maxConnections: limits.workers,
+    limitName: 'workers',
+    reuse,
+    idleTimeoutMs,
+    limits,
+  };
+}
+
+function connectPlan(plan: PoolPlan): ConnectPlan {
+  if (plan.kind === 'connect') return plan;
+  throw new PosternError('INTERNAL', `pool ${plan.name} was to become one of another kind in place`);
+}
+
+/** Makes the unit; a process is started when there is a request. */
+export function cgiUnit(plan: CgiPlan, { clock, log, launcher }: UnitParts): Unit {
+  const { name } = plan;
+  const pool = new CgiPool({ ...settingsOf(plan), name, launcher, clock, log });
+  let inForce = plan;
+  return {
+    name,
+    get plan() {
+      return inForce;
+    },
+    backend: pool,
+    start: () => Promise.resolve(),
+    reload(next) {
+      inForce = cgiPlan(next);
+      pool.use(settingsOf(inForce));
+      return Promise.resolve();
+    },
+    async close(deadlineMs) {
+      await pool.close(deadlineMs);
+    },
+    async destroy() {
+      await pool.destroy();
+    },
+    snapshot: () => pool.snapshot(),
+  };
+}
+
+function settingsOf({ limits, env, user }: CgiPlan): CgiSettings {
+  return { limits, env, user };
+}
+
+function cgiPlan(plan: PoolPlan): CgiPlan {
+  if (plan.kind === 'cgi') return plan;
+  throw new PosternError('INTERNAL', `pool ${plan.name} was to become one of another kind in place`);
 }

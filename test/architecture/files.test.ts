@@ -21,8 +21,6 @@ const short: Readonly<Record<string, string>> = {
   'src/front/http1-refusal.ts': 'the answer to what is no request, with what is told of it',
   'src/log.ts': 'what every part of Postern needs of a logger',
   'src/queue/queue-limits.ts': 'what every kind of pool is limited by',
-  'src/service/service-options.ts':
-    'what a service and its deployment are both told, so that neither imports the other',
   'src/version.ts': 'read from package.json, and used by every part',
   'src/worker/stop.ts': 'how a process is ended, for workers and CGI programs',
 };
