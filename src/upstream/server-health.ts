@@ -36,8 +36,12 @@ export interface HealthOptions {
   readonly onSeen: (upstream: Upstream, isUp: boolean) => void;
 }
 
-/** A look is one connection that is closed at once; while requests go there, there is none. */
+/**
+ * A look is one connection that is closed at once; while requests go there, there is none. One that takes connections is looked at less
+ * often: each look begins a process of a PHP-FPM with `pm = ondemand`.
+ */
 const lookPeriodMs = 3_000;
+const upPeriodMs = 10_000;
 /** How long a server may take to accept one. */
 const lookTimeoutMs = 2_000;
 
@@ -92,8 +96,11 @@ export class Health {
   }
 
   async #look(): Promise<void> {
-    const beforeMs = this.#options.clock.now() - lookPeriodMs / 2;
-    const due = this.#servers.filter(({ isLookedAt, knownAtMs }) => !isLookedAt && knownAtMs <= beforeMs);
+    const soonMs = this.#options.clock.now() + lookPeriodMs / 2;
+    const due = this.#servers.filter(
+      ({ isLookedAt, knownAtMs, health }) =>
+        !isLookedAt && knownAtMs + (health === 'up' ? upPeriodMs : lookPeriodMs) <= soonMs,
+    );
     await Promise.all(due.map((server) => this.#lookAt(server)));
   }
 
