@@ -147,7 +147,9 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
 
   get mayKeepAlive(): boolean {
     const isLast = this.#isHalfClosed && this.#input.isEmpty;
-    return this.#requestKeepsAlive && this.#body === null && !this.#owner.isClosing && !isLast;
+    // Its place is wanted.
+    const isWanted = this.#owner.clients.waiting > 0;
+    return this.#requestKeepsAlive && this.#body === null && !this.#owner.isClosing && !isLast && !isWanted;
   }
 
   get dateLine(): string {

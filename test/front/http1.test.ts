@@ -409,7 +409,9 @@ describe('Http1Front', () => {
     await fourth.untilEnd();
     await wait(50);
     assert.deepEqual([third.received, third.end, asked.length], ['', 'open', 2]);
-    busy[0]!.socket.destroy();
+    answerText(asked[0]!.answer, 'done');
+    assert.match(await busy[0]!.untilEnd(), /Connection: close/);
+    busy[0]!.socket.end();
     await until(() => asked.length === 3);
     answerText(asked[2]!.answer, 'at last');
     await third.untilHas('at last');
