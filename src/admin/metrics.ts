@@ -20,6 +20,7 @@ export function formatMetrics(status: ServiceStatus): Promise<string> {
     for (const pool of status.pools) gauge.set({ pool: pool.name }, read(pool));
   }
   addLanes(registry, status.pools);
+  addServers(registry, status.pools);
   return registry.metrics();
 }
 
@@ -45,6 +46,7 @@ const poolCounters: readonly Reading[] = [
 ];
 
 const poolGauges: readonly Reading[] = [
+  ['postern_pool_ready', 'Whether the pool can serve.', ({ notReady }) => (notReady === null ? 1 : 0)],
   ['postern_pool_waiting', 'Requests that wait for a worker.', ({ counters }) => counters.waiting],
   ['postern_pool_running', 'Requests that run.', ({ counters }) => counters.running],
   ['postern_pool_workers', 'Requests that may run at a time.', ({ workers }) => workers],
@@ -110,5 +112,28 @@ function addLanes(registry: Registry, pools: readonly PoolSnapshot[]): void {
       pool.lanes.reduce((sum, lane) => sum + lane.memoryBytes, 0),
     );
     for (const [reason, count] of Object.entries(pool.ended)) ended.inc({ pool: pool.name, reason }, count);
+  }
+}
+
+function addServers(registry: Registry, pools: readonly PoolSnapshot[]): void {
+  const registers = [registry];
+  const labelNames = ['pool', 'server'];
+  const rests = new Gauge({
+    name: 'postern_server_rests',
+    help: 'Whether a server of a connect pool gets no requests for a while, after failures.',
+    labelNames,
+    registers,
+  });
+  const connections = new Gauge({
+    name: 'postern_server_connections',
+    help: 'Connections to a server of a connect pool.',
+    labelNames,
+    registers,
+  });
+  for (const pool of pools) {
+    for (const { address, restsMs, connections: open } of pool.servers) {
+      rests.set({ pool: pool.name, server: address }, restsMs > 0 ? 1 : 0);
+      connections.set({ pool: pool.name, server: address }, open);
+    }
   }
 }
