@@ -4,7 +4,8 @@ import { realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { PosternError } from '../errors.ts';
 import { parseTarget } from '../protocol/http/path.ts';
-import { bytesToText, textToBytes } from '../protocol/text.ts';
+import { bytesToLog, textToBytes } from '../protocol/text.ts';
+import { systemPath } from './document-root.ts';
 import type { SendfileFolder } from './site.ts';
 import type { FoundFile } from './static-file.ts';
 
@@ -25,8 +26,7 @@ export function findSendfile(name: FileName, folders: readonly SendfileFolder[])
       `a program named a file to be sent, ${shown(name.value)}, but the site has no folder for that: add a [[sendfile]] to it`,
     );
   }
-  const text = bytesToText(name.value);
-  const path = text === null ? null : name.by === 'path' ? text : pathOfUrl(text, folders);
+  const path = name.by === 'path' ? name.value : pathOfUrl(name.value, folders);
   // A relative name would mean a folder of this process, which no program knows.
   if (path === null || !isAbsolute(path)) throw outside(name);
   const real = realPathOf(path);
@@ -34,31 +34,31 @@ export function findSendfile(name: FileName, folders: readonly SendfileFolder[])
   if (real === null || !isFile(real)) {
     throw new PosternError('NOT_FOUND', `a program named what is no file: ${shown(path)}`);
   }
-  return { realPath: textToBytes(real) };
+  return { realPath: real };
 }
 
 function pathOfUrl(url: string, folders: readonly SendfileFolder[]): string | null {
-  let path: string | null;
+  let path: string;
   try {
-    path = bytesToText(parseTarget(textToBytes(url)).path);
+    ({ path } = parseTarget(url));
   } catch {
     return null; // no path that a client could send; the program's fault, not its client's
   }
-  if (path === null) return null;
   for (const { folder, prefix } of folders) {
-    if (prefix !== null && path.startsWith(prefix)) return join(folder, path.slice(prefix.length));
+    const bytes = prefix === null ? null : textToBytes(prefix);
+    if (bytes !== null && path.startsWith(bytes)) return join(textToBytes(folder), path.slice(bytes.length));
   }
   return null;
 }
 
 function isUnder(real: string, folder: string): boolean {
-  const realFolder = realPathOf(folder);
+  const realFolder = realPathOf(textToBytes(folder));
   return realFolder !== null && real.startsWith(join(realFolder, '/'));
 }
 
 function realPathOf(path: string): string | null {
   try {
-    return realpathSync.native(path);
+    return realpathSync.native(systemPath(path), 'latin1');
   } catch {
     return null; // it is not there, or not for us
   }
@@ -67,7 +67,7 @@ function realPathOf(path: string): string | null {
 /** It may have gone since it was found. */
 function isFile(path: string): boolean {
   try {
-    return statSync(path).isFile();
+    return statSync(systemPath(path)).isFile();
   } catch {
     return false;
   }
@@ -80,6 +80,6 @@ function outside({ value }: { readonly value: string }): PosternError {
   );
 }
 
-function shown(text: string): string {
-  return JSON.stringify(text.slice(0, 200));
+function shown(bytes: string): string {
+  return `"${bytesToLog(bytes, 200)}"`;
 }

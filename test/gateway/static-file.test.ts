@@ -186,6 +186,7 @@ describe('X-Sendfile and X-Accel-Redirect', () => {
   const setup = (t: TestContext, field: (folder: string) => readonly string[], isConfigured = true) => {
     const files = { 'index.php': '', 'style.css': 'css' };
     const { root: folder } = makeSite(t, { 'report.txt': 'report', 'deep/x y.bin': 'deep' });
+    writeFileSync(Buffer.from(`${folder}/caf\xe9.bin`, 'latin1'), 'bytes');
     const made = makeSite(t, files, { sendfile: isConfigured ? [{ folder, prefix: '/protected/' }] : [] });
     made.backend.script = ({ sink }) => {
       const headers = [
@@ -206,6 +207,8 @@ describe('X-Sendfile and X-Accel-Redirect', () => {
   };
 
   const sent: readonly [field: (folder: string) => readonly string[], text: string][] = [
+    [(folder) => ['X-Sendfile', `${folder}/caf\xe9.bin`], 'bytes'],
+    [() => ['X-Accel-Redirect', '/protected/caf%E9.bin'], 'bytes'],
     [(folder) => ['X-Sendfile', `${folder}/report.txt`], 'report'],
     [(folder) => ['x-sendfile', `${folder}/deep/../report.txt`], 'report'],
     [() => ['X-Accel-Redirect', '/protected/report.txt'], 'report'],
