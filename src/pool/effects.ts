@@ -8,7 +8,7 @@ import type { LaneProcess } from '../worker/lane-process.ts';
 import type { Program } from '../worker/program.ts';
 import type { WorkerEvents, WorkerHandle } from '../worker/worker.ts';
 import type { Effect, Failure, PoolEvent, PoolState, WorkerRecord } from './pool-state.ts';
-import { tell, tellForeign, tellSilence, tellStraggler } from './pool-words.ts';
+import { tell, tellAnonymous, tellForeign, tellSilence, tellStraggler } from './pool-words.ts';
 import { ProcessWatch } from './process-watch.ts';
 import type { WorkerFactory } from './worker-factory.ts';
 
@@ -39,6 +39,7 @@ export class Effects implements WorkerEvents {
   readonly #watch: ProcessWatch;
   /** Programs that left a request on a kept connection unread: theirs are not kept any more. */
   readonly #unread = new WeakSet<Program>();
+  readonly #anonymous = new WeakSet<Program>();
   #wakeTimer: Timer | null = null;
 
   constructor(options: EffectsOptions) {
@@ -165,6 +166,13 @@ export class Effects implements WorkerEvents {
   /** See LaneEvents. */
   laneForeign(_lane: LaneHandle, pid: number): void {
     tellForeign(this.#options.log, this.#options.name, pid);
+  }
+
+  /** See LaneEvents. */
+  laneAnonymous(program: Program): void {
+    if (this.#anonymous.has(program)) return;
+    this.#anonymous.add(program);
+    tellAnonymous(this.#options.log, this.#options.name);
   }
 
   /** See LaneEvents. */

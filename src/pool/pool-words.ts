@@ -70,6 +70,15 @@ export function tell(log: Log, name: string, what: Told, nowMs: number): void {
   }
 }
 
+/** The probe could not tell which process serves a lane. */
+export function tellAnonymous(log: Log, name: string): void {
+  log.warn(
+    { pool: name },
+    `the processes of pool ${name} cannot be told apart: one that has to be ended takes the requests beside it along; ` +
+      'take getmypid out of disable_functions',
+  );
+}
+
 /** A process that is none of the pool's served its socket, and was ended. */
 export function tellForeign(log: Log, name: string, pid: number): void {
   log.warn(

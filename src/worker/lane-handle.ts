@@ -32,6 +32,8 @@ export interface LaneEvents {
   laneLost(lane: LaneHandle, process: LaneProcess): void;
   /** A process that is none of the worker's children had taken its connection, and was ended. */
   laneForeign(lane: LaneHandle, pid: number): void;
+  /** The probe ran, but could not tell in which process. */
+  laneAnonymous(program: Program): void;
   /** Something that a script forked writes on for a request that has ended. @param of that request; null: it ended too long ago */
   laneStraggled(lane: LaneHandle, of: EndedRequest | null): void;
   /** Nobody read a request on a connection that had served before. @param isResent whether it was sent again on a new one */

@@ -224,7 +224,10 @@ export class Lane implements LaneHandle, ConnectionOwner {
   }
 
   #probed(connection: ClientConnection): void {
-    const { pid, error } = this.#probe!;
+    const { isAnonymous } = this.#probe!;
+    // The parent stands for a child that cannot be known: to end one request is then to end all that the worker has.
+    const { pid, error } = isAnonymous ? { pid: this.#worker.pid, error: null } : this.#probe!;
+    if (isAnonymous) this.#events.laneAnonymous(this.#worker.program);
     this.#probe = null;
     this.#probeTimer?.cancel();
     this.#probeTimer = null;

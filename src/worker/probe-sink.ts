@@ -33,7 +33,7 @@ export class ProbeSink implements CgiSink {
     return this.#pid;
   }
 
-  /** Whether a script answered, though it told no process id: what it runs serves requests, on processes that are not known. */
+  /** Whether the probe's script ran, though it could not tell who runs it: requests are served, by a process that is not known. */
   get isAnonymous(): boolean {
     return this.#isAnonymous;
   }
@@ -59,7 +59,7 @@ export class ProbeSink implements CgiSink {
       this.#pid = pid;
       return;
     }
-    this.#isAnonymous = true;
+    this.#isAnonymous = this.#answer.includes(pidMark);
     const shown = JSON.stringify(this.#answer.slice(0, maxShown));
     this.fail(new PosternError('PROTOCOL_ERROR', `the probe was answered with ${shown} in place of a process id`));
   }

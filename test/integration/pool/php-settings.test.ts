@@ -4,9 +4,13 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { findPhp } from '../../../src/php/find-php.ts';
+import { phpProgram } from '../../../src/php/php-program.ts';
+import { type Program, pidMark } from '../../../src/worker/program.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 import { PhpService, phpMissing, phpPool } from '../../support/php-service.ts';
 import { tell } from '../../support/request-shapes.ts';
+import { RunningPool } from '../../support/running-pool.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -101,6 +105,34 @@ describe('an upload', { skip: phpMissing }, () => {
     writeFileSync(script, '<?php echo "script"; unlink(__FILE__);');
     assert.equal(await service.text('app/p.php'), 'script');
     assert.match(await (await service.get('app/p.php')).text(), /No input file specified|404/);
+  });
+});
+
+describe('a PHP pool whose probe cannot tell the pid', { skip: phpMissing }, () => {
+  it('runs without knowing its processes, says so once, and ends the worker of a request that hangs', async (t) => {
+    const php = await findPhp({ wanted: 'auto', path: '/usr/bin:/bin', home: null, folder: '/' });
+    const options = { name: 'php', php, workers: 2, cwd: '/', env: {}, path: '/usr/bin:/bin', ini: {}, user: null };
+    const made = phpProgram(options);
+    t.after(() => made.close());
+    const silent = (folder: string): Program => {
+      const script = join(folder, 'silent.php');
+      writeFileSync(script, `<?php echo "${pidMark}";`);
+      const environment = { ...made.program.probe!.environment, SCRIPT_FILENAME: script, DOCUMENT_ROOT: folder };
+      return { ...made.program, probe: { environment } };
+    };
+    const running = new RunningPool(t, silent, { workers: 2, requestTimeoutMs: 1_000 });
+    await running.pool.start();
+    const quick = running.script('a.php', '<?php usleep(50000); echo "page";');
+    const answers = await Promise.all([running.run(quick), running.run(quick), running.run(quick)]);
+    assert.deepEqual(
+      answers.map(({ body }) => body),
+      ['page', 'page', 'page'],
+    );
+    const told = running.log.records.filter(({ message }) => message.includes('cannot be told apart'));
+    assert.equal(told.length, 1);
+    const late = await running.run(running.script('b.php', '<?php sleep(20);'));
+    assert.equal(late.error?.code, 'ANSWER_TIMEOUT');
+    assert.equal((await running.run(quick)).body, 'page');
   });
 });
 
