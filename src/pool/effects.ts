@@ -1,16 +1,19 @@
 // Carries out what a pool's step decides: starts and ends processes, opens and closes lanes, sets timers; and tells it what becomes of them.
 
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Clock, Timer } from '../clock.ts';
 import type { EndedRequest } from '../connection/running-exchanges.ts';
 import type { Log } from '../log.ts';
 import type { LaneHandle } from '../worker/lane-handle.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
+import { type Launcher, openLauncher } from '../worker/launcher.ts';
 import type { Program } from '../worker/program.ts';
-import type { WorkerEvents, WorkerHandle } from '../worker/worker.ts';
+import { Worker, type WorkerEvents, type WorkerHandle } from '../worker/worker.ts';
 import type { Effect, Failure, PoolEvent, PoolState, WorkerRecord } from './pool-state.ts';
 import { tell, tellAnonymous, tellForeign, tellSilence, tellStraggler } from './pool-words.ts';
 import { ProcessWatch } from './process-watch.ts';
-import type { WorkerFactory } from './worker-factory.ts';
 
 /** What effects are carried out with, and who hears what. */
 export interface EffectsOptions {
@@ -211,5 +214,53 @@ export class Effects implements WorkerEvents {
     this.#wakeTimer?.cancel();
     const { clock, onEvent } = this.#options;
     this.#wakeTimer = atMs === null ? null : clock.after(atMs - clock.now(), () => onEvent({ type: 'woke' }));
+  }
+}
+
+/** What workers are made with. */
+export interface WorkerFactoryOptions {
+  /** Where the pool's folder is made. */
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Of whoever has several pools; he closes it. null: one of its own. */
+  readonly launcher: Launcher | null;
+  /** What makes them in place of this one; null: nothing. */
+  readonly hire: ((program: Program, events: WorkerEvents) => WorkerHandle) | null;
+}
+
+export class WorkerFactory {
+  readonly #options: WorkerFactoryOptions;
+  #folder: string | null = null;
+  #launcher: Launcher | null = null;
+  #count = 0;
+
+  constructor(options: WorkerFactoryOptions) {
+    this.#options = options;
+  }
+
+  open(): void {
+    if (this.#options.hire !== null) return;
+    // Short: a socket's path holds 107 bytes at most. It is made with the first socket in it: a pool on demand costs nothing.
+    this.#folder = join(this.#options.directory, `p${randomBytes(6).toString('base64url')}`);
+    this.#launcher = this.#options.launcher ?? openLauncher();
+  }
+
+  /** A worker that is not started yet. */
+  make(program: Program, events: WorkerEvents): WorkerHandle {
+    const { hire, clock, log } = this.#options;
+    if (hire !== null) return hire(program, events);
+    if (this.#folder === null || this.#launcher === null) throw new Error('the pool has not been started');
+    this.#count += 1;
+    const path = join(this.#folder, String(this.#count));
+    return new Worker({ program, launcher: this.#launcher, path, clock, log, events });
+  }
+
+  /** Removes the folder. Repeatable. */
+  close(): void {
+    if (this.#options.launcher === null) this.#launcher?.close();
+    if (this.#folder !== null && this.#count > 0) rmSync(this.#folder, { recursive: true, force: true });
+    this.#folder = null;
+    this.#launcher = null;
   }
 }

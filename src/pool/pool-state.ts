@@ -111,7 +111,7 @@ export interface PoolState {
   health: 'ready' | 'failing' | 'refusing';
 }
 
-/** What becomes of a process whose request has ended: see `fate.ts`. */
+/** What becomes of a process whose request has ended: see `retiring.ts`. */
 export type Fate = 'keep' | 'leave' | 'stop' | 'kill' | 'lost' | 'unreachable';
 
 /** What can happen to a pool. */

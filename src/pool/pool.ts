@@ -19,8 +19,7 @@ import type { LaneHandle } from '../worker/lane-handle.ts';
 import type { Launcher } from '../worker/launcher.ts';
 import type { Program } from '../worker/program.ts';
 import type { WorkerEvents, WorkerHandle } from '../worker/worker.ts';
-import { Effects } from './effects.ts';
-import { fateOf } from './fate.ts';
+import { Effects, WorkerFactory } from './effects.ts';
 import { type PoolLimits, queueLimits } from './pool-limits.ts';
 import {
   type Failure,
@@ -31,10 +30,10 @@ import {
   type PoolState,
 } from './pool-state.ts';
 import { reasonAfterRequest } from './recycling.ts';
+import { fateOf } from './retiring.ts';
 import { Scoreboard } from './scoreboard.ts';
 import { snapshotOf } from './scoreboard-snapshot.ts';
 import { step } from './step.ts';
-import { WorkerFactory } from './worker-factory.ts';
 
 /** What a pool is made from. */
 export interface PoolOptions {

@@ -4,7 +4,6 @@
 //   generation 1 -> next generation -> takes over      open -> closing -> ending -> closed
 
 import type { Program } from '../worker/program.ts';
-import { lostGraceMs } from './fate.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import {
   describeLane,
@@ -21,7 +20,17 @@ import {
   type WorkerRecord,
 } from './pool-state.ts';
 import { reasonAfterRequest, sweep } from './recycling.ts';
-import { childGone, childLost, drained, meetFate, recycle, retire, retireAll, settle } from './retiring.ts';
+import {
+  childGone,
+  childLost,
+  drained,
+  lostGraceMs,
+  meetFate,
+  recycle,
+  retire,
+  retireAll,
+  settle,
+} from './retiring.ts';
 import { endKindOf, govern, report, shortageMs, start } from './spawning.ts';
 
 /**

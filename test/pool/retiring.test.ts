@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { fateOf } from '../../src/pool/fate.ts';
 import type { Fate } from '../../src/pool/pool-state.ts';
+import { fateOf } from '../../src/pool/retiring.ts';
 import type { SeatOutcome } from '../../src/queue/seat.ts';
 
 const fates: readonly [outcome: SeatOutcome, fate: Fate][] = [
