@@ -17,8 +17,8 @@ export interface LogFile {
   reopen(): void;
   /** Whether it can be written now, and what was lost. */
   status(): LogStatus;
-  /** Writes what is still in memory. Repeatable. */
-  flush(): void;
+  /** Writes what is still in memory, as far as that goes, and ends with a whole line. */
+  close(): void;
 }
 
 /** By their devices' names, too: those are symbolic links. */
@@ -64,7 +64,7 @@ export function openLog(config: Config): LogFile {
       }
     },
     status: () => destination.status,
-    flush: () => destination.flush(),
+    close: () => destination.close(),
   };
 }
 

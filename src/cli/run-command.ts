@@ -29,9 +29,9 @@ export function addRun(program: Command, _terminal: Terminal): void {
       const { openLog } = await import('./log-file.ts');
       const { createService } = await import('../service/service.ts');
       const { live, StopAsked } = await import('./lifetime.ts');
-      const { log, access, reopen, status: logStatus, flush } = openLog(config);
+      const { log, access, reopen, status: logStatus, close } = openLog(config);
       // Whatever ends the process: what was gathered is written.
-      process.once('exit', flush);
+      process.once('exit', close);
       const stopAsked = new StopAsked();
       const service = createService(config, {
         log,
