@@ -37,8 +37,8 @@ const ofThePlace: ReadonlySet<ErrorCode> = new Set([
 
 /**
  * 1. A body that was read and cannot be read again cannot be sent again; a fault of the request itself is final.
- * 2. A server that has too much already is asked no more, another one is.
- * 3. An answer that has begun is final: a byte of STDERR or of half a head is one.
+ * 2. An answer that has begun is final: a byte of STDERR or of half a head is one.
+ * 3. A server that has too much already is asked no more, another one is.
  * 4. What no program began runs again, whatever its method: not one byte left, or the process had left on purpose. Where no connection
  *    was to be had, only elsewhere.
  * 5. A request that made its process crash, or use up the memory, would do so to the next one.
@@ -47,8 +47,9 @@ const ofThePlace: ReadonlySet<ErrorCode> = new Set([
 export function mayRetry(failed: FailedAttempt): boolean {
   const { code, progress, end, isIdempotent, isReplayable, hasOther, attempts, begun } = failed;
   if (!isReplayable || attempts >= maxAttempts) return false;
+  if (progress === 'answered') return false;
   if (code === 'OVERLOADED') return hasOther;
-  if (progress === 'answered' || !ofThePlace.has(code)) return false;
+  if (!ofThePlace.has(code)) return false;
   if (code === 'CONNECT_FAILED') return hasOther;
   if (progress === 'unsent' || end === 'left') return true;
   if (end === 'crash' || end === 'memory' || !isIdempotent || begun >= maxBegun) return false;
