@@ -85,11 +85,34 @@ describe('Postern in PHP-FPM’s place', { skip: phpFpm === null ? 'PHP-FPM is n
     });
   }
 
+  it('passes PHP_VALUE on to a PHP-FPM elsewhere, from a web server that is trusted alone (rule 11)', {
+    skip: findProgram('nginx') === null ? 'nginx is not installed' : false,
+  }, async (t) => {
+    const folder = temporaryFolder(t);
+    const site = writeShapesSite(folder);
+    const shape = requestShapes.find(({ name }) => name === 'GET /ini/p.php')!;
+    for (const [trusted, precision] of [
+      ['10.0.0.1', '14'],
+      ['127.0.0.1', '5'],
+    ] as const) {
+      const port = await freePort();
+      const config = join(folder, `${precision}.toml`);
+      writeFileSync(
+        config,
+        `[site.main]\nlisten = "fastcgi://127.0.0.1:${port}"\nroot = "site"\ntrustedPeers = ["${trusted}"]\n` +
+          `[[site.main.route]]\nmatch = "*.php"\npool = "php"\n[pool.php]\nconnect = "127.0.0.1:${await startFpm(t, 'www-data')}"\n`,
+      );
+      await startPostern(t, folder, ['run', '-c', config]).wrote(/"msg":"running"/);
+      assert.equal((await tell(await webServers.nginx!.start(t, site, port), shape)).fields.precision, precision);
+    }
+  });
+
   it('differs from it in what the docs list, and in nothing that they do not', () => {
     const page = readFileSync(new URL('../../docs/fastcgi-front.md', import.meta.url), 'utf8');
     const rows = [...page.matchAll(/^\| (.+?) \| .+ \| .+ \| .+ \|$/gm)]
       .map((row) => row[1]!)
       .filter((row) => !/^-+$|^What$/.test(row));
+    assert.ok(page.includes(`A test sends ${requestShapes.length} requests`));
     assert.deepEqual(rows.toSorted(), reasons.map(({ row }) => row).toSorted());
   });
 

@@ -55,6 +55,7 @@ describe('embedded PHP, held against php-cgi', {
   it('differs in what the README lists, and in nothing that it does not; what cannot work warns at once, by name', async (t) => {
     const rows = await probed(t);
     const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+    assert.ok(readme.includes(`A test sends ${requestShapes.length} requests`));
     const wanted = rows.filter(([, a, b]) => a !== b).map((row) => `| ${row.join(' | ')} |`);
     const listed = readme.split('\n').filter((line) => /^\| (?!In a script)/.test(line));
     assert.deepEqual(listed, wanted);
