@@ -119,6 +119,25 @@ php = "/bin/true"
     });
   }
 
+  it('explains which route leads to a file, and that no route does', async (t) => {
+    const folder = temporaryFolder(t);
+    mkdirSync(join(folder, 'img'));
+    for (const name of ['img/a.txt', 'b.txt']) writeFileSync(join(folder, name), '');
+    writeFileSync(
+      join(folder, 'postern.toml'),
+      '[site.main]\nroot = "."\n[[site.main.route]]\nmatch = "/img/*"\nfiles = true\n',
+    );
+    const why = async (path: string): Promise<unknown> => {
+      const { route, why: reason } = JSON.parse((await postern(t, folder, ['explain', path, '--json'], folder)).out);
+      return [route, reason];
+    };
+    assert.deepEqual(await why('/img/a.txt'), [
+      '/img/*',
+      'the route "/img/*" leads to files, and there is such a file',
+    ]);
+    assert.deepEqual(await why('/b.txt'), [null, 'no route took it, and there is such a file']);
+  });
+
   it('explains what a URL gets, without running anything', async (t) => {
     const folder = temporaryFolder(t);
     writeFileSync(join(folder, 'index.php'), '<?php');
