@@ -138,8 +138,9 @@ export class Effects implements WorkerEvents {
   /** See WorkerEvents. */
   workerExited(worker: WorkerHandle): void {
     const id = this.#ids.get(worker);
-    const { exit, ending, isShortage } = worker;
-    if (id !== undefined) this.#options.onEvent({ type: 'exited', worker: id, exit, ending, isShortage });
+    const { exit, ending, isShortage, diedAtQuestion } = worker;
+    if (id !== undefined)
+      this.#options.onEvent({ type: 'exited', worker: id, exit, ending, isShortage, diedAtQuestion });
   }
 
   /** See WorkerEvents. */
@@ -196,7 +197,7 @@ export class Effects implements WorkerEvents {
   }
 
   #startWorker(record: WorkerRecord): void {
-    const worker = this.#options.factory.make(record.generation.program, this);
+    const worker = this.#options.factory.make(record.generation.program, this, record.generation.asksValues);
     this.#workers.set(record.id, worker);
     this.#ids.set(worker, record.id);
     for (const { slot } of record.lanes) this.#addLane(worker, slot);
@@ -247,13 +248,13 @@ export class WorkerFactory {
   }
 
   /** A worker that is not started yet. */
-  make(program: Program, events: WorkerEvents): WorkerHandle {
+  make(program: Program, events: WorkerEvents, asksValues: boolean): WorkerHandle {
     const { hire, clock, log } = this.#options;
     if (hire !== null) return hire(program, events);
     if (this.#folder === null || this.#launcher === null) throw new Error('the pool has not been started');
     this.#count += 1;
     const path = join(this.#folder, String(this.#count));
-    return new Worker({ program, launcher: this.#launcher, path, clock, log, events });
+    return new Worker({ program, launcher: this.#launcher, path, clock, log, events, asksValues });
   }
 
   /** Removes the folder. Repeatable. */

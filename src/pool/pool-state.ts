@@ -37,6 +37,8 @@ export interface Generation {
   startingLanes: number;
   /** Lanes that were started in all. */
   startedLanes: number;
+  /** Whether its program is asked FCGI_GET_VALUES at its start; not any more when one has died of it. */
+  asksValues: boolean;
 }
 
 /** What is known of a worker's process: `starting`, `ready` (it has answered its probe), `exited` (something of its group may run on). */
@@ -131,6 +133,7 @@ export type PoolEvent =
       readonly exit: Exit | null;
       readonly ending: string;
       readonly isShortage: boolean;
+      readonly diedAtQuestion: boolean;
     }
   /** Nothing of it is left. */
   | { readonly type: 'gone'; readonly worker: number }
@@ -198,7 +201,7 @@ export type Told =
   | { readonly kind: 'lost'; readonly generation: Generation; readonly lost: LostRequest }
   | { readonly kind: 'exited'; readonly worker: WorkerRecord; readonly ending: string }
   | { readonly kind: 'child-exited'; readonly generation: Generation; readonly pid: number; readonly exit: Exit }
-  | { readonly kind: 'unreachable' | 'late-start'; readonly worker: WorkerRecord }
+  | { readonly kind: 'unreachable' | 'late-start' | 'question'; readonly worker: WorkerRecord }
   | { readonly kind: 'health'; readonly generation: Generation; readonly health: PoolState['health'] }
   | { readonly kind: 'reloaded'; readonly generation: Generation; readonly isOk: boolean; readonly words: string };
 
@@ -211,9 +214,19 @@ export interface Step {
   isFreed: boolean;
 }
 
-export function newGeneration(number: number, program: Program, limits: PoolLimits): Generation {
+export function newGeneration(number: number, program: Program, limits: PoolLimits, asksValues = true): Generation {
   const score = new SpawnScore(limits);
-  return { number, program, limits, score, workers: new Set(), lanes: 0, startingLanes: 0, startedLanes: 0 };
+  return {
+    number,
+    program,
+    limits,
+    score,
+    workers: new Set(),
+    lanes: 0,
+    startingLanes: 0,
+    startedLanes: 0,
+    asksValues,
+  };
 }
 
 export function newPoolState(name: string, board: Scoreboard, program: Program, limits: PoolLimits): PoolState {

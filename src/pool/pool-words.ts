@@ -47,6 +47,15 @@ export function tell(log: Log, name: string, what: Told, nowMs: number): void {
       );
       return;
     }
+    case 'question': {
+      const { pid, generation } = what.worker;
+      const fields = { pool: name, pid, generation: generation.number };
+      log.warn(
+        fields,
+        `process ${pid} ended when it was asked FCGI_GET_VALUES: the program is started without the question`,
+      );
+      return;
+    }
     case 'late-start': {
       const { pid, startedAtMs } = what.worker;
       const afterMs = Math.round(nowMs - startedAtMs);

@@ -162,7 +162,12 @@ function exited(one: Step, event: PoolEvent & { readonly type: 'exited' }): void
   worker.phase = 'exited';
   const hasRequest = ({ slot }: LaneRecord): boolean => ['busy', 'draining'].includes(state.board.state(slot));
   worker.hasLost ||= [...worker.lanes].some(hasRequest);
-  if (event.isShortage) {
+  const isOfQuestion = event.diedAtQuestion;
+  if (isOfQuestion) {
+    generation.score.ended('planned', event.ending, nowMs);
+    if (generation.asksValues) effects.push({ type: 'tell', what: { kind: 'question', worker } });
+    generation.asksValues = false;
+  } else if (event.isShortage) {
     // No fault of the program's: what its start had cost is given back, and it is tried again soon.
     generation.score.ended('planned', event.ending, nowMs);
     state.shortUntilMs = nowMs + shortageMs;
@@ -173,6 +178,11 @@ function exited(one: Step, event: PoolEvent & { readonly type: 'exited' }): void
   if (retirement === null) effects.push({ type: 'tell', what: { kind: 'exited', worker, ending: event.ending } });
   // Preforked children outlive their parent: they may finish what they run, each within its own time.
   retire(one, worker, { reason: 'crash', graceMs: lostGraceMs, signal: 'SIGTERM' });
+  if (isOfQuestion && generation === state.next) {
+    start(one, generation);
+    return;
+  }
+  if (isOfQuestion) return;
   const words = launchWords(worker, event.ending);
   const failure = (consequence: string): Failure => ({ code: 'LAUNCH_FAILED', words: `${words}: ${consequence}` });
   if (generation === state.next) reloadFailed(one, failure('the new workers did not start, the old ones go on'));
@@ -243,7 +253,7 @@ function reload(one: Step, program: Program, limits: PoolLimits): void {
     return;
   }
   state.lastNumber += 1;
-  const next = newGeneration(state.lastNumber, program, limits);
+  const next = newGeneration(state.lastNumber, program, limits, state.generation.asksValues);
   state.next = next;
   state.reloadBeganMs = nowMs;
   const lanes = Math.min(limits.workers, Math.max(1, limits.minWorkers, state.generation.lanes));

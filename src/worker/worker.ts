@@ -47,10 +47,14 @@ export interface WorkerOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly events: WorkerEvents;
+  /** Whether its program is asked FCGI_GET_VALUES at its start: some do not survive it. */
+  readonly asksValues: boolean;
 }
 
 /** How often a group is looked at whose leader has gone. */
 const groupPeriodMs = 20;
+/** A program that is asked nothing at its start is taken for ready when it has lived so long. */
+const unaskedMs = 200;
 /** Between two probes of a program that has not answered the first. */
 const probeAgainMs = 50;
 /** After SIGKILL: what is still there then hangs in the kernel, and nothing can be done about it. */
@@ -66,6 +70,7 @@ export class Worker implements LaneWorker {
   #failure: PosternError | null = null;
   #state: WorkerState = 'new';
   #handshake: Handshake | null = null;
+  #diedAtQuestion = false;
   #stopping: Timer | null = null;
   #watch: Timer | null = null;
   readonly #output: OutputLines[] = [];
@@ -104,6 +109,11 @@ export class Worker implements LaneWorker {
   get isShortage(): boolean {
     const cause = this.#failure?.cause as NodeJS.ErrnoException | undefined;
     return this.pid === 0 && shortages.has(((cause?.cause ?? cause) as NodeJS.ErrnoException | undefined)?.code);
+  }
+
+  /** Whether it ended when it was asked FCGI_GET_VALUES, as Ruby's fcgi library does. */
+  get diedAtQuestion(): boolean {
+    return this.#diedAtQuestion;
   }
 
   /** How it ended: null while it runs, and where it could not be started. */
@@ -265,8 +275,10 @@ export class Worker implements LaneWorker {
   #askReadiness(): void {
     const { clock } = this.#options;
     const { probe, answersValues = false } = this.program;
-    if (probe === null) this.#handshake = shakeHands(this.socketPath, answersValues, clock, () => this.#ready());
-    else this.#firstLane?.probe((error) => this.#probed(error));
+    if (probe === null && !this.#options.asksValues) clock.after(unaskedMs, () => this.#ready());
+    else if (probe === null) {
+      this.#handshake = shakeHands(this.socketPath, answersValues, clock, () => this.#ready());
+    } else this.#firstLane?.probe((error) => this.#probed(error));
   }
 
   /** The connection that was probed is the first lane's, and stays so. */
@@ -294,9 +306,11 @@ export class Worker implements LaneWorker {
   /** The process has ended, or never began. What it started may still run: the owner says when that is to end. */
   #ended(): void {
     if (this.hasExited) return;
+    const wasStarting = this.#state === 'starting';
     this.#move('exited');
     this.#handshake?.cancel();
     this.#stopping?.cancel();
+    this.#diedAtQuestion = wasStarting && (this.#handshake?.wasClosed ?? false);
     const wasStopping = this.#stopping !== null;
     this.#stopping = null;
     this.#options.events.workerExited(this);

@@ -62,6 +62,7 @@ export class FakeWorker implements WorkerHandle {
   state: WorkerState = 'new';
   exit: Exit | null = null;
   isShortage = false;
+  diedAtQuestion = false;
   /** What it was asked, in order: "SIGTERM", "SIGKILL". */
   readonly asked: string[] = [];
   /** Children that have ended. */

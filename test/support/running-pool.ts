@@ -24,6 +24,7 @@ const patienceMs = 20_000;
 
 export class RunningPool {
   readonly folder: string;
+  readonly limits: PoolLimits;
   readonly pool: Pool;
   readonly log = new RecordingLog();
   readonly backend: Pool['queue'];
@@ -32,9 +33,10 @@ export class RunningPool {
 
   constructor(t: TestContext, makeProgram: (folder: string) => Program, limits: Partial<PoolLimits> = {}) {
     this.folder = temporaryFolder(t);
+    this.limits = { ...defaultLimits, ...limits };
     this.pool = new Pool({
       program: makeProgram(this.folder),
-      limits: { ...defaultLimits, ...limits },
+      limits: this.limits,
       directory: this.folder,
       log: this.log,
     });

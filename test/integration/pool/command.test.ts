@@ -8,6 +8,7 @@ import { PosternError } from '../../../src/errors.ts';
 import { isGone } from '../../../src/worker/process-table.ts';
 import type { Program } from '../../../src/worker/program.ts';
 import { cgiRequest } from '../../support/cgi-request.ts';
+import { findProgram } from '../../support/folder.ts';
 import { plainProgram, shellProgram } from '../../support/programs.ts';
 import { RunningPool } from '../../support/running-pool.ts';
 
@@ -137,4 +138,24 @@ test('a program has the environment of its configuration, fd 0 to 2, and nothing
   const told = JSON.parse((await running.ask(cgiRequest())).body);
   assert.deepEqual(told.env, given);
   assert.equal(told.fd0, 'socket');
+});
+
+const ruby = findProgram('ruby');
+const rubyFixture = fileURLToPath(new URL('../../fixtures/peers/echo.fcgi.rb', import.meta.url));
+
+test('a program that dies of FCGI_GET_VALUES, as those of Ruby do, is started without the question, and the pool remembers', {
+  skip: ruby === null ? 'ruby is not installed' : false,
+}, async (t) => {
+  const program = plainProgram({ command: [ruby!, rubyFixture], reuse: 'never' });
+  const running = new RunningPool(t, () => program, { workers: 3, minWorkers: 3 });
+  await running.pool.start();
+  await running.until('all are ready', () => running.lanes('idle').length === 3);
+  const answer = await running.ask(cgiRequest({ environment: { REQUEST_METHOD: 'GET', QUERY_STRING: 'a=b' } }));
+  assert.equal(answer.body, 'ruby: a=b\n');
+  assert.equal(running.log.matching(/ended when it was asked FCGI_GET_VALUES/).length, 1);
+  assert.equal(running.look().governor, 'ready');
+  const spawnedBefore = running.look().spawned;
+  await running.pool.reload(program, running.limits);
+  await running.until('the old ones are gone', () => running.lanes('idle').length === 3);
+  assert.equal(running.look().spawned, spawnedBefore + 3);
 });
