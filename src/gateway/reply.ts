@@ -86,7 +86,8 @@ export class Reply implements AnswerListener, AnswerSpoolUser {
   /** Since when the producer waits, and how long it did before. */
   #heldAtMs = 0;
   #heldMs = 0;
-  readonly #client = new ClientWatch();
+  /** null until it has not taken all at once: most clients do. */
+  #client: ClientWatch | null = null;
   readonly #askTaken = (closely: boolean): number => this.#answer.taken(closely);
 
   constructor(answer: HttpAnswer, requestHeaders: readonly string[], shared: ReplyShared, owner: ReplyOwner) {
@@ -258,6 +259,7 @@ export class Reply implements AnswerListener, AnswerSpoolUser {
   #fill(): void {
     if (this.#state !== 'flowing') return;
     this.#move('filling');
+    this.#client ??= new ClientWatch();
     this.#client.start(this.#shared.clock.now(), this.#askTaken);
     this.#watch ??= this.#startWatch();
   }
@@ -296,7 +298,7 @@ export class Reply implements AnswerListener, AnswerSpoolUser {
     const timeoutMs = site.writeTimeoutMs;
     const now = clock.now();
     let lookMs = Number.POSITIVE_INFINITY;
-    const dueMs = this.#client.dueAtMs(timeoutMs) - now;
+    const dueMs = this.#client!.dueAtMs(timeoutMs) - now;
     if (timeoutMs > 0) lookMs = dueMs > 0 ? Math.min(timeoutMs / 4, dueMs) : timeoutMs / 4;
     if (this.#state === 'held') lookMs = Math.min(lookMs, this.#heldAtMs + patienceMs - this.#heldMs - now);
     return lookMs === Number.POSITIVE_INFINITY ? null : clock.after(Math.max(0, lookMs), () => this.#look());
@@ -307,7 +309,7 @@ export class Reply implements AnswerListener, AnswerSpoolUser {
     if (this.#state === 'flowing' || this.#state === 'answered' || this.#state === 'over') return;
     const { clock, site } = this.#shared;
     const now = clock.now();
-    if (site.writeTimeoutMs > 0 && this.#client.isOverdue(now, site.writeTimeoutMs, this.#askTaken)) {
+    if (site.writeTimeoutMs > 0 && this.#client!.isOverdue(now, site.writeTimeoutMs, this.#askTaken)) {
       this.#tooSlow();
       return;
     }

@@ -50,12 +50,21 @@ function verifyWorkers({ board, workers, generation: current }: PoolState): void
       retirement === null || !states.some(isAssignable),
       `worker ${pid} is retired, and its lanes are ${states}`,
     );
+    const isWatched = [...lanes].some(({ killAtMs }) => killAtMs !== null);
+    hold(
+      'finality',
+      retirement === null || !isWatched,
+      `worker ${pid} is retired, and a child of it is to be replaced`,
+    );
     hold('ownership', retirement !== null || phase !== 'exited', `worker ${pid} has exited, and takes requests`);
     verifyGeneration(generation, board);
   }
   const { lanes, limits, program } = current;
   const most = Math.max(limits.workers, Math.min(program.lanesPerWorker, limits.workers));
   hold('limits', lanes <= most, `${lanes} lanes, and the limit is ${limits.workers}`);
+  // Those that are being stopped may double the number for a while.
+  const mostWorkers = 2 * Math.ceil(limits.workers / program.lanesPerWorker);
+  hold('limits', current.workers.size <= mostWorkers, `${current.workers.size} workers, and ${mostWorkers} may live`);
 }
 
 function verifyGeneration({ number, workers, lanes, startingLanes }: Generation, board: PoolState['board']): void {
@@ -80,13 +89,13 @@ function verifySafety({ idle, waiting }: PoolState): void {
 
 function verifyProgress(state: PoolState, { waiting }: QueueCounters): void {
   const { board, wakeAtMs, phase, generation, workers } = state;
-  const isClosing = phase !== 'open';
+  const isServing = phase === 'open' || (phase === 'closing' && waiting > 0);
   const isHeldForGood = !Number.isFinite(generation.score.allowedAtMs(0));
   const moving = board.count('busy') + board.count('starting') + board.count('draining') + board.count('stopping');
-  const isMoving = waiting === 0 || moving > 0 || wakeAtMs !== null || isClosing || isHeldForGood;
+  const isMoving = waiting === 0 || moving > 0 || wakeAtMs !== null || !isServing || isHeldForGood;
   hold('progress', isMoving, `${waiting} requests wait, and nothing is about to happen`);
   const wanted = wantedWorkers(state);
-  const isWaking = wanted === 0 || wakeAtMs !== null || isClosing || isHeldForGood;
+  const isWaking = wanted === 0 || wakeAtMs !== null || !isServing || isHeldForGood;
   hold('progress', isWaking, `${wanted} workers are wanted, ${workers.size} live, and no wake-up is set`);
 }
 

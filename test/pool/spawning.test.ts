@@ -6,6 +6,7 @@ import type { PoolLimits } from '../../src/pool/pool-limits.ts';
 import { type Effect, newPoolState, type PoolState } from '../../src/pool/pool-state.ts';
 import { Scoreboard } from '../../src/pool/scoreboard.ts';
 import { govern, start, wantedWorkers } from '../../src/pool/spawning.ts';
+import { step } from '../../src/pool/step.ts';
 import { defaultLimits } from '../support/pool-limits.ts';
 import { plainProgram } from '../support/programs.ts';
 
@@ -81,4 +82,18 @@ test('a hold that ends soon is waited for', () => {
   const state = pool({ waiting: 1 });
   state.shortUntilMs = 500;
   assert.deepEqual(decided(state), [{ type: 'wake', atMs: 500 }]);
+});
+
+test('a program whose last start failed is started one at a time', () => {
+  const state = pool({ waiting: 5 });
+  state.generation.score.ended('failed', 'exit 1', 0);
+  assert.equal(started(decided(state)), 1);
+  assert.equal(wantedWorkers(state), 0);
+});
+
+test('a wake-up that came early is set again', () => {
+  const state = pool({ waiting: 1 });
+  state.shortUntilMs = 500;
+  decided(state);
+  assert.deepEqual(step(state, { type: 'woke' }, 499), [{ type: 'wake', atMs: 500 }]);
 });

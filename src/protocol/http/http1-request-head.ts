@@ -3,8 +3,7 @@
 import { PosternError } from '../../errors.ts';
 import { isNamed } from './headers.ts';
 import { parseHost } from './host.ts';
-import { endOfTarget, endOfToken } from './http1-characters.ts';
-import { parseFields } from './http1-fields.ts';
+import { endOfTarget, endOfToken, parseFields } from './http1-fields.ts';
 
 /** Longest request target, in bytes. */
 export const maxTargetBytes = 16_384;
