@@ -162,6 +162,12 @@ export class Cycle implements Context, Exchange, Call, RequestHost, RequestModul
     this.#stop('aborted', new PosternError('ABORTED', 'the client went away'));
   }
 
+  /** Its time is over, and whoever asked was told so: it is stopped, and what it still says is thrown away. */
+  dismiss(error: PosternError): void {
+    this.#answer.abandon();
+    this.#stop(error.code === 'ANSWER_TIMEOUT' ? 'timeout' : 'aborted', error);
+  }
+
   // The life cycle
 
   /** Takes the request through its phases. */

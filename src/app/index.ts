@@ -13,7 +13,6 @@ export {
   type FilterData,
   Grant,
 } from './application.ts';
-export { type EmbedOptions, embed, type Instance } from './instance.ts';
 export { Reply } from './lazy-response.ts';
 export {
   type Context,
@@ -24,4 +23,5 @@ export {
   type StartInfo,
   type ThreadInfo,
 } from './life-cycle.ts';
+export { defaultModuleLimits, type EmbedOptions, embed, type ModuleLimits, type ModulePool } from './module-pool.ts';
 export { run } from './run-application.ts';

@@ -44,7 +44,8 @@ export class Instance implements Backend {
   readonly #clock: Clock;
   readonly #shared: readonly unknown[];
   readonly #isProcess: boolean;
-  readonly #cycles = new Set<Cycle>();
+  /** Those that are not over, and who else hears of their end. */
+  readonly #cycles = new Map<Cycle, (() => void) | null>();
   readonly #timer: Timer;
   #state: InstanceState = 'open';
   #whenIdle: (() => void) | null = null;
@@ -103,10 +104,22 @@ export class Instance implements Backend {
       sink.fail(refusal);
       return finished;
     }
-    const cycle = new Cycle(this.#host, request, sink);
-    this.#cycles.add(cycle);
+    const cycle = this.add(request, sink, null);
     cycle.start();
     return cycle;
+  }
+
+  /** Takes a request in, to be started by the caller, who counts it and knows that there is a handler for its role. */
+  add(request: CgiRequest, sink: CgiSink, onOver: (() => void) | null): Cycle {
+    const cycle = new Cycle(this.#host, request, sink);
+    this.#cycles.set(cycle, onOver);
+    return cycle;
+  }
+
+  /** Takes no more notice of a request: whoever takes its answer threw. */
+  giveUp(cycle: Cycle, thrown: unknown): void {
+    this.#log.error({ error: thrown }, 'a request failed in whoever takes its answer, and is given up');
+    this.#over(cycle);
   }
 
   /** Lets running requests finish, up to `stopTimeoutMs`, and shuts the modules down. Repeatable. */
@@ -117,7 +130,7 @@ export class Instance implements Backend {
 
   /** Aborts running requests, and shuts the modules down when they are over. Repeatable. */
   destroy(): Promise<void> {
-    for (const cycle of [...this.#cycles]) cycle.abort();
+    for (const cycle of [...this.#cycles.keys()]) cycle.abort();
     return this.close();
   }
 
@@ -125,7 +138,7 @@ export class Instance implements Backend {
     this.#move('closing');
     const deadline = this.#clock.after(this.#limits.stopTimeoutMs, () => {
       this.#log.warn({ running: this.#cycles.size }, 'requests still run at the end of stopTimeout: they are aborted');
-      for (const cycle of [...this.#cycles]) cycle.abort();
+      for (const cycle of [...this.#cycles.keys()]) cycle.abort();
     });
     await this.#idle();
     deadline.cancel();
@@ -156,13 +169,15 @@ export class Instance implements Backend {
   }
 
   #over(cycle: Cycle): void {
-    this.#cycles.delete(cycle);
+    const onOver = this.#cycles.get(cycle);
+    if (!this.#cycles.delete(cycle)) return;
+    onOver?.();
     if (this.#cycles.size === 0) this.#whenIdle?.();
   }
 
   #check(): void {
     const now = this.#clock.now();
-    for (const cycle of [...this.#cycles]) {
+    for (const cycle of [...this.#cycles.keys()]) {
       try {
         cycle.check(now, this.#limits);
       } catch (thrown) {
@@ -177,20 +192,4 @@ export class Instance implements Backend {
     if (!moves[this.#state].includes(to)) throw new Error(`an application cannot go from ${this.#state} to ${to}`);
     this.#state = to;
   }
-}
-
-/** Options of `embed`. */
-export interface EmbedOptions {
-  /** As logs call it. @default "app" */
-  readonly name?: string | undefined;
-  readonly limits?: Given<AppLimits> | undefined;
-  readonly log?: Log | undefined;
-}
-
-/**
- * Starts an application in this process. `run` of what it returns takes requests; `close()` ends it.
- * @throws PROGRAM_NOT_STARTED with the name of the module that failed
- */
-export function embed(app: Application, options: EmbedOptions = {}): Promise<Instance> {
-  return Instance.start(app, { ...options, mode: 'module' });
 }

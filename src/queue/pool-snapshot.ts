@@ -60,7 +60,7 @@ export interface ServerSnapshot {
 /** A pool at one moment. Each kind has all of it; what a kind does not have is 0, empty or null. */
 export interface PoolSnapshot {
   readonly name: string;
-  readonly kind: 'workers' | 'connect' | 'cgi';
+  readonly kind: 'workers' | 'connect' | 'cgi' | 'module';
   /** What runs, in words: "php-cgi 8.2.36 (/usr/bin/php-cgi)". */
   readonly program: string;
   readonly startedAt: number;

@@ -83,7 +83,7 @@ export function tellTaken(log: Log, pool: string, words: Words, attempt: Attempt
   const { method, url } = attempt.request;
   const durationMs = Math.round(attempt.ranMs(nowMs));
   const signal = pid > 0 ? (words.signal ?? 'SIGKILL') : undefined;
-  const what = pid > 0 ? `process ${pid} is killed with ${signal}` : `the ${words.seat} is closed`;
+  const what = pid > 0 ? `process ${pid} is killed with ${signal}` : (words.taken ?? `the ${words.seat} is closed`);
   log.warn(
     { pool, pid, signal, method, url, durationMs },
     `${what} while it runs ${method} ${url}, after ${durationMs} ms (${why})`,

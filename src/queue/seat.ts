@@ -62,8 +62,16 @@ export interface SeatSeeker {
 
 /** Where seats come from. Called synchronously by the queue; it may call the queue back from within. */
 export interface SeatProvider<Place extends Seat = Seat> {
-  /** What a seat is called in messages, and the key that bounds their number: "lane", "workers"; and what ends a process whose time is over. @default SIGKILL */
-  readonly words: { readonly seat: string; readonly limit: string; readonly signal?: string };
+  /**
+   * What a seat is called in messages, and the key that bounds their number: "lane", "workers"; what ends a process whose time is over; and
+   * where there is none, what is done with the seat. @default SIGKILL, "the lane is closed"
+   */
+  readonly words: {
+    readonly seat: string;
+    readonly limit: string;
+    readonly signal?: string;
+    readonly taken?: string;
+  };
   /** A seat that is free now; null: there is none for this request. */
   take(seeker: SeatSeeker): Place | null;
   /**

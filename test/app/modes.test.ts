@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { embed } from '../../src/app/index.ts';
-import type { Instance } from '../../src/app/instance.ts';
+import { embed, type ModulePool } from '../../src/app/index.ts';
 import type { CgiRequest, Environment } from '../../src/protocol/cgi/exchange.ts';
 import { app } from '../fixtures/apps/suite.ts';
 import { applicationSuite, type SuiteAnswer, type SuiteRequest } from '../support/application-suite.ts';
@@ -136,7 +135,7 @@ for (const [mode, parameters] of [
 }
 
 describe('an application inside of this process', () => {
-  let instance: Instance;
+  let instance: ModulePool;
   before(async () => {
     instance = await embed(app);
   });
