@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import { AddressList } from '../address-list.ts';
-import { alternatives, type PathPattern, parsePattern, patternHint } from '../protocol/http/path-pattern.ts';
+import { alternatives, type PathPattern, parsePattern, patternHint } from '../protocol/http/path.ts';
 import type { Users } from '../worker/user.ts';
 import { nearestName } from './nearest.ts';
 import type { PoolValues } from './pool-schema.ts';

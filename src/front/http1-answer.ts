@@ -2,8 +2,7 @@
 
 import type { PosternError } from '../errors.ts';
 import type { AnswerListener, AnswerManner, HttpAnswer } from '../gateway/message.ts';
-import { AnswerFraming, mayHaveLength } from '../protocol/http/answer-framing.ts';
-import { formatAnswerHead } from '../protocol/http/http1-answer-head.ts';
+import { AnswerFraming, formatAnswerHead, mayHaveLength } from '../protocol/http/answer-framing.ts';
 
 /** What an answer needs of its connection. */
 export interface AnswerConnection {

@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Peer } from '../gateway/message.ts';
-import type { RequestHead } from '../protocol/http/http1-request-head.ts';
+import type { RequestHead } from '../protocol/http/http1-head-reader.ts';
 import type { Waiting } from './client-limits.ts';
 import { peerOf, unsentBytes } from './client-socket.ts';
 import { type AnswerConnection, Http1Answer, type SpareBlock } from './http1-answer.ts';

@@ -1,7 +1,6 @@
 // The bytes of one HTTP/1.1 connection that came and were not taken yet, and the heads of requests that are read from them.
 
-import { HeadReader } from '../protocol/http/http1-head-reader.ts';
-import type { RequestHead } from '../protocol/http/http1-request-head.ts';
+import { HeadReader, type RequestHead } from '../protocol/http/http1-head-reader.ts';
 
 /** Bytes of later requests that are held while one runs; the socket is to be paused above that. */
 const maxBytes = 65_536;

@@ -2,7 +2,7 @@
 
 import type { PosternError } from '../errors.ts';
 import { errorAnswer } from '../gateway/error-page.ts';
-import { formatAnswerHead } from '../protocol/http/http1-answer-head.ts';
+import { formatAnswerHead } from '../protocol/http/answer-framing.ts';
 
 /** What was refused, for an access log. */
 export interface Refusal {

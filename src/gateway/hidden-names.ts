@@ -5,7 +5,7 @@
 // 2. A name that ends as a program does is its source, if no route runs it.
 // 3. A name that holds PHP's ending, and more after it, is a copy of a script: "a.php.save", "a.php.txt", "#a.php#", "a.php.", "a.php ".
 
-import { lowerAscii } from '../protocol/http/path-pattern.ts';
+import { lowerAscii } from '../protocol/http/path.ts';
 import { bytesToText, isAscii, textToBytes } from '../protocol/text.ts';
 
 /** What a site says of its names; texts. */

@@ -7,7 +7,7 @@
 
 import { realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
-import { lowerAscii } from '../protocol/http/path-pattern.ts';
+import { lowerAscii } from '../protocol/http/path.ts';
 import { textToBytes } from '../protocol/text.ts';
 
 /** One of them, as it is now. Byte strings; name, stem and extension in lower case. */

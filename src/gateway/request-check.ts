@@ -4,8 +4,7 @@ import { isIP } from 'node:net';
 import type { AddressList } from '../address-list.ts';
 import { PosternError } from '../errors.ts';
 import { parseForwarded } from '../protocol/http/forwarded.ts';
-import { fieldsBytes, fieldValues } from '../protocol/http/headers.ts';
-import { type Host, parseHost } from '../protocol/http/host.ts';
+import { fieldsBytes, fieldValues, type Host, parseHost } from '../protocol/http/headers.ts';
 import type { HttpRequest } from './message.ts';
 
 const MAX_FIELDS = 200;

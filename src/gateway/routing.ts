@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
-import { isMatch, lowerAscii, type PathPattern, parsePattern, patternHint } from '../protocol/http/path-pattern.ts';
+import { isMatch, lowerAscii, type PathPattern, parsePattern, patternHint } from '../protocol/http/path.ts';
 import { textToBytes } from '../protocol/text.ts';
 import { DocumentRoot } from './document-root.ts';
 import { HiddenNames } from './hidden-names.ts';

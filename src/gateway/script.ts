@@ -10,8 +10,7 @@
 // 6. What is hidden or denied is not there, not even for the fallback; a name with a dot ahead is hidden whether it is there or not.
 
 import type { ErrorCode } from '../errors.ts';
-import { encodePath, type RequestPath } from '../protocol/http/path.ts';
-import { componentEnd, endsInOne, isMatch, suffixEnd } from '../protocol/http/path-pattern.ts';
+import { componentEnd, encodePath, endsInOne, isMatch, type RequestPath, suffixEnd } from '../protocol/http/path.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { Entry } from './document-root.ts';
 import { type CompiledRoute, fallbackFor, matchRoute, type Place, type Routing } from './routing.ts';

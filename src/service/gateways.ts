@@ -16,7 +16,7 @@ import type { AccessLog, AccessRecord } from '../gateway/request-log.ts';
 import type { Route, Site } from '../gateway/site.ts';
 import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
-import { alternatives, parsePattern } from '../protocol/http/path-pattern.ts';
+import { alternatives, parsePattern } from '../protocol/http/path.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { Faults } from './faults.ts';
 import type { Unit } from './unit.ts';

@@ -8,7 +8,7 @@ import { parseConfig, readConfig } from '../../src/config/config-file.ts';
 import type { ConfigValues } from '../../src/config/config-schema.ts';
 import type { PoolKind, PoolValues } from '../../src/config/pool-schema.ts';
 import { PosternError } from '../../src/errors.ts';
-import { patternHint } from '../../src/protocol/http/path-pattern.ts';
+import { patternHint } from '../../src/protocol/http/path.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'postern-config-'));
 mkdirSync(join(folder, 'public'));

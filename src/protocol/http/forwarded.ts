@@ -3,8 +3,7 @@
 // The standard's own field, Forwarded (RFC 7239), is not read: a proxy that sets only X-Forwarded-* passes on whatever
 // Forwarded its client made up, and the two cannot be told apart.
 
-import { fieldValues } from './headers.ts';
-import { type Host, parseHost } from './host.ts';
+import { fieldValues, type Host, parseHost } from './headers.ts';
 
 /** What a proxy said; null where it said nothing that is valid. */
 export interface Forwarded {

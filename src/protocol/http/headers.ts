@@ -1,4 +1,25 @@
-// Lists of header fields (name, value, name, value; RFC 9110, section 5) and how to read one. Pure.
+// Header fields: lists of them (name, value, name, value; RFC 9110, section 5), how they are read from the bytes of HTTP/1.1 (RFC 9112,
+// section 5; strictly: what is not well formed is refused, never mended), and the value of Host. Pure.
+
+import { PosternError } from '../../errors.ts';
+
+/** Fields at most in one head or trailer. */
+const maxFields = 200;
+
+const tab = 0x09;
+const lf = 0x0a;
+const cr = 0x0d;
+const space = 0x20;
+const colon = 0x3a;
+
+const tokenBytes = tableOf((code) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(code)));
+
+// HTAB, SP, VCHAR and obs-text (RFC 9110, 5.5): everything but the other control bytes.
+const valueBytes = tableOf((code) => code === 0x09 || (code >= 0x20 && code !== 0x7f));
+
+// Wider than RFC 3986: browsers and links in the wild send "{" and "|" as they are, and some clients a path as bytes of UTF-8. Never a
+// control byte, a space, or "#": what follows it never belongs to a request.
+const targetBytes = tableOf((code) => code > 0x20 && code !== 0x7f && code !== 0x23);
 
 /** The value of the first field of that name, or undefined. @param name in lower case */
 export function fieldValue(headers: readonly string[], name: string): string | undefined {
@@ -27,4 +48,110 @@ export function fieldsBytes(headers: readonly string[]): number {
 /** Whether a field's name is that name, in any ASCII case. @param wanted in lower case */
 export function isNamed(name: string, wanted: string): boolean {
   return name.length === wanted.length && (name === wanted || name.toLowerCase() === wanted);
+}
+
+/**
+ * Reads the field lines of `bytes` from `from` up to `to`, each of which ends in CR LF.
+ * @param text the same bytes as a byte string, of which names and values are cut
+ * @returns name, value, name, value; names as they came, values without the white space around them
+ * @throws BAD_REQUEST, HEADERS_TOO_LARGE
+ */
+export function parseFields(bytes: Uint8Array, text: string, from: number, to: number): string[] {
+  const fields: string[] = [];
+  for (let at = from; at < to; ) {
+    // A line that begins with white space (obs-fold), or has it before the colon, has no token for a name.
+    const nameEnd = endOfToken(bytes, at);
+    if (nameEnd === at || bytes[nameEnd] !== colon) throw malformedField('a header line has no valid name');
+    let begin = nameEnd + 1;
+    while (isBlank(bytes[begin])) begin += 1;
+    const lineEnd = endOfValue(bytes, begin);
+    if (bytes[lineEnd] !== cr || bytes[lineEnd + 1] !== lf) throw malformedField('a header value holds a control byte');
+    let end = lineEnd;
+    while (end > begin && isBlank(bytes[end - 1])) end -= 1;
+    if (fields.length === maxFields * 2) {
+      throw new PosternError('HEADERS_TOO_LARGE', `the request has more than ${maxFields} header fields`);
+    }
+    fields.push(text.slice(at, nameEnd), text.slice(begin, end));
+    at = lineEnd + 2;
+  }
+  return fields;
+}
+
+function isBlank(byte: number | undefined): boolean {
+  return byte === space || byte === tab;
+}
+
+function malformedField(what: string): PosternError {
+  return new PosternError('BAD_REQUEST', what);
+}
+
+/** Where the run of token bytes ends that begins at `from`. */
+export function endOfToken(bytes: Uint8Array, from: number): number {
+  return endOfRun(tokenBytes, bytes, from);
+}
+
+/** Where the run of bytes ends that a field value may hold, white space too. */
+export function endOfValue(bytes: Uint8Array, from: number): number {
+  return endOfRun(valueBytes, bytes, from);
+}
+
+/** Where the run of bytes ends that a request target may hold. */
+export function endOfTarget(bytes: Uint8Array, from: number): number {
+  return endOfRun(targetBytes, bytes, from);
+}
+
+// Over bytes, not over the string: on strings `charCodeAt` costs twice as much, and this is most of a head's reading.
+function endOfRun(table: Uint8Array, bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (table[bytes[at]!] === 1) at += 1;
+  return at;
+}
+
+function tableOf(isAllowed: (code: number) => boolean): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, code) => (isAllowed(code) ? 1 : 0));
+}
+
+// What follows is the Host field (RFC 9110, section 7.2): a name or address, and perhaps a port.
+
+/** A Host field, taken apart. */
+export interface Host {
+  /** Name, IPv4 address, or IPv6 address in brackets; in lower case. */
+  readonly name: string;
+  /** null where none was given. */
+  readonly port: number | null;
+}
+
+// Names as DNS and people write them ("_" too); nothing of a URL's other characters, since programs paste this into links.
+const HOST = /^(?:([A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253}))|(\[[0-9A-Fa-f:.]{2,45}\]))(?::(\d{1,5}))?$/;
+
+/** Reads a Host field; null when it is not valid. */
+export function parseHost(value: string): Host | null {
+  const match = HOST.exec(value);
+  if (match === null) return null;
+  if (match[2] !== undefined && !isIPv6(match[2].slice(1, -1))) return null;
+  const port = match[3] === undefined ? null : Number(match[3]);
+  if (port !== null && port > 65535) return null;
+  return { name: (match[1] ?? match[2]!).toLowerCase(), port };
+}
+
+/** Whether a text is an IPv6 address without a zone (RFC 4291, section 2.2). */
+function isIPv6(text: string): boolean {
+  const [head = '', tail, third] = text.split('::');
+  if (third !== undefined) return false;
+  const before = groupsOf(head, tail === undefined);
+  const after = tail === undefined ? 0 : groupsOf(tail, true);
+  return tail === undefined ? before === 8 : before + after <= 7;
+}
+
+/** How many groups of 16 bits a part has; infinite where it is none. @param isLast whether it may end in an IPv4 address */
+function groupsOf(part: string, isLast: boolean): number {
+  if (part === '') return 0;
+  const groups = part.split(':');
+  const last = groups.at(-1)!;
+  const isMixed = isLast && last.includes('.');
+  if (isMixed) groups.pop();
+  if (isMixed && !/^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/.test(last))
+    return Number.POSITIVE_INFINITY;
+  if (!groups.every((group) => /^[0-9A-Fa-f]{1,4}$/.test(group))) return Number.POSITIVE_INFINITY;
+  return groups.length + (isMixed ? 2 : 0);
 }

@@ -4,8 +4,7 @@
 //   length:   data -> done
 
 import { PosternError } from '../../errors.ts';
-import { fieldValue } from './headers.ts';
-import { parseFields } from './http1-fields.ts';
+import { fieldValue, parseFields } from './headers.ts';
 
 /** Longest chunk-size line with its extensions, and all trailer fields together, in bytes. */
 const maxChunkLineBytes = 256;

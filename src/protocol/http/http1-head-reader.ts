@@ -1,7 +1,32 @@
-// Finds the head of an HTTP/1.1 request in bytes that come cut anywhere. Pure.
+// The head of an HTTP/1.1 request (RFC 9112, sections 2 to 7): found in bytes that come cut anywhere, then read: its request line, its
+// fields, and how its body is framed. Pure.
 
 import { PosternError } from '../../errors.ts';
-import { maxHeadBytes, maxTargetBytes, parseRequestHead, type RequestHead } from './http1-request-head.ts';
+import { endOfTarget, endOfToken, isNamed, parseFields, parseHost } from './headers.ts';
+
+/** Longest request target, in bytes. */
+export const maxTargetBytes = 16_384;
+
+/** Longest head, in bytes. */
+export const maxHeadBytes = 65_536;
+
+/** A request without its body. Byte strings. */
+export interface RequestHead {
+  readonly method: string;
+  /** "/a?b" or "*". */
+  readonly target: string;
+  readonly version: '1.0' | '1.1';
+  /** Name, value, name, value. Where the target came in absolute form, Host is the target's. */
+  readonly headers: string[];
+  /** From Content-Length; null where there is none. */
+  readonly contentLength: number | null;
+  /** Whether the body comes in chunks. */
+  readonly isChunked: boolean;
+  /** Whether the client means to send another request on this connection. */
+  readonly keepsAlive: boolean;
+  /** Whether the client waits for 100 before it sends the body. */
+  readonly expectsContinue: boolean;
+}
 
 // Nearly every head is shorter; decoding no more than this keeps a full chunk of small requests from being decoded anew for each.
 const windowBytes = 4_096;
@@ -9,6 +34,9 @@ const windowBytes = 4_096;
 const tab = 0x09;
 const lf = 0x0a;
 const cr = 0x0d;
+const space = 0x20;
+
+const absoluteForm = /^https?:\/\/([^/?]*)/i;
 
 /** Reads one head after another. Keeps what came of a head that is not complete. */
 export class HeadReader {
@@ -99,4 +127,175 @@ function tooLarge(text: string): PosternError {
     return new PosternError('URI_TOO_LONG', `the request line is longer than ${maxTargetBytes} bytes`);
   }
   return new PosternError('HEADERS_TOO_LARGE', `the request head is larger than ${maxHeadBytes} bytes`);
+}
+
+/**
+ * Reads a head.
+ * @param bytes the head with the empty line that ends it
+ * @param text the same bytes as a byte string, of which the parts are cut
+ * @param from where the head begins
+ * @param to where the last CR LF, that of the empty line, begins
+ * @throws BAD_REQUEST, URI_TOO_LONG, HEADERS_TOO_LARGE, EXPECTATION_FAILED, METHOD_UNKNOWN, CODING_UNKNOWN, VERSION_UNSUPPORTED
+ */
+export function parseRequestHead(bytes: Uint8Array, text: string, from: number, to: number): RequestHead {
+  const methodEnd = endOfToken(bytes, from);
+  if (methodEnd === from || bytes[methodEnd] !== space) throw malformed('no method');
+  const targetEnd = endOfTarget(bytes, methodEnd + 1);
+  if (bytes[targetEnd] !== space) throw wrongTarget(bytes[targetEnd]);
+  const version = versionAt(text, targetEnd + 1);
+  const method = text.slice(from, methodEnd);
+  // Methods are an open set (RFC 9110, 9.1): what one means is the program's to say. CONNECT alone is about the connection.
+  if (method === 'CONNECT') throw new PosternError('METHOD_UNKNOWN', 'CONNECT is for proxies');
+  const headers = parseFields(bytes, text, targetEnd + 11, to);
+  const meaning = interpret(headers, version);
+  const target = originForm(text.slice(methodEnd + 1, targetEnd), method, headers, meaning);
+  return {
+    method,
+    target,
+    version,
+    headers,
+    contentLength: meaning.contentLength,
+    isChunked: meaning.isChunked,
+    keepsAlive: meaning.keepsAlive ?? version === '1.1',
+    expectsContinue: meaning.expectsContinue,
+  };
+}
+
+function wrongTarget(byte: number | undefined): PosternError {
+  return malformed(
+    byte === cr ? 'the request line has no version' : 'the request target holds a byte that may not stand there',
+  );
+}
+
+function versionAt(text: string, at: number): '1.0' | '1.1' {
+  if (text.startsWith('HTTP/1.1\r\n', at)) return '1.1';
+  if (text.startsWith('HTTP/1.0\r\n', at)) return '1.0';
+  const version = /^HTTP\/\d\.\d(?=\r\n)/.exec(text.slice(at, at + 10));
+  if (version) throw new PosternError('VERSION_UNSUPPORTED', `${version[0]} is not spoken here`);
+  throw malformed('the request line does not end in a version of HTTP');
+}
+
+/** What the fields say to the front itself. */
+interface Meaning {
+  /** Where the value of Host stands among the headers; -1: there is none. */
+  hostAt: number;
+  contentLength: number | null;
+  isChunked: boolean;
+  /** The values of Transfer-Encoding. */
+  coding: string;
+  /** null: not said. */
+  keepsAlive: boolean | null;
+  expectsContinue: boolean;
+}
+
+function interpret(headers: readonly string[], version: '1.0' | '1.1'): Meaning {
+  const meaning: Meaning = {
+    hostAt: -1,
+    contentLength: null,
+    isChunked: false,
+    coding: '',
+    keepsAlive: null,
+    expectsContinue: false,
+  };
+  for (let at = 0; at < headers.length; at += 2) {
+    const name = headers[at]!;
+    // Only names of these lengths are looked at, so that the others need no copy in lower case.
+    switch (name.length) {
+      case 4:
+        if (isNamed(name, 'host')) readHost(meaning, headers[at + 1]!, at + 1);
+        break;
+      case 6:
+        if (isNamed(name, 'expect')) readExpect(meaning, headers[at + 1]!, version);
+        break;
+      case 10:
+        if (isNamed(name, 'connection')) readConnection(meaning, headers[at + 1]!);
+        break;
+      case 14:
+        if (isNamed(name, 'content-length')) readContentLength(meaning, headers[at + 1]!);
+        break;
+      case 17:
+        if (isNamed(name, 'transfer-encoding')) readTransferEncoding(meaning, headers[at + 1]!, version);
+        break;
+    }
+  }
+  if (meaning.hostAt === -1 && version === '1.1') throw malformed('there is no Host');
+  // Two framings are how a request is smuggled past a proxy that believes the other one (RFC 9112, 6.1).
+  if (meaning.isChunked && meaning.contentLength !== null) throw malformed('Content-Length beside Transfer-Encoding');
+  if (meaning.isChunked) checkTransferCodings(meaning.coding);
+  return meaning;
+}
+
+function readHost(meaning: Meaning, value: string, at: number): void {
+  if (meaning.hostAt !== -1) throw malformed('two Host headers');
+  if (parseHost(value) === null) throw malformed('Host is not the name of a host');
+  meaning.hostAt = at;
+}
+
+function readExpect(meaning: Meaning, value: string, version: '1.0' | '1.1'): void {
+  if (value.toLowerCase() !== '100-continue') {
+    throw new PosternError('EXPECTATION_FAILED', 'Expect is not 100-continue');
+  }
+  // A client of HTTP/1.0 would take the 100 for the answer (RFC 9110, 10.1.1).
+  meaning.expectsContinue = version === '1.1';
+}
+
+function readConnection(meaning: Meaning, value: string): void {
+  for (const option of value.toLowerCase().split(',')) {
+    const word = option.trim();
+    if (word === 'close') meaning.keepsAlive = false;
+    else if (word === 'keep-alive') meaning.keepsAlive ??= true;
+  }
+}
+
+function readContentLength(meaning: Meaning, value: string): void {
+  // A second one, or a list, is refused even where the numbers are the same: nobody honest sends that.
+  if (meaning.contentLength !== null || !/^[0-9]{1,16}$/.test(value))
+    throw malformed('Content-Length is not one number');
+  meaning.contentLength = Number(value);
+  if (meaning.contentLength > Number.MAX_SAFE_INTEGER) throw malformed('Content-Length is too large');
+}
+
+function readTransferEncoding(meaning: Meaning, value: string, version: '1.0' | '1.1'): void {
+  if (version === '1.0') throw malformed('Transfer-Encoding in HTTP/1.0');
+  meaning.coding = meaning.coding === '' ? value : `${meaning.coding},${value}`;
+  meaning.isChunked = true;
+}
+
+/**
+ * Checks the transfer codings of a request (RFC 9112, sections 6.1 and 6.3), all fields joined: where "chunked" is not the last one, nobody can say
+ * where the body ends; beside it, others are not decoded here.
+ * @throws BAD_REQUEST, CODING_UNKNOWN
+ */
+export function checkTransferCodings(coding: string): void {
+  const names = coding.split(',').map((name) => name.trim().toLowerCase());
+  if (names.pop() !== 'chunked' || names.includes('chunked'))
+    throw malformed('Transfer-Encoding does not end in one "chunked"');
+  if (names.length > 0) {
+    throw new PosternError('CODING_UNKNOWN', 'a transfer coding other than "chunked" is not decoded here');
+  }
+}
+
+/** The target in origin form; Host among the headers is set to the authority of one in absolute form (RFC 9112, 3.2.2). */
+function originForm(target: string, method: string, headers: string[], meaning: Meaning): string {
+  if (target.length > maxTargetBytes) {
+    throw new PosternError(
+      'URI_TOO_LONG',
+      `the request target has ${target.length} bytes, more than ${maxTargetBytes}`,
+    );
+  }
+  if (target.startsWith('/')) return target;
+  if (target === '*' && method === 'OPTIONS') return target;
+  const absolute = absoluteForm.exec(target);
+  const authority = absolute?.[1];
+  if (!absolute || authority === undefined || parseHost(authority) === null)
+    throw malformed('the request target is not a path');
+  if (meaning.hostAt === -1) headers.push('Host', authority);
+  else headers[meaning.hostAt] = authority;
+  const rest = target.slice(absolute[0].length);
+  if (rest === '' && method === 'OPTIONS') return '*';
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+function malformed(what: string): PosternError {
+  return new PosternError('BAD_REQUEST', `the request head is malformed: ${what}`);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatAnswerHead } from '../../../src/protocol/http/http1-answer-head.ts';
+import { formatAnswerHead } from '../../../src/protocol/http/answer-framing.ts';
 
 describe('formatAnswerHead()', () => {
   it('writes status, reason and fields in their order', () => {
