@@ -12,7 +12,7 @@ import type { RecordExchange } from './client-exchange.ts';
 const LAST_ID = 255;
 
 /** How many of the requests that ended last are known by their names. */
-const REMEMBERED = 8;
+const REMEMBERED = 64;
 
 /** A request that has ended. */
 export interface EndedRequest {

@@ -99,10 +99,10 @@ export function tellForeign(log: Log, name: string, pid: number): void {
 
 /** Something that a script forked writes on. @param of for which request; null: it ended too long ago */
 export function tellStraggler(log: Log, name: string, pid: number, of: EndedRequest | null): void {
-  const what = of === null ? 'a request that ended earlier' : `${of.method} ${of.url}`;
+  const what = of === null ? 'a request that ended long ago' : `${of.method} ${of.url}, which has ended`;
   log.warn(
     { pool: name, pid, ...of },
-    `process ${pid} goes on writing for ${what}, which has ended: what it writes is dropped; does the script fork?`,
+    `process ${pid} goes on writing for ${what}: what it writes is dropped; does the script fork?`,
   );
 }
 

@@ -1,6 +1,6 @@
 // What the system says of processes: whether they live, how they are ending, what they use. Linux has it in /proc.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Exit, parseWaitStatus, unseenExit } from './exit.ts';
 
@@ -91,9 +91,13 @@ export function isGroupAlive(group: number): boolean {
   return members === null || members.length > 0;
 }
 
-/** The living processes of a session: all that a leader has started and that did not leave on purpose. */
-export function sessionMembers(session: number): number[] {
-  return living((stat) => stat.session === session) ?? [];
+/** What a process's descriptor 0 is: "socket:[4711]"; null where that is not to be seen. */
+export function standardInputOf(pid: number): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/0`);
+  } catch {
+    return null;
+  }
 }
 
 /** The living descendants of a process; to be asked before it ends, since they are init's then. */
@@ -113,7 +117,7 @@ export function descendantsOf(pid: number): number[] {
 }
 
 /** The living processes for which something holds; null where there is no /proc. */
-function living(isWanted: (stat: ProcessStat, pid: number) => boolean): number[] | null {
+export function living(isWanted: (stat: ProcessStat, pid: number) => boolean): number[] | null {
   try {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))

@@ -11,12 +11,19 @@ import { type Handshake, shakeHands } from './handshake.ts';
 import { Lane } from './lane.ts';
 import { shortages } from './lane-failure.ts';
 import type { LaneEvents, LaneHandle, LaneWorker } from './lane-handle.ts';
-import { endForeign, exitOfChild, type LaneProcess, LaneProcesses, type ProcessEnding } from './lane-process.ts';
+import {
+  endForeign,
+  exitOfChild,
+  type LaneProcess,
+  LaneProcesses,
+  leftBehind,
+  type ProcessEnding,
+} from './lane-process.ts';
 import type { Launcher } from './launcher.ts';
 import { preferInShortage } from './memory.ts';
 import { writeMark } from './orphans.ts';
 import { OutputLines } from './output.ts';
-import { descendantsOf, isGone, isGroupAlive, readProcessStat, sendSignal, sessionMembers } from './process-table.ts';
+import { descendantsOf, isGone, isGroupAlive, readProcessStat, sendSignal, standardInputOf } from './process-table.ts';
 import type { Program } from './program.ts';
 import { type WorkerState, workerMoves } from './state.ts';
 import { stopProcess } from './stop.ts';
@@ -65,6 +72,8 @@ export class Worker implements LaneWorker {
   readonly socketPath: string;
   readonly #options: WorkerOptions;
   #child: ChildProcess | null = null;
+  /** Its descriptor 0, by which whoever else serves it is known. */
+  #socket: string | null = null;
   #startedAtMs = 0;
   #exit: Exit | null = null;
   #failure: PosternError | null = null;
@@ -144,6 +153,8 @@ export class Worker implements LaneWorker {
     this.#listen(this.#child);
     if (this.#child.pid === undefined) return;
     preferInShortage(this.#child.pid);
+    const input = standardInputOf(this.#child.pid);
+    this.#socket = input?.startsWith('socket:') ? input : null;
     this.#mark(`${path}.pid`, this.#child.pid);
     this.#askReadiness();
   }
@@ -169,7 +180,7 @@ export class Worker implements LaneWorker {
 
   /** See LaneWorker. */
   endForeign(pid: number): boolean {
-    return endForeign(this.pid, pid);
+    return endForeign(this.pid, pid, this.#socket);
   }
 
   /** See LaneWorker. */
@@ -223,11 +234,11 @@ export class Worker implements LaneWorker {
     return group === this.pid && sendSignal(process.pid, signal);
   }
 
-  /** What left the group stayed in the session; whoever has left that as well did so on purpose. */
+  /** What left the group stayed in the session, or serves our socket still; whoever has left all of these did so on purpose. */
   #endSession(): void {
     // A leader that lives is not ours, which was reaped: its id was used again.
     if (this.pid === 0 || readProcessStat(this.pid) !== null) return;
-    for (const pid of sessionMembers(this.pid)) sendSignal(pid, 'SIGKILL');
+    for (const pid of leftBehind(this.pid, this.#socket)) sendSignal(pid, 'SIGKILL');
   }
 
   #move(to: WorkerState): void {
