@@ -4,6 +4,7 @@ import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utim
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
+import { isMarkDead, writeMark } from '../worker/orphans.ts';
 import { type LaneProbe, pidMark } from '../worker/program.ts';
 
 /** A probe script on disk; it is gone after `close()`, which is repeatable. */
@@ -52,9 +53,11 @@ function settings(folder: string): string {
 
 /** Systems sweep temporary folders of what nobody touched for ten days; a pool lives longer. */
 const touchPeriodMs = 3_600_000;
-/** One that was not touched for so long was left behind by a manager that was killed. */
+/** One that was not touched for so long was left behind, whatever else is known of who made it. */
 const staleAfterMs = 4 * touchPeriodMs;
 const prefix = 'postern-probe-';
+/** Who keeps it: one whose manager has been killed goes with the next start. */
+const markName = 'manager';
 
 /**
  * Writes the probe script where every user may read it and nobody else write, and keeps it there until `close()`.
@@ -67,6 +70,7 @@ export function writeProbe(parent: string = tmpdir(), clock: Clock = systemClock
   const path = join(folder, 'probe.php');
   const write = (): void => {
     mkdirSync(folder, { recursive: true });
+    writeMark(join(folder, markName), process.pid);
     writeFileSync(path, script);
     chmodSync(path, 0o644);
     // The workers may run as another user than the one who writes.
@@ -123,7 +127,8 @@ function sweep(parent: string): void {
     const path = join(parent, name);
     const status = lstatSync(path, { throwIfNoEntry: false });
     if (!status?.isDirectory() || status.uid !== process.getuid?.()) continue;
-    if (Date.now() - status.mtimeMs > staleAfterMs) rmSync(path, { recursive: true, force: true });
+    const isLeft = isMarkDead(join(path, markName)) || Date.now() - status.mtimeMs > staleAfterMs;
+    if (isLeft) rmSync(path, { recursive: true, force: true });
   }
 }
 

@@ -3,7 +3,7 @@
 import type { ProcessEnd } from '../queue/seat.ts';
 import { type Exit, endOf, unseenExit } from './exit.ts';
 import { memoryKills } from './memory.ts';
-import { glimpseExit, isGone, living, readProcessStat, sendSignal, standardInputOf } from './process-table.ts';
+import { glimpseExit, isGone } from './process-table.ts';
 
 /** One process, as long as it is known. */
 export interface LaneProcess {
@@ -35,6 +35,16 @@ export class LaneProcesses {
     return process;
   }
 
+  /** Their ids. */
+  get pids(): Iterable<number> {
+    return this.#known.keys();
+  }
+
+  /** Whether a process with this id is known. */
+  has(pid: number): boolean {
+    return this.#known.has(pid);
+  }
+
   /** It has ended: another process may get its id. */
   forget(process: LaneProcess): void {
     this.#known.delete(process.pid);
@@ -61,24 +71,3 @@ export function exitOfChild(process: LaneProcess | null): Exit | null {
   const exit = glimpseExit(process.pid);
   return exit !== unseenExit || isGone(process.pid) ? exit : null;
 }
-
-/**
- * Ends a process that serves a worker's socket without being a child of it: a script that starts php-cgi leaves it there, since it finds
- * the socket as its descriptor 0.
- * @param socket what the worker's descriptor 0 is, as `standardInputOf` tells
- * @returns false when it is the worker's own, or nothing that the worker has started: the answer to a probe may name anything
- */
-export function endForeign(worker: number, pid: number, socket: string | null): boolean {
-  const stat = readProcessStat(pid);
-  if (stat === null || pid === worker || stat.parent === worker) return false;
-  // Who has left group and session is known by the socket.
-  const isOfWorker = stat.group === worker || stat.session === worker || holds(pid, socket);
-  return isOfWorker && sendSignal(pid, 'SIGKILL');
-}
-
-/** The living processes that are of a worker's session, or serve its socket. */
-export function leftBehind(worker: number, socket: string | null): number[] {
-  return living((stat, pid) => stat.session === worker || holds(pid, socket)) ?? [];
-}
-
-const holds = (pid: number, socket: string | null): boolean => socket !== null && standardInputOf(pid) === socket;

@@ -1,36 +1,66 @@
 // What a manager that was killed left behind: its runtime directory, and the process groups of its workers.
 
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isGroupAlive, readProcessStat, sendSignal } from './process-table.ts';
 
-/** Extension of the file that names a process: its id and its start time, in a line. */
+/**
+ * Extension of the file that names processes: where it counts (boot and process namespace), the leader's id and start time, and those of the members that are known, a
+ * line each. An id is used again, by the next boot all the more; with a start time it is not.
+ */
 const markExtension = '.pid';
 /** SIGTERM has so long before SIGKILL: a restart is to take over within a second. */
 const graceMs = 400;
 const lookPeriodMs = 20;
 
+/** A process, told from all others of one boot. */
+interface Marked {
+  readonly pid: number;
+  readonly startTicks: number;
+}
+
+interface Mark {
+  /** Boot and process namespace. */
+  readonly place: string;
+  readonly leader: Marked;
+  readonly members: readonly Marked[];
+}
+
 /** Writes down that a process, or the process group it leads, lives; whoever finds the file later can tell whether it still does. */
-export function writeMark(path: string, pid: number): void {
-  writeFileSync(path, `${pid} ${readProcessStat(pid)?.startTicks ?? 0}\n`, { mode: 0o600 });
+export function writeMark(path: string, leader: number, members: readonly number[] = []): void {
+  const lines = [ownPlace(), lineOf(leader), ...members.filter((pid) => pid !== leader).map(lineOf)];
+  writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o600 });
+}
+
+/** Adds a process of the group to its mark: it may outlive the leader. */
+export function markMember(path: string, pid: number): void {
+  appendFileSync(path, `${lineOf(pid)}\n`);
 }
 
 /** Whether the process that a file names lives. */
 export function isMarkAlive(path: string): boolean {
   const mark = readMark(path);
-  if (mark === null || !sendSignal(mark.pid, 0)) return false;
-  const stat = readProcessStat(mark.pid);
-  return stat === null ? true : !stat.isZombie && stat.startTicks === mark.startTicks;
+  if (mark === null || bootOf(mark.place) !== bootOf(ownPlace()) || !sendSignal(mark.leader.pid, 0)) return false;
+  const stat = readProcessStat(mark.leader.pid);
+  return stat === null ? true : !stat.isZombie && stat.startTicks === mark.leader.startTicks;
+}
+
+/** Whether the process that a file names is known to have ended. Of another container on the same system it is not known. */
+export function isMarkDead(path: string): boolean {
+  const mark = readMark(path);
+  if (mark === null) return false;
+  const isSeen = mark.place === ownPlace() || bootOf(mark.place) !== bootOf(ownPlace());
+  return isSeen && !isMarkAlive(path);
 }
 
 /** Ends the process groups that the files in a directory name, then removes it. @returns the groups that were still there */
 export async function clearLeftovers(directory: string): Promise<number[]> {
   const groups = readdirSync(directory, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith(markExtension))
-    .map((name) => join(directory, name))
+    .flatMap((name) => readMark(join(directory, name)) ?? [])
     .filter(isGroupOurs)
-    .map((path) => readMark(path)!.pid);
+    .map(({ leader }) => leader.pid);
   for (const group of groups) sendSignal(-group, 'SIGTERM');
   for (let waitedMs = 0; waitedMs < graceMs && groups.some(isGroupAlive); waitedMs += lookPeriodMs) {
     await sleep(lookPeriodMs);
@@ -40,19 +70,41 @@ export async function clearLeftovers(directory: string): Promise<number[]> {
   return groups;
 }
 
-// A group outlives its leader and keeps the id from being given to another process; so only a leader that lives can be another one.
-function isGroupOurs(path: string): boolean {
-  const mark = readMark(path);
-  if (mark === null || !isGroupAlive(mark.pid)) return false;
-  const leader = readProcessStat(mark.pid);
-  return leader === null || leader.startTicks === mark.startTicks;
+// A group keeps its id from being given to another process for as long as one of its members lives. So it is ours where its leader is,
+// or where a member is that was marked; never because of its id alone.
+function isGroupOurs({ place, leader, members }: Mark): boolean {
+  if (place !== ownPlace() || !isGroupAlive(leader.pid)) return false;
+  return [leader, ...members].some(({ pid, startTicks }) => {
+    const stat = readProcessStat(pid);
+    return stat !== null && stat.group === leader.pid && stat.startTicks === startTicks;
+  });
 }
 
-function readMark(path: string): { readonly pid: number; readonly startTicks: number } | null {
+function readMark(path: string): Mark | null {
   try {
-    const match = /^(\d+) (\d+)\n$/.exec(readFileSync(path, 'latin1'));
-    return match ? { pid: Number(match[1]), startTicks: Number(match[2]) } : null;
+    const [place = '', ...lines] = readFileSync(path, 'latin1').split('\n');
+    // The last line may have been cut: the manager was killed, or the disk was full.
+    const marked = lines.flatMap((line) => {
+      const match = /^(\d+) (\d+)$/.exec(line);
+      return match === null ? [] : [{ pid: Number(match[1]), startTicks: Number(match[2]) }];
+    });
+    const [leader, ...members] = marked;
+    return leader === undefined ? null : { place, leader, members };
   } catch {
     return null;
+  }
+}
+
+const lineOf = (pid: number): string => `${pid} ${readProcessStat(pid)?.startTicks ?? 0}`;
+
+const bootOf = (place: string): string => place.split(' ', 1)[0]!;
+
+/** Empty where the system does not tell: then marks are told by their start times alone. */
+function ownPlace(): string {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    return `${boot} ${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return '';
   }
 }

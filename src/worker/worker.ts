@@ -6,24 +6,17 @@ import type { Clock, Timer } from '../clock.ts';
 import { ClientConnection, type ConnectionOwner } from '../connection/client-connection.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { Belongings } from './belongings.ts';
 import { type Exit, formatExit, unseenExit } from './exit.ts';
 import { type Handshake, shakeHands } from './handshake.ts';
 import { Lane } from './lane.ts';
 import { shortages } from './lane-failure.ts';
 import type { LaneEvents, LaneHandle, LaneWorker } from './lane-handle.ts';
-import {
-  endForeign,
-  exitOfChild,
-  type LaneProcess,
-  LaneProcesses,
-  leftBehind,
-  type ProcessEnding,
-} from './lane-process.ts';
+import { exitOfChild, type LaneProcess, LaneProcesses, type ProcessEnding } from './lane-process.ts';
 import type { Launcher } from './launcher.ts';
 import { preferInShortage } from './memory.ts';
-import { writeMark } from './orphans.ts';
 import { OutputLines } from './output.ts';
-import { descendantsOf, isGone, isGroupAlive, readProcessStat, sendSignal, standardInputOf } from './process-table.ts';
+import { descendantsOf, isGone, isGroupAlive, readProcessStat, sendSignal } from './process-table.ts';
 import type { Program } from './program.ts';
 import { type WorkerState, workerMoves } from './state.ts';
 import { stopProcess } from './stop.ts';
@@ -72,8 +65,7 @@ export class Worker implements LaneWorker {
   readonly socketPath: string;
   readonly #options: WorkerOptions;
   #child: ChildProcess | null = null;
-  /** Its descriptor 0, by which whoever else serves it is known. */
-  #socket: string | null = null;
+  #belongings: Belongings | null = null;
   #startedAtMs = 0;
   #exit: Exit | null = null;
   #failure: PosternError | null = null;
@@ -140,7 +132,7 @@ export class Worker implements LaneWorker {
 
   /** Starts the process. Failing to is an event, as every other end is. */
   start(): void {
-    const { launcher, program, clock, path } = this.#options;
+    const { launcher, program, clock, log, path } = this.#options;
     this.#startedAtMs = clock.now();
     this.#move('starting');
     try {
@@ -153,9 +145,9 @@ export class Worker implements LaneWorker {
     this.#listen(this.#child);
     if (this.#child.pid === undefined) return;
     preferInShortage(this.#child.pid);
-    const input = standardInputOf(this.#child.pid);
-    this.#socket = input?.startsWith('socket:') ? input : null;
-    this.#mark(`${path}.pid`, this.#child.pid);
+    this.#belongings = new Belongings(this.#child.pid, `${path}.pid`, ({ message }) => {
+      log.warn({ pool: program.name, pid: this.pid }, `${path}.pid could not be written: ${message}`);
+    });
     this.#askReadiness();
   }
 
@@ -175,12 +167,13 @@ export class Worker implements LaneWorker {
   /** See LaneWorker. */
   meet(pid: number): LaneProcess {
     this.#processes.prune(2 * this.program.lanesPerWorker);
+    if (!this.#processes.has(pid)) this.#belongings?.met(pid, this.#processes.pids);
     return this.#processes.meet(pid, this.#options.clock.now());
   }
 
   /** See LaneWorker. */
   endForeign(pid: number): boolean {
-    return endForeign(this.pid, pid, this.#socket);
+    return this.#belongings?.endForeign(pid) ?? false;
   }
 
   /** See LaneWorker. */
@@ -234,28 +227,11 @@ export class Worker implements LaneWorker {
     return group === this.pid && sendSignal(process.pid, signal);
   }
 
-  /** What left the group stayed in the session, or serves our socket still; whoever has left all of these did so on purpose. */
-  #endSession(): void {
-    // A leader that lives is not ours, which was reaped: its id was used again.
-    if (this.pid === 0 || readProcessStat(this.pid) !== null) return;
-    for (const pid of leftBehind(this.pid, this.#socket)) sendSignal(pid, 'SIGKILL');
-  }
-
   #move(to: WorkerState): void {
     if (!workerMoves[this.#state].includes(to)) {
       throw new Error(`worker ${this.pid} cannot go from ${this.#state} to ${to}`);
     }
     this.#state = to;
-  }
-
-  /** For whoever comes after a manager that was killed; a full disk must not keep workers from starting. */
-  #mark(path: string, pid: number): void {
-    const { log, program } = this.#options;
-    try {
-      writeMark(path, pid);
-    } catch (error) {
-      log.warn({ pool: program.name, pid }, `${path} could not be written: ${(error as Error).message}`);
-    }
   }
 
   #listen(child: ChildProcess): void {
@@ -350,7 +326,7 @@ export class Worker implements LaneWorker {
   #gone(): void {
     if (this.#state === 'gone') return;
     this.#move('gone');
-    this.#endSession();
+    this.#belongings?.end();
     this.#stopping?.cancel();
     this.#watch?.cancel();
     for (const extension of ['.sock', '.pid']) rmSync(`${this.#options.path}${extension}`, { force: true });

@@ -3,12 +3,22 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { isGroupAlive } from '../../src/worker/process-table.ts';
+import { markMember, writeMark } from '../../src/worker/orphans.ts';
+import { isGone, isGroupAlive } from '../../src/worker/process-table.ts';
 import { openRuntimeDirectory } from '../../src/worker/runtime-directory.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
@@ -81,3 +91,54 @@ test('a directory that others can write to, or that is a link, is refused', asyn
   symlinkSync(join(folder, 'target'), link);
   await assert.rejects(openRuntimeDirectory(link), { code: 'CONFIG_INVALID' });
 });
+
+/** A group whose leader has gone, in the directory of a manager that has, too. */
+async function orphanedGroup(
+  t: TestContext,
+  isMarked: boolean,
+): Promise<{ parent: string; mark: string; member: number }> {
+  const parent = temporaryFolder(t);
+  const directory = join(parent, 'manager-1');
+  mkdirSync(join(directory, 'p1'), { recursive: true });
+  // A start time that nobody has: the manager is dead.
+  writeFileSync(join(directory, 'manager'), 'boot\n1 1\n');
+  const script = 'sleep 300 < /dev/null > /dev/null & echo $!; read line';
+  const leader = spawn('/bin/sh', ['-c', script], { detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
+  const member = Number(((await once(leader.stdout!, 'data')) as [Buffer])[0].toString());
+  t.after(() => {
+    if (!isGone(member)) process.kill(member, 'SIGKILL');
+  });
+  const mark = join(directory, 'p1/1.pid');
+  writeMark(mark, leader.pid!);
+  if (isMarked) markMember(mark, member);
+  leader.stdin!.end('go\n');
+  await once(leader, 'exit');
+  return { parent, mark, member };
+}
+
+test('a group whose leader has gone is ended where a member lives that was marked, too', async (t) => {
+  const { parent, member } = await orphanedGroup(t, true);
+  const directory = await openRuntimeDirectory(parent);
+  t.after(() => directory.close());
+  assert.ok(isGone(member));
+  assert.deepEqual(readdirSync(parent), [`manager-${process.pid}`]);
+});
+
+for (const [what, change] of [
+  ['of which nobody is known to be ours', (text: string) => text.replace(/\d+ \d+\n$/, '')],
+  [
+    'whose member has the id of a marked one, but began at another time',
+    (text: string) => text.replace(/\d+\n$/, '7\n'),
+  ],
+  ['of an earlier boot', (text: string) => text.replace(/^\S+/, 'another-boot')],
+  ['of another process namespace', (text: string) => text.replace(/pid:\[\d+\]/, 'pid:[7]')],
+] as const) {
+  test(`somebody else's process group is left alone: one ${what}`, async (t) => {
+    const { parent, mark, member } = await orphanedGroup(t, true);
+    writeFileSync(mark, change(readFileSync(mark, 'latin1')));
+    const directory = await openRuntimeDirectory(parent);
+    t.after(() => directory.close());
+    assert.ok(!isGone(member));
+    assert.deepEqual(readdirSync(parent), [`manager-${process.pid}`], 'the mark is gone all the same');
+  });
+}

@@ -50,6 +50,31 @@ describe('the manager', { skip: phpMissing }, () => {
     await until(() => processes.every(isGone), 'no process of the first is left');
   });
 
+  it('kill -9 of the manager and of PHP’s parent: children that served are ended by a restart; no probe folder stays', async (t) => {
+    const folder = temporaryFolder(t);
+    const temporary = temporaryFolder(t);
+    const wrapper = ['env', `TMPDIR=${temporary}`];
+    const first = await PhpService.start(t, { folder, files, wrapper });
+    await Promise.all([first.text('slow.php'), first.text('slow.php')]);
+    const idle = await first.lanes('idle');
+    const children = idle.map(({ pid }) => pid);
+    assert.equal(children.length, 2);
+    assert.equal(readdirSync(temporary).filter((name) => name.startsWith('postern-probe-')).length, 1);
+    first.postern.child.kill('SIGKILL');
+    process.kill(idle[0]!.workerPid, 'SIGKILL');
+    await first.postern.ended();
+    const second = await PhpService.start(t, { folder, files, wrapper, listen: `127.0.0.1:${first.port}` });
+    assert.ok(Number(await second.text('pid.php')) > 0);
+    await until(() => children.every(isGone), 'no child of the first is left');
+    assert.equal(readdirSync(temporary).filter((name) => name.startsWith('postern-probe-')).length, 1);
+    second.postern.child.kill('SIGTERM');
+    await second.postern.ended();
+    assert.deepEqual(
+      readdirSync(temporary).filter((name) => name.startsWith('postern-probe-')),
+      [],
+    );
+  });
+
   it('kill -9 of the manager: a site on a Unix socket is taken over', async (t) => {
     const folder = temporaryFolder(t);
     const listen = `unix:${folder}/site.sock`;
