@@ -6,7 +6,7 @@ import { ClientConnection } from '../connection/client-connection.ts';
 import { withDefaults } from '../defaults.ts';
 import { PosternError } from '../errors.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
-import type { ApplicationValues } from '../protocol/fastcgi/bodies.ts';
+import type { ApplicationValues } from '../protocol/fastcgi/record.ts';
 import type { Attempt } from '../queue/attempt.ts';
 import type { QueueCounters } from '../queue/counters.ts';
 import { UpstreamPool, type UpstreamPoolOptions } from '../upstream/upstream-pool.ts';

@@ -11,7 +11,7 @@ export type {
   RequestBody,
   Role,
 } from '../protocol/cgi/exchange.ts';
-export type { ApplicationValues } from '../protocol/fastcgi/bodies.ts';
+export type { ApplicationValues } from '../protocol/fastcgi/record.ts';
 export type { QueueCounters } from '../queue/counters.ts';
 export { type Client, createClient } from './client.ts';
 export type {

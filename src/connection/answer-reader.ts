@@ -2,8 +2,10 @@
 // but for what a program that was forked in a request sends when that has ended.
 
 import { PosternError } from '../errors.ts';
-import { type ApplicationValues, decodeUnknownType, decodeValues } from '../protocol/fastcgi/bodies.ts';
 import {
+  type ApplicationValues,
+  decodeUnknownType,
+  decodeValues,
   END_REQUEST,
   formatType,
   GET_VALUES,

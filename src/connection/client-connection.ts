@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import type { Timer } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
-import { type ApplicationValues, valueNames } from '../protocol/fastcgi/bodies.ts';
+import { type ApplicationValues, valueNames } from '../protocol/fastcgi/record.ts';
 import { type Address, formatAddress } from './address.ts';
 import { AnswerReader } from './answer-reader.ts';
 import { BodySender, type BodyTarget } from './body-sender.ts';

@@ -6,7 +6,7 @@
 import { type PosternError, toPosternError } from '../errors.ts';
 import { CgiOutput, type CgiOutputLimits } from '../protocol/cgi/cgi-output.ts';
 import type { CgiRequest, CgiSink, Exchange, Progress } from '../protocol/cgi/exchange.ts';
-import { decodeEnd, refusalOf } from '../protocol/fastcgi/bodies.ts';
+import { decodeEnd, refusalOf } from '../protocol/fastcgi/record.ts';
 import type { BodySender } from './body-sender.ts';
 
 /** How far the program is. After END_REQUEST: `ended`, or `silent` where not a byte had come before it. */

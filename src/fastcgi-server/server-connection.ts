@@ -6,11 +6,12 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
-import { decodeBegin, decodeValueNames } from '../protocol/fastcgi/bodies.ts';
 import {
   ABORT_REQUEST,
   BEGIN_REQUEST,
   DATA,
+  decodeBegin,
+  decodeValueNames,
   formatType,
   GET_VALUES,
   MANAGEMENT_ID,

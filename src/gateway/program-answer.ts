@@ -1,8 +1,8 @@
 // A program's answer on its way to the client: passed on as it is, but for redirects inside the server and files sent in its place.
 
 import type { PosternError } from '../errors.ts';
+import { localRedirectOf } from '../protocol/cgi/cgi-output.ts';
 import type { CgiHead, CgiSink } from '../protocol/cgi/exchange.ts';
-import { localRedirectOf } from '../protocol/cgi/output-head.ts';
 import type { Reply } from './reply.ts';
 import type { FileName } from './sendfile.ts';
 

@@ -1,7 +1,7 @@
 // The public entry `postern/protocol`: FastCGI records and CGI answers as bytes and as values, without a socket. Pure.
 
 export { type ErrorCode, PosternError } from '../errors.ts';
-export { CgiOutput, type CgiOutputLimits, defaultOutputLimits } from './cgi/cgi-output.ts';
+export { CgiOutput, type CgiOutputLimits, defaultOutputLimits, localRedirectOf } from './cgi/cgi-output.ts';
 export type {
   CgiHead,
   CgiRequest,
@@ -11,19 +11,6 @@ export type {
   RequestBody,
   Role,
 } from './cgi/exchange.ts';
-export { localRedirectOf } from './cgi/output-head.ts';
-export {
-  type ApplicationValues,
-  type BeginBody,
-  decodeBegin,
-  decodeEnd,
-  decodeUnknownType,
-  decodeValueNames,
-  decodeValues,
-  type EndBody,
-  refusalOf,
-  valueNames,
-} from './fastcgi/bodies.ts';
 export {
   decodeNameValues,
   defaultNameValueLimits,

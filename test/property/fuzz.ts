@@ -10,9 +10,17 @@ import { RunningExchanges } from '../../src/connection/running-exchanges.ts';
 import { PosternError } from '../../src/errors.ts';
 import { defaultOutputLimits } from '../../src/protocol/cgi/cgi-output.ts';
 import type { CgiSink } from '../../src/protocol/cgi/exchange.ts';
-import { decodeBegin, decodeValueNames } from '../../src/protocol/fastcgi/bodies.ts';
 import { NameValueReader } from '../../src/protocol/fastcgi/name-values.ts';
-import { BEGIN_REQUEST, GET_VALUES, PARAMS, STDERR, STDIN, STDOUT } from '../../src/protocol/fastcgi/record.ts';
+import {
+  BEGIN_REQUEST,
+  decodeBegin,
+  decodeValueNames,
+  GET_VALUES,
+  PARAMS,
+  STDERR,
+  STDIN,
+  STDOUT,
+} from '../../src/protocol/fastcgi/record.ts';
 import { RecordReader } from '../../src/protocol/fastcgi/record-reader.ts';
 import { RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
 import { cgiRequest } from '../support/cgi-request.ts';

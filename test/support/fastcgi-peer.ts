@@ -2,9 +2,9 @@
 
 import type { TestContext } from 'node:test';
 import type { Environment, Role } from '../../src/protocol/cgi/exchange.ts';
-import { decodeEnd } from '../../src/protocol/fastcgi/bodies.ts';
 import {
   DATA,
+  decodeEnd,
   END_REQUEST,
   formatType,
   STDERR,

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PosternError } from '../../../src/errors.ts';
-import { CgiOutput } from '../../../src/protocol/cgi/cgi-output.ts';
+import { CgiOutput, localRedirectOf } from '../../../src/protocol/cgi/cgi-output.ts';
 import type { CgiHead } from '../../../src/protocol/cgi/exchange.ts';
-import { localRedirectOf } from '../../../src/protocol/cgi/output-head.ts';
 
 interface Seen {
   readonly heads: CgiHead[];

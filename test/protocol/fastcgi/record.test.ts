@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { encodeNameValues } from '../../../src/protocol/fastcgi/name-values.ts';
 import {
   decodeBegin,
   decodeEnd,
@@ -7,8 +8,7 @@ import {
   decodeValueNames,
   decodeValues,
   refusalOf,
-} from '../../../src/protocol/fastcgi/bodies.ts';
-import { encodeNameValues } from '../../../src/protocol/fastcgi/name-values.ts';
+} from '../../../src/protocol/fastcgi/record.ts';
 
 const bytes = (hex: string): Buffer => Buffer.from(hex, 'hex');
 
