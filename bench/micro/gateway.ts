@@ -3,9 +3,8 @@
 
 import { fileURLToPath } from 'node:url';
 import { AccessLines } from '../../src/cli/access-json.ts';
-import { AnswerReader } from '../../src/connection/answer-reader.ts';
+import { AnswerReader, RunningExchanges } from '../../src/connection/answer-reader.ts';
 import { RecordExchange } from '../../src/connection/client-exchange.ts';
-import { RunningExchanges } from '../../src/connection/running-exchanges.ts';
 import { type AnswerConnection, Http1Answer } from '../../src/front/http1-answer.ts';
 import { createGateway } from '../../src/gateway/handle.ts';
 import type { AccessLog } from '../../src/gateway/request-log.ts';

@@ -8,14 +8,12 @@ import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
 import { type ApplicationValues, valueNames } from '../protocol/fastcgi/record.ts';
 import { type Address, formatAddress } from './address.ts';
-import { AnswerReader } from './answer-reader.ts';
+import { AnswerReader, type EndedRequest, RunningExchanges } from './answer-reader.ts';
 import { BodySender, type BodyTarget } from './body-sender.ts';
 import { type Carrier, type ClientExchange, RecordExchange } from './client-exchange.ts';
 import { type ConnectionOptions, defaultConnectionOptions } from './connection-options.ts';
-import { dial, ReadBuffers } from './dial.ts';
 import { lossError } from './lost-connection.ts';
-import { Outgoing, WriteDeadline } from './outgoing.ts';
-import { type EndedRequest, RunningExchanges } from './running-exchanges.ts';
+import { dial, Outgoing, ReadBuffers, WriteDeadline } from './record-socket.ts';
 
 /**
  * `connecting`: dialled; requests may be run already. `open`: it stands. `draining`: takes no more requests, and closes when those that

@@ -1,4 +1,4 @@
-// Why a connection to an application was lost, as an error. Pure.
+// Why a connection to an application was lost, as an error, and what such an error says. Pure.
 
 import { PosternError } from '../errors.ts';
 
@@ -15,7 +15,7 @@ export interface Loss {
 }
 
 /** What connect(2) fails with where it is not the application's fault: no descriptor or memory is left here, or its backlog is full. */
-const shortages: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EAGAIN']);
+export const shortages: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EAGAIN']);
 
 /** CONNECT_FAILED, OVERLOADED where nobody was reached for want of room, or CONNECTION_LOST. */
 export function lossError({ name, cause, isReached, isBetweenRecords }: Loss): PosternError {
@@ -26,4 +26,15 @@ export function lossError({ name, cause, isReached, isBetweenRecords }: Loss): P
   const where = isBetweenRecords ? 'before END_REQUEST' : 'within a record';
   const why = cause === null ? 'was closed by the program' : `broke (${cause.message})`;
   return new PosternError('CONNECTION_LOST', `the connection to ${name} ${why} ${where}`, { cause });
+}
+
+/** Whether a failure may come of the end of a process. */
+export function isBroken({ code }: PosternError): boolean {
+  return code === 'CONNECTION_LOST' || code === 'ANSWER_TRUNCATED';
+}
+
+/** Whether the other side closed the connection with bytes of ours unread: Linux says so on a Unix socket. */
+export function isUnread({ cause }: PosternError): boolean {
+  const code = (cause as NodeJS.ErrnoException | null | undefined)?.code;
+  return code === 'ECONNRESET' || code === 'EPIPE';
 }

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock, Timer } from '../clock.ts';
-import type { EndedRequest } from '../connection/running-exchanges.ts';
+import type { EndedRequest } from '../connection/answer-reader.ts';
 import type { Log } from '../log.ts';
 import type { LaneHandle } from '../worker/lane-handle.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';

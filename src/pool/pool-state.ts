@@ -29,6 +29,8 @@ export interface Generation {
   readonly program: Program;
   readonly limits: PoolLimits;
   readonly score: SpawnScore;
+  /** Whether a process may have had its time when a request of it ends. */
+  readonly recycles: boolean;
   /** Those that are not gone. */
   readonly workers: Set<WorkerRecord>;
   /** Lanes of workers that are not retired: they can take a request, now or later, or their parent replaces them. */
@@ -215,12 +217,12 @@ export interface Step {
 }
 
 export function newGeneration(number: number, program: Program, limits: PoolLimits, asksValues = true): Generation {
-  const score = new SpawnScore(limits);
   return {
     number,
     program,
     limits,
-    score,
+    score: new SpawnScore(limits),
+    recycles: limits.maxRequests > 0 || limits.maxAgeMs > 0 || limits.maxMemoryBytes > 0,
     workers: new Set(),
     lanes: 0,
     startingLanes: 0,

@@ -187,14 +187,16 @@ export class Pool implements SeatProvider<LaneHandle> {
     const nowMs = this.#clock.now();
     const ranMs = nowMs - board.columns.beganAtMs[slot]!;
     board.columns.ranMs[slot] = ranMs;
-    const fate = fateOf(outcome);
     const { worker } = record;
+    // A complete answer leaves no question about its process.
+    const fate = outcome.code === null && outcome.isDone ? 'keep' : fateOf(outcome);
     if (fate === 'keep') {
       const process = lane.process ?? record.process;
       if (process !== null) process.requests += 1;
       board.columns.requests[slot] = process?.requests ?? board.columns.requests[slot]! + 1;
       // The usual way back is no event.
-      if (worker.hasWorked && board.state(slot) === 'busy' && reasonAfterRequest(state, record, nowMs) === null) {
+      const isAsked = worker.generation.recycles && reasonAfterRequest(state, record, nowMs) !== null;
+      if (worker.hasWorked && board.state(slot) === 'busy' && !isAsked) {
         worker.usedAtMs = nowMs;
         moveLane(state, record, 'idle', nowMs);
         return;

@@ -32,7 +32,7 @@ export function recycleReason(process: ProcessFacts, limits: RecycleLimits): Sto
 export function reasonAfterRequest(state: PoolState, { slot, worker }: LaneRecord, nowMs: number): StopReason | null {
   const { limits } = worker.generation;
   const { columns } = state.board;
-  if (limits.maxRequests === 0 && limits.maxAgeMs === 0 && limits.maxMemoryBytes === 0) return null;
+  if (!worker.generation.recycles) return null;
   return recycleReason(
     {
       requests: columns.requests[slot]!,

@@ -1,8 +1,7 @@
-// One request on its way through the queue: it waits, runs on a seat, and where that does no harm on another.
+// One request on its way through the queue: it waits, runs on a seat, and where that does no harm on another; and the lists of those that do.
 
 import { type ErrorCode, type PosternError, toPosternError } from '../errors.ts';
 import type { CgiHead, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
-import type { Listed } from './attempt-list.ts';
 import type { FailedAttempt } from './retry.ts';
 import type { ProcessEnd, Seat, SeatOutcome, SeatSeeker, SeatUser } from './seat.ts';
 
@@ -272,3 +271,66 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
 
 /** A program that still writes so long after its client has left is cut off: most notice that, and end the request. */
 const cutOffMs = 1_000;
+
+/** What stands in a list. The list links its members through them, so that waiting allocates nothing and leaving costs the same anywhere. */
+export interface Listed<Self> {
+  /** Kept by the list, for its use alone. */
+  next: Self | null;
+  previous: Self | null;
+  list: unknown;
+}
+
+export class AttemptList<Member extends Listed<Member>> {
+  #first: Member | null = null;
+  #last: Member | null = null;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The one that came first; null when there is none. */
+  get first(): Member | null {
+    return this.#first;
+  }
+
+  has(member: Member): boolean {
+    return member.list === this;
+  }
+
+  add(member: Member): void {
+    member.list = this;
+    member.next = null;
+    member.previous = this.#last;
+    if (this.#last === null) this.#first = member;
+    else this.#last.next = member;
+    this.#last = member;
+    this.#length += 1;
+  }
+
+  /** Before all others: one that had its turn, and lost its seat to no fault of its own. */
+  addFirst(member: Member): void {
+    member.list = this;
+    member.previous = null;
+    member.next = this.#first;
+    if (this.#first === null) this.#last = member;
+    else this.#first.previous = member;
+    this.#first = member;
+    this.#length += 1;
+  }
+
+  /** Takes one out, wherever it stands. @returns false when it was not in this list */
+  remove(member: Member): boolean {
+    if (member.list !== this) return false;
+    const { previous, next } = member;
+    if (previous === null) this.#first = next;
+    else previous.next = next;
+    if (next === null) this.#last = previous;
+    else next.previous = previous;
+    member.next = null;
+    member.previous = null;
+    member.list = null;
+    this.#length -= 1;
+    return true;
+  }
+}

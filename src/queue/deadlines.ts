@@ -1,8 +1,7 @@
 // Every wait of a queue has an end: one coarse tick over those that wait and those that run, in place of a timer for each request.
 
 import type { Clock, Timer } from '../clock.ts';
-import type { Attempt, TimeLimit } from './attempt.ts';
-import type { AttemptList } from './attempt-list.ts';
+import type { Attempt, AttemptList, TimeLimit } from './attempt.ts';
 import type { QueueLimits } from './queue-limits.ts';
 
 /** What deadlines are looked for in, and who hears of them. */

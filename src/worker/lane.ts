@@ -1,17 +1,16 @@
 // One connection that a worker can serve at a time: made when there is something to send, begun with the probe where the worker preforks.
 
 import type { Timer } from '../clock.ts';
+import type { EndedRequest } from '../connection/answer-reader.ts';
 import type { ClientConnection, ConnectionOwner } from '../connection/client-connection.ts';
 import type { ClientExchange } from '../connection/client-exchange.ts';
-import type { EndedRequest } from '../connection/running-exchanges.ts';
+import { isBroken, isUnread } from '../connection/lost-connection.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, Progress } from '../protocol/cgi/exchange.ts';
 import type { ProcessEnd, SeatUser } from '../queue/seat.ts';
 import type { Exit } from './exit.ts';
-import { codeOf, isBroken, isUnread, withoutBlame } from './lane-failure.ts';
-import type { LaneEvents, LaneHandle, LaneWorker } from './lane-handle.ts';
+import { type LaneEvents, type LaneHandle, LaneSink, type LaneWorker } from './lane-handle.ts';
 import type { LaneProcess, ProcessEnding } from './lane-process.ts';
-import { LaneSink } from './lane-sink.ts';
 import { ProbeSink, probeRequest } from './probe-sink.ts';
 import { isSilent, keepsAfter, mayResend, needsNew } from './reuse.ts';
 import { type LinkState, linkMoves } from './state.ts';
@@ -278,9 +277,9 @@ export class Lane implements LaneHandle, ConnectionOwner {
     }
     this.#sink.user = null;
     this.#request = null;
-    if (failure !== null && !this.#isAborted) user.fail(withoutBlame(failure));
+    if (failure !== null && !this.#isAborted) user.fail(failure);
     user.released({
-      code: failure === null ? null : codeOf(failure),
+      code: failure === null ? null : failure.code,
       isDone: error === null,
       isAborted: this.#isAborted,
     });
@@ -308,8 +307,8 @@ export class Lane implements LaneHandle, ConnectionOwner {
     this.#sink.failure = null;
     this.#settleTimer = null;
     this.#move(to);
-    const code = failure === null ? null : codeOf(failure);
-    if (failure !== null && !this.#isAborted) user.fail(withoutBlame(failure, this.#ending !== null && this.pid > 0));
+    const code = failure === null ? null : failure.code;
+    if (failure !== null && !this.#isAborted) user.fail(asTold(failure, this.#ending !== null && this.pid > 0));
     user.released({ code, isDone: exchange.hasEnded, isAborted: this.#isAborted });
   }
 
@@ -333,4 +332,11 @@ export class Lane implements LaneHandle, ConnectionOwner {
     }
     this.#link = to;
   }
+}
+
+/** @param isTold whether the pool's log tells of it: one dead process is one line */
+function asTold(failure: PosternError, isTold: boolean): PosternError {
+  if (!isTold || failure.isTold) return failure;
+  const { code, message, fields } = failure;
+  return new PosternError(code, message, { cause: failure, isTold, fields });
 }
