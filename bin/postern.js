@@ -1,10 +1,13 @@
 #!/usr/bin/env node
-// The command's entry: where Node is too old it takes a checkout's own, or refuses it in one line; then it runs the sources (a checkout) or the build (a package),
+// The command's entry: as the first process of a container it makes way for one that reaps; where Node is too old it takes a checkout's own, or refuses it in one line; then it runs the sources (a checkout) or the build (a package),
 // with the compiled code of an earlier start.
 import { existsSync } from 'node:fs';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 const isTooOld = major < 22 || (major === 22 && minor < 18);
+if (process.pid === 1 && ['run', 'serve'].includes(process.argv[2])) {
+  (await import('./first-process.js')).makeWayForReaper();
+}
 const { runWithOwnNode } = isTooOld ? await import('./own-node.js') : {};
 if (!isTooOld) await run();
 else if (!runWithOwnNode()) {
