@@ -41,7 +41,7 @@ describe('PID 1 of a container', { skip: phpMissing || cannotEnter }, () => {
     const script =
       '#!/bin/sh\nsetsid sleep 0.7 >/dev/null 2>&1 </dev/null &\necho "Content-Type: text/plain"; echo; echo ok\n';
     writeFileSync(join(bin, 'leaves'), script, { mode: 0o755 });
-    const [{ pid: first }] = childrenOf(service.postern.pid) as [{ pid: number }];
+    const first = childrenOf(service.postern.pid)[0]!.pid;
     for (let count = 0; count < 5; count += 1) assert.equal(await service.text('cgi-bin/leaves'), 'ok\n');
     const orphans = (): number[] =>
       childrenOf(first)
