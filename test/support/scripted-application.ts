@@ -15,10 +15,13 @@ export interface ScriptedApplication {
   close(): Promise<void>;
 }
 
-/** Listens on a Unix socket in a folder of its own. @param accept is given each connection */
-export async function scriptedApplication(accept: (socket: Socket) => void): Promise<ScriptedApplication> {
+/** Listens on a Unix socket. @param accept is given each connection @param where @default in a folder of its own */
+export async function scriptedApplication(
+  accept: (socket: Socket) => void,
+  where: string | null = null,
+): Promise<ScriptedApplication> {
   const folder = mkdtempSync(join(tmpdir(), 'postern-peer-'));
-  const path = join(folder, 's');
+  const path = where ?? join(folder, 's');
   const sockets: Socket[] = [];
   const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket);
