@@ -2,7 +2,7 @@
 
 import type { QueueCounters } from '../queue/counters.ts';
 import type { LaneState } from '../worker/state.ts';
-import type { Generation, PoolState } from './pool-state.ts';
+import type { Generation, LaneRecord, PoolState } from './pool-state.ts';
 import { wantedWorkers } from './spawning.ts';
 
 /** @throws when an invariant does not hold, with its name and the values */
@@ -39,7 +39,7 @@ function verifyLanes({ board, lanes, idle }: PoolState): void {
   }
 }
 
-function verifyWorkers({ board, workers, generation: current }: PoolState): void {
+function verifyWorkers({ board, workers, generation: current, next }: PoolState): void {
   for (const worker of workers.values()) {
     const { pid, lanes, retirement, phase, generation, isGone } = worker;
     const states = [...lanes].map(({ slot }) => board.state(slot));
@@ -51,6 +51,10 @@ function verifyWorkers({ board, workers, generation: current }: PoolState): void
       `worker ${pid} is retired, and its lanes are ${states}`,
     );
     const isWatched = [...lanes].some(({ killAtMs }) => killAtMs !== null);
+    const isForgotten = retirement === null && [...lanes].some((lane) => isUnwatched(lane, board));
+    hold('progress', !isForgotten, `a child of worker ${pid} is to end, and nobody looks whether it has`);
+    const isInForce = generation === current || generation === next;
+    hold('finality', isInForce || retirement !== null, `worker ${pid} is of a generation that is over, and stays`);
     hold(
       'finality',
       retirement === null || !isWatched,
@@ -98,6 +102,9 @@ function verifyProgress(state: PoolState, { waiting }: QueueCounters): void {
   const isWaking = wanted === 0 || wakeAtMs !== null || !isServing || isHeldForGood;
   hold('progress', isWaking, `${wanted} workers are wanted, ${workers.size} live, and no wake-up is set`);
 }
+
+const isUnwatched = ({ slot, killAtMs }: LaneRecord, board: PoolState['board']): boolean =>
+  board.state(slot) === 'stopping' && killAtMs === null;
 
 const isAssignable = (state: LaneState): boolean => state === 'starting' || state === 'idle' || state === 'busy';
 

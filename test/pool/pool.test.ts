@@ -228,6 +228,24 @@ test('a process that is gone though its connection stands fails its request with
   assert.equal(held.state, 'CONNECTION_LOST');
 });
 
+test('a child that is to end and does not is killed after its grace, and replaced', () => {
+  const { ask, advance, hiring, pool } = open(
+    { workers: 2, maxRequests: 1, stopTimeoutMs: 2_000 },
+    plainProgram({ lanesPerWorker: 2, preforks: true }),
+  );
+  const [worker] = hiring.workers;
+  worker!.isDeaf = true;
+  ask().lane.answer();
+  advance(1_900);
+  assert.deepEqual(worker!.asked, ['child SIGTERM']);
+  ask();
+  const waiting = ask();
+  advance(200);
+  assert.deepEqual(worker!.asked, ['child SIGTERM', 'child SIGKILL']);
+  assert.equal(waiting.state, 'running');
+  assert.equal(pool.snapshot().ended['max-requests'], 1);
+});
+
 test('no room for a process is no fault of the program: it is tried again within a second', () => {
   const { ask, hiring, pool, advance } = open({ workers: 2, minWorkers: 0 });
   const waiting = ask();
@@ -293,6 +311,19 @@ test('a worker that never answers its probe is killed, and its reload fails', as
     /^PosternError: \/bin\/true ended at its start \(SIGKILL\): the new workers did not start, the old ones go on$/,
   );
   check();
+});
+
+test('a reload takes over when all that it started is ready, and not before', async () => {
+  const { hiring, limits, pool, ask } = open({ workers: 2, minWorkers: 2 });
+  const reloaded = pool.reload(plain, limits);
+  await Promise.resolve();
+  const [first, second] = hiring.starting;
+  first!.becomeReady();
+  assert.equal(pool.state.generation.number, 1);
+  assert.notEqual(ask().lane.worker, first);
+  second!.becomeReady();
+  await reloaded;
+  assert.equal(pool.state.generation.number, 2);
 });
 
 test('shutdown overrides reload: a reload that is on its way is given up', async () => {

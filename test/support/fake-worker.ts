@@ -62,6 +62,8 @@ export class FakeWorker implements WorkerHandle {
   state: WorkerState = 'new';
   exit: Exit | null = null;
   isShortage = false;
+  /** Whether its children end for nothing but SIGKILL. */
+  isDeaf = false;
   diedAtQuestion = false;
   /** What it was asked, in order: "SIGTERM", "SIGKILL". */
   readonly asked: string[] = [];
@@ -134,7 +136,7 @@ export class FakeWorker implements WorkerHandle {
 
   signal(process: LaneProcess, signal: NodeJS.Signals): boolean {
     this.asked.push(`child ${signal}`);
-    this.ended.add(process.pid);
+    if (!this.isDeaf || signal === 'SIGKILL') this.ended.add(process.pid);
     return true;
   }
 
