@@ -1,11 +1,10 @@
-// The log of a service: JSON lines to a file, standard output or standard error, through pino.
+// The log of a service: JSON lines to a file, standard output or standard error, through pino; the lines of requests are written by hand.
 
 import { resolve } from 'node:path';
 import { type Logger, pino } from 'pino';
 import type { LogStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
-import type { AccessLog } from '../service/gateways.ts';
-import { AccessLines } from './access-json.ts';
+import type { AccessLog, AccessRecord } from '../service/gateways.ts';
 import { LogDestination } from './log-destination.ts';
 
 /** A log, and its life. */
@@ -79,4 +78,42 @@ function openDestination(to: string | number, { refusal }: Config): LogDestinati
 function reasonOf({ code, path, message }: NodeJS.ErrnoException): string {
   if (code === 'ELOOP') return `${path} is a symbolic link, which is not followed: name the file itself`;
   return code === 'ENXIO' ? `nobody reads the pipe ${path}: start its reader first` : message;
+}
+
+const thousandths = Array.from({ length: 1000 }, (_, index) => String(index).padStart(3, '0'));
+
+/**
+ * Formats the lines of the access log, each with the same first fields as the log's other lines. By hand: a logger takes 5 us to make such a
+ * line of an object, a tenth of what a small request costs in all.
+ */
+export class AccessLines {
+  /** The text of the present millisecond. */
+  #time = '';
+  #timeMs = 0;
+
+  /**
+   * The line, with its end.
+   * @param wallMs milliseconds since 1970
+   */
+  format(record: AccessRecord, wallMs: number): string {
+    if (wallMs !== this.#timeMs) {
+      this.#timeMs = wallMs;
+      this.#time = new Date(wallMs).toISOString();
+    }
+    const { status, bytes, outcome } = record;
+    return `{"level":30,"time":"${this.#time}","site":${quote(record.site)},"method":${quote(record.method)},"url":${quote(record.url)},"version":"${record.version}","host":${quote(record.host)},"remoteAddress":${quote(record.remoteAddress)},"status":${status},"bytes":${bytes},"durationMs":${milliseconds(record.durationMs)},"waitedMs":${milliseconds(record.waitedMs)},"runMs":${milliseconds(record.runMs)},"pool":${quote(record.pool)},"outcome":"${outcome}","error":${quote(record.error)},"msg":"request"}\n`;
+  }
+}
+
+/** Text as JSON; most holds nothing that needs an escape. */
+function quote(text: string | null): string {
+  if (text === null) return 'null';
+  return /["\\\x00-\x1f\ud800-\udfff]/.test(text) ? JSON.stringify(text) : `"${text}"`;
+}
+
+/** Milliseconds, to a microsecond; of whole numbers, since a fraction takes several times as long to print. */
+function milliseconds(value: number | null): string {
+  if (value === null) return 'null';
+  const micros = Math.round(value * 1000);
+  return micros === 0 ? '0' : `${Math.trunc(micros / 1000)}.${thousandths[micros % 1000]}`;
 }

@@ -9,9 +9,8 @@ import { peerOf, unsentBytes } from './client-socket.ts';
 import { type AnswerConnection, Http1Answer, type SpareBlock } from './http1-answer.ts';
 import { type BodyConnection, Http1Body } from './http1-body.ts';
 import { Http1Input } from './http1-input.ts';
-import { Http1Deadline } from './http1-limits.ts';
 import { formatRefusal } from './http1-refusal.ts';
-import { type ConnectionOwner, type ConnectionState, moveConnection } from './http1-states.ts';
+import { type ConnectionOwner, type ConnectionState, Http1Deadline, moveConnection } from './http1-states.ts';
 
 /** A connection. Those methods that are named in the past tense are called by its socket. */
 export class Http1Connection implements AnswerConnection, BodyConnection, Waiting {

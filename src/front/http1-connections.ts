@@ -8,9 +8,9 @@ import { type Log, silentLog } from '../log.ts';
 import { ClientLimits } from './client-limits.ts';
 import type { SpareBlock } from './http1-answer.ts';
 import { Http1Connection } from './http1-connection.ts';
-import { defaultHttp1Limits, type Http1Limits } from './http1-limits.ts';
+import type { Acceptor } from './http1-input.ts';
 import type { Refusal } from './http1-refusal.ts';
-import type { Acceptor } from './shared-buffer-sockets.ts';
+import { defaultHttp1Limits, type Http1Limits } from './http1-states.ts';
 
 /** What a front is made of. */
 export interface Http1Options {

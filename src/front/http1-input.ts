@@ -1,9 +1,60 @@
-// The bytes of one HTTP/1.1 connection that came and were not taken yet, and the heads of requests that are read from them.
+// How the bytes of HTTP/1.1 connections come in: connections are accepted so that all of them are read into one buffer, and what came of one and was
+// not taken yet is held, for heads to be read from it. `net.Server` would give each read a buffer of its own.
+//
+// Measured with eight connections: 1.5 us of processor time a request less, and no 64 KiB allocation for each read. A
+// socket can be made so (`onread` of `net.Socket`), but `net.Server` cannot be told to; so its handle is asked for the
+// connections. Where a version of Node has no such handle, connections come the documented way.
 
+import { type Server, Socket } from 'node:net';
 import { HeadReader, type RequestHead } from '../protocol/http/http1-head-reader.ts';
 
+/** The part of Node's listening handles that is used here. */
+interface ListenHandle {
+  onconnection: (status: number, connection?: object) => void;
+}
+
+/** What is done with connections. */
+export interface Acceptor {
+  /** Takes a new socket. @returns what is to be called with the bytes that come; they are lent. */
+  accept(socket: Socket): (bytes: Buffer) => void;
+  /** The system gave no connection though one waited. (Where descriptors run out, libuv closes what waits, and tells nobody.) */
+  acceptFailed(): void;
+}
+
+const bufferBytes = 65_536;
+
+// Twice the largest write: with less, each write of that size would ask its sender to wait, though the system took it all.
+const writableHighWaterMark = 131_072;
+
+/** Takes the connections of a server that listens already. */
+export function acceptInto(server: Server, acceptor: Acceptor): void {
+  server.on('error', () => acceptor.acceptFailed());
+  server.on('connection', (socket) => {
+    socket.on('data', acceptor.accept(socket));
+  });
+  const handle = (server as unknown as { _handle?: Partial<ListenHandle> })._handle;
+  if (typeof handle?.onconnection !== 'function') return;
+  const buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  handle.onconnection = (_status, connection) => {
+    if (connection === undefined) acceptor.acceptFailed();
+    else open(connection, buffer, acceptor);
+  };
+}
+
+function open(handle: object, buffer: Buffer, acceptor: Acceptor): void {
+  const callback = (length: number): boolean => {
+    received(buffer.subarray(0, length));
+    return true;
+  };
+  const options: object = { handle, allowHalfOpen: true, writableHighWaterMark, onread: { buffer, callback } };
+  const socket = new Socket(options);
+  const received = acceptor.accept(socket);
+}
+
 /** Bytes of later requests that are held while one runs; the socket is to be paused above that. */
-const maxBytes = 65_536;
+const maxHeldBytes = 65_536;
+
+const noBytes = Buffer.alloc(0);
 
 /** Holds bytes as they were lent; `keep` copies what is left of them before they are gone. */
 export class Http1Input {
@@ -19,7 +70,7 @@ export class Http1Input {
 
   /** Whether more bytes may come before some are taken. */
   get hasRoom(): boolean {
-    return this.#bytes === null || this.#bytes.length - this.#from <= maxBytes;
+    return this.#bytes === null || this.#bytes.length - this.#from <= maxHeldBytes;
   }
 
   /** Adds the bytes of a chunk from `from` on. */
@@ -70,5 +121,3 @@ export class Http1Input {
     this.#from = 0;
   }
 }
-
-const noBytes = Buffer.alloc(0);

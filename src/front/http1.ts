@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import type { Address } from '../connection/address.ts';
 import { listenOn } from '../connection/listen.ts';
 import { Http1Connections, type Http1Options } from './http1-connections.ts';
-import { acceptInto } from './shared-buffer-sockets.ts';
+import { acceptInto } from './http1-input.ts';
 
 export type { Http1Options };
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { AccessLines } from '../../src/cli/access-json.ts';
+import { AccessLines } from '../../src/cli/log-file.ts';
 import type { AccessRecord } from '../../src/gateway/request-log.ts';
 
 const record: AccessRecord = {
