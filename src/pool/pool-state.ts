@@ -163,6 +163,8 @@ export interface LostRequest {
   readonly ranMs: number;
   /** How the process ended; null: it lives. */
   readonly exit: Exit | null;
+  /** Whether the kernel ended it for its memory. */
+  readonly isOutOfMemory: boolean;
   readonly isAgain: boolean;
 }
 

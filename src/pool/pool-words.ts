@@ -9,9 +9,10 @@ import type { Told } from './pool-state.ts';
 export function tell(log: Log, name: string, what: Told, nowMs: number): void {
   switch (what.kind) {
     case 'lost': {
-      const { pid, method, url, ranMs: durationMs, exit, isAgain } = what.lost;
+      const { pid, method, url, ranMs: durationMs, exit, isOutOfMemory, isAgain } = what.lost;
       const { number: generation } = what.generation;
-      const how = exit === null ? 'broke its connection' : `ended (${formatExit(exit)})`;
+      const why = isOutOfMemory ? ', out of memory' : '';
+      const how = exit === null ? 'broke its connection' : `ended (${formatExit(exit)}${why})`;
       const next = isAgain ? 'the request is run again, by another' : 'the request failed';
       log.warn(
         { pool: name, pid, signal: exit?.signal, status: exit?.code, method, url, durationMs, generation },

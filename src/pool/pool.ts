@@ -202,11 +202,12 @@ export class Pool implements SeatProvider<LaneHandle> {
         return;
       }
     }
-    const { pid, exit } = lane;
+    const { pid, exit, processEnd } = lane;
+    const isOutOfMemory = processEnd === 'memory';
     const isLost = fate === 'lost' && pid > 0;
     const [method, url] = [board.method(slot), board.url(slot)];
     const lost: LostRequest | null = isLost
-      ? { pid, method, url, ranMs: Math.round(ranMs), exit, isAgain: next === 'again' }
+      ? { pid, method, url, ranMs: Math.round(ranMs), exit, isOutOfMemory, isAgain: next === 'again' }
       : null;
     this.#dispatch({ type: 'released', slot, fate, lost });
   }
