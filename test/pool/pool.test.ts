@@ -112,6 +112,14 @@ test('a preforking worker that nobody asked to keep is stopped after one idleTim
   assert.deepEqual(hiring.workers[0]!.asked, ['SIGTERM']);
 });
 
+test('of the children that were used, idleTimeout leaves minWorkers', () => {
+  const program = plainProgram({ lanesPerWorker: 4, preforks: true });
+  const { hiring, ask, advance } = open({ workers: 4, minWorkers: 2, idleTimeoutMs: 1_000 }, program);
+  for (const asked of [ask(), ask(), ask(), ask()]) asked.lane.answer();
+  advance(10_000);
+  assert.deepEqual(hiring.workers[0]!.asked, ['child SIGTERM', 'child SIGTERM']);
+});
+
 test('a request that is over its time is expired, its process killed and replaced', () => {
   const { ask, advance, hiring, check, log } = open({ workers: 1, requestTimeoutMs: 1_000 });
   const hung = ask('/hung');
