@@ -13,13 +13,11 @@ import type { FindPhp } from '../php/find-php.ts';
 import { findSetpriv, type Launcher, openLauncher } from '../worker/launcher.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
 import type { Faults } from './faults.ts';
-import type { AccessLog } from './gateways.ts';
-import { type AccessRecord, makeGateways, refusedRecord } from './gateways.ts';
+import { type AccessLog, Gateways, makeGateways, refusedRecord } from './gateways.ts';
 import { ListenerSet, type SiteListener } from './listeners.ts';
 import type { PlanContext, PoolPlan } from './plan.ts';
 import { preparePools } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
-import { AnswerCounts } from './service-status.ts';
 import type { Unit } from './unit.ts';
 
 /** Options of `createService`; none is needed. */
@@ -62,25 +60,22 @@ const lastAnswersMs = 1_000;
 export class Deployment {
   readonly #options: DeploymentOptions;
   readonly #log: Log;
-  readonly #answers = new AnswerCounts();
+  readonly #gateways: Gateways;
   readonly #listeners: ListenerSet;
   #config: Config;
   #directory: RuntimeDirectory | null = null;
   #launcher: Launcher | null = null;
   #pools: PoolSet | null = null;
-  #gateways: ReadonlyMap<string, Gateway> = new Map();
-  /** Gateways that a change replaced, while requests are still on their way through them. */
-  #oldGateways: Gateway[] = [];
   #admin: AdminListener | null = null;
 
   constructor(config: Config, options: DeploymentOptions) {
     this.#config = config;
     this.#options = options;
     this.#log = options.log;
+    this.#gateways = new Gateways(options.faults, options.service.onAccess);
     this.#listeners = new ListenerSet({
-      handlerOf: (site) => this.#gateways.get(site)!.handle,
-      faults: options.faults,
-      onRefused: (site, refusal) => this.#tell(refusedRecord(site, refusal)),
+      handlerFor: (listener) => this.#gateways.handlerFor(listener),
+      onRefused: (site, refusal) => this.#gateways.tell(refusedRecord(site, refusal)),
       log: options.log,
     });
   }
@@ -100,12 +95,12 @@ export class Deployment {
 
   /** Requests that are on their way. */
   get running(): number {
-    return [...this.#gateways.values(), ...this.#oldGateways].reduce((sum, { active }) => sum + active, 0);
+    return this.#gateways.running;
   }
 
   /** Answers by status. */
   get answers(): Readonly<Record<string, number>> {
-    return this.#answers.byStatus();
+    return this.#gateways.answers;
   }
 
   /** Where the admin pages are; null: nowhere. */
@@ -126,7 +121,7 @@ export class Deployment {
 
   /** The gateway of a site; undefined: the site is not served. */
   gatewayOf(site: string): Gateway | undefined {
-    return this.#gateways.get(site);
+    return this.#gateways.of(site);
   }
 
   /** Makes everything but the admin pages, and listens; no program is started. @throws ADDRESS_IN_USE, CONFIG_INVALID */
@@ -137,7 +132,7 @@ export class Deployment {
     this.#launcher = openLauncher(setpriv);
     const context = { directory: this.#directory.path, log: this.#log, launcher: this.#launcher };
     this.#pools = new PoolSet({ ...context, faults: this.#options.faults }, plans);
-    this.#gateways = this.#makeGateways(this.#config);
+    this.#gateways.use(this.#makeGateways(this.#config));
     const change = await this.#listeners.change(this.#config.values);
     await change.settle(0);
   }
@@ -177,8 +172,7 @@ export class Deployment {
       }
       const areSitesNew = JSON.stringify(config.values.site) !== JSON.stringify(this.#config.values.site);
       this.#config = config;
-      this.#oldGateways = [...this.#oldGateways, ...this.#gateways.values()].filter(({ active }) => active > 0);
-      this.#gateways = gateways;
+      this.#gateways.use(gateways);
       if (admin !== this.#admin) this.#admin?.close();
       this.#admin = admin;
       const settled = Promise.all([listening.settle(this.stopTimeoutMs), pooling.settle()]);
@@ -226,12 +220,7 @@ export class Deployment {
 
   #makeGateways(config: Config): ReadonlyMap<string, Gateway> {
     const { isDeveloped = false } = this.#options.service;
-    return makeGateways(config, this.#pools!.units, this.#log, (record) => this.#tell(record), isDeveloped);
-  }
-
-  #tell(record: AccessRecord): void {
-    this.#answers.count(record.status);
-    this.#options.service.onAccess?.(record);
+    return makeGateways(config, this.#pools!.units, this.#log, this.#gateways.tell, isDeveloped);
   }
 
   async #openAdmin({ values: { admin } }: Config): Promise<AdminListener | null> {

@@ -1,5 +1,5 @@
-// The gateways of a configuration's sites: each site as the gateway takes it, before the pools that its routes name; and what the
-// access log tells of a connection that brought no request.
+// The gateways of a configuration's sites: each site as the gateway takes it, before the pools that its routes name; and the way of each
+// request through the service: from a listener to the gateway in force, to the pool, and to the counts and the access log.
 
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
@@ -37,12 +37,17 @@ export function makeGateways(
       const targetOf = (name: string): RouteTarget => {
         const pool = config.values.pool[name]!;
         const extensions = pool.kind === 'php' ? pool.extensions : null;
-        return { kind: pool.kind, extensions, backend: units.get(name)!.backend };
+        return { kind: pool.kind, extensions, backend: backendOf(name, units.get(name)!) };
       };
       const made = siteOf(name, site, config, targetOf, isDeveloped);
       return [name, createGateway({ site: made, log, accessLog, bodyMemory })];
     }),
   );
+}
+
+/** What routes keep of a pool for good: one that is made anew after a fault has another backend. */
+function backendOf(name: string, unit: Pick<Unit, 'backend'>): Backend {
+  return { name, run: (request, sink) => unit.backend.run(request, sink) };
 }
 
 /** What a route leads to. */
@@ -143,17 +148,69 @@ export function siteHandler(site: string, gatewayOf: (site: string) => Gateway |
   };
 }
 
-/** A handler of which an error that nothing foresaw costs one request its answer, and nothing else. */
-export function survivingHandler(handler: HttpHandler, faults: Faults): HttpHandler {
-  return (request, answer) => {
-    try {
-      handler(request, answer);
-    } catch (thrown) {
-      faults.report(thrown, 'a request', { method: request.method, url: bytesToLog(request.target, 2_048) });
-      const error = toPosternError(thrown);
-      if (answer.headSent) answer.abort(error);
-      else refuse(request, answer, error);
-    }
+/** The gateways in force, and those before them that are not done; and the count of their answers. */
+export class Gateways {
+  readonly #faults: Faults;
+  readonly #onAccess: AccessLog | undefined;
+  #inForce: ReadonlyMap<string, Gateway> = new Map();
+  /** Gateways that a change replaced, while requests are still on their way through them. */
+  #old: Gateway[] = [];
+  /** Answers since the start, by status. */
+  readonly #counts = new Uint32Array(600);
+
+  /** @param onAccess told of each answer */
+  constructor(faults: Faults, onAccess: AccessLog | undefined) {
+    this.#faults = faults;
+    this.#onAccess = onAccess;
+  }
+
+  /** Puts others in force; those of before finish what they have. */
+  use(gateways: ReadonlyMap<string, Gateway>): void {
+    this.#old = [...this.#old, ...this.#inForce.values()].filter(({ active }) => active > 0);
+    this.#inForce = gateways;
+  }
+
+  /** The gateway of a site; undefined: the site is not served. */
+  of(site: string): Gateway | undefined {
+    return this.#inForce.get(site);
+  }
+
+  /** Requests that are on their way. */
+  get running(): number {
+    return [...this.#inForce.values(), ...this.#old].reduce((sum, { active }) => sum + active, 0);
+  }
+
+  /** "200" -> 12; only those that were given, 100 to 599. */
+  get answers(): Readonly<Record<string, number>> {
+    const given: Record<string, number> = {};
+    this.#counts.forEach((count, status) => {
+      if (count > 0) given[status] = count;
+    });
+    return given;
+  }
+
+  /**
+   * What a listener hands its requests to: an error that nothing foresaw costs one request its answer, and nothing else.
+   * @param listener its site may change, and is asked for with each request
+   */
+  handlerFor(listener: { readonly site: string }): HttpHandler {
+    return (request, answer) => {
+      try {
+        this.#inForce.get(listener.site)!.handle(request, answer);
+      } catch (thrown) {
+        this.#faults.report(thrown, 'a request', { method: request.method, url: bytesToLog(request.target, 2_048) });
+        const error = toPosternError(thrown);
+        if (answer.headSent) answer.abort(error);
+        else refuse(request, answer, error);
+      }
+    };
+  }
+
+  /** Takes the record of a request that is over. */
+  readonly tell: AccessLog = (record) => {
+    const { status } = record;
+    if (status >= 100 && status < 600) this.#counts[status]! += 1;
+    this.#onAccess?.(record);
   };
 }
 

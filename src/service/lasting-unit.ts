@@ -2,6 +2,7 @@
 
 import { guardedClock, systemClock, type Timer } from '../clock.ts';
 import type { Log } from '../log.ts';
+import type { Backend } from '../protocol/cgi/exchange.ts';
 import type { Launcher } from '../worker/launcher.ts';
 import type { Faults } from './faults.ts';
 import type { PoolPlan } from './plan.ts';
@@ -50,6 +51,7 @@ export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
     builtMs = systemClock.now();
     const old = current;
     current = make(old.plan);
+    unit.backend = current.backend;
     log.warn({ pool: plan.name }, `pool ${plan.name} is made anew after a fault, its workers are replaced`);
     current.start().catch((error: Error) => log.error({ pool: plan.name }, error.message));
     retired.add(old);
@@ -60,25 +62,25 @@ export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
     isClosing = true;
     rebuilding?.cancel();
   };
-  return {
+  const unit: Unit & { backend: Backend } = {
     name: plan.name,
     get plan() {
       return current.plan;
     },
-    // The same object for good: routes keep it.
-    backend: { name: plan.name, run: (request, sink) => current.backend.run(request, sink) },
+    backend: current.backend,
     start: () => current.start(),
     reload: (next) => current.reload(next),
     snapshot: () => current.snapshot(),
     async close(deadlineMs) {
       stopRebuilding();
-      await Promise.all([current, ...retired].map((unit) => unit.close(deadlineMs)));
+      await Promise.all([current, ...retired].map((one) => one.close(deadlineMs)));
     },
     async destroy() {
       stopRebuilding();
-      await Promise.all([current, ...retired].map((unit) => unit.destroy()));
+      await Promise.all([current, ...retired].map((one) => one.destroy()));
     },
   };
+  return unit;
 }
 
 /** Ends a pool whose state may be wrong: in peace, or else at once. */

@@ -15,8 +15,6 @@ import type { HttpHandler } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
 import { descriptorLimit } from '../worker/descriptors.ts';
 import { Users } from '../worker/user.ts';
-import type { Faults } from './faults.ts';
-import { survivingHandler } from './gateways.ts';
 
 /** An address that is listened on. */
 export interface Listener {
@@ -128,9 +126,8 @@ export interface ListenerChange {
 
 /** What listeners are made with. */
 export interface ListenerSetOptions {
-  /** What answers a site's requests now; asked for each request. */
-  readonly handlerOf: (site: string) => HttpHandler;
-  readonly faults: Faults;
+  /** What answers a listener's requests, whichever site it has. */
+  readonly handlerFor: (listener: { readonly site: string }) => HttpHandler;
   /** Told of what came to a site and was no request. */
   readonly onRefused: (site: string, refusal: Refusal) => void;
   readonly log: Log;
@@ -217,10 +214,10 @@ export class ListenerSet {
 
   async #open(site: string, address: ListenAddress, allowedClients: readonly string[]): Promise<SiteListener> {
     const entry = { site, allowedClients };
-    const { handlerOf, faults, onRefused, log } = this.#options;
+    const { handlerFor, onRefused, log } = this.#options;
     const listener = await openListener(address, {
       clients: this.#clients!,
-      handler: survivingHandler((request, answer) => handlerOf(entry.site)(request, answer), faults),
+      handler: handlerFor(entry),
       onRefused: (refusal) => onRefused(entry.site, refusal),
       allowedClients,
       log,

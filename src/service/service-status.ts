@@ -1,4 +1,4 @@
-// Puts together what a service tells of itself at one moment, and counts its answers. Pure but for the clock.
+// Puts together what a service tells of itself at one moment. Pure but for the clock.
 
 import { resolve } from 'node:path';
 import type { FaultStatus, LogStatus, ReloadStatus, ServiceStatus } from '../admin/source.ts';
@@ -47,23 +47,4 @@ export function serviceStatus(parts: StatusParts): ServiceStatus {
     answers,
     pools,
   };
-}
-
-/** Counts since the start. */
-export class AnswerCounts {
-  readonly #counts = new Uint32Array(600);
-
-  /** @param status 100 to 599; others are not counted */
-  count(status: number): void {
-    if (status >= 100 && status < 600) this.#counts[status]! += 1;
-  }
-
-  /** "200" -> 12; only those that were given. */
-  byStatus(): Record<string, number> {
-    const given: Record<string, number> = {};
-    this.#counts.forEach((count, status) => {
-      if (count > 0) given[status] = count;
-    });
-    return given;
-  }
 }

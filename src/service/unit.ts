@@ -17,6 +17,7 @@ export interface Unit {
   readonly name: string;
   /** The plan that is in force. */
   readonly plan: PoolPlan;
+  /** Another one once the pool was made anew: to be asked for with each request. */
   readonly backend: Backend;
   /** Resolves when it can serve. Rejects when it cannot yet; it then goes on trying by itself. */
   start(): Promise<void>;
