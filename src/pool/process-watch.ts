@@ -27,8 +27,8 @@ export class ProcessWatch {
   #timer: Timer | null = null;
   #childTimer: Timer | null = null;
   #looks = 0;
-  /** Slots whose process was gone at the last look, though its connection stood. */
-  readonly #missing = new Set<number>();
+  /** Lanes whose process was gone at the last look, though its connection stood. */
+  readonly #missing = new WeakSet<LaneRecord>();
 
   constructor(options: ProcessWatchOptions) {
     this.#options = options;
@@ -75,9 +75,9 @@ export class ProcessWatch {
       const isRunning = board.state(slot) === 'busy' || board.state(slot) === 'draining';
       const isMissing = isRunning && this.#hasEnded(record, board.columns.pid[slot]!);
       if (isRunning && !isMissing) lanes[slot]?.lookForSilence(nowMs);
-      if (!isMissing) this.#missing.delete(slot);
-      else if (this.#missing.has(slot)) lanes[slot]?.break();
-      else this.#missing.add(slot);
+      if (!isMissing) this.#missing.delete(record);
+      else if (this.#missing.has(record)) lanes[slot]?.break();
+      else this.#missing.add(record);
     }
   }
 

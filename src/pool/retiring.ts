@@ -104,9 +104,10 @@ export function drained(step: Step, lane: LaneRecord, fate: Fate): void {
   const { preforks } = worker.generation.program;
   if (fate !== 'keep' && preforks && lane.process !== null)
     step.effects.push({ type: 'signal', lane, signal: 'SIGKILL' });
-  if (fate === 'kill' && !preforks) step.effects.push({ type: 'kill', worker });
   step.effects.push({ type: 'close-lane', slot: lane.slot });
   moveLane(step.state, lane, 'stopping', step.nowMs);
+  // What else the process runs may finish, before it is killed.
+  if (fate === 'kill' && !preforks) worker.retirement = { ...worker.retirement!, signal: 'SIGKILL', graceMs: 0 };
   settle(step, worker);
 }
 

@@ -257,7 +257,7 @@ function reload(one: Step, program: Program, limits: PoolLimits): void {
   state.next = next;
   state.reloadBeganMs = nowMs;
   const lanes = Math.min(limits.workers, Math.max(1, limits.minWorkers, state.generation.lanes));
-  const workers = Math.max(1, Math.floor(lanes / program.lanesPerWorker));
+  const workers = Math.max(1, Math.ceil(lanes / program.lanesPerWorker));
   for (let count = 0; count < workers; count += 1) start(one, next);
 }
 
@@ -269,6 +269,7 @@ function takeOver(one: Step): void {
   state.generation = next;
   state.next = null;
   for (const worker of next.workers) admit(one, worker);
+  effects.push({ type: 'started', failure: null });
   retireAll(one, old, 'reload');
   report(one, false);
   const words = `generation ${next.number} took over after ${Math.round(nowMs - state.reloadBeganMs)} ms`;

@@ -68,6 +68,8 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
   /** How often a program may have begun it. */
   #begun = 0;
   #isAgain = false;
+  #requestTimeoutMs = 0;
+  #readTimeoutMs = 0;
   /** Whether we hold the program back, and for how long we have. */
   #isHeld = false;
   #heldMs = 0;
@@ -109,10 +111,16 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
   }
 
   /** Runs on a seat. The sink is not called before this returns, unless the request is refused by the seat. */
-  start(seat: Seat, nowMs: number): void {
+  start(seat: Seat, nowMs: number, limits: TimeLimits): void {
     if (this.#state === 'waiting') this.waitedMs += nowMs - this.waitingSinceMs;
     this.#move('running');
-    if (this.attempts === 0) this.beganAtMs = nowMs;
+    if (this.attempts === 0) {
+      this.beganAtMs = nowMs;
+      // They are its own from now on: a reload changes those of requests that come.
+      const { requestTimeoutMs = limits.requestTimeoutMs, readTimeoutMs = limits.readTimeoutMs } = this.request;
+      this.#requestTimeoutMs = requestTimeoutMs;
+      this.#readTimeoutMs = readTimeoutMs;
+    }
     this.attempts += 1;
     this.#seat = seat;
     this.#spokeAtMs = nowMs;
@@ -167,7 +175,7 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
   }
 
   /** The limit that it has reached; null: none. To be called about every `periodMs` while it runs. */
-  tick(nowMs: number, periodMs: number, limits: TimeLimits): TimeLimit | null {
+  tick(nowMs: number, periodMs: number): TimeLimit | null {
     const seat = this.#seat!;
     if (this.#isHeld || seat.awaitsBody) {
       this.#heldMs += periodMs;
@@ -179,9 +187,15 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
       if (this.#leftAtMs === 0) this.#leftAtMs = nowMs;
       if (nowMs - this.#leftAtMs >= cutOffMs && seat.discardedBytes > 0) return 'abandoned';
     }
-    const { requestTimeoutMs = limits.requestTimeoutMs, readTimeoutMs = limits.readTimeoutMs } = this.request;
+    const requestTimeoutMs = this.#requestTimeoutMs;
+    const readTimeoutMs = this.#readTimeoutMs;
     if (requestTimeoutMs > 0 && this.ranMs(nowMs) >= requestTimeoutMs) return 'requestTimeout';
     return readTimeoutMs > 0 && nowMs - this.#spokeAtMs >= readTimeoutMs ? 'readTimeout' : null;
+  }
+
+  /** A time limit of it, in milliseconds. */
+  limitMs(limit: 'requestTimeout' | 'readTimeout'): number {
+    return limit === 'requestTimeout' ? this.#requestTimeoutMs : this.#readTimeoutMs;
   }
 
   /** How long it has run, without the time in which we held the program back. */

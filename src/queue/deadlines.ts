@@ -2,14 +2,12 @@
 
 import type { Clock, Timer } from '../clock.ts';
 import type { Attempt, AttemptList, TimeLimit } from './attempt.ts';
-import type { QueueLimits } from './queue-limits.ts';
 
 /** What deadlines are looked for in, and who hears of them. */
 export interface DeadlinesOptions {
   readonly clock: Clock;
   readonly waiting: AttemptList<Attempt>;
   readonly running: AttemptList<Attempt>;
-  readonly limits: () => QueueLimits;
   /** It has waited too long. */
   readonly onLate: (attempt: Attempt, nowMs: number) => void;
   /** It has run too long, or was silent for too long. */
@@ -42,16 +40,17 @@ export class Deadlines {
   }
 
   #tick(): void {
-    const { clock, waiting, running, limits, onLimit, onTick } = this.#options;
+    const { clock, waiting, running, onLimit, onTick } = this.#options;
     const nowMs = clock.now();
     const periodMs = nowMs - this.#tickedAtMs;
     this.#tickedAtMs = nowMs;
     this.#tickWaiting(nowMs);
     for (let attempt = running.first; attempt !== null; ) {
       const { next } = attempt;
-      const limit = attempt.tick(nowMs, periodMs, limits());
+      const limit = attempt.tick(nowMs, periodMs);
       if (limit !== null) onLimit(attempt, limit, nowMs);
-      attempt = next;
+      // Whoever was told of it may have ended others: the rest is looked at by the next tick.
+      attempt = next !== null && running.has(next) ? next : null;
     }
     onTick();
     if (waiting.length === 0 && running.length === 0) this.stop();
@@ -65,7 +64,7 @@ export class Deadlines {
       // Those that run again stand first, and may wait longer than those behind them.
       if (!isLate && attempt.attempts === 0) return;
       if (isLate) onLate(attempt, nowMs);
-      attempt = next;
+      attempt = next !== null && waiting.has(next) ? next : null;
     }
   }
 }

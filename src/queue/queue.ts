@@ -61,7 +61,6 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
       clock,
       waiting: this.#waiting,
       running: this.#running,
-      limits: () => this.#limits,
       onLate: (attempt, nowMs) => this.#late(attempt, nowMs),
       onLimit: (attempt, limit, nowMs) => this.#expire(attempt, limit, nowMs),
       onTick: () => this.#tellServed(),
@@ -223,7 +222,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     this.#running.add(attempt);
     counters.add('running', 1);
     counters.raise('maxRunning', this.#running.length);
-    attempt.start(place, nowMs);
+    attempt.start(place, nowMs, this.#limits);
   }
 
   #wait(attempt: Attempt, isFirst: boolean): void {
@@ -289,9 +288,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
       this.#takeFrom(attempt, null, { code: 'ABORTED', isDone: false, isAborted: true });
       return;
     }
-    const { requestTimeoutMs = this.#limits.requestTimeoutMs, readTimeoutMs = this.#limits.readTimeoutMs } =
-      attempt.request;
-    const limitMs = limit === 'requestTimeout' ? requestTimeoutMs : readTimeoutMs;
+    const limitMs = attempt.limitMs(limit);
     const error = limitError(limit, limitMs, Math.round(attempt.ranMs(nowMs)));
     tellTaken(this.#log, this.name, this.#provider.words, attempt, `${limit}, ${limitMs} ms`, nowMs);
     const outcome: SeatOutcome = { code: 'ANSWER_TIMEOUT', isDone: false, isAborted: attempt.state === 'leaving' };

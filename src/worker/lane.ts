@@ -188,8 +188,11 @@ export class Lane implements LaneHandle, ConnectionOwner {
   #connect(): void {
     const { program, pid, clock } = this.#worker;
     const before = this.#connection;
+    const hadProcess = this.#process !== null;
     this.#forget();
     before?.destroy();
+    // Until the probe is answered it is nobody's: what ends this request must not end the child that the last one had.
+    if (program.probe !== null && hadProcess) this.#events.laneKnown(this);
     this.#connection = this.#worker.connect(this);
     if (program.probe === null) {
       this.#process = this.#worker.meet(pid);

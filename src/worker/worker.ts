@@ -19,7 +19,6 @@ import { OutputLines } from './output.ts';
 import { descendantsOf, isGone, isGroupAlive, readProcessStat, sendSignal } from './process-table.ts';
 import type { Program } from './program.ts';
 import { type WorkerState, workerMoves } from './state.ts';
-import { stopProcess } from './stop.ts';
 
 /** A worker as its owner sees it; a test may bring its own. */
 export type WorkerHandle = Omit<Pick<Worker, keyof Worker>, 'addLane' | keyof LaneWorker> & {
@@ -73,6 +72,9 @@ export class Worker implements LaneWorker {
   #handshake: Handshake | null = null;
   #diedAtQuestion = false;
   #stopping: Timer | null = null;
+  #stopSignal: NodeJS.Signals | null = null;
+  /** When what is left of it is killed; Infinity: it was not asked to end. */
+  #killAtMs = Number.POSITIVE_INFINITY;
   #watch: Timer | null = null;
   readonly #output: OutputLines[] = [];
   #firstLane: Lane | null = null;
@@ -193,16 +195,16 @@ export class Worker implements LaneWorker {
     this.#processes.forget(process);
   }
 
-  /** Asks it to leave, and sends SIGKILL to the whole group after the grace. Repeatable; only the first counts. */
+  /** Asks it to leave, and sends SIGKILL to the whole group after the grace. Repeatable; of several the first end counts. */
   stop(graceMs: number, signal: NodeJS.Signals = 'SIGTERM'): void {
-    if (this.#state === 'gone' || this.#stopping) return;
+    if (this.#state === 'gone') return;
     if (this.hasExited) {
       this.#endGroup(graceMs);
       return;
     }
-    const { clock } = this.#options;
-    sendSignal(this.pid, signal);
-    this.#stopping = clock.after(graceMs, () => sendSignal(-this.pid, 'SIGKILL'));
+    if (signal !== this.#stopSignal) sendSignal(this.pid, signal);
+    this.#stopSignal = signal;
+    this.#killWithin(graceMs);
   }
 
   /** SIGKILL to the whole group. */
@@ -279,7 +281,7 @@ export class Worker implements LaneWorker {
     } else {
       // The child that took it has died, or the process is about to: its end would be told before the next try.
       clock.after(probeAgainMs, () => {
-        if (!this.hasExited) this.#askReadiness();
+        if (!this.hasExited && !this.#stopping) this.#askReadiness();
       });
     }
   }
@@ -296,24 +298,33 @@ export class Worker implements LaneWorker {
     const wasStarting = this.#state === 'starting';
     this.#move('exited');
     this.#handshake?.cancel();
-    this.#stopping?.cancel();
     this.#diedAtQuestion = wasStarting && (this.#handshake?.wasClosed ?? false);
     const wasStopping = this.#stopping !== null;
-    this.#stopping = null;
     this.#options.events.workerExited(this);
     if (this.pid === 0 || !isGroupAlive(this.pid)) this.#gone();
     else if (wasStopping) this.#endGroup(0);
   }
 
+  /** SIGKILL to the whole group after so long, or sooner where that was said before. */
+  #killWithin(graceMs: number): void {
+    const { clock } = this.#options;
+    const killAtMs = clock.now() + graceMs;
+    if (killAtMs >= this.#killAtMs) return;
+    this.#killAtMs = killAtMs;
+    this.#stopping?.cancel();
+    this.#stopping = clock.after(graceMs, () => sendSignal(-this.pid, 'SIGKILL'));
+  }
+
   /** Ends what the process left in its group, and watches until it is gone. */
   #endGroup(graceMs: number): void {
-    if (this.#state === 'gone' || this.#watch) return;
+    if (this.#state === 'gone') return;
+    this.#killWithin(graceMs);
+    if (this.#watch) return;
     const { clock, log, program } = this.#options;
-    this.#stopping = stopProcess(-this.pid, { graceMs, clock });
-    const untilMs = clock.now() + graceMs + giveUpMs;
+    sendSignal(-this.pid, 'SIGTERM');
     this.#watch = clock.every(groupPeriodMs, () => {
       if (isGroupAlive(this.pid)) {
-        if (clock.now() < untilMs) return;
+        if (clock.now() < this.#killAtMs + giveUpMs) return;
         log.error(
           { pool: program.name, pid: this.pid },
           `process group ${this.pid} does not end after SIGKILL: look at it with ps`,

@@ -306,6 +306,30 @@ test('what a retired generation still runs goes on until its own time is over', 
   assert.deepEqual([aborted, failed], [1, 1]);
 });
 
+test('one that takes too long in a process with several lanes leaves the others their time, also when the process retires', async () => {
+  const program = plainProgram({ lanesPerWorker: 3 });
+  const { ask, pool, hiring, limits, advance } = open({ workers: 3, requestTimeoutMs: 0, readTimeoutMs: 0 }, program);
+  const [late, other] = [ask('/late', { requestTimeoutMs: 1_000 }), ask('/other')];
+  const { lane } = other;
+  const reloaded = pool.reload(program, limits);
+  await Promise.resolve();
+  hiring.readyAll();
+  await reloaded;
+  advance(1_100);
+  assert.equal(late.state, 'ANSWER_TIMEOUT');
+  assert.deepEqual([other.state, hiring.workers[0]!.asked], ['running', []]);
+  lane.answer();
+  assert.deepEqual(hiring.workers[0]!.asked, ['SIGKILL']);
+});
+
+test('a start that a reload overtakes is one that went well', async () => {
+  const { pool, hiring, limits, started } = open({}, plain, false);
+  const reloaded = pool.reload(plain, limits);
+  await Promise.resolve();
+  hiring.workers[1]!.becomeReady();
+  await Promise.all([reloaded, started]);
+});
+
 test('a worker that never answers its probe is killed, and its reload fails', async () => {
   const { pool, hiring, limits, advance, check } = open();
   const reloaded = pool.reload(plain, limits);

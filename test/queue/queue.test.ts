@@ -167,6 +167,29 @@ describe('Queue', () => {
     assert.equal(sink.error, null);
   });
 
+  it('leaves a request that runs the limits that it began with', () => {
+    const room = new Room({ readTimeoutMs: 60_000 });
+    const { sink } = room.ask();
+    room.queue.use({ ...room.queue.limits, readTimeoutMs: 1_000, requestTimeoutMs: 1_000 });
+    room.clock.advance(59_000);
+    assert.deepEqual(sink.calls, []);
+    room.clock.advance(1_100);
+    assert.equal(sink.error?.code, 'ANSWER_TIMEOUT');
+  });
+
+  it('goes on when a client that is told of its end leaves with other requests', () => {
+    const room = new Room({ seats: 1, queue: 5 });
+    room.ask();
+    const late = room.ask();
+    const others = [room.ask(), room.ask()];
+    late.sink.fail = () => {
+      for (const { attempt } of others) attempt.abort();
+    };
+    room.clock.advance(2_500);
+    room.verify();
+    assert.equal(room.queue.waiting + room.queue.running, 0);
+  });
+
   it('tries an idempotent request elsewhere that was not answered in time, where there is another server', () => {
     const room = new Room();
     room.provider.others = true;
