@@ -10,7 +10,7 @@ import { Queue } from '../../src/queue/queue.ts';
 import type { QueueLimits } from '../../src/queue/queue-limits.ts';
 import { cgiRequest } from '../support/cgi-request.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { FakeSeats } from '../support/fake-seats.ts';
+import { FakeSeat, FakeSeats } from '../support/fake-seats.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 import { RecordingSink } from '../support/recording-sink.ts';
 
@@ -222,6 +222,44 @@ describe('Queue', () => {
     assert.deepEqual(room.provider.given.map(({ outcome }) => outcome.code).sort(), ['ABORTED', 'ANSWER_TIMEOUT']);
     assert.equal(room.queue.counters.snapshot().aborted, 2);
     room.verify();
+  });
+
+  it('lets nobody overtake those that wait, though a seat has become free that it was not told of', () => {
+    const room = new Room({ seats: 1 });
+    room.ask();
+    const first = room.ask();
+    room.provider.free.push(new FakeSeat(2000));
+    const second = room.ask();
+    assert.deepEqual([first.attempt.state, second.attempt.state], ['waiting', 'waiting']);
+    room.queue.serve();
+    assert.deepEqual([first.attempt.state, second.attempt.state], ['running', 'waiting']);
+  });
+
+  it('asks for more seats when one is lost while some wait', () => {
+    const room = new Room({ seats: 1 });
+    room.ask({ method: 'POST', idempotent: false });
+    room.ask();
+    room.provider.giveBack = () => {};
+    room.busy[0]!.fail('CONNECTION_LOST');
+    assert.deepEqual(room.provider.asked, [
+      { waiting: 1, refused: 0 },
+      { waiting: 1, refused: 0 },
+    ]);
+  });
+
+  it('forgets the crashes of a method and path that was answered since', () => {
+    const room = new Room();
+    for (let count = 0; count < 5; count += 1) {
+      const { sink } = room.ask({ method: 'POST', idempotent: false });
+      const seat = room.busy[0]!;
+      if (count === 2) seat.answer();
+      else {
+        seat.processEnd = 'crash';
+        seat.fail('CONNECTION_LOST');
+      }
+      assert.notEqual(sink.error?.code, 'REQUEST_CRASHES');
+    }
+    assert.notEqual(room.ask({ method: 'POST', idempotent: false }).sink.error?.code, 'REQUEST_CRASHES');
   });
 
   it('answers a method and path at once that made three processes crash in a row, for a while', () => {
