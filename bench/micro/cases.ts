@@ -5,10 +5,10 @@ import { ServerConnection } from '../../src/fastcgi-server/server-connection.ts'
 import { defaultServerLimits } from '../../src/fastcgi-server/server-limits.ts';
 import { CgiOutput } from '../../src/protocol/cgi/cgi-output.ts';
 import type { CgiRequest, CgiSink } from '../../src/protocol/cgi/exchange.ts';
-import { decodeNameValues, encodeNameValues } from '../../src/protocol/fastcgi/name-values.ts';
+import { decodeNameValues } from '../../src/protocol/fastcgi/name-values.ts';
 import { END_REQUEST, PARAMS, STDIN, STDOUT } from '../../src/protocol/fastcgi/record.ts';
 import { RecordReader } from '../../src/protocol/fastcgi/record-reader.ts';
-import { RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
+import { encodeNameValues, RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
 import type { MicroCase } from './case.ts';
 import { gatewayRequest } from './gateway.ts';
 import { fastcgiStream, MemorySocket, nodeFastcgi, peerStream } from './peers.ts';

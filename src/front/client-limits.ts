@@ -29,8 +29,9 @@ export type Admission = 'enters' | 'waits' | 'too-many' | 'too-many-of-client';
 export class ClientLimits {
   #values: ClientLimitValues;
   #served = 0;
-  /** In the order in which they came. */
   readonly #waiting = new Set<Waiting>();
+  /** Those that wait, in the order in which they came. */
+  readonly waiting: ReadonlySet<Waiting> = this.#waiting;
   readonly #ofClient = new Map<string, number>();
 
   constructor(values: ClientLimitValues) {
@@ -50,10 +51,6 @@ export class ClientLimits {
   /** Connections that are served. */
   get served(): number {
     return this.#served;
-  }
-
-  get waiting(): number {
-    return this.#waiting.size;
   }
 
   /** Whether no more may be served than are. */

@@ -110,7 +110,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
     answer?.gone();
   }
 
-  /** Acts when the present deadline has passed. @param now the time that `deadlineAfter` counts on */
+  /** Acts when the present deadline has passed. @param now see `FrontTime.tick` */
   checkDeadline(now: number): void {
     if (this.#body !== null && this.#state === 'running') this.#checkBodyRate(this.#body, now);
     if (!this.#deadline.isOver(now)) return;
@@ -147,12 +147,12 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   get mayKeepAlive(): boolean {
     const isLast = this.#isHalfClosed && this.#input.isEmpty;
     // Its place is wanted.
-    const isWanted = this.#owner.clients.waiting > 0;
+    const isWanted = this.#owner.clients.waiting.size > 0;
     return this.#requestKeepsAlive && this.#body === null && !this.#owner.isClosing && !isLast && !isWanted;
   }
 
   get dateLine(): string {
-    return this.#owner.dateLine;
+    return this.#owner.time.dateLine;
   }
 
   send(data: string | Buffer): boolean {
@@ -290,7 +290,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   #refuse(error: PosternError): void {
     const { remoteAddress } = this.#peer ?? peerOf(this.#socket, false);
     this.#owner.tellRefused(error, remoteAddress);
-    const { text, bytes } = formatRefusal(error, this.#owner.dateLine);
+    const { text, bytes } = formatRefusal(error, this.#owner.time.dateLine);
     this.#socket.write(text, 'latin1');
     this.#owner.onRefused({ error, remoteAddress, bytes });
     this.#linger();

@@ -8,9 +8,9 @@ import { type Log, silentLog } from '../log.ts';
 import { ClientLimits } from './client-limits.ts';
 import type { SpareBlock } from './http1-answer.ts';
 import { Http1Connection } from './http1-connection.ts';
-import type { Acceptor } from './http1-input.ts';
+import type { Acceptor, Receiver } from './http1-input.ts';
 import type { Refusal } from './http1-refusal.ts';
-import { defaultHttp1Limits, type Http1Limits } from './http1-states.ts';
+import { defaultHttp1Limits, FrontTime, type Http1Limits, tickMs } from './http1-states.ts';
 
 /** What a front is made of. */
 export interface Http1Options {
@@ -23,9 +23,6 @@ export interface Http1Options {
   readonly log?: Log;
   readonly clock?: Clock;
 }
-
-/** How often deadlines are looked at: one timer for all connections instead of one each. */
-const tickMs = 1_000;
 
 const defaultClients = { maxConnections: 65_536, maxConnectionsPerClient: 0, minBodyRate: 0, maxWaiting: 1_024 };
 
@@ -48,9 +45,8 @@ export class Http1Connections implements Acceptor {
   readonly #connections: Http1Connection[] = [];
   /** Where the next look for an idle one begins. */
   #lookFrom = 0;
-  readonly #date = new DateLine();
   #tick: Timer | null = null;
-  #now: number;
+  readonly time: FrontTime;
   readonly #waiters: (() => void)[] = [];
   /** Until when a trouble is not logged again. */
   readonly #quietUntil = new Map<string, number>();
@@ -62,7 +58,7 @@ export class Http1Connections implements Acceptor {
     this.clients = options.clients ?? new ClientLimits(defaultClients);
     this.log = options.log ?? silentLog;
     this.#clock = options.clock ?? systemClock;
-    this.#now = this.#clock.now();
+    this.time = new FrontTime(this.#clock);
   }
 
   /** How many are open. */
@@ -70,23 +66,10 @@ export class Http1Connections implements Acceptor {
     return this.#connections.length;
   }
 
-  /** "Date: ...\r\n" of now. */
-  get dateLine(): string {
-    return this.#date.at(this.#clock.wall());
-  }
-
-  /**
-   * When something that begins now and may take so long is overdue, on the clock that `checkDeadline` is given. The clock
-   * is read once a tick; the tick that may have nearly passed since is added, so that no deadline is early.
-   */
-  deadlineAfter(ms: number): number {
-    return this.#now + tickMs + ms;
-  }
-
   /** Begins to look at deadlines. Repeatable. */
   start(): void {
     if (this.#tick !== null) return;
-    this.#now = this.#clock.now();
+    this.time.tick();
     this.#tick = this.#clock.every(tickMs, () => this.#checkDeadlines());
   }
 
@@ -95,14 +78,14 @@ export class Http1Connections implements Acceptor {
     this.#tick = null;
   }
 
-  accept(socket: Socket): (bytes: Buffer) => void {
+  accept(socket: Socket): Receiver {
     const connection = new Http1Connection(socket, this);
     // What there is to do about an error is done on the close that follows.
     socket.on('error', () => {});
     const admission = this.clients.come(connection.address, connection);
     if (admission === 'too-many' || admission === 'too-many-of-client') {
       this.#turnAway(socket, admission);
-      return () => {};
+      return { received: () => {} };
     }
     connection.slot = this.#connections.length;
     this.#connections.push(connection);
@@ -120,7 +103,7 @@ export class Http1Connections implements Acceptor {
       );
       this.#makeRoom();
     }
-    return (bytes) => connection.received(bytes);
+    return connection;
   }
 
   #turnAway(socket: Socket, why: 'too-many' | 'too-many-of-client'): void {
@@ -189,24 +172,8 @@ export class Http1Connections implements Acceptor {
   }
 
   #checkDeadlines(): void {
-    this.#now = this.#clock.now();
+    const now = this.time.tick();
     // Backwards: one that ends at once is replaced by the last, which has been looked at.
-    for (let at = this.#connections.length - 1; at >= 0; at -= 1) this.#connections[at]?.checkDeadline(this.#now);
-  }
-}
-
-/** Keeps the Date line of the present second. */
-class DateLine {
-  #second = -1;
-  #line = '';
-
-  /** @param wallMs milliseconds since 1970 */
-  at(wallMs: number): string {
-    const second = Math.floor(wallMs / 1000);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#line = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
-    }
-    return this.#line;
+    for (let at = this.#connections.length - 1; at >= 0; at -= 1) this.#connections[at]?.checkDeadline(now);
   }
 }

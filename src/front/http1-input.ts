@@ -13,10 +13,15 @@ interface ListenHandle {
   onconnection: (status: number, connection?: object) => void;
 }
 
+/** What takes the bytes of one connection; they are lent. */
+export interface Receiver {
+  received(bytes: Buffer): void;
+}
+
 /** What is done with connections. */
 export interface Acceptor {
-  /** Takes a new socket. @returns what is to be called with the bytes that come; they are lent. */
-  accept(socket: Socket): (bytes: Buffer) => void;
+  /** Takes a new socket. */
+  accept(socket: Socket): Receiver;
   /** The system gave no connection though one waited. (Where descriptors run out, libuv closes what waits, and tells nobody.) */
   acceptFailed(): void;
 }
@@ -30,7 +35,8 @@ const writableHighWaterMark = 131_072;
 export function acceptInto(server: Server, acceptor: Acceptor): void {
   server.on('error', () => acceptor.acceptFailed());
   server.on('connection', (socket) => {
-    socket.on('data', acceptor.accept(socket));
+    const receiver = acceptor.accept(socket);
+    socket.on('data', (bytes: Buffer) => receiver.received(bytes));
   });
   const handle = (server as unknown as { _handle?: Partial<ListenHandle> })._handle;
   if (typeof handle?.onconnection !== 'function') return;
@@ -43,12 +49,12 @@ export function acceptInto(server: Server, acceptor: Acceptor): void {
 
 function open(handle: object, buffer: Buffer, acceptor: Acceptor): void {
   const callback = (length: number): boolean => {
-    received(buffer.subarray(0, length));
+    receiver.received(buffer.subarray(0, length));
     return true;
   };
   const options: object = { handle, allowHalfOpen: true, writableHighWaterMark, onread: { buffer, callback } };
   const socket = new Socket(options);
-  const received = acceptor.accept(socket);
+  const receiver = acceptor.accept(socket);
 }
 
 /** Bytes of later requests that are held while one runs; the socket is to be paused above that. */

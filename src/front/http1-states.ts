@@ -2,6 +2,7 @@
 //
 //   waiting -> idle -> head -> running -> sending -> idle ... ; any -> lingering -> closed
 
+import type { Clock } from '../clock.ts';
 import type { PosternError } from '../errors.ts';
 import { type AskTaken, ClientWatch } from '../gateway/client-watch.ts';
 import type { HttpHandler } from '../gateway/message.ts';
@@ -20,7 +21,6 @@ export interface ConnectionOwner extends DeadlineOwner {
   tellRefused(error: PosternError, client: string): void;
   readonly spare: SpareBlock;
   readonly isClosing: boolean;
-  readonly dateLine: string;
   /** The connection is closed. */
   removed(connection: Waiting): void;
 }
@@ -76,11 +76,48 @@ export const defaultHttp1Limits: Http1Limits = {
 /** How long a closing front waits for the first request of a connection. */
 const firstRequestMs = 1_000;
 
+/** How often deadlines are looked at: one timer for all connections instead of one each. */
+export const tickMs = 1_000;
+
+/** The time of one front. Its clock is read once a tick. */
+export class FrontTime {
+  readonly #clock: Clock;
+  #now: number;
+  /** The second of the Date line, since 1970. */
+  #second = -1;
+  #dateLine = '';
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#now = clock.now();
+  }
+
+  /** Reads the clock. @returns what `deadlineAfter` counts on from now */
+  tick(): number {
+    this.#now = this.#clock.now();
+    return this.#now;
+  }
+
+  /** When something that begins now and may take so long is overdue. The tick that may have nearly passed is added: no deadline is early. */
+  deadlineAfter(ms: number): number {
+    return this.#now + tickMs + ms;
+  }
+
+  /** "Date: ...\r\n" of now. */
+  get dateLine(): string {
+    const second = Math.floor(this.#clock.wall() / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#dateLine = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
+    }
+    return this.#dateLine;
+  }
+}
+
 /** What a deadline needs of the connection's front. */
 export interface DeadlineOwner {
   readonly limits: Http1Limits;
-  /** When something that begins now and may take so long is overdue. */
-  deadlineAfter(ms: number): number;
+  readonly time: FrontTime;
 }
 
 /** The present deadline of one connection: each call replaces the one before. */
@@ -96,7 +133,7 @@ export class Http1Deadline {
     this.#owner = owner;
   }
 
-  /** @param now the time that `deadlineAfter` counts on */
+  /** @param now see `FrontTime.tick` */
   isOver(now: number): boolean {
     if (this.#ask === null) return now >= this.#at;
     return this.#writeTimeoutMs > 0 && this.#watch!.isOverdue(now, this.#writeTimeoutMs, this.#ask);
@@ -129,7 +166,7 @@ export class Http1Deadline {
     this.#ask = ask;
     this.#writeTimeoutMs = timeoutMs;
     this.#watch ??= new ClientWatch();
-    this.#watch.start(this.#owner.deadlineAfter(0), ask);
+    this.#watch.start(this.#owner.time.deadlineAfter(0), ask);
   }
 
   forHalfClosed(): void {
@@ -142,6 +179,6 @@ export class Http1Deadline {
 
   #set(ms: number): void {
     this.#ask = null;
-    this.#at = this.#owner.deadlineAfter(ms);
+    this.#at = this.#owner.time.deadlineAfter(ms);
   }
 }

@@ -49,7 +49,8 @@ export class Http1Front {
 
   /** Serves a socket that was accepted elsewhere; it must be open for half-closed clients (`allowHalfOpen`). */
   serve(socket: Socket): void {
-    socket.on('data', this.#connections.accept(socket));
+    const receiver = this.#connections.accept(socket);
+    socket.on('data', (bytes: Buffer) => receiver.received(bytes));
     this.#connections.start();
   }
 

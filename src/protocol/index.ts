@@ -14,7 +14,6 @@ export type {
 export {
   decodeNameValues,
   defaultNameValueLimits,
-  encodeNameValues,
   type NameValueLimits,
   NameValueReader,
 } from './fastcgi/name-values.ts';
@@ -25,4 +24,4 @@ export {
   RecordReader,
   type RecordReaderLimits,
 } from './fastcgi/record-reader.ts';
-export { RecordWriter } from './fastcgi/record-writer.ts';
+export { encodeNameValues, RecordWriter } from './fastcgi/record-writer.ts';

@@ -404,7 +404,7 @@ describe('Http1Front', () => {
     await until(() => asked.length === 2);
     const third = await RawClient.connect(t, port);
     third.send(get);
-    await until(() => clients.waiting === 1);
+    await until(() => clients.waiting.size === 1);
     const fourth = await RawClient.connect(t, port);
     await fourth.untilEnd();
     await wait(50);
@@ -415,7 +415,7 @@ describe('Http1Front', () => {
     await until(() => asked.length === 3);
     answerText(asked[2]!.answer, 'at last');
     await third.untilHas('at last');
-    assert.deepEqual([clients.served, clients.waiting], [2, 0]);
+    assert.deepEqual([clients.served, clients.waiting.size], [2, 0]);
   });
 
   it('closes a connection that is idle for one that comes', async (t) => {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { CgiOutput } from '../../src/protocol/cgi/cgi-output.ts';
-import { encodeNameValues, NameValueReader } from '../../src/protocol/fastcgi/name-values.ts';
+import { NameValueReader } from '../../src/protocol/fastcgi/name-values.ts';
 import { RecordReader } from '../../src/protocol/fastcgi/record-reader.ts';
-import { RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
+import { encodeNameValues, RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
 import { cut, cuts, environment, output, type Written, write, written } from './generated.ts';
 
 const runs = { numRuns: 500 };

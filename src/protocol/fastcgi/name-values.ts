@@ -1,4 +1,4 @@
-// Name-value pairs, the content of PARAMS and of GET_VALUES (FastCGI 1.0, section 3.4). Pure.
+// Name-value pairs, the content of PARAMS and of GET_VALUES (FastCGI 1.0, section 3.4), and how they are read. Pure.
 //
 //   name length (1 or 4 bytes)  value length (1 or 4 bytes)  name  value
 //
@@ -19,51 +19,8 @@ export interface NameValueLimits {
 export const defaultNameValueLimits: NameValueLimits = { maxBytes: 262_144, maxPairs: 1_000 };
 
 const NO_BYTES = Buffer.alloc(0);
-const SHORT_MAX = 127;
-const shortLengths: readonly string[] = Array.from({ length: SHORT_MAX + 1 }, (_, length) =>
-  String.fromCharCode(length),
-);
-
-/** Bytes that one pair takes. */
-export function pairBytes(name: string, value: string): number {
-  return lengthBytes(name.length) + lengthBytes(value.length) + name.length + value.length;
-}
-
-/** Bytes that a list of pairs takes. */
-export function nameValueBytes(environment: Environment): number {
-  let bytes = 0;
-  for (const name in environment) bytes += pairBytes(name, environment[name]!);
-  return bytes;
-}
-
-/**
- * Writes one pair at `at`, where `pairBytes` of room are.
- * @param name byte string, as is the value
- * @returns where the next byte goes
- */
-export function writePair(target: Buffer, at: number, name: string, value: string): number {
-  const nameAt = writeLength(target, writeLength(target, at, name.length), value.length);
-  const valueAt = nameAt + writeText(target, nameAt, name);
-  return valueAt + writeText(target, valueAt, value);
-}
-
-/** Pairs as a byte string. */
-export function nameValueText(environment: Environment): string {
-  let text = '';
-  for (const name in environment) {
-    const value = environment[name]!;
-    text += lengthText(name.length) + lengthText(value.length) + name + value;
-  }
-  return text;
-}
-
-/** Pairs as bytes. */
-export function encodeNameValues(environment: Environment): Buffer {
-  const target = Buffer.allocUnsafe(nameValueBytes(environment));
-  let at = 0;
-  for (const name in environment) at = writePair(target, at, name, environment[name]!);
-  return target;
-}
+/** The longest length that takes one byte. */
+export const SHORT_MAX = 127;
 
 /**
  * Pairs from bytes that are there in full.
@@ -163,32 +120,9 @@ export class NameValueReader {
   }
 }
 
-function lengthBytes(length: number): number {
-  return length > SHORT_MAX ? 4 : 1;
-}
-
-function writeLength(target: Buffer, at: number, length: number): number {
-  if (length > SHORT_MAX) return target.writeUInt32BE((length | 0x80000000) >>> 0, at);
-  target[at] = length;
-  return at + 1;
-}
-
-function lengthText(length: number): string {
-  if (length <= SHORT_MAX) return shortLengths[length]!;
-  return String.fromCharCode((length >>> 24) | 0x80, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff);
-}
-
 function readLength(bytes: Buffer, at: number): number {
   const first = bytes[at]!;
   return first > SHORT_MAX ? bytes.readUInt32BE(at) & 0x7fffffff : first;
-}
-
-/** write() is a call into the engine, so what is short is written here. */
-function writeText(target: Buffer, at: number, text: string): number {
-  const length = text.length;
-  if (length > 24) return target.write(text, at, 'latin1');
-  for (let index = 0; index < length; index += 1) target[at + index] = text.charCodeAt(index);
-  return length;
 }
 
 function tooLarge(what: string): PosternError {

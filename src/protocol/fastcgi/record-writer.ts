@@ -1,8 +1,9 @@
-// FastCGI records -> bytes, gathered so that what belongs together leaves in one write (FastCGI 1.0, section 3.3). Pure.
+// FastCGI records -> bytes, gathered so that what belongs together leaves in one write, and the name-value pairs in them (FastCGI 1.0, sections 3.3
+// and 3.4). Pure.
 
 import { PosternError } from '../../errors.ts';
 import type { Environment, Role } from '../cgi/exchange.ts';
-import { nameValueBytes, nameValueText, pairBytes, writePair } from './name-values.ts';
+import { SHORT_MAX } from './name-values.ts';
 import {
   ABORT_REQUEST,
   BEGIN_REQUEST,
@@ -29,6 +30,10 @@ const NO_BYTES = Buffer.alloc(0);
 const ALIGNMENT = 8;
 /** Memory up to this size is kept for the next records when it is given back: that of one full record. */
 const KEPT_BYTES = 66_560;
+
+const shortLengths: readonly string[] = Array.from({ length: SHORT_MAX + 1 }, (_, length) =>
+  String.fromCharCode(length),
+);
 
 /**
  * Gathers records until `take()`. Content of one stream that is added piece by piece goes into as few records as it fits in.
@@ -247,4 +252,68 @@ function checkPairs(environment: Environment): void {
       `variable ${name.slice(0, 100)} takes ${bytes} bytes, and a record of variables holds ${MAX_PARAMS_BYTES}`,
     );
   }
+}
+
+/** Bytes that one pair takes. */
+export function pairBytes(name: string, value: string): number {
+  return lengthBytes(name.length) + lengthBytes(value.length) + name.length + value.length;
+}
+
+/** Bytes that a list of pairs takes. */
+function nameValueBytes(environment: Environment): number {
+  let bytes = 0;
+  for (const name in environment) bytes += pairBytes(name, environment[name]!);
+  return bytes;
+}
+
+/**
+ * Writes one pair at `at`, where `pairBytes` of room are.
+ * @param name byte string, as is the value
+ * @returns where the next byte goes
+ */
+function writePair(target: Buffer, at: number, name: string, value: string): number {
+  const nameAt = writeLength(target, writeLength(target, at, name.length), value.length);
+  const valueAt = nameAt + writeText(target, nameAt, name);
+  return valueAt + writeText(target, valueAt, value);
+}
+
+/** Pairs as a byte string. */
+function nameValueText(environment: Environment): string {
+  let text = '';
+  for (const name in environment) {
+    const value = environment[name]!;
+    text += lengthText(name.length) + lengthText(value.length) + name + value;
+  }
+  return text;
+}
+
+/** Pairs as bytes. */
+export function encodeNameValues(environment: Environment): Buffer {
+  const target = Buffer.allocUnsafe(nameValueBytes(environment));
+  let at = 0;
+  for (const name in environment) at = writePair(target, at, name, environment[name]!);
+  return target;
+}
+
+function lengthBytes(length: number): number {
+  return length > SHORT_MAX ? 4 : 1;
+}
+
+function writeLength(target: Buffer, at: number, length: number): number {
+  if (length > SHORT_MAX) return target.writeUInt32BE((length | 0x80000000) >>> 0, at);
+  target[at] = length;
+  return at + 1;
+}
+
+function lengthText(length: number): string {
+  if (length <= SHORT_MAX) return shortLengths[length]!;
+  return String.fromCharCode((length >>> 24) | 0x80, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff);
+}
+
+/** write() is a call into the engine, so what is short is written here. */
+function writeText(target: Buffer, at: number, text: string): number {
+  const length = text.length;
+  if (length > 24) return target.write(text, at, 'latin1');
+  for (let index = 0; index < length; index += 1) target[at + index] = text.charCodeAt(index);
+  return length;
 }

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { encodeNameValues } from '../../../src/protocol/fastcgi/name-values.ts';
 import {
   decodeBegin,
   decodeEnd,
@@ -9,6 +8,7 @@ import {
   decodeValues,
   refusalOf,
 } from '../../../src/protocol/fastcgi/record.ts';
+import { encodeNameValues } from '../../../src/protocol/fastcgi/record-writer.ts';
 
 const bytes = (hex: string): Buffer => Buffer.from(hex, 'hex');
 
