@@ -38,11 +38,19 @@ export function checkFreeDescriptors(): void {
 
 /** From 3 up, in order. Node sets close-on-exec on all it opens, and at its start on those below the first gap. */
 export function inheritableDescriptors(): number[] {
-  // One that was opened before the limit was lowered below it cannot be covered: every start would fail with EINVAL.
-  const highest = Math.min(highestCovered, descriptorLimit() - 1);
   return openDescriptors()
-    .filter((descriptor) => descriptor >= 3 && descriptor <= highest && isInheritable(descriptor))
+    .filter((descriptor) => descriptor >= 3 && descriptor <= highestCovered && isInheritable(descriptor))
     .sort((a, b) => a - b);
+}
+
+/**
+ * Those of them that a start can cover now: one that was opened before the limit was lowered below it cannot be, and every start would fail
+ * with EINVAL. A limit may be lowered while a service runs.
+ */
+export function coverableNow(descriptors: readonly number[]): readonly number[] {
+  if (descriptors.length === 0) return descriptors;
+  const limit = descriptorLimit();
+  return descriptors.filter((descriptor) => descriptor < limit - 1);
 }
 
 function openDescriptors(): number[] {

@@ -15,7 +15,7 @@ import {
 import { createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { PosternError } from '../errors.ts';
-import { checkFreeDescriptors, inheritableDescriptors } from './descriptors.ts';
+import { checkFreeDescriptors, coverableNow, inheritableDescriptors } from './descriptors.ts';
 import type { Program } from './program.ts';
 import { type Account, Users } from './user.ts';
 
@@ -119,8 +119,9 @@ export class Launcher {
 
   /** stdin is the socket; what a child would inherit of ours besides is covered, since it may be anything. */
   #stdio(stdin: number | 'pipe'): SpawnOptions['stdio'] {
-    const highest = Math.max(2, ...this.#inheritable);
-    const covered = new Set(this.#inheritable);
+    const inheritable = coverableNow(this.#inheritable);
+    const highest = Math.max(2, ...inheritable);
+    const covered = new Set(inheritable);
     const rest = Array.from({ length: highest - 2 }, (_, index) =>
       covered.has(index + 3) ? this.#nullDescriptor : ('ignore' as const),
     );

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -91,6 +91,67 @@ describe('limits of a running service', { skip: phpMissing }, () => {
     limit(before);
     await until(async () => (await statusOf(service, 'pid.php')) === 200, 'it answers again');
     assert.equal((await service.get('plain.txt')).status, 200);
+  });
+
+  it('no descriptors left while programs are to be started: 503, no crash of a program; served again within a second, and nothing leaked', async (t) => {
+    if (findProgram('prlimit') === null) return t.skip('prlimit is not installed');
+    const phpCgi = findProgram('php-cgi')!;
+    const folder = temporaryFolder(t);
+    mkdirSync(join(folder, 'public/cgi-bin'), { recursive: true });
+    writeFileSync(join(folder, 'public/cgi-bin/ok'), '#!/bin/sh\necho "Content-Type: text/plain"; echo; echo ok\n', {
+      mode: 0o755,
+    });
+    const more =
+      '[[site.main.route]]\nmatch = "/cgi-bin/*"\npool = "cgi"\n[pool.cgi]\ncgi = true\nallowRoot = true\n' +
+      `[[site.main.route]]\nmatch = "*.fcgi"\npool = "plain"\n[pool.plain]\ncommand = ["${phpCgi}"]\nallowRoot = true\nworkers = 4\nqueueTimeout = "1s"\n`;
+    const service = await PhpService.start(t, {
+      folder,
+      pool: `${phpPool}workers = 2\nqueueTimeout = "1s"\n`,
+      files: { ...files, 'pid.fcgi': '<?php echo getmypid();' },
+      more,
+    });
+    const paths = ['pid.php', 'pid.fcgi', 'cgi-bin/ok'];
+    const ask = (): Promise<number[]> => Promise.all(paths.map((path) => statusOf(service, path)));
+    await until(async () => (await ask()).every((status) => status === 200), 'all are served');
+    const descriptors = (): number => readdirSync(`/proc/${service.postern.pid}/fd`).length;
+    const workers = async (): Promise<number[]> => [
+      ...(await service.lanes('idle')).map(({ workerPid }) => workerPid),
+      ...(await service.pool('plain')).lanes.map(({ workerPid }) => workerPid),
+    ];
+    const before = readFileSync(`/proc/${service.postern.pid}/limits`, 'latin1').match(/Max open files +(\d+)/)![1]!;
+    const limit = (soft: number | string): unknown =>
+      execFileSync('prlimit', ['--pid', String(service.postern.pid), `--nofile=${soft}:`]);
+    const spawned = async (): Promise<number> => (await service.pool()).spawned + (await service.pool('plain')).spawned;
+    const opened = descriptors();
+    for (let round = 0; round < 2; round += 1) {
+      const victims = new Set(await workers());
+      // Room for connections of clients, and for no start.
+      limit(opened + 6);
+      for (const worker of victims) process.kill(-worker, 'SIGKILL');
+      const statuses = new Set<number>();
+      for (let count = 0; count < 3; count += 1) for (const status of await ask()) statuses.add(status);
+      t.diagnostic(`answers: ${[...statuses]}`);
+      assert.ok(
+        [...statuses].every((status) => [0, 200, 500, 503].includes(status)),
+        String([...statuses]),
+      );
+      limit(before);
+      const beganMs = performance.now();
+      await until(async () => (await ask()).every((status) => status === 200), 'all are served again');
+      const tookMs = performance.now() - beganMs;
+      t.diagnostic(`again after ${Math.round(tookMs)} ms`);
+      assert.ok(tookMs < 3_000, `${tookMs} ms`);
+    }
+    assert.deepEqual(service.log('answers 503'), [], 'no program was taken for a faulty one');
+    assert.deepEqual(
+      service.troubles().filter(({ msg }) => /fails: \d+ crash/.test(msg)),
+      [],
+    );
+    t.diagnostic(`${await spawned()} were started`);
+    await until(
+      () => descriptors() <= opened + 8,
+      () => `${descriptors()} are open, ${opened} were`,
+    );
   });
 
   it('log disk full: requests are answered, what was lost is told', async (t) => {
