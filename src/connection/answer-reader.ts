@@ -10,12 +10,13 @@ import {
   formatType,
   GET_VALUES,
   GET_VALUES_RESULT,
+  type RecordHandler,
+  RecordReader,
   STDERR,
   STDOUT,
   type StreamType,
   UNKNOWN_TYPE,
 } from '../protocol/fastcgi/record.ts';
-import { type RecordHandler, RecordReader } from '../protocol/fastcgi/record-reader.ts';
 import type { RecordExchange } from './client-exchange.ts';
 
 /**

@@ -17,12 +17,12 @@ import {
   MANAGEMENT_ID,
   OVERLOADED,
   PARAMS,
+  RecordReader,
   STDIN,
   type StreamType,
   typeNames,
   UNKNOWN_ROLE,
 } from '../protocol/fastcgi/record.ts';
-import { RecordReader } from '../protocol/fastcgi/record-reader.ts';
 import { type ExchangeConnection, ServerExchange } from './server-exchange.ts';
 import { formatLimits, type ServerLimits } from './server-limits.ts';
 import { ServerOutput, TURN_BYTES } from './server-output.ts';

@@ -18,10 +18,4 @@ export {
   NameValueReader,
 } from './fastcgi/name-values.ts';
 export * from './fastcgi/record.ts';
-export {
-  defaultReaderLimits,
-  type RecordHandler,
-  RecordReader,
-  type RecordReaderLimits,
-} from './fastcgi/record-reader.ts';
 export { encodeNameValues, RecordWriter } from './fastcgi/record-writer.ts';

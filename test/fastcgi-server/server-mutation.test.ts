@@ -8,8 +8,7 @@ import { PosternError } from '../../src/errors.ts';
 import { ServerConnection } from '../../src/fastcgi-server/server-connection.ts';
 import { defaultServerLimits } from '../../src/fastcgi-server/server-limits.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../../src/protocol/cgi/exchange.ts';
-import { DATA, STDIN } from '../../src/protocol/fastcgi/record.ts';
-import { RecordReader } from '../../src/protocol/fastcgi/record-reader.ts';
+import { DATA, RecordReader, STDIN } from '../../src/protocol/fastcgi/record.ts';
 import { RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { CgiOutput } from '../../src/protocol/cgi/cgi-output.ts';
 import { NameValueReader } from '../../src/protocol/fastcgi/name-values.ts';
-import { RecordReader } from '../../src/protocol/fastcgi/record-reader.ts';
+import { RecordReader } from '../../src/protocol/fastcgi/record.ts';
 import { encodeNameValues, RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
 import { cut, cuts, environment, output, type Written, write, written } from './generated.ts';
 

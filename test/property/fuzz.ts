@@ -16,11 +16,11 @@ import {
   decodeValueNames,
   GET_VALUES,
   PARAMS,
+  RecordReader,
   STDERR,
   STDIN,
   STDOUT,
 } from '../../src/protocol/fastcgi/record.ts';
-import { RecordReader } from '../../src/protocol/fastcgi/record-reader.ts';
 import { RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
 import { cgiRequest } from '../support/cgi-request.ts';
 import { mutate, Random } from './random.ts';

@@ -7,12 +7,12 @@ import {
   decodeEnd,
   END_REQUEST,
   formatType,
+  RecordReader,
   STDERR,
   STDIN,
   STDOUT,
   type StreamType,
 } from '../../src/protocol/fastcgi/record.ts';
-import { RecordReader } from '../../src/protocol/fastcgi/record-reader.ts';
 import { RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
 import { RawClient } from './raw-client.ts';
 

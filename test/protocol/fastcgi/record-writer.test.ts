@@ -3,8 +3,7 @@ import { describe, it } from 'node:test';
 import { PosternError } from '../../../src/errors.ts';
 import type { Environment } from '../../../src/protocol/cgi/exchange.ts';
 import { NameValueReader } from '../../../src/protocol/fastcgi/name-values.ts';
-import { PARAMS, STDERR, STDIN, STDOUT } from '../../../src/protocol/fastcgi/record.ts';
-import { RecordReader } from '../../../src/protocol/fastcgi/record-reader.ts';
+import { PARAMS, RecordReader, STDERR, STDIN, STDOUT } from '../../../src/protocol/fastcgi/record.ts';
 import { RecordWriter } from '../../../src/protocol/fastcgi/record-writer.ts';
 
 const written: [title: string, write: (writer: RecordWriter) => void, hex: string][] = [
