@@ -1,7 +1,7 @@
 // Which names are never handed out though their files are there: dotfiles, what editors and packages leave behind, and the source of programs. Pure.
 //
 // 1. Names are compared as other file systems and people read them: case, compatible letters and invisible ones do not count (".ＰＨＰ" is
-//    ".php"). To run a program, its name has to end in the very bytes; see `path-pattern.ts`.
+//    ".php"). To run a program, its name has to end in the very bytes; see `protocol/http/path.ts`.
 // 2. A name that ends as a program does is its source, if no route runs it.
 // 3. A name that holds PHP's ending, and more after it, is a copy of a script: "a.php.save", "a.php.txt", "#a.php#", "a.php.", "a.php ".
 

@@ -2,7 +2,7 @@
 
 import type { Backend } from '../protocol/cgi/exchange.ts';
 
-/** Which requests a route takes, on the decoded and normalised path: see `path-pattern.ts`. Letters of a suffix match in either ASCII case. */
+/** Which requests a route takes, on the decoded and normalised path: see `protocol/http/path.ts`. Letters of a suffix match in either ASCII case. */
 interface RouteMatch {
   readonly match: string;
 }
