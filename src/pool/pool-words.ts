@@ -11,8 +11,10 @@ export function tell(log: Log, name: string, what: Told, nowMs: number): void {
     case 'lost': {
       const { pid, method, url, ranMs: durationMs, exit, isOutOfMemory, isAgain } = what.lost;
       const { number: generation } = what.generation;
-      const why = isOutOfMemory ? ', out of memory' : '';
-      const how = exit === null ? 'broke its connection' : `ended (${formatExit(exit)}${why})`;
+      const how =
+        exit === null
+          ? 'broke its connection'
+          : `ended (${isOutOfMemory ? 'SIGKILL, out of memory' : formatExit(exit)})`;
       const next = isAgain ? 'the request is run again, by another' : 'the request failed';
       log.warn(
         { pool: name, pid, signal: exit?.signal, status: exit?.code, method, url, durationMs, generation },

@@ -36,8 +36,9 @@ export function endOf(
   { code, signal }: Exit,
   isOutOfMemory: boolean,
 ): 'left' | 'crash' | 'killed' | 'memory' | 'unknown' {
+  // Its parent may have reaped it before it was looked at; the kernel's count tells all the same.
+  if (isOutOfMemory && code === null && (signal === null || signal === 'SIGKILL')) return 'memory';
   if (signal === null) return code === null ? 'unknown' : code === 0 ? 'left' : 'crash';
-  if (signal === 'SIGKILL' && isOutOfMemory) return 'memory';
   return faults.has(signal) ? 'crash' : 'killed';
 }
 
