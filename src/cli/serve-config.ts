@@ -16,8 +16,8 @@ export interface ServeChoices {
   readonly ini: readonly string[];
 }
 
-/** A file that was just saved is looked at as it is now. */
-const seenAtOnce = { pathCache: 0 } as const;
+/** A file that was just saved is seen: nobody saves and asks within so short a time, and a look for each request costs more than PHP does. */
+const seenAtOnce = { pathCache: '100ms' } as const;
 /** And run as it is now: opcache would believe for two seconds that it had not changed. */
 const savedIsRun = { 'opcache.revalidate_freq': 0 };
 
