@@ -20,6 +20,8 @@ interface Kind {
 }
 
 export class CrashGuard {
+  /** Whether it remembers nothing, as it mostly does: then it need not be asked. */
+  isEmpty = true;
   readonly #clock: Clock;
   readonly #kinds = new Map<string, Kind>();
 
@@ -29,7 +31,6 @@ export class CrashGuard {
 
   /** Why such a request is not run now; null: it may be. */
   refusal(request: CgiRequest): PosternError | null {
-    if (this.#kinds.size === 0) return null;
     const kind = this.#kinds.get(keyOf(request));
     const leftMs = kind === undefined ? 0 : kind.restsUntilMs - this.#clock.now();
     return leftMs <= 0 ? null : crashingError(request.method, pathOf(request.url), kind!.deaths, leftMs);
@@ -39,7 +40,8 @@ export class CrashGuard {
   note({ request, processEnd }: Attempt, { code, isAborted }: SeatOutcome): void {
     const isDeath = processEnd === 'crash' || processEnd === 'memory';
     if (!isDeath) {
-      if (this.#kinds.size > 0 && code === null && !isAborted) this.#kinds.delete(keyOf(request));
+      if (code === null && !isAborted) this.#kinds.delete(keyOf(request));
+      this.isEmpty = this.#kinds.size === 0;
       return;
     }
     const key = keyOf(request);
@@ -48,6 +50,7 @@ export class CrashGuard {
     if (kind.deaths >= maxDeaths) kind.restsUntilMs = this.#clock.now() + restMs;
     this.#kinds.delete(key);
     this.#kinds.set(key, kind);
+    this.isEmpty = false;
     if (this.#kinds.size > maxKinds) this.#kinds.delete(this.#kinds.keys().next().value!);
   }
 }

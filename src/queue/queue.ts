@@ -109,7 +109,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     const attempt = new Attempt(this, request, sink);
     this.counters.add('accepted', 1);
     if (this.#phase !== 'open') return this.#refuse(attempt, closingError(this.name));
-    const crashing = this.#guard.refusal(request);
+    const crashing = this.#guard.isEmpty ? null : this.#guard.refusal(request);
     if (crashing !== null) return this.#refuse(attempt, crashing);
     const place = this.#waiting.length === 0 ? this.#provider.take(attempt) : null;
     if (place !== null) {
@@ -190,7 +190,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   /** See AttemptOwner. */
   released(attempt: Attempt, seat: Seat, outcome: SeatOutcome, isAgain: boolean): void {
     this.#leave(attempt);
-    this.#guard.note(attempt, outcome);
+    if (attempt.processEnd !== null || !this.#guard.isEmpty) this.#guard.note(attempt, outcome);
     if (isAgain && this.#mayWait) {
       this.#again(attempt, seat, outcome);
       return;

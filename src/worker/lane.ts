@@ -1,6 +1,6 @@
 // One connection that a worker can serve at a time: made when there is something to send, begun with the probe where the worker preforks.
 
-import type { Timer } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import type { EndedRequest } from '../connection/answer-reader.ts';
 import type { ClientConnection, ConnectionOwner } from '../connection/client-connection.ts';
 import type { ClientExchange } from '../connection/client-exchange.ts';
@@ -9,10 +9,18 @@ import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, Progress } from '../protocol/cgi/exchange.ts';
 import type { ProcessEnd, SeatUser } from '../queue/seat.ts';
 import type { Exit } from './exit.ts';
-import { type LaneEvents, type LaneHandle, LaneSink, type LaneWorker } from './lane-handle.ts';
+import {
+  isSilent,
+  keepsAfter,
+  type LaneEvents,
+  type LaneHandle,
+  LaneSink,
+  type LaneWorker,
+  mayResend,
+  needsNew,
+} from './lane-handle.ts';
 import type { LaneProcess, ProcessEnding } from './lane-process.ts';
 import { ProbeSink, probeRequest } from './probe-sink.ts';
-import { isSilent, keepsAfter, mayResend, needsNew } from './reuse.ts';
 import { type LinkState, linkMoves } from './state.ts';
 
 /** A probe that is not answered for so long never will be: the process is stopped, or hangs. */
@@ -25,6 +33,7 @@ const looksMs = [0, 2, 10, 40, 150];
 export class Lane implements LaneHandle, ConnectionOwner {
   slot = -1;
   readonly #worker: LaneWorker;
+  readonly #clock: Clock;
   readonly #events: LaneEvents;
   #link: LinkState = 'none';
   #connection: ClientConnection | null = null;
@@ -44,6 +53,7 @@ export class Lane implements LaneHandle, ConnectionOwner {
 
   constructor(worker: LaneWorker, events: LaneEvents) {
     this.#worker = worker;
+    this.#clock = worker.clock;
     this.#events = events;
   }
 
@@ -186,7 +196,8 @@ export class Lane implements LaneHandle, ConnectionOwner {
   }
 
   #connect(): void {
-    const { program, pid, clock } = this.#worker;
+    const { program, pid } = this.#worker;
+    const clock = this.#clock;
     const before = this.#connection;
     const hadProcess = this.#process !== null;
     this.#forget();
@@ -296,7 +307,7 @@ export class Lane implements LaneHandle, ConnectionOwner {
     this.#ending = hasRead ? { exit: ending.exit, end: 'unknown' } : ending;
     const waitMs = looksMs[look];
     if (this.#ending === null && waitMs !== undefined) {
-      this.#settleTimer = this.#worker.clock.after(waitMs, () => this.#settle(failure, look + 1));
+      this.#settleTimer = this.#clock.after(waitMs, () => this.#settle(failure, look + 1));
       return;
     }
     this.#finish(failure, 'none');
