@@ -3,7 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { EndedRequest } from '../connection/answer-reader.ts';
 import type { ClientConnection, ConnectionOwner } from '../connection/client-connection.ts';
-import type { PosternError } from '../errors.ts';
+import { PosternError } from '../errors.ts';
 import type { CgiHead, CgiRequest, CgiSink, Progress } from '../protocol/cgi/exchange.ts';
 import type { Seat, SeatUser } from '../queue/seat.ts';
 import type { Exit } from './exit.ts';
@@ -121,4 +121,11 @@ export function isSilent({ preforks }: Program, progress: Progress, forMs: numbe
 /** Whether a request of which no byte of an answer came may be sent again. */
 export function mayResend({ idempotent, body, data }: CgiRequest): boolean {
   return idempotent && body?.replayable !== false && data?.replayable !== false;
+}
+
+/** @param isTold whether the pool's log tells of it: one dead process is one line */
+export function asTold(failure: PosternError, isTold: boolean): PosternError {
+  if (!isTold || failure.isTold) return failure;
+  const { code, message, fields } = failure;
+  return new PosternError(code, message, { cause: failure, isTold, fields });
 }

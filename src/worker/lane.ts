@@ -10,6 +10,7 @@ import type { CgiRequest, Progress } from '../protocol/cgi/exchange.ts';
 import type { ProcessEnd, SeatUser } from '../queue/seat.ts';
 import type { Exit } from './exit.ts';
 import {
+  asTold,
   isSilent,
   keepsAfter,
   type LaneEvents,
@@ -346,11 +347,4 @@ export class Lane implements LaneHandle, ConnectionOwner {
     }
     this.#link = to;
   }
-}
-
-/** @param isTold whether the pool's log tells of it: one dead process is one line */
-function asTold(failure: PosternError, isTold: boolean): PosternError {
-  if (!isTold || failure.isTold) return failure;
-  const { code, message, fields } = failure;
-  return new PosternError(code, message, { cause: failure, isTold, fields });
 }
