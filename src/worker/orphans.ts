@@ -82,10 +82,12 @@ function isGroupOurs({ place, leader, members }: Mark): boolean {
 
 function readMark(path: string): Mark | null {
   try {
-    const [place = '', ...lines] = readFileSync(path, 'latin1').split('\n');
+    const all = readFileSync(path, 'latin1').split('\n');
+    // Of an earlier version, which wrote no place: a manager of it may be running yet.
+    const [place, ...lines] = lineFormat.test(all[0] ?? '') ? [ownPlace(), ...all] : [all[0] ?? '', ...all.slice(1)];
     // The last line may have been cut: the manager was killed, or the disk was full.
     const marked = lines.flatMap((line) => {
-      const match = /^(\d+) (\d+)$/.exec(line);
+      const match = lineFormat.exec(line);
       return match === null ? [] : [{ pid: Number(match[1]), startTicks: Number(match[2]) }];
     });
     const [leader, ...members] = marked;
@@ -94,6 +96,8 @@ function readMark(path: string): Mark | null {
     return null;
   }
 }
+
+const lineFormat = /^(\d+) (\d+)$/;
 
 const lineOf = (pid: number): string => `${pid} ${readProcessStat(pid)?.startTicks ?? 0}`;
 

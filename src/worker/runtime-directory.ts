@@ -4,7 +4,7 @@ import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync,
 import { join } from 'node:path';
 import { PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
-import { clearLeftovers, isMarkAlive, writeMark } from './orphans.ts';
+import { clearLeftovers, isMarkDead, writeMark } from './orphans.ts';
 
 const prefix = 'manager-';
 const markName = 'manager';
@@ -24,7 +24,9 @@ export async function openRuntimeDirectory(parent: string, log: Log = silentLog)
   checkPrivate(parent);
   for (const name of readdirSync(parent).filter((entry) => entry.startsWith(prefix))) {
     const directory = join(parent, name);
-    if (isMarkAlive(join(directory, markName))) continue;
+    const mark = join(directory, markName);
+    // One of another container that shares this folder is not known to be dead.
+    if (existsSync(mark) && !isMarkDead(mark)) continue;
     const groups = await clearLeftovers(directory);
     log.info({ directory, groups }, `cleared what a manager that died left behind (${groups.length} process groups)`);
   }

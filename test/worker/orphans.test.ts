@@ -18,7 +18,7 @@ import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { markMember, writeMark } from '../../src/worker/orphans.ts';
-import { isGone, isGroupAlive } from '../../src/worker/process-table.ts';
+import { isGone, isGroupAlive, readProcessStat } from '../../src/worker/process-table.ts';
 import { openRuntimeDirectory } from '../../src/worker/runtime-directory.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
@@ -69,6 +69,19 @@ test('the directory of a manager that lives is left alone', async (t) => {
   assert.ok(isGroupAlive(group));
   assert.ok(existsSync(join(parent, `manager-${manager.pid}`)));
   assert.equal(statSync(directory.path).mode & 0o777, 0o700);
+});
+
+test('the directory of a manager of an earlier version, whose mark names no boot, is left alone while it lives', async (t) => {
+  const parent = temporaryFolder(t);
+  const folder = join(parent, 'manager-1');
+  mkdirSync(folder);
+  const mark = join(folder, 'manager');
+  writeFileSync(mark, `${process.pid} ${readProcessStat(process.pid)!.startTicks}\n`);
+  (await openRuntimeDirectory(parent)).close();
+  assert.ok(existsSync(mark));
+  writeFileSync(mark, `${process.pid} 1\n`);
+  (await openRuntimeDirectory(parent)).close();
+  assert.ok(!existsSync(mark), 'its process has ended, and the id was used again');
 });
 
 test('two managers in one process have a directory each', async (t) => {
