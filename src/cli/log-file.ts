@@ -90,6 +90,11 @@ export class AccessLines {
   /** The text of the present millisecond. */
   #time = '';
   #timeMs = 0;
+  readonly #site = new LastQuoted();
+  readonly #method = new LastQuoted();
+  readonly #host = new LastQuoted();
+  readonly #remoteAddress = new LastQuoted();
+  readonly #pool = new LastQuoted();
 
   /**
    * The line, with its end.
@@ -101,7 +106,21 @@ export class AccessLines {
       this.#time = new Date(wallMs).toISOString();
     }
     const { status, bytes, outcome } = record;
-    return `{"level":30,"time":"${this.#time}","site":${quote(record.site)},"method":${quote(record.method)},"url":${quote(record.url)},"version":"${record.version}","host":${quote(record.host)},"remoteAddress":${quote(record.remoteAddress)},"status":${status},"bytes":${bytes},"durationMs":${milliseconds(record.durationMs)},"waitedMs":${milliseconds(record.waitedMs)},"runMs":${milliseconds(record.runMs)},"pool":${quote(record.pool)},"outcome":"${outcome}","error":${quote(record.error)},"msg":"request"}\n`;
+    return `{"level":30,"time":"${this.#time}","site":${this.#site.of(record.site)},"method":${this.#method.of(record.method)},"url":${quote(record.url)},"version":"${record.version}","host":${this.#host.of(record.host)},"remoteAddress":${this.#remoteAddress.of(record.remoteAddress)},"status":${status},"bytes":${bytes},"durationMs":${milliseconds(record.durationMs)},"waitedMs":${milliseconds(record.waitedMs)},"runMs":${milliseconds(record.runMs)},"pool":${this.#pool.of(record.pool)},"outcome":"${outcome}","error":${quote(record.error)},"msg":"request"}\n`;
+  }
+}
+
+/** A field as JSON; it mostly is what it was in the line before. */
+class LastQuoted {
+  #text: string | null = null;
+  #json = 'null';
+
+  of(text: string | null): string {
+    if (text !== this.#text) {
+      this.#text = text;
+      this.#json = quote(text);
+    }
+    return this.#json;
   }
 }
 

@@ -75,7 +75,8 @@ export class DocumentRoot {
    */
   look(path: string): Entry | null {
     this.#renew();
-    const known = this.#entries.get(path);
+    // All are forgotten together, so which was used last need not be known.
+    const known = this.#entries.peek(path);
     if (known !== undefined) return known;
     const entry = this.#find(path);
     if (entry !== null && this.#options.validMs > 0) this.#entries.set(path, entry);
