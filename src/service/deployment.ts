@@ -171,6 +171,7 @@ export class Deployment {
         throw error;
       }
       const areSitesNew = JSON.stringify(config.values.site) !== JSON.stringify(this.#config.values.site);
+      const isLogNew = JSON.stringify(config.values.log) !== JSON.stringify(this.#config.values.log);
       this.#config = config;
       this.#gateways.use(gateways);
       if (admin !== this.#admin) this.#admin?.close();
@@ -179,7 +180,8 @@ export class Deployment {
       settled.catch((error: Error) =>
         this.#log.error({}, `what the reload replaced did not end well: ${error.message}`),
       );
-      return [...pooling.words, ...listening.words, ...(areSitesNew ? ['sites replaced'] : [])];
+      const words = [...pooling.words, ...listening.words, ...(areSitesNew ? ['sites replaced'] : [])];
+      return isLogNew ? [...words, '[log] has changed, which is read at the start only: restart for it'] : words;
     } catch (error) {
       listening.undo();
       if (admin !== this.#admin) admin?.close();

@@ -71,6 +71,13 @@ describe('postern run', () => {
     assert.deepEqual([nothing.status, nothing.out], [0, 'reloaded: nothing had changed\n']);
     assert.equal((await text(site.url)).split(' ')[0], pid, 'an unchanged pool keeps its workers');
 
+    const asItWas = readFileSync(site.config, 'utf8');
+    writeFileSync(site.config, asItWas.replace('[log]', '[log]\nlevel = "debug"'));
+    const log = await postern(t, site.folder, ['reload']);
+    assert.equal(log.out, 'reloaded: [log] has changed, which is read at the start only: restart for it\n');
+    site.write('');
+    await postern(t, site.folder, ['reload']);
+
     site.write('ini = { memory_limit = "77M" }\n');
     const changed = await postern(t, site.folder, ['reload', '-c', site.config]);
     assert.deepEqual([changed.status, changed.out], [0, 'reloaded: pool php reloaded\n']);
