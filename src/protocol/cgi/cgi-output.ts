@@ -260,7 +260,8 @@ function parseHead(text: string, maxFields: number): OutputHead {
   const headers = withoutNamed(fields, isChunked ? `${connection},content-length` : connection);
   const answered = status === null ? withoutStatus(headers, location) : { ...parseStatus(status), headers };
   const told = lostLines.length === 0 ? answered : { ...answered, lostLines: lostLines.slice(0, MAX_LOST_LINES) };
-  const head = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(connection) ? { ...told, closes: true } : told;
+  const closes = connection !== '' && /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(connection);
+  const head = closes ? { ...told, closes } : told;
   return { head, contentLength: length === '' || isChunked ? null : Number(length), isChunked };
 }
 
