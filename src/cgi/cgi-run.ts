@@ -19,7 +19,6 @@ import { bytesToLog } from '../protocol/text.ts';
 import type { Seat, SeatUser } from '../queue/seat.ts';
 import type { Exit } from '../worker/exit.ts';
 import { readProcessStat, sendSignal } from '../worker/process-table.ts';
-import { stopProcess } from '../worker/stop.ts';
 import { CgiAnswer, MAX_KEPT_ERRORS } from './cgi-answer.ts';
 import { exitedAtStart, launchProgram, startError, truncatedError } from './cgi-program.ts';
 import type { CgiParts, CgiSettings } from './cgi-settings.ts';
@@ -270,7 +269,8 @@ export class CgiRun implements Seat {
     this.#move('ending');
     this.#timer?.cancel();
     const graceMs = this.#settings.limits.stopTimeoutMs;
-    this.#timer = stopProcess(-this.pid, { graceMs, clock: this.#parts.clock });
+    this.#signalGroup('SIGTERM');
+    this.#timer = this.#parts.clock.after(graceMs, () => this.#signalGroup('SIGKILL'));
   }
 
   #gone(): void {

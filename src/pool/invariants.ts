@@ -64,8 +64,7 @@ function verifyWorkers({ board, workers, generation: current, next }: PoolState)
     verifyGeneration(generation, board);
   }
   const { lanes, limits, program } = current;
-  const most = Math.max(limits.workers, Math.min(program.lanesPerWorker, limits.workers));
-  hold('limits', lanes <= most, `${lanes} lanes, and the limit is ${limits.workers}`);
+  hold('limits', lanes <= limits.workers, `${lanes} lanes, and the limit is ${limits.workers}`);
   // Those that are being stopped may double the number for a while.
   const mostWorkers = 2 * Math.ceil(limits.workers / program.lanesPerWorker);
   hold('limits', current.workers.size <= mostWorkers, `${current.workers.size} workers, and ${mostWorkers} may live`);

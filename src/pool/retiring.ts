@@ -141,7 +141,6 @@ export function childGone(step: Step, lane: LaneRecord): void {
   const { state, effects } = step;
   const { board } = state;
   const { worker, process } = lane;
-  lane.killAtMs = null;
   effects.push({ type: 'close-lane', slot: lane.slot });
   if (process !== null) effects.push({ type: 'forget', worker, process });
   board.countEnd(board.reason(lane.slot) ?? 'crash');

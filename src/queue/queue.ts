@@ -40,7 +40,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   readonly #guard: CrashGuard;
   readonly #waiting = new AttemptList<Attempt>();
   readonly #running = new AttemptList<Attempt>();
-  #provider: SeatProvider<Place>;
+  readonly #provider: SeatProvider<Place>;
   #limits: QueueLimits;
   #phase: QueuePhase = 'open';
   #isServing = false;
@@ -90,10 +90,9 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     for (let attempt = this.#running.first; attempt !== null; attempt = attempt.next) yield attempt;
   }
 
-  /** From now on these limits hold, and seats come from there. What runs is not touched; what waits may be served. */
-  use(limits: QueueLimits, provider: SeatProvider<Place> = this.#provider): void {
+  /** From now on these limits hold. What runs is not touched; what waits may be served. */
+  use(limits: QueueLimits): void {
     this.#limits = limits;
-    this.#provider = provider;
     this.serve();
   }
 

@@ -63,10 +63,6 @@ export class Lane implements LaneHandle, ConnectionOwner {
     return this.#process;
   }
 
-  get isConnected(): boolean {
-    return this.#link === 'free' || this.#link === 'busy';
-  }
-
   /** See Seat. */
   get progress(): Progress {
     return this.#exchange?.progress ?? 'unsent';

@@ -22,7 +22,6 @@ const short: Readonly<Record<string, string>> = {
   'src/log.ts': 'what every part of Postern needs of a logger',
   'src/queue/queue-limits.ts': 'what every kind of pool is limited by',
   'src/version.ts': 'read from package.json, and used by every part',
-  'src/worker/stop.ts': 'how a process is ended, for workers and CGI programs',
 };
 
 const root = new URL('../../', import.meta.url).pathname;
