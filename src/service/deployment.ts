@@ -7,17 +7,16 @@ import { nearestName } from '../config/nearest.ts';
 import type { AdminListener } from '../control/admin-listener.ts';
 import { runtimeBases } from '../control/runtime-base.ts';
 import { PosternError } from '../errors.ts';
-import type { Gateway } from '../gateway/handle.ts';
 import type { Log } from '../log.ts';
 import type { FindPhp } from '../php/find-php.ts';
 import { findSetpriv, type Launcher, openLauncher } from '../worker/launcher.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
 import type { Faults } from './faults.ts';
-import { type AccessLog, Gateways, makeGateways, refusedRecord } from './gateways.ts';
-import { ListenerSet, type SiteListener } from './listeners.ts';
+import type { AccessLog } from './gateways.ts';
 import type { PlanContext, PoolPlan } from './plan.ts';
 import { preparePools } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
+import { type Fronts, SiteFronts } from './site-fronts.ts';
 import type { Unit } from './unit.ts';
 
 /** Options of `createService`; none is needed. */
@@ -60,8 +59,7 @@ const lastAnswersMs = 1_000;
 export class Deployment {
   readonly #options: DeploymentOptions;
   readonly #log: Log;
-  readonly #gateways: Gateways;
-  readonly #listeners: ListenerSet;
+  readonly #fronts: Fronts;
   #config: Config;
   #directory: RuntimeDirectory | null = null;
   #launcher: Launcher | null = null;
@@ -72,12 +70,9 @@ export class Deployment {
     this.#config = config;
     this.#options = options;
     this.#log = options.log;
-    this.#gateways = new Gateways(options.faults, options.service.onAccess);
-    this.#listeners = new ListenerSet({
-      handlerFor: (listener) => this.#gateways.handlerFor(listener),
-      onRefused: (site, refusal) => this.#gateways.tell(refusedRecord(site, refusal)),
-      log: options.log,
-    });
+    const { log, faults, service } = options;
+    const { onAccess, isDeveloped } = service;
+    this.#fronts = new SiteFronts({ log, faults, onAccess, isDeveloped });
   }
 
   /** The configuration in force. */
@@ -89,18 +84,9 @@ export class Deployment {
     return [...(this.#pools?.units.values() ?? [])];
   }
 
-  get listeners(): readonly SiteListener[] {
-    return this.#listeners.listeners;
-  }
-
-  /** Requests that are on their way. */
-  get running(): number {
-    return this.#gateways.running;
-  }
-
-  /** Answers by status. */
-  get answers(): Readonly<Record<string, number>> {
-    return this.#gateways.answers;
+  /** What faces clients. */
+  get fronts(): Fronts {
+    return this.#fronts;
   }
 
   /** Where the admin pages are; null: nowhere. */
@@ -119,11 +105,6 @@ export class Deployment {
     return timeouts.length === 0 ? defaultCloseMs : Math.max(...timeouts);
   }
 
-  /** The gateway of a site; undefined: the site is not served. */
-  gatewayOf(site: string): Gateway | undefined {
-    return this.#gateways.of(site);
-  }
-
   /** Makes everything but the admin pages, and listens; no program is started. @throws ADDRESS_IN_USE, CONFIG_INVALID */
   async open(): Promise<void> {
     const [plans, setpriv] = await Promise.all([this.#plan(this.#config), findSetpriv()]);
@@ -132,8 +113,8 @@ export class Deployment {
     this.#launcher = openLauncher(setpriv);
     const context = { directory: this.#directory.path, log: this.#log, launcher: this.#launcher };
     this.#pools = new PoolSet({ ...context, faults: this.#options.faults }, plans);
-    this.#gateways.use(this.#makeGateways(this.#config));
-    const change = await this.#listeners.change(this.#config.values);
+    const change = await this.#fronts.open(this.#config);
+    await change.prepare(this.#pools.units);
     await change.settle(0);
   }
 
@@ -156,16 +137,16 @@ export class Deployment {
   async change(config: Config, forced: readonly string[], checkWanted: () => void): Promise<readonly string[]> {
     checkPoolNames(forced, Object.keys(config.values.pool));
     const plans = await this.#plan(config);
-    const listening = await this.#listeners.change(config.values);
+    const fronting = await this.#fronts.open(config);
     let admin = this.#admin;
     try {
       if (config.values.admin?.listen !== this.#config.values.admin?.listen) admin = await this.#openAdmin(config);
       checkWanted();
       const pooling = await this.#pools!.change(plans, forced);
-      let gateways: ReadonlyMap<string, Gateway>;
       try {
         checkWanted();
-        gateways = this.#makeGateways(config);
+        await fronting.prepare(this.#pools!.units);
+        checkWanted();
       } catch (error) {
         await pooling.undo();
         throw error;
@@ -173,17 +154,16 @@ export class Deployment {
       const areSitesNew = JSON.stringify(config.values.site) !== JSON.stringify(this.#config.values.site);
       const isLogNew = JSON.stringify(config.values.log) !== JSON.stringify(this.#config.values.log);
       this.#config = config;
-      this.#gateways.use(gateways);
       if (admin !== this.#admin) this.#admin?.close();
       this.#admin = admin;
-      const settled = Promise.all([listening.settle(this.stopTimeoutMs), pooling.settle()]);
+      const settled = Promise.all([fronting.settle(this.stopTimeoutMs), pooling.settle()]);
       settled.catch((error: Error) =>
         this.#log.error({}, `what the reload replaced did not end well: ${error.message}`),
       );
-      const words = [...pooling.words, ...listening.words, ...(areSitesNew ? ['sites replaced'] : [])];
+      const words = [...pooling.words, ...fronting.words, ...(areSitesNew ? ['sites replaced'] : [])];
       return isLogNew ? [...words, '[log] has changed, which is read at the start only: restart for it'] : words;
     } catch (error) {
-      listening.undo();
+      fronting.undo();
       if (admin !== this.#admin) admin?.close();
       throw error;
     }
@@ -193,14 +173,14 @@ export class Deployment {
   async close(deadlineMs: number): Promise<void> {
     const untilMs = performance.now() + deadlineMs;
     // The programs end before the connections do: whoever still waits then is told so, and not hung up on.
-    const listening = this.#listeners.close(deadlineMs + lastAnswersMs);
-    await settledWithin(listening, deadlineMs);
-    await Promise.all([listening, this.#pools?.close(Math.max(0, untilMs - performance.now()))]);
+    const fronting = this.#fronts.close(deadlineMs + lastAnswersMs);
+    await settledWithin(fronting, deadlineMs);
+    await Promise.all([fronting, this.#pools?.close(Math.max(0, untilMs - performance.now()))]);
   }
 
   /** The same at once. */
   async destroy(): Promise<void> {
-    this.#listeners.destroy();
+    this.#fronts.destroy();
     await this.#pools?.destroy();
   }
 
@@ -218,11 +198,6 @@ export class Deployment {
       embeddedWorkers: embeddedWorkers ?? null,
       ...(findPhp === undefined ? {} : { findPhp }),
     });
-  }
-
-  #makeGateways(config: Config): ReadonlyMap<string, Gateway> {
-    const { isDeveloped = false } = this.#options.service;
-    return makeGateways(config, this.#pools!.units, this.#log, this.#gateways.tell, isDeveloped);
   }
 
   async #openAdmin({ values: { admin } }: Config): Promise<AdminListener | null> {

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import type { FaultStatus, LogStatus, ReloadStatus, ServiceStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import { formatListenAddress, urlOf } from '../config/listen-address.ts';
-import type { SiteListener } from './listeners.ts';
+import type { Fronts } from './site-fronts.ts';
 import type { Unit } from './unit.ts';
 
 /** The parts of a service that tell something. */
@@ -17,14 +17,14 @@ export interface StatusParts {
   readonly faults: FaultStatus;
   readonly log: LogStatus | null;
   readonly admin: string | null;
-  readonly listeners: readonly SiteListener[];
-  readonly answers: Readonly<Record<string, number>>;
+  readonly fronts: Pick<Fronts, 'listeners' | 'answers'>;
   readonly units: readonly Unit[];
 }
 
 /** The status now. */
 export function serviceStatus(parts: StatusParts): ServiceStatus {
-  const { version, startedAt, state, config, lastReload, faults, log, admin, listeners, answers, units } = parts;
+  const { version, startedAt, state, config, lastReload, faults, log, admin, fronts, units } = parts;
+  const { listeners, answers } = fronts;
   const pools = units.map((unit) => unit.snapshot());
   return {
     version,

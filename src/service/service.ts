@@ -50,7 +50,7 @@ export class Service {
 
   /** Requests that are on their way. */
   get running(): number {
-    return this.#deployment.running;
+    return this.#deployment.fronts.running;
   }
 
   /** The plans in force: which PHP each pool has, and what is to be known of it. */
@@ -120,7 +120,7 @@ export class Service {
     if (!sites.includes(site)) {
       throw new PosternError('CONFIG_INVALID', `there is no site "${site}": there are ${sites.join(', ')}`);
     }
-    return siteHandler(site, (name) => this.#deployment.gatewayOf(name));
+    return siteHandler(site, (name) => this.#deployment.fronts.gatewayOf(name));
   }
 
   /**
@@ -133,7 +133,7 @@ export class Service {
 
   /** What the admin pages and `postern status` show. */
   status(): ServiceStatus {
-    const { config, adminUrl, listeners, answers, units } = this.#deployment;
+    const { config, adminUrl, fronts, units } = this.#deployment;
     return serviceStatus({
       version,
       startedAt: this.#startedAt,
@@ -143,8 +143,7 @@ export class Service {
       faults: this.#faults.status,
       log: this.#options.logStatus?.() ?? null,
       admin: adminUrl,
-      listeners,
-      answers,
+      fronts,
       units,
     });
   }
