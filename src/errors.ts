@@ -46,6 +46,8 @@ export const errorTable = {
   QUEUE_TIMEOUT: kind(503, true, 'The server is busy.'),
   POOL_RESTING: kind(503, true, 'The program for this address is being restarted.'),
   POOL_CLOSING: kind(503, true, 'The server is restarting.'),
+  POOL_DRAINED: kind(503, true, 'The program for this address is being serviced.'),
+  REQUEST_ENDED: kind(502, false, 'The request was ended by an operator.'),
   // the program's answer
   ANSWER_INVALID: kind(502, false, 'The program gave an answer that is not valid.'),
   ANSWER_TRUNCATED: kind(502, false, 'The program ended before its answer was complete.'),

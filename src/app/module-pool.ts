@@ -6,7 +6,7 @@ import { PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { Backend, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import type { QueueCounters } from '../queue/counters.ts';
-import { type PoolSnapshot, runningRows, withoutWorkers } from '../queue/pool-snapshot.ts';
+import { operated, type PoolSnapshot, runningRows, withoutWorkers } from '../queue/pool-snapshot.ts';
 import { Queue } from '../queue/queue.ts';
 import type { QueueLimits } from '../queue/queue-limits.ts';
 import type { SeatOutcome, SeatProvider } from '../queue/seat.ts';
@@ -87,9 +87,8 @@ export class ModulePool implements Backend, SeatProvider<ModuleSeat> {
       startedAt: this.#startedAt,
       workers: this.#limits.maxRequests,
       queue: this.#limits.queue,
-      notReady: this.#queue.phase === 'open' ? null : `pool ${this.name} is closing`,
-      counters: this.counters,
-      lanes: runningRows(this.#queue.attempts(), this.#clock.now()),
+      ...operated(this.#queue),
+      lanes: runningRows(this.#queue, this.#clock.now()),
     };
   }
 

@@ -3,7 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { Backend, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import type { QueueCounters } from '../queue/counters.ts';
-import { type PoolSnapshot, runningRows, withoutWorkers } from '../queue/pool-snapshot.ts';
+import { operated, type PoolSnapshot, runningRows, withoutWorkers } from '../queue/pool-snapshot.ts';
 import { Queue } from '../queue/queue.ts';
 import type { QueueLimits } from '../queue/queue-limits.ts';
 import type { CgiRun } from './cgi-run.ts';
@@ -27,6 +27,10 @@ export class CgiPool implements Backend {
     this.#queue = new Queue({ name, provider: this.#slots, limits: queueLimits(limits), clock, log });
   }
 
+  get queue(): Queue<CgiRun> {
+    return this.#queue;
+  }
+
   get counters(): QueueCounters {
     return this.#queue.counters.snapshot();
   }
@@ -40,7 +44,7 @@ export class CgiPool implements Backend {
   snapshot(): PoolSnapshot {
     const { workers, queue } = this.#slots.settings.limits;
     const nowMs = this.#clock.now();
-    const running = runningRows(this.#queue.attempts(), nowMs);
+    const running = runningRows(this.#queue, nowMs);
     return {
       ...withoutWorkers,
       name: this.name,
@@ -49,8 +53,7 @@ export class CgiPool implements Backend {
       startedAt: this.#startedAt,
       workers,
       queue,
-      notReady: this.#queue.phase === 'open' ? null : `pool ${this.name} is closing`,
-      counters: this.counters,
+      ...operated(this.#queue),
       lanes: [...running, ...this.#slots.rowsAfterAnswer(running.length, nowMs)],
     };
   }

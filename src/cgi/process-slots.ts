@@ -75,6 +75,7 @@ export class ProcessSlots implements SeatProvider<CgiRun> {
         sinceMs: nowMs - sinceMs,
         method: showBytes(request.method),
         url: showBytes(request.url),
+        request: 0,
         waitedMs: 0,
         runMs: sinceMs - startedAtMs,
         memoryBytes: 0,

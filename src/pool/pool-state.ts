@@ -6,6 +6,7 @@ import type { LaneProcess } from '../worker/lane-process.ts';
 import type { Program } from '../worker/program.ts';
 import type { LaneState } from '../worker/state.ts';
 import type { PoolLimits } from './pool-limits.ts';
+import { ProcessEnds } from './process-ends.ts';
 import type { Scoreboard } from './scoreboard.ts';
 import { SpawnScore } from './spawn-score.ts';
 
@@ -85,6 +86,11 @@ export interface LaneRecord {
   process: LaneProcess | null;
   /** Its child is to end: when SIGKILL is due; null: it is not. */
   killAtMs: number | null;
+  /** Whether an operator has its process leave when its request is done. */
+  isAskedToLeave: boolean;
+  /** Whether its process ends with the request that it had, and how, where that was seen. */
+  isLost: boolean;
+  exit: Exit | null;
 }
 
 /** All of a pool. */
@@ -111,12 +117,13 @@ export interface PoolState {
   wakeAtMs: number | null;
   /** Until then the system has no room for a process: nobody's fault. */
   shortUntilMs: number;
+  readonly ends: ProcessEnds;
   /** Whether its program can be started, as the log was told. */
   health: 'ready' | 'failing' | 'refusing';
 }
 
 /** What becomes of a process whose request has ended: see `retiring.ts`. */
-export type Fate = 'keep' | 'leave' | 'stop' | 'kill' | 'lost' | 'unreachable';
+export type Fate = 'keep' | 'leave' | 'stop' | 'kill' | 'end' | 'lost' | 'unreachable';
 
 /** What can happen to a pool. */
 export type PoolEvent =
@@ -150,6 +157,8 @@ export type PoolEvent =
   /** The time has come to look at every process. */
   | { readonly type: 'swept' }
   | { readonly type: 'reload'; readonly program: Program; readonly limits: PoolLimits }
+  /** An operator wants this process replaced: a child, or a whole worker. */
+  | { readonly type: 'recycle'; readonly pid: number }
   | { readonly type: 'close' }
   /** It closes, and nobody waits any more. */
   | { readonly type: 'served' }
@@ -250,6 +259,7 @@ export function newPoolState(name: string, board: Scoreboard, program: Program, 
     waiting: 0,
     wakeAtMs: null,
     shortUntilMs: 0,
+    ends: new ProcessEnds(),
     health: 'ready',
   };
 }
@@ -258,7 +268,15 @@ export function newPoolState(name: string, board: Scoreboard, program: Program, 
 export function openLane(state: PoolState, worker: WorkerRecord, nowMs: number): LaneRecord {
   const { board } = state;
   const slot = board.open(nowMs);
-  const lane: LaneRecord = { slot, worker, process: null, killAtMs: null };
+  const lane: LaneRecord = {
+    slot,
+    worker,
+    process: null,
+    killAtMs: null,
+    isAskedToLeave: false,
+    isLost: false,
+    exit: null,
+  };
   state.lanes[slot] = lane;
   worker.lanes.add(lane);
   worker.generation.lanes += 1;

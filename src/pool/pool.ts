@@ -160,10 +160,21 @@ export class Pool implements SeatProvider<LaneHandle> {
   snapshot(): PoolSnapshot {
     const { queue } = this;
     return snapshotOf(this.state, {
-      counters: queue.counters.snapshot(),
+      queue,
       startedAt: this.#startedAt,
       nowMs: this.#clock.now(),
+      epochMs: this.#clock.wall(),
+      requestOn: this.#requestNumbers(),
     });
+  }
+
+  /** Replaces a process, a child or a whole worker, when what it runs is done. @returns false: there is none with this id */
+  recycle(pid: number): boolean {
+    const isKnown = [...this.#state.workers.values()].some(
+      (worker) => worker.pid === pid || [...worker.lanes].some(({ process }) => process?.pid === pid),
+    );
+    if (isKnown) this.#dispatch({ type: 'recycle', pid });
+    return isKnown;
   }
 
   /** See SeatProvider. */
@@ -195,7 +206,8 @@ export class Pool implements SeatProvider<LaneHandle> {
       if (process !== null) process.requests += 1;
       board.columns.requests[slot] = process?.requests ?? board.columns.requests[slot]! + 1;
       // The usual way back is no event.
-      const isAsked = worker.generation.recycles && reasonAfterRequest(state, record, nowMs) !== null;
+      const mayLeave = worker.generation.recycles || record.isAskedToLeave;
+      const isAsked = mayLeave && reasonAfterRequest(state, record, nowMs) !== null;
       if (worker.hasWorked && board.state(slot) === 'busy' && !isAsked) {
         worker.usedAtMs = nowMs;
         moveLane(state, record, 'idle', nowMs);
@@ -237,6 +249,17 @@ export class Pool implements SeatProvider<LaneHandle> {
     } finally {
       this.#isStepping = false;
     }
+  }
+
+  /** By slot: the numbers of the requests that run. */
+  #requestNumbers(): ReadonlyMap<number, number> {
+    const { queue } = this;
+    const numbers = new Map<number, number>();
+    for (const attempt of queue.attempts()) {
+      const lane = attempt.seat as LaneHandle | null;
+      if (lane !== null) numbers.set(lane.slot, queue.numbers.of(attempt));
+    }
+    return numbers;
   }
 
   #started(failure: Failure | null): void {

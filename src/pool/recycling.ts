@@ -29,9 +29,11 @@ export function recycleReason(process: ProcessFacts, limits: RecycleLimits): Sto
 }
 
 /** Why a process should be recycled as soon as its request is done; null: it should not. */
-export function reasonAfterRequest(state: PoolState, { slot, worker }: LaneRecord, nowMs: number): StopReason | null {
+export function reasonAfterRequest(state: PoolState, lane: LaneRecord, nowMs: number): StopReason | null {
+  const { slot, worker, isAskedToLeave } = lane;
   const { limits } = worker.generation;
   const { columns } = state.board;
+  if (isAskedToLeave) return 'operator';
   if (!worker.generation.recycles) return null;
   return recycleReason(
     {

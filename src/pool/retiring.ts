@@ -21,13 +21,14 @@ import {
  * - `keep`: it has finished the request, and takes the next one;
  * - `leave`: it may be at work still, with nobody listening: it is asked to finish and go, and killed after a while;
  * - `stop`: it does not keep to the protocol: SIGTERM, then SIGKILL;
- * - `kill`: SIGKILL now;
+ * - `kill`: SIGKILL now; `end`: the same, since an operator wants it;
  * - `lost`: its connection broke: it is dead, or about to be;
  * - `unreachable`: its worker takes no connection any more: the whole worker is replaced.
  */
 export function fateOf({ code, isDone, isAborted }: SeatOutcome): Fate {
   // The client left: nothing that was cut short for that says anything about the process, but that it hangs.
-  if (isAborted && code !== 'ANSWER_TIMEOUT' && code !== 'POOL_CLOSING') return isDone ? 'keep' : 'leave';
+  const isOurs = code === 'ANSWER_TIMEOUT' || code === 'POOL_CLOSING' || code === 'REQUEST_ENDED';
+  if (isAborted && !isOurs) return isDone ? 'keep' : 'leave';
   switch (code) {
     case null:
     case 'OVERLOADED':
@@ -35,6 +36,8 @@ export function fateOf({ code, isDone, isAborted }: SeatOutcome): Fate {
     case 'ANSWER_TIMEOUT':
     case 'POOL_CLOSING':
       return 'kill';
+    case 'REQUEST_ENDED':
+      return 'end';
     case 'CONNECT_FAILED':
       return 'unreachable';
     case 'CONNECTION_LOST':
@@ -67,6 +70,8 @@ export function endingOf(
       return { reason: 'protocol-error', signal: 'SIGTERM', graceMs: stopTimeoutMs };
     case 'kill':
       return { reason: 'timeout', signal: 'SIGKILL', graceMs: 0 };
+    case 'end':
+      return { reason: 'operator', signal: 'SIGKILL', graceMs: 0 };
     case 'lost':
       return { reason: 'crash', signal: 'SIGTERM', graceMs: lostGraceMs };
     case 'unreachable':
@@ -107,7 +112,8 @@ export function drained(step: Step, lane: LaneRecord, fate: Fate): void {
   step.effects.push({ type: 'close-lane', slot: lane.slot });
   moveLane(step.state, lane, 'stopping', step.nowMs);
   // What else the process runs may finish, before it is killed.
-  if (fate === 'kill' && !preforks) worker.retirement = { ...worker.retirement!, signal: 'SIGKILL', graceMs: 0 };
+  if ((fate === 'kill' || fate === 'end') && !preforks)
+    worker.retirement = { ...worker.retirement!, signal: 'SIGKILL', graceMs: 0 };
   settle(step, worker);
 }
 
@@ -133,6 +139,7 @@ export function childLost(step: Step, lane: LaneRecord, exit: Exit | null): void
   effects.push({ type: 'tell', what: { kind: 'child-exited', generation: worker.generation, pid, exit } });
   lane.process = process;
   state.board.setReason(lane.slot, 'crash');
+  lane.exit = exit;
   childGone(step, lane);
 }
 
@@ -141,11 +148,58 @@ export function childGone(step: Step, lane: LaneRecord): void {
   const { state, effects } = step;
   const { board } = state;
   const { worker, process } = lane;
+  const reason = board.reason(lane.slot) ?? 'crash';
   effects.push({ type: 'close-lane', slot: lane.slot });
   if (process !== null) effects.push({ type: 'forget', worker, process });
-  board.countEnd(board.reason(lane.slot) ?? 'crash');
+  board.countEnd(reason);
+  noteEnd(step, lane, process?.pid ?? 0, reason, lane.exit);
   board.add('spawned', 1);
   replaceLane(step, lane);
+}
+
+/** Keeps the end of a process, with the request of a lane of it. */
+export function noteEnd(
+  { state, nowMs }: Step,
+  lane: LaneRecord,
+  pid: number,
+  reason: StopReason,
+  how: Exit | string | null,
+): void {
+  const { board, ends } = state;
+  const { slot, worker, isLost } = lane;
+  const { ranMs, beganAtMs } = board.columns;
+  const isRunning = board.state(slot) === 'busy' || board.state(slot) === 'draining';
+  ends.note({
+    atMs: nowMs,
+    pid,
+    generation: worker.generation.number,
+    reason,
+    how,
+    method: board.method(slot),
+    url: board.url(slot),
+    ranMs: isRunning ? nowMs - beganAtMs[slot]! : ranMs[slot]!,
+    isCause: isLost || isRunning,
+  });
+}
+
+/** An operator wants a process replaced: a child or a whole worker, when what it runs is done. */
+export function replace(step: Step, pid: number): void {
+  const { state } = step;
+  for (const worker of [...state.workers.values()]) {
+    if (worker.retirement !== null || worker.phase !== 'ready') continue;
+    const { program, limits } = worker.generation;
+    if (worker.pid === pid) {
+      const signal = program.leaveSignal ?? 'SIGTERM';
+      retire(step, worker, { reason: 'operator', graceMs: limits.stopTimeoutMs, signal });
+      return;
+    }
+    const lane = [...worker.lanes].find(({ process }) => process?.pid === pid);
+    if (lane === undefined) continue;
+    const laneState = state.board.state(lane.slot);
+    if (laneState === 'idle') recycle(step, lane, 'operator');
+    else if (laneState === 'busy') lane.isAskedToLeave = true;
+    return;
+  }
 }
 
 /** Takes no more requests on a worker; its process ends when the running ones have. Later calls change nothing, but for a shutdown. */

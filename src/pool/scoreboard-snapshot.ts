@@ -1,23 +1,27 @@
 // Makes plain data of a pool and its scoreboard. Pure.
 
-import type { QueueCounters } from '../queue/counters.ts';
-import { type LaneSnapshot, type PoolSnapshot, showBytes } from '../queue/pool-snapshot.ts';
+import { type LaneSnapshot, operated, type PoolSnapshot, type ShownQueue, showBytes } from '../queue/pool-snapshot.ts';
 import type { PoolState } from './pool-state.ts';
 import type { Scoreboard } from './scoreboard.ts';
 
 /** What a snapshot holds besides the state of a pool. */
 export interface SnapshotFacts {
-  readonly counters: QueueCounters;
+  readonly queue: ShownQueue;
   readonly startedAt: number;
   readonly nowMs: number;
+  /** The same moment in milliseconds since 1970. */
+  readonly epochMs: number;
+  /** By slot: the number of the request that runs there. */
+  readonly requestOn: ReadonlyMap<number, number>;
 }
 
-export function snapshotOf(state: PoolState, { counters, startedAt, nowMs }: SnapshotFacts): PoolSnapshot {
+export function snapshotOf(state: PoolState, facts: SnapshotFacts): PoolSnapshot {
+  const { queue, startedAt, nowMs, epochMs, requestOn } = facts;
   const { board, generation, name, lastReload } = state;
   const { program, limits, score, number } = generation;
   const lanes: LaneSnapshot[] = [];
   for (let slot = 0; slot < board.slots; slot += 1) {
-    if (board.state(slot) !== 'gone') lanes.push(laneRow(board, slot, nowMs));
+    if (board.state(slot) !== 'gone') lanes.push(laneRow(board, slot, nowMs, requestOn.get(slot) ?? 0));
   }
   return {
     name,
@@ -26,8 +30,7 @@ export function snapshotOf(state: PoolState, { counters, startedAt, nowMs }: Sna
     startedAt,
     workers: limits.workers,
     queue: limits.queue,
-    notReady: notReady(state, nowMs),
-    counters,
+    ...operated(queue, notReady(state, nowMs)),
     lanes,
     servers: [],
     generation: number,
@@ -35,6 +38,7 @@ export function snapshotOf(state: PoolState, { counters, startedAt, nowMs }: Sna
     spawnScore: score.value(nowMs),
     spawned: board.counter('spawned'),
     ended: board.ended(),
+    lastEnds: state.ends.snapshot(epochMs - nowMs),
     lastReload,
   };
 }
@@ -49,7 +53,7 @@ function notReady({ board, generation, name, phase }: PoolState, nowMs: number):
   return `pool ${name} has no worker that is ready${isHeld ? `: ${score.describe(nowMs)}` : ''}`;
 }
 
-function laneRow(board: Scoreboard, slot: number, nowMs: number): LaneSnapshot {
+function laneRow(board: Scoreboard, slot: number, nowMs: number, request: number): LaneSnapshot {
   const { columns } = board;
   const state = board.state(slot);
   const isRunning = state === 'busy' || state === 'draining';
@@ -65,6 +69,7 @@ function laneRow(board: Scoreboard, slot: number, nowMs: number): LaneSnapshot {
     sinceMs: nowMs - columns.sinceMs[slot]!,
     method: showBytes(board.method(slot)),
     url: showBytes(board.url(slot)),
+    request,
     waitedMs: columns.waitedMs[slot]!,
     runMs: isRunning ? nowMs - columns.beganAtMs[slot]! : columns.ranMs[slot]!,
     memoryBytes: columns.memoryBytes[slot]!,

@@ -19,6 +19,7 @@ const reasons = [
   'protocol-error',
   'abandoned',
   'reload',
+  'operator',
   'shutdown',
 ] as const satisfies readonly StopReason[];
 

@@ -26,7 +26,9 @@ import {
   drained,
   lostGraceMs,
   meetFate,
+  noteEnd,
   recycle,
+  replace,
   retire,
   retireAll,
   settle,
@@ -104,6 +106,9 @@ function handle(one: Step, event: PoolEvent): void {
     case 'reload':
       reload(one, event.program, event.limits);
       return;
+    case 'recycle':
+      replace(one, event.pid);
+      return;
     case 'close':
       if (state.phase === 'new' || state.phase === 'open') movePhase(state, 'closing');
       if (state.next !== null) reloadFailed(one, closingFailure(state));
@@ -162,6 +167,9 @@ function exited(one: Step, event: PoolEvent & { readonly type: 'exited' }): void
   worker.phase = 'exited';
   const hasRequest = ({ slot }: LaneRecord): boolean => ['busy', 'draining'].includes(state.board.state(slot));
   worker.hasLost ||= [...worker.lanes].some(hasRequest);
+  const reason = retirement?.reason ?? 'crash';
+  const lane = endedLane(worker, hasRequest);
+  if (lane !== undefined) noteEnd(one, lane, worker.pid, reason, event.ending);
   const isOfQuestion = event.diedAtQuestion;
   if (isOfQuestion) {
     generation.score.ended('planned', event.ending, nowMs);
@@ -174,7 +182,7 @@ function exited(one: Step, event: PoolEvent & { readonly type: 'exited' }): void
   } else {
     generation.score.ended(endKindOf(worker, event.exit), event.ending, nowMs);
   }
-  state.board.countEnd(retirement?.reason ?? 'crash');
+  state.board.countEnd(reason);
   if (retirement === null) effects.push({ type: 'tell', what: { kind: 'exited', worker, ending: event.ending } });
   // Preforked children outlive their parent: they may finish what they run, each within its own time.
   retire(one, worker, { reason: 'crash', graceMs: lostGraceMs, signal: 'SIGTERM' });
@@ -187,6 +195,12 @@ function exited(one: Step, event: PoolEvent & { readonly type: 'exited' }): void
   const failure = (consequence: string): Failure => ({ code: 'LAUNCH_FAILED', words: `${words}: ${consequence}` });
   if (generation === state.next) reloadFailed(one, failure('the new workers did not start, the old ones go on'));
   else if (!wasReady) effects.push({ type: 'started', failure: failure('it is tried again') });
+}
+
+/** The lane that tells with which request a worker ended: the one that lost it, where one did. */
+function endedLane({ lanes }: WorkerRecord, hasRequest: (lane: LaneRecord) => boolean): LaneRecord | undefined {
+  const all = [...lanes];
+  return all.find(({ isLost }) => isLost) ?? all.find(hasRequest) ?? all[0];
 }
 
 /** A lane's request has ended. */
@@ -202,6 +216,9 @@ function released(one: Step, event: PoolEvent & { readonly type: 'released' }): 
     worker.generation.score.worked();
     if (worker.generation === state.generation) report(one, false);
   }
+  // What the process had is lost with it, or was taken from it.
+  lane.isLost = fate !== 'keep';
+  lane.exit = lost?.exit ?? null;
   if (lost !== null) {
     worker.hasLost = true;
     effects.push({ type: 'tell', what: { kind: 'lost', generation: worker.generation, lost } });

@@ -2,7 +2,10 @@
 
 import { bytesToLog } from '../protocol/text.ts';
 import type { Attempt } from './attempt.ts';
-import type { QueueCounters } from './counters.ts';
+import type { Counters, QueueCounters } from './counters.ts';
+import type { Durations, DurationsSnapshot } from './durations.ts';
+import type { QueuePhase } from './queue-limits.ts';
+import type { RequestNumbers } from './request-numbers.ts';
 
 /** Why a process is, or was, stopped. Kept apart from its state. */
 export type StopReason =
@@ -15,6 +18,7 @@ export type StopReason =
   | 'protocol-error'
   | 'abandoned'
   | 'reload'
+  | 'operator'
   | 'shutdown';
 
 /** One seat at the moment of the snapshot: a lane, a program that runs, a connection with a request. Times are in milliseconds. */
@@ -38,6 +42,8 @@ export interface LaneSnapshot {
   /** The current request, or the last one; empty before the first. Text with control bytes escaped, cut at 200 bytes. */
   readonly method: string;
   readonly url: string;
+  /** Number of the current request, by which an operator may end it; 0: there is none. */
+  readonly request: number;
   /** How long the current, or last, request waited for a seat. */
   readonly waitedMs: number;
   /** How long the current request has run, or the last one ran. */
@@ -46,6 +52,26 @@ export interface LaneSnapshot {
   readonly memoryBytes: number;
   /** CPU time that the process has used when last looked at; 0 while unknown. */
   readonly cpuMs: number;
+}
+
+/** The end of a process that was no part of a reload or a shutdown. */
+export interface ProcessEndSnapshot {
+  /** Counted from 1 for each pool. */
+  readonly number: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly pid: number;
+  readonly generation: number;
+  readonly reason: StopReason;
+  /** How it ended: "SIGKILL", "exit 255"; empty: that is not known. */
+  readonly ending: string;
+  /** The request that it had, or the last one that it had had; empty: none is known. As in LaneSnapshot. */
+  readonly method: string;
+  readonly url: string;
+  /** How long that ran. */
+  readonly runMs: number;
+  /** Whether that request was running, and was lost. */
+  readonly isCause: boolean;
 }
 
 /** A server of a `connect` pool. */
@@ -69,7 +95,10 @@ export interface PoolSnapshot {
   readonly queue: number;
   /** Why it cannot serve now, in words; null: it can. */
   readonly notReady: string | null;
+  /** Whether an operator has it take no new requests. */
+  readonly isDrained: boolean;
   readonly counters: QueueCounters;
+  readonly durations: DurationsSnapshot;
   readonly lanes: readonly LaneSnapshot[];
   readonly servers: readonly ServerSnapshot[];
   readonly generation: number;
@@ -79,6 +108,8 @@ export interface PoolSnapshot {
   /** Processes that were started, and those that ended, by why. */
   readonly spawned: number;
   readonly ended: Readonly<Record<StopReason, number>>;
+  /** The last ends that were neither of a reload nor of a shutdown, newest first. */
+  readonly lastEnds: readonly ProcessEndSnapshot[];
   /** The outcome of the last reload in words; null: there was none. */
   readonly lastReload: string | null;
 }
@@ -99,15 +130,27 @@ export const withoutWorkers = {
     'protocol-error': 0,
     abandoned: 0,
     reload: 0,
+    operator: 0,
     shutdown: 0,
   },
+  lastEnds: [],
   lastReload: null,
   servers: [],
 } as const;
 
+/** What is shown of a queue. */
+export interface ShownQueue {
+  readonly name: string;
+  readonly phase: QueuePhase;
+  readonly counters: Counters;
+  readonly durations: Durations;
+  readonly numbers: RequestNumbers;
+  attempts(): Iterable<Attempt>;
+}
+
 /** The requests that run, as rows of the scoreboard. */
-export function runningRows(attempts: Iterable<Attempt>, nowMs: number): LaneSnapshot[] {
-  return [...attempts].map((attempt, lane) => ({
+export function runningRows(queue: ShownQueue, nowMs: number): LaneSnapshot[] {
+  return [...queue.attempts()].map((attempt, lane) => ({
     lane,
     pid: attempt.pid,
     workerPid: attempt.pid,
@@ -119,11 +162,29 @@ export function runningRows(attempts: Iterable<Attempt>, nowMs: number): LaneSna
     sinceMs: nowMs - attempt.beganAtMs,
     method: showBytes(attempt.request.method),
     url: showBytes(attempt.request.url),
+    request: queue.numbers.of(attempt),
     waitedMs: attempt.waitedMs,
     runMs: attempt.ranMs(nowMs),
     memoryBytes: 0,
     cpuMs: 0,
   }));
+}
+
+/** What every kind of pool shows of its queue. @param notReady why it could not serve though its queue were open */
+export function operated(
+  queue: ShownQueue,
+  notReady: string | null = null,
+): Pick<PoolSnapshot, 'notReady' | 'isDrained' | 'counters' | 'durations'> {
+  const { phase, name, counters, durations } = queue;
+  const isDrained = phase === 'drained';
+  const closed =
+    phase === 'open' ? null : isDrained ? `pool ${name} is drained by an operator` : `pool ${name} is closing`;
+  return {
+    notReady: closed ?? notReady,
+    isDrained,
+    counters: counters.snapshot(),
+    durations: durations.snapshot(),
+  };
 }
 
 /** Byte strings of clients as text that a terminal and a page can show. */

@@ -1,4 +1,8 @@
-// The limits of one queue. Names are those of the configuration, with units; 0 is "no limit", but for those that may wait.
+// What a queue is made from, its limits and its phases. Limits have the names of the configuration, with units; 0 is "no limit", but for those that may wait.
+
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import type { Seat, SeatProvider } from './seat.ts';
 
 /** What a queue may do. Every duration is in milliseconds. */
 export interface QueueLimits {
@@ -13,3 +17,22 @@ export interface QueueLimits {
   /** The longest silence of a program: before its answer, and between two pieces of it. 0: no limit. */
   readonly readTimeoutMs: number;
 }
+
+/** What a queue is made from. */
+export interface QueueOptions<Place extends Seat> {
+  /** The pool's name. */
+  readonly name: string;
+  readonly provider: SeatProvider<Place>;
+  readonly limits: QueueLimits;
+  /** @default systemClock */
+  readonly clock?: Clock;
+  /** @default silentLog */
+  readonly log?: Log;
+}
+
+/**
+ * Only in this order, but that an operator has it go from `open` to `drained` and back. `open`: takes requests. `drained`: takes none, serves
+ * those that wait. `closing`: the same, for good. `served`: nobody waits any more, and nobody will: what fails now is not run again.
+ * `closed`: nobody runs, or all was ended.
+ */
+export type QueuePhase = 'open' | 'drained' | 'closing' | 'served' | 'closed';

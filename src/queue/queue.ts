@@ -8,32 +8,20 @@ import { Attempt, AttemptList, type AttemptOwner, type TimeLimit } from './attem
 import { Counters } from './counters.ts';
 import { CrashGuard } from './crash-guard.ts';
 import { Deadlines } from './deadlines.ts';
-import type { QueueLimits } from './queue-limits.ts';
-import { closingError, fullError, limitError, RefusalLog, tellTaken, tooLateError } from './refusals.ts';
+import { Durations } from './durations.ts';
+import type { QueueLimits, QueueOptions, QueuePhase } from './queue-limits.ts';
+import { closedError, endedError, fullError, limitError, RefusalLog, tellTaken, tooLateError } from './refusals.ts';
+import { RequestNumbers } from './request-numbers.ts';
 import { mayRetry } from './retry.ts';
 import type { Seat, SeatOutcome, SeatProvider } from './seat.ts';
-
-/** What a queue is made from. */
-export interface QueueOptions<Place extends Seat> {
-  /** The pool's name. */
-  readonly name: string;
-  readonly provider: SeatProvider<Place>;
-  readonly limits: QueueLimits;
-  /** @default systemClock */
-  readonly clock?: Clock;
-  /** @default silentLog */
-  readonly log?: Log;
-}
-
-/**
- * Only in this order. `open`: takes requests. `closing`: takes none, serves those that wait. `served`: nobody waits any more, and nobody will:
- * what fails now is not run again. `closed`: nobody runs, or all was ended.
- */
-export type QueuePhase = 'open' | 'closing' | 'served' | 'closed';
 
 export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   readonly name: string;
   readonly counters = new Counters();
+  /** How long requests waited and ran that have ended. */
+  readonly durations = new Durations();
+  /** What those that run are called, for whoever looks at them. */
+  readonly numbers = new RequestNumbers();
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #refusals: RefusalLog;
@@ -107,7 +95,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   run(request: CgiRequest, sink: CgiSink): Attempt {
     const attempt = new Attempt(this, request, sink);
     this.counters.add('accepted', 1);
-    if (this.#phase !== 'open') return this.#refuse(attempt, closingError(this.name));
+    if (this.#phase !== 'open') return this.#refuse(attempt, closedError(this.name, this.#phase));
     const crashing = this.#guard.isEmpty ? null : this.#guard.refusal(request);
     if (crashing !== null) return this.#refuse(attempt, crashing);
     const place = this.#waiting.length === 0 ? this.#provider.take(attempt) : null;
@@ -145,6 +133,18 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     this.#tellServed();
   }
 
+  /** From now on it takes no requests, and finishes those it has; or takes them again. Means nothing to one that closes. */
+  drain(isDrained: boolean): void {
+    if (this.#isTaking) this.#phase = isDrained ? 'drained' : 'open';
+  }
+
+  /** Ends a request that runs, and whatever runs it. @param number from `numbers` @returns false: it does not run any more */
+  endRequest(number: number): boolean {
+    const attempt = this.numbers.find(this.attempts(), number);
+    if (attempt !== null) this.#expire(attempt, 'operator', this.#clock.now());
+    return attempt !== null;
+  }
+
   /** Answers all who wait: no seat can come soon. */
   refuseWaiting(error: PosternError): void {
     for (let attempt = this.#waiting.first; attempt !== null; attempt = this.#waiting.first) {
@@ -160,7 +160,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
    * @param onServed called once, when nobody waits any more
    */
   close(deadlineMs: number, onServed: (() => void) | null = null): Promise<void> {
-    if (this.#phase === 'open') {
+    if (this.#isTaking) {
       this.#phase = 'closing';
       this.#onServed = onServed;
       this.#deadline = this.#clock.after(deadlineMs, () =>
@@ -173,7 +173,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   /** The same at once. Repeatable. */
   destroy(onServed: (() => void) | null = null): Promise<void> {
-    if (this.#phase === 'open') {
+    if (this.#isTaking) {
       this.#phase = 'closing';
       this.#onServed = onServed;
     }
@@ -194,9 +194,9 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
       this.#again(attempt, seat, outcome);
       return;
     }
-    if (isAgain) attempt.tell(closingError(this.name));
+    if (isAgain) attempt.tell(closedError(this.name, this.#phase));
     attempt.over();
-    this.#count(outcome);
+    this.#count(attempt, outcome);
     this.#provider.giveBack(seat as Place, outcome, outcome.code === null ? 'answered' : 'failed');
     this.#afterSeat();
   }
@@ -211,7 +211,12 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   /** Whether a request that has failed may wait for another seat. */
   get #mayWait(): boolean {
-    return this.#phase === 'open' || this.#phase === 'closing';
+    return this.#isTaking || this.#phase === 'closing';
+  }
+
+  /** Whether it takes requests, or may again. */
+  get #isTaking(): boolean {
+    return this.#phase === 'open' || this.#phase === 'drained';
   }
 
   #start(attempt: Attempt, place: Place): void {
@@ -246,13 +251,14 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   #refuse(attempt: Attempt, error: PosternError): Attempt {
     // A pool that rests has said so itself.
-    if (this.#phase === 'open' && error.code !== 'POOL_RESTING') this.#refusals.note(error);
+    if (this.#isTaking && error.code !== 'POOL_RESTING') this.#refusals.note(error);
     this.counters.add('refused', 1);
     attempt.refuse(error, attempt.state === 'waiting' ? this.#clock.now() - attempt.waitingSinceMs : 0);
     return attempt;
   }
 
-  #count({ code, isAborted }: SeatOutcome): void {
+  #count(attempt: Attempt, { code, isAborted }: SeatOutcome): void {
+    this.durations.note(attempt.waitedMs, attempt.ranMs(this.#clock.now()));
     this.counters.add(code === null && !isAborted ? 'finished' : 'aborted', 1);
     if (code !== null && !isAborted) this.counters.add('failed', 1);
   }
@@ -282,9 +288,15 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   }
 
   /** Its time is over: the seat is taken from it. */
-  #expire(attempt: Attempt, limit: TimeLimit, nowMs: number): void {
+  #expire(attempt: Attempt, limit: TimeLimit | 'operator', nowMs: number): void {
     if (limit === 'abandoned') {
       this.#takeFrom(attempt, null, { code: 'ABORTED', isDone: false, isAborted: true });
+      return;
+    }
+    if (limit === 'operator') {
+      tellTaken(this.#log, this.name, this.#provider.words, attempt, 'an operator ended it', nowMs);
+      const isAborted = attempt.state === 'leaving';
+      this.#takeFrom(attempt, endedError(attempt.ranMs(nowMs)), { code: 'REQUEST_ENDED', isDone: false, isAborted });
       return;
     }
     const limitMs = attempt.limitMs(limit);
@@ -305,25 +317,25 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     this.#leave(attempt);
     if (error !== null) attempt.tell(error);
     attempt.over();
-    this.#count(outcome);
+    this.#count(attempt, outcome);
     this.#provider.giveBack(seat as Place, outcome, 'failed');
     this.#afterSeat();
   }
 
   #endAll(why: string): void {
     this.#deadline?.cancel();
-    this.refuseWaiting(closingError(this.name));
+    this.refuseWaiting(closedError(this.name, this.#phase));
     for (let attempt = this.#running.first; attempt !== null; attempt = this.#running.first) {
       tellTaken(this.#log, this.name, this.#provider.words, attempt, `shutdown: ${why}`, this.#clock.now());
       const isAborted = attempt.state === 'leaving';
-      this.#takeFrom(attempt, closingError(this.name), { code: 'POOL_CLOSING', isDone: false, isAborted });
+      this.#takeFrom(attempt, closedError(this.name, this.#phase), { code: 'POOL_CLOSING', isDone: false, isAborted });
     }
     this.#tellServed();
   }
 
   /** Where it closes: says once that nobody waits, and once that nobody runs. */
   #tellServed(): void {
-    if (this.#phase === 'open' || this.#isServing || this.#waiting.length > 0) return;
+    if (this.#isTaking || this.#isServing || this.#waiting.length > 0) return;
     if (this.#phase === 'closing') {
       this.#phase = 'served';
       this.#onServed?.();

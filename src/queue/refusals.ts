@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Attempt } from './attempt.ts';
-import type { QueueLimits } from './queue-limits.ts';
+import type { QueueLimits, QueuePhase } from './queue-limits.ts';
 import type { SeatProvider } from './seat.ts';
 
 type Words = SeatProvider['words'];
@@ -26,8 +26,17 @@ export function tooLateError(words: Words, { seats }: QueueLimits, waitedMs: num
   return new PosternError('QUEUE_TIMEOUT', message, { fields: { retryAfterS: 1 }, isTold: true });
 }
 
-export function closingError(name: string): PosternError {
-  return new PosternError('POOL_CLOSING', `pool ${name} is closing`, { isTold: true });
+/** It takes no requests: it closes, or an operator has it take none for a while. */
+export function closedError(name: string, phase: QueuePhase): PosternError {
+  if (phase !== 'drained') return new PosternError('POOL_CLOSING', `pool ${name} is closing`, { isTold: true });
+  return new PosternError('POOL_DRAINED', `pool ${name} is drained by an operator: resume it on the dashboard`, {
+    fields: { retryAfterS: 10 },
+    isTold: true,
+  });
+}
+
+export function endedError(ranMs: number): PosternError {
+  return new PosternError('REQUEST_ENDED', `an operator ended it after ${Math.round(ranMs)} ms`, { isTold: true });
 }
 
 /** @param key of the limit that was hit: "requestTimeout", "readTimeout" */

@@ -33,6 +33,7 @@ export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
   const { directory, log, launcher, faults } = context;
   const retired = new Set<Unit>();
   let isClosing = false;
+  let isDrained = false;
   let rebuilding: Timer | null = null;
   let builtMs = Number.NEGATIVE_INFINITY;
   const make = (from: PoolPlan): Unit => {
@@ -51,6 +52,7 @@ export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
     builtMs = systemClock.now();
     const old = current;
     current = make(old.plan);
+    current.operations.drain(isDrained);
     unit.backend = current.backend;
     log.warn({ pool: plan.name }, `pool ${plan.name} is made anew after a fault, its workers are replaced`);
     current.start().catch((error: Error) => log.error({ pool: plan.name }, error.message));
@@ -70,6 +72,14 @@ export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
     backend: current.backend,
     start: () => current.start(),
     reload: (next) => current.reload(next),
+    operations: {
+      drain(isOn) {
+        isDrained = isOn;
+        current.operations.drain(isOn);
+      },
+      endRequest: (number) => current.operations.endRequest(number),
+      recycle: (pid) => current.operations.recycle(pid),
+    },
     snapshot: () => current.snapshot(),
     async close(deadlineMs) {
       stopRebuilding();

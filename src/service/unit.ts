@@ -8,9 +8,20 @@ import type { Log } from '../log.ts';
 import { Pool } from '../pool/pool.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
+import type { Queue } from '../queue/queue.ts';
 import { UpstreamPool, type UpstreamPoolOptions } from '../upstream/upstream-pool.ts';
 import type { Launcher } from '../worker/launcher.ts';
 import type { CgiPlan, ConnectPlan, PoolPlan, PreparedProgram, WorkersPlan } from './plan.ts';
+
+/** What an operator may ask of a pool of any kind. */
+export interface PoolOperations {
+  /** Takes no new requests, and finishes those it has; or takes them again. */
+  drain(isDrained: boolean): void;
+  /** Ends a request, and what runs it. @returns false: no request with this number runs */
+  endRequest(number: number): boolean;
+  /** Replaces a process when what it runs is done. @returns false: there is none with this id that could be */
+  recycle(pid: number): boolean;
+}
 
 /** A pool and what it was made from. */
 export interface Unit {
@@ -30,6 +41,8 @@ export interface Unit {
   close(deadlineMs?: number): Promise<void>;
   /** Ends everything at once. Repeatable. */
   destroy(): Promise<void>;
+  /** What an operator may ask of it. */
+  readonly operations: PoolOperations;
   /** All that is shown of it, the same for each kind. */
   snapshot(): PoolSnapshot;
 }
@@ -78,7 +91,17 @@ export function workersUnit(plan: WorkersPlan, { directory, log, clock, launcher
       await pool.destroy();
       prepared.release();
     },
+    operations: { ...queueOperations(pool.queue), recycle: (pid) => pool.recycle(pid) },
     snapshot: () => pool.snapshot(),
+  };
+}
+
+/** Of a pool that has no processes to replace. */
+function queueOperations(queue: Pick<Queue, 'drain' | 'endRequest'>): PoolOperations {
+  return {
+    drain: (isDrained) => queue.drain(isDrained),
+    endRequest: (number) => queue.endRequest(number),
+    recycle: () => false,
   };
 }
 
@@ -107,6 +130,7 @@ export function connectUnit(plan: ConnectPlan, { clock, log }: UnitParts): Unit 
     },
     close: (deadlineMs = inForce.limits.stopTimeoutMs) => pool.close(deadlineMs),
     destroy: () => pool.destroy(),
+    operations: queueOperations(pool.queue),
     snapshot: () => pool.snapshot(),
   };
 }
@@ -151,6 +175,7 @@ export function cgiUnit(plan: CgiPlan, { clock, log, launcher }: UnitParts): Uni
     async destroy() {
       await pool.destroy();
     },
+    operations: queueOperations(pool.queue),
     snapshot: () => pool.snapshot(),
   };
 }

@@ -8,7 +8,7 @@ import { type Log, silentLog } from '../log.ts';
 import type { Backend, CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
 import type { Attempt } from '../queue/attempt.ts';
 import type { QueueCounters } from '../queue/counters.ts';
-import { type PoolSnapshot, runningRows, withoutWorkers } from '../queue/pool-snapshot.ts';
+import { operated, type PoolSnapshot, runningRows, withoutWorkers } from '../queue/pool-snapshot.ts';
 import { Queue } from '../queue/queue.ts';
 import type { QueueLimits } from '../queue/queue-limits.ts';
 import type { SeatOutcome, SeatProvider, SeatSeeker, Then } from '../queue/seat.ts';
@@ -132,9 +132,8 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream
       startedAt: this.#startedAt,
       workers: maxConnections,
       queue: limits.queue,
-      notReady: this.#queue.phase === 'open' ? this.notReady : `pool ${this.name} is closing`,
-      counters: this.counters,
-      lanes: runningRows(this.#queue.attempts(), this.#clock.now()),
+      ...operated(this.#queue, this.notReady),
+      lanes: runningRows(this.#queue, this.#clock.now()),
       servers: this.#balance.servers,
     };
   }

@@ -21,6 +21,8 @@ const fates: readonly [outcome: SeatOutcome, fate: Fate][] = [
   [{ code: 'BODY_INCOMPLETE', isDone: false, isAborted: false }, 'leave'],
   [{ code: 'ANSWER_TIMEOUT', isDone: false, isAborted: true }, 'kill'],
   [{ code: 'POOL_CLOSING', isDone: false, isAborted: false }, 'kill'],
+  [{ code: 'REQUEST_ENDED', isDone: false, isAborted: false }, 'end'],
+  [{ code: 'REQUEST_ENDED', isDone: false, isAborted: true }, 'end'],
   [{ code: null, isDone: true, isAborted: true }, 'keep'],
   [{ code: 'CONNECTION_LOST', isDone: false, isAborted: true }, 'leave'],
 ];

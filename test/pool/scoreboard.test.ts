@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { Pool } from '../../src/pool/pool.ts';
 import { newPoolState } from '../../src/pool/pool-state.ts';
 import { Scoreboard } from '../../src/pool/scoreboard.ts';
 import { snapshotOf } from '../../src/pool/scoreboard-snapshot.ts';
-import { Counters } from '../../src/queue/counters.ts';
 import type { LaneSnapshot } from '../../src/queue/pool-snapshot.ts';
 import { type LaneState, laneMoves } from '../../src/worker/state.ts';
 import { defaultLimits } from '../support/pool-limits.ts';
@@ -14,8 +14,9 @@ import { plainProgram } from '../support/programs.ts';
 /** What a snapshot of a pool with this board shows. */
 function lanesOf(board: Scoreboard): readonly LaneSnapshot[] {
   const state = newPoolState('app', board, plainProgram(), defaultLimits);
-  const counters = new Counters().snapshot();
-  return snapshotOf(state, { counters, startedAt: 0, nowMs: 500 }).lanes;
+  const { queue } = new Pool({ program: plainProgram(), limits: defaultLimits, directory: '/nowhere' });
+  const requestOn = new Map();
+  return snapshotOf(state, { queue, startedAt: 0, nowMs: 500, epochMs: 500, requestOn }).lanes;
 }
 
 test('a lane moves as the table of moves allows, and in no other way', () => {

@@ -34,6 +34,9 @@ const kinds = [
   'grow',
   'shortage',
   'reload',
+  'recycle',
+  'end-request',
+  'drain',
   'advance',
 ] as const;
 
@@ -222,6 +225,19 @@ export class PoolHistory {
       }
       case 'reload':
         this.pool.reload(this.#program, this.#limits).catch((error) => assert.ok(error instanceof PosternError));
+        return;
+      case 'recycle': {
+        const pids = this.pool.snapshot().lanes.flatMap(({ pid, workerPid }) => [pid, workerPid]);
+        this.pool.recycle(pids[which % Math.max(1, pids.length)] ?? 0);
+        return;
+      }
+      case 'end-request': {
+        const running = this.pool.snapshot().lanes.filter(({ request }) => request > 0);
+        this.pool.queue.endRequest(running[which % Math.max(1, running.length)]?.request ?? 0);
+        return;
+      }
+      case 'drain':
+        this.pool.queue.drain(which % 4 === 0);
         return;
       case 'advance':
         this.clock.advance(which * (which % 10 === 0 ? 60 : 5));

@@ -1,6 +1,7 @@
 // A service's status to show, with what a test wants to see changed.
 
 import type { ServiceStatus } from '../../src/admin/source.ts';
+import { Durations } from '../../src/queue/durations.ts';
 import type { LaneSnapshot, PoolSnapshot } from '../../src/queue/pool-snapshot.ts';
 
 /** A lane that has served one request. */
@@ -17,6 +18,7 @@ export function laneSnapshot(changes: Partial<LaneSnapshot> = {}): LaneSnapshot 
     sinceMs: 10,
     method: 'GET',
     url: '/a?b',
+    request: 0,
     waitedMs: 0.25,
     runMs: 12,
     memoryBytes: 29_360_128,
@@ -53,6 +55,9 @@ export function poolSnapshot(changes: Partial<PoolSnapshot> = {}): PoolSnapshot 
     spawned: 2,
     kind: 'workers',
     notReady: null,
+    isDrained: false,
+    durations: new Durations().snapshot(),
+    lastEnds: [],
     servers: [],
     ended: {
       idle: 0,
@@ -64,6 +69,7 @@ export function poolSnapshot(changes: Partial<PoolSnapshot> = {}): PoolSnapshot 
       'protocol-error': 0,
       abandoned: 0,
       reload: 0,
+      operator: 0,
       shutdown: 0,
     },
     lanes: [laneSnapshot()],

@@ -1,0 +1,63 @@
+// How long requests waited and ran, as two histograms in shared memory: what percentiles are made from.
+
+/**
+ * Upper bounds of the buckets, in milliseconds; what is longer than the last falls into one more. They hold OpenTelemetry's bounds for
+ * `http.server.request.duration`, and finer ones between, so that a percentile is off by a quarter at most.
+ */
+export const durationBoundsMs: readonly number[] = [
+  0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200, 250, 300,
+  400, 500, 750, 1_000, 1_500, 2_000, 2_500, 3_000, 4_000, 5_000, 7_500, 10_000, 15_000, 20_000, 30_000, 60_000,
+];
+
+/** A histogram at one moment: requests in each bucket since the start, not summed up; and all their time. */
+export interface DurationCounts {
+  readonly counts: readonly number[];
+  readonly sumMs: number;
+}
+
+/** What is shown of them. */
+export interface DurationsSnapshot {
+  /** For a seat. */
+  readonly wait: DurationCounts;
+  /** From the first seat to the end, without the time in which a client held the program back. */
+  readonly run: DurationCounts;
+}
+
+const buckets = durationBoundsMs.length + 1;
+
+class Histogram {
+  /** The buckets, then the sum. */
+  readonly #cells = new Float64Array(new SharedArrayBuffer((buckets + 1) * 8));
+
+  note(ms: number): void {
+    let low = 0;
+    let high = buckets - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (ms <= durationBoundsMs[middle]!) high = middle;
+      else low = middle + 1;
+    }
+    this.#cells[low]! += 1;
+    this.#cells[buckets]! += ms;
+  }
+
+  snapshot(): DurationCounts {
+    return { counts: [...this.#cells.subarray(0, buckets)], sumMs: this.#cells[buckets]! };
+  }
+}
+
+/** The durations of one queue: of requests that had a seat. */
+export class Durations {
+  readonly #wait = new Histogram();
+  readonly #run = new Histogram();
+
+  /** A request has ended. */
+  note(waitedMs: number, ranMs: number): void {
+    this.#wait.note(waitedMs);
+    this.#run.note(ranMs);
+  }
+
+  snapshot(): DurationsSnapshot {
+    return { wait: this.#wait.snapshot(), run: this.#run.snapshot() };
+  }
+}
