@@ -92,6 +92,15 @@ describe('the import table', () => {
   });
 });
 
+describe('the tests', () => {
+  it('draw their cases from one seed: fast-check is imported in one place', () => {
+    const own = 'test/support/seeded-fast-check.ts';
+    const files = globSync(['test/**/*.ts', 'packages/*/test/**/*.ts'], { cwd: root });
+    const found = files.filter((file) => specifiers(file).some(({ specifier }) => specifier === 'fast-check'));
+    assert.deepEqual(found, [own]);
+  });
+});
+
 function isAllowed({ from, to, isType }: Import): boolean {
   if (from === to || mayImport[from]?.includes(to)) return true;
   return isType && (mayImportTypes[from]?.includes(to) ?? false);

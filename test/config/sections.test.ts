@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { examine, examined } from '../../src/config/config.ts';
+import fc from '../support/seeded-fast-check.ts';
 
 const origin = { shown: 'p.toml', file: '/p.toml', folder: '/', lines: new Map<string, number>() };
 

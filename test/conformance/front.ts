@@ -73,6 +73,11 @@ const refused: readonly [why: string, bytes: string][] = [
     'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
   ],
   ['chunked twice', 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n'],
+  [
+    'an empty Transfer-Encoding before chunked',
+    'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+  ],
+  ['an empty Transfer-Encoding', 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n\r\n'],
   ['chunked, but not quite', 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n'],
   ['a bare LF', 'GET / HTTP/1.1\nHost: a\n\n'],
   ['a bare LF between fields', 'GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n'],

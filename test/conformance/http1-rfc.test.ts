@@ -142,6 +142,13 @@ const cases: readonly [section: string, what: string, sent: string, expected: Ex
     post('Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'),
     refused(501),
   ],
+  [
+    '9112, 6.1',
+    'an empty field before chunked is refused',
+    post('Transfer-Encoding:\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'),
+    refused(400),
+  ],
+  ['9112, 6.1', 'an empty Transfer-Encoding is refused', post('Transfer-Encoding:\r\n', ''), refused(400)],
   ['9112, 6.1', 'chunked twice is refused', post('Transfer-Encoding: chunked, chunked\r\n', '0\r\n\r\n'), refused(400)],
   [
     '9112, 6.3',

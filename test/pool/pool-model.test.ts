@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
 import { happening, PoolHistory, poolShape } from '../property/pool-history.ts';
+import fc from '../support/seeded-fast-check.ts';
 
 test('whatever happens in whatever order, the invariants hold after each step', async () => {
   await fc.assert(

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { CgiOutput } from '../../src/protocol/cgi/cgi-output.ts';
 import { NameValueReader } from '../../src/protocol/fastcgi/name-values.ts';
 import { RecordReader } from '../../src/protocol/fastcgi/record.ts';
 import { encodeNameValues, RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
+import fc from '../support/seeded-fast-check.ts';
 import { cut, cuts, environment, output, type Written, write, written } from './generated.ts';
 
 const runs = { numRuns: 500 };

@@ -1,12 +1,13 @@
-// Runs random histories of a pool (`npm run fuzz`, or `node test/property/fuzz-pool.ts [--seed N] [--histories N]`) with its invariants checked
+// Runs random histories of a pool (`node test/property/fuzz-pool.ts [--seed N|random] [--histories N]`) with its invariants checked
 // after each step. Prints figures; exits 1 at the first history that breaks one, with the seed that brings it back.
 
 import { parseArgs } from 'node:util';
+import { seedOf } from '../support/seeded-fast-check.ts';
 import { drawnKinds, type Happening, PoolHistory, type PoolShape } from './pool-history.ts';
 import { Random } from './random.ts';
 
 const { values } = parseArgs({ options: { seed: { type: 'string' }, histories: { type: 'string' } } });
-const firstSeed = Number(values.seed ?? Date.now() % 1_000_000_007);
+const firstSeed = seedOf(values.seed);
 const wanted = Number(values.histories ?? 100_000);
 /** Of each so many histories, one is of a pool of up to 64 workers. */
 const oneIsLarge = 20;

@@ -1,8 +1,8 @@
 // What property tests and the fuzzer generate: records and streams of them, environments, outputs of CGI programs, and cuts.
 
-import fc from 'fast-check';
 import { DATA, PARAMS, STDERR, STDIN, STDOUT, type StreamType } from '../../src/protocol/fastcgi/record.ts';
 import { pairBytes, type RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
+import fc from '../support/seeded-fast-check.ts';
 
 /** One thing to write. */
 export type Written =

@@ -6,11 +6,11 @@ import assert from 'node:assert/strict';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { duplexPair } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
-import fc from 'fast-check';
 import { toPosternError } from '../../src/errors.ts';
 import { BodyDecoder } from '../../src/protocol/http/http1-body-decoder.ts';
 import { HeadReader } from '../../src/protocol/http/http1-head-reader.ts';
 import { cutStream, requestStream } from '../support/http1-streams.ts';
+import fc from '../support/seeded-fast-check.ts';
 
 const runs = Number(process.env.FUZZ_RUNS ?? 2_000);
 
@@ -24,6 +24,8 @@ const stricter = [
   /the request target holds a byte/,
   /Transfer-Encoding in HTTP\/1\.0/,
   /Transfer-Encoding does not end in one "chunked"/,
+  /Transfer-Encoding has an empty element/,
+  /Transfer-Encoding holds a tab/,
   /a transfer coding other than/,
   /a TLS hello/,
   /is not spoken here/,
@@ -103,8 +105,10 @@ async function theirs(server: Server, seen: Map<unknown, Outcome>, pieces: reado
 /** What is taken here, though node:http refuses it: any token as a method, any byte from 0x80 up in a target. */
 const wider = /^HPE_INVALID_(?:METHOD|URL)$/;
 
-/** And the white space around ";" of a chunk extension that RFC 9112, 7.1.1 wants taken. */
-const badWhiteSpace = /[0-9A-Fa-f](?:[ \t]+;|[ \t]*;[ \t])/;
+/** And the white space around ";" and "=" of a chunk extension that RFC 9112, 7.1.1 wants taken: node:http is asked again without it. */
+const withoutBadSpace = (text: string): string =>
+  text.replace(/^[0-9A-Fa-f]+[ \t]*;.*/gm, (line) => line.replace(/[ \t]*([;=])[ \t]*/g, '$1'));
+const refusesWhiteSpace = /^HPE_(?:INVALID_CHUNK_SIZE|STRICT)$/;
 
 /** Absolute form is turned into origin form and Host by us, not by node:http. */
 function inOurForm(parsed: Parsed): Parsed {
@@ -156,10 +160,12 @@ describe('the HTTP/1.1 parser against node:http', () => {
         fc.pre(text.length > 0);
         const pieces = cutStream(text, cuts);
         const mine = ours(pieces);
-        const other = await theirs(server, seen, pieces);
+        let other = await theirs(server, seen, pieces);
+        if (mine.requests.length > other.requests.length && refusesWhiteSpace.test(other.refusal)) {
+          other = await theirs(server, seen, cutStream(withoutBadSpace(text), []));
+        }
         const agreed = Math.min(mine.requests.length, other.requests.length);
-        const isWider =
-          wider.test(other.refusal) || (other.refusal === 'HPE_INVALID_CHUNK_SIZE' && badWhiteSpace.test(text));
+        const isWider = wider.test(other.refusal);
         assert.ok(
           mine.requests.length <= other.requests.length || isWider,
           `accepted what node:http refuses (${other.refusal})`,

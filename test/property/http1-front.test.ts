@@ -3,11 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import type { HttpHandler } from '../../src/gateway/message.ts';
 import { startFront } from '../support/http1-front.ts';
 import { cutStream, requestStream } from '../support/http1-streams.ts';
 import { RawClient } from '../support/raw-client.ts';
+import fc from '../support/seeded-fast-check.ts';
 import { until } from '../support/until.ts';
 
 const runs = Math.min(Number(process.env.FUZZ_RUNS ?? 400), 5_000);

@@ -1,7 +1,6 @@
 // Random histories of a pool: requests, deaths, reloads and time, with the invariants checked after each step.
 
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
 import { PosternError } from '../../src/errors.ts';
 import { verify } from '../../src/pool/invariants.ts';
 import { Pool } from '../../src/pool/pool.ts';
@@ -14,6 +13,7 @@ import { FakeHiring, type FakeLane } from '../support/fake-worker.ts';
 import { defaultLimits } from '../support/pool-limits.ts';
 import { plainProgram } from '../support/programs.ts';
 import { RecordingSink } from '../support/recording-sink.ts';
+import fc from '../support/seeded-fast-check.ts';
 
 const kinds = [
   'ask',

@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { PosternError } from '../../src/errors.ts';
 import type { CgiRequest } from '../../src/protocol/cgi/exchange.ts';
 import type { Attempt } from '../../src/queue/attempt.ts';
@@ -13,6 +12,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { FakeSeat, FakeSeats } from '../support/fake-seats.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 import { RecordingSink } from '../support/recording-sink.ts';
+import fc from '../support/seeded-fast-check.ts';
 
 const limits: QueueLimits = { seats: 2, queue: 2, queueTimeoutMs: 500, requestTimeoutMs: 0, readTimeoutMs: 1_000 };
 

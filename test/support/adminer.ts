@@ -1,6 +1,7 @@
 // What a person does with Adminer on an SQLite file, driven in a real browser.
 
 import type { Page } from 'playwright-core';
+import { fillIn } from './browser.ts';
 
 /** Logs in to SQLite and has Adminer make a new database file. */
 export async function createDatabase(page: Page, base: string, file: string): Promise<void> {
@@ -9,7 +10,7 @@ export async function createDatabase(page: Page, base: string, file: string): Pr
   await page.click('input[type="submit"]');
   await page.waitForSelector('#logout');
   await page.goto(`${base}/?sqlite=&username=&database=`);
-  await page.fill('input[name="name"]', file);
+  await fillIn(page, { 'input[name="name"]': file });
   await page.click('#content input[type="submit"][value="Save"]');
   await page.waitForSelector('#content .message');
 }

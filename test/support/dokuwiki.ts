@@ -1,18 +1,21 @@
 // What a person does with DokuWiki, driven in a real browser.
 
 import type { Page } from 'playwright-core';
+import { fillIn } from './browser.ts';
 
 const account = { name: 'keeper', password: 'a-Long-Passphrase-42' } as const;
 
 /** Fills in DokuWiki's own installer. */
 export async function installDokuWiki(page: Page, base: string): Promise<void> {
   await page.goto(`${base}/install.php`);
-  await page.fill('#title', 'A wiki on warm workers');
-  await page.fill('#superuser', account.name);
-  await page.fill('#fullname', 'The keeper');
-  await page.fill('#email', 'keeper@example.org');
-  await page.fill('#password', account.password);
-  await page.fill('#confirm', account.password);
+  await fillIn(page, {
+    '#title': 'A wiki on warm workers',
+    '#superuser': account.name,
+    '#fullname': 'The keeper',
+    '#email': 'keeper@example.org',
+    '#password': account.password,
+    '#confirm': account.password,
+  });
   await page.uncheck('#pop');
   await page.click('form[method="post"] button[type="submit"], #process button[type="submit"]');
   await page.waitForSelector('text=/finished successfully|configuration was/i');
@@ -20,8 +23,7 @@ export async function installDokuWiki(page: Page, base: string): Promise<void> {
 
 export async function logInToDokuWiki(page: Page, base: string): Promise<void> {
   await page.goto(`${base}/doku.php?id=start&do=login`);
-  await page.fill('input[name="u"]', account.name);
-  await page.fill('input[name="p"]', account.password);
+  await fillIn(page, { 'input[name="u"]': account.name, 'input[name="p"]': account.password });
   await page.click('#dw__login button[type="submit"]');
   await page.waitForSelector('.action.logout');
 }
@@ -41,7 +43,7 @@ export async function uploadToDokuWiki(
 /** Writes a page and saves it. */
 export async function writeWikiPage(page: Page, base: string, name: string, text: string): Promise<void> {
   await page.goto(`${base}/doku.php?id=${name}&do=edit`);
-  await page.fill('#wiki__text', text);
+  await fillIn(page, { '#wiki__text': text });
   await page.click('#edbtn__save');
   await page.waitForSelector('.mode_show');
 }

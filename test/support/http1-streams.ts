@@ -1,6 +1,6 @@
 // Makes streams of HTTP/1.1 requests for fuzzing: by the grammar, against it in the known ways, and mutated.
 
-import fc from 'fast-check';
+import fc from './seeded-fast-check.ts';
 
 const name = fc.constantFrom(
   'A',

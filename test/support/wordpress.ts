@@ -1,6 +1,7 @@
 // What a person does with WordPress, driven in a real browser: install, log in, write, look things up, log out.
 
 import type { Page } from 'playwright-core';
+import { fillIn } from './browser.ts';
 
 /** The account that `installWordPress` makes. */
 export const wordPressUser = { name: 'editor', password: 'a-Long-Passphrase-42' } as const;
@@ -16,18 +17,23 @@ export async function installWordPress(page: Page, base: string): Promise<void> 
   await page.goto(`${base}/wp-admin/install.php`);
   // Where the language list cannot be fetched, WordPress goes straight to the form.
   if ((await page.locator('#language').count()) > 0) await page.locator('#language-continue').click();
-  await page.fill('#weblog_title', 'A site on warm workers');
-  await page.fill('#user_login', wordPressUser.name);
-  await page.fill('#pass1', wordPressUser.password);
-  await page.fill('#admin_email', 'editor@example.org');
+  // Once its meter of strength is loaded, the page fills in a password of its own and moves the focus there.
+  await page.waitForFunction(() => document.querySelector<HTMLInputElement>('#pass1')!.value !== '');
+  await fillIn(page, {
+    '#weblog_title': 'A site on warm workers',
+    '#user_login': wordPressUser.name,
+    '#pass1': wordPressUser.password,
+    '#admin_email': 'editor@example.org',
+  });
   await page.click('#submit');
   await page.waitForSelector('text=Success!');
 }
 
 export async function logIn(page: Page, base: string): Promise<void> {
   await page.goto(`${base}/wp-login.php`);
-  await page.fill('#user_login', wordPressUser.name);
-  await page.fill('#user_pass', wordPressUser.password);
+  // The page moves the focus to the name 200 ms after it was shown: a password that is under way then lands there.
+  await page.waitForFunction(() => document.activeElement?.id === 'user_login');
+  await fillIn(page, { '#user_login': wordPressUser.name, '#user_pass': wordPressUser.password });
   await page.click('#wp-submit');
   await page.waitForSelector('#wpadminbar');
 }
@@ -36,7 +42,7 @@ export async function logIn(page: Page, base: string): Promise<void> {
 export async function usePrettyPermalinks(page: Page, base: string): Promise<void> {
   await page.goto(`${base}/wp-admin/options-permalink.php`);
   await page.check('#custom_selection');
-  await page.fill('#permalink_structure', '/%postname%/');
+  await fillIn(page, { '#permalink_structure': '/%postname%/' });
   await page.click('#submit');
   await page.waitForSelector('.notice-success, #setting-error-settings_updated, .updated');
 }

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
 import { escapeControl, OutputLines } from '../../src/worker/output.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import fc from '../support/seeded-fast-check.ts';
 
 function collect(): { readonly lines: string[]; readonly output: OutputLines; readonly clock: FakeClock } {
   const lines: string[] = [];

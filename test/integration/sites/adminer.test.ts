@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import test from 'node:test';
 import { closeDatabase, createDatabase, importSql, runSql } from '../../support/adminer.ts';
-import { browserMissing, screenshot, startBrowser } from '../../support/browser.ts';
+import { browserMissing, openPage, screenshot } from '../../support/browser.ts';
 import { findProgram, temporaryFolder } from '../../support/folder.ts';
 import { startPostern } from '../../support/postern.ts';
 import { copyAdminer, siteMissing } from '../../support/sites.ts';
@@ -18,9 +18,7 @@ test('Adminer makes an SQLite database, fills it by hand and by upload, and logs
   const folder = join(temporaryFolder(t), 'adminer');
   copyAdminer(folder);
   const postern = await startPostern(t, ['serve', folder, '--port', '0', '--admin', '127.0.0.1:0']);
-  const browser = await startBrowser();
-  t.after(() => browser.close());
-  const page = await (await browser.newContext()).newPage();
+  const page = await openPage(t);
   const file = join(folder, 'site.db');
 
   await createDatabase(page, postern.base, file);

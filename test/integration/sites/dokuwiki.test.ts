@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { browserMissing, screenshot, startBrowser } from '../../support/browser.ts';
+import { browserMissing, openPage, screenshot } from '../../support/browser.ts';
 import {
   installDokuWiki,
   logInToDokuWiki,
@@ -23,9 +23,7 @@ test('DokuWiki installs, takes a page with a picture, finds it and logs out', { 
   const folder = join(temporaryFolder(t), 'dokuwiki');
   copyDokuWiki(folder);
   const postern = await startPostern(t, ['serve', folder, '--port', '0', '--admin', '127.0.0.1:0']);
-  const browser = await startBrowser();
-  t.after(() => browser.close());
-  const page = await (await browser.newContext()).newPage();
+  const page = await openPage(t);
 
   await installDokuWiki(page, postern.base);
   await logInToDokuWiki(page, postern.base);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { browserMissing, screenshot, startBrowser } from '../../support/browser.ts';
+import { browserMissing, openPage, screenshot } from '../../support/browser.ts';
 import { findProgram, temporaryFolder } from '../../support/folder.ts';
 import { mariaDbMissing, startMariaDb } from '../../support/mariadb.ts';
 import { startPostern } from '../../support/postern.ts';
@@ -35,9 +35,7 @@ test('WordPress installs, publishes a post with a picture, finds it and logs out
   copyWordPress(folder, database.socketPath);
   const postern = await startPostern(t, ['serve', folder, '--port', '0', '--admin', '127.0.0.1:0', '--workers', '2']);
   assert.match(postern.output(), /WordPress/);
-  const browser = await startBrowser();
-  t.after(() => browser.close());
-  const page = await (await browser.newContext()).newPage();
+  const page = await openPage(t);
 
   await installWordPress(page, postern.base);
   await logIn(page, postern.base);
@@ -80,7 +78,7 @@ test('WordPress installs, publishes a post with a picture, finds it and logs out
   assert.equal(loopback.status, 'good');
 
   await logOut(page, postern.base);
-  await browser.close();
+  await page.context().browser()!.close();
   const { counters, lanes } = await postern.pool();
   const { accepted, waiting, running, finished, refused, aborted } = counters;
   assert.equal(accepted, waiting + running + finished + refused + aborted);

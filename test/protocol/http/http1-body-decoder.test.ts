@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { PosternError } from '../../../src/errors.ts';
 import { BodyDecoder } from '../../../src/protocol/http/http1-body-decoder.ts';
+import fc from '../../support/seeded-fast-check.ts';
 
 /** Decodes `text`, cut into pieces of `step` bytes; tells the body, and what was left of the piece in which it ended. */
 function decode(

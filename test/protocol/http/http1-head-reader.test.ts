@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { type ErrorCode, PosternError } from '../../../src/errors.ts';
 import { HeadReader, parseRequestHead, type RequestHead } from '../../../src/protocol/http/http1-head-reader.ts';
+import fc from '../../support/seeded-fast-check.ts';
 
 const head = 'GET /a?b HTTP/1.1\r\nHost: a.example\r\nAccept: */*\r\n\r\n';
 
@@ -168,6 +168,18 @@ const refused: readonly (readonly [code: ErrorCode, title: string, text: string]
   ['BAD_REQUEST', 'chunked, gzip', withLines('Transfer-Encoding: chunked, gzip')],
   ['BAD_REQUEST', 'identity', withLines('Transfer-Encoding: identity')],
   ['BAD_REQUEST', 'chunked twice', withLines('Transfer-Encoding: chunked', 'Transfer-Encoding: chunked')],
+  ['BAD_REQUEST', 'an empty Transfer-Encoding', withLines('Transfer-Encoding:')],
+  ['BAD_REQUEST', 'an empty one, then chunked', withLines('Transfer-Encoding:', 'Transfer-Encoding: chunked')],
+  ['BAD_REQUEST', 'chunked, then an empty one', withLines('Transfer-Encoding: chunked', 'Transfer-Encoding:')],
+  ['BAD_REQUEST', 'an empty element before chunked', withLines('Transfer-Encoding: , chunked')],
+  ['BAD_REQUEST', 'an empty element after chunked', withLines('Transfer-Encoding: chunked,')],
+  [
+    'BAD_REQUEST',
+    'gzip in one field and nothing in the next',
+    withLines('Transfer-Encoding: gzip', 'Transfer-Encoding:'),
+  ],
+  ['BAD_REQUEST', 'chunked with a tab after it', withLines('Transfer-Encoding: chunked\t')],
+  ['BAD_REQUEST', 'chunked with a tab before it', withLines('Transfer-Encoding:\tchunked')],
   ['BAD_REQUEST', 'chunked with a vertical tab', withLines('Transfer-Encoding: \x0bchunked')],
   ['BAD_REQUEST', 'chunked on 1.0', 'POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n'],
   ['BAD_REQUEST', 'a bare LF between headers', 'GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n'],

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import {
   alternatives,
   encodePath,
@@ -9,6 +8,7 @@ import {
   parsePattern,
   parseTarget,
 } from '../../../src/protocol/http/path.ts';
+import fc from '../../support/seeded-fast-check.ts';
 
 const taken: readonly [target: string, path: string, query: string, nameLength: number | null][] = [
   ['/', '/', '', null],
