@@ -149,7 +149,8 @@ export function parseRequestHead(bytes: Uint8Array, text: string, from: number, 
   const headers = parseFields(bytes, text, targetEnd + 11, to);
   const meaning = interpret(headers, version);
   // Values have lost their white space, and not every proxy counts a tab as such: "chunked" with one is unknown to those.
-  if (meaning.isChunked && tabInCoding.test(text.slice(targetEnd, to))) throw malformed('Transfer-Encoding holds a tab');
+  if (meaning.isChunked && tabInCoding.test(text.slice(targetEnd, to)))
+    throw malformed('Transfer-Encoding holds a tab');
   const target = originForm(text.slice(methodEnd + 1, targetEnd), method, headers, meaning);
   return {
     method,
