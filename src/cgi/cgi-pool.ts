@@ -49,6 +49,7 @@ export class CgiPool implements Backend {
       ...withoutWorkers,
       name: this.name,
       kind: 'cgi',
+      manager: 'ondemand',
       program: 'plain CGI, one process a request',
       startedAt: this.#startedAt,
       workers,

@@ -1,6 +1,6 @@
 // The slots of a CGI pool as seats of its queue: a slot is taken from before its process starts until that process is gone.
 
-import { type LaneSnapshot, showBytes } from '../queue/pool-snapshot.ts';
+import { aboutRequest, type LaneSnapshot, showBytes } from '../queue/pool-snapshot.ts';
 import type { SeatProvider } from '../queue/seat.ts';
 import { CgiRun } from './cgi-run.ts';
 import type { CgiParts, CgiSettings } from './cgi-settings.ts';
@@ -76,10 +76,12 @@ export class ProcessSlots implements SeatProvider<CgiRun> {
         method: showBytes(request.method),
         url: showBytes(request.url),
         request: 0,
+        ...aboutRequest(request.environment),
         waitedMs: 0,
         runMs: sinceMs - startedAtMs,
         memoryBytes: 0,
         cpuMs: 0,
+        workedMs: 0,
       });
     }
     return rows;

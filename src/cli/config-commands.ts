@@ -86,6 +86,7 @@ const portOf = (url: string): string => (url.startsWith('/') ? '8000' : new URL(
 const outcomeStyles: Readonly<Record<Explanation['outcome'], Style>> = {
   script: 'green',
   application: 'green',
+  page: 'green',
   file: 'green',
   redirect: 'cyan',
   refused: 'red',

@@ -43,6 +43,25 @@ export function checkListeners(values: ConfigValues, folder: string, isFaulty: (
   return problems;
 }
 
+/** Pages of two pools at one path of a site that leads to both: only the first would ever be seen. */
+export function checkPoolPages({ site, pool }: ConfigValues): Problem[] {
+  return Object.entries(site).flatMap(([name, { route }]) => {
+    const named = new Set(
+      route.flatMap((one) => (one.kind === 'pool' && pool[one.pool] !== undefined ? one.pool : [])),
+    );
+    const taken = new Map<string, string>();
+    return [...named].flatMap((poolName) =>
+      (['statusPath', 'pingPath'] as const).flatMap((key) => {
+        const at = pool[poolName]![key];
+        const other = at === undefined ? undefined : taken.get(at);
+        if (at !== undefined && other === undefined) taken.set(at, poolName);
+        const message = `${key} in [pool.${poolName}] is "${at}", as in [pool.${other}], and site ${name} leads to both: give each a path of its own`;
+        return when(other !== undefined && other !== poolName, ['pool', poolName, key], message);
+      }),
+    );
+  });
+}
+
 /** An address and where it is written. */
 export interface Listening {
   readonly path: Path;

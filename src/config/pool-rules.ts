@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { AddressList } from '../address-list.ts';
 import { absoluteAddress, parseAddress } from '../connection/address.ts';
 import { formatIniSetting } from '../php/ini-arguments.ts';
 import type { Users } from '../worker/user.ts';
@@ -13,11 +14,35 @@ type WorkersPool = Exclude<StartedPool, { kind: 'cgi' }>;
 
 /** What is wrong in a pool whose keys and types are right. */
 export function checkPool(pool: PoolValues, path: Path, folder: string, users: Users): Problem[] {
+  const pages = checkPages(pool, path);
   if (pool.kind === 'connect')
-    return pool.connect.flatMap(({ address }, index) =>
-      refused(() => parseAddress(absoluteAddress(address, folder)), [...path, 'connect', index]),
-    );
-  return [...checkUser(pool, path, users), ...(pool.kind === 'cgi' ? [] : checkWorkers(pool, path, folder))];
+    return pool.connect
+      .flatMap(({ address }, index) =>
+        refused(() => parseAddress(absoluteAddress(address, folder)), [...path, 'connect', index]),
+      )
+      .concat(pages);
+  return [...pages, ...checkUser(pool, path, users), ...(pool.kind === 'cgi' ? [] : checkWorkers(pool, path, folder))];
+}
+
+/** PHP-FPM's pages. */
+function checkPages({ statusPath, pingPath, statusClients }: PoolValues, path: Path): Problem[] {
+  const section = sectionName(path);
+  return [
+    ...when(
+      statusPath !== undefined && statusPath === pingPath,
+      [...path, 'pingPath'],
+      `pingPath in ${section} is "${pingPath}", as statusPath is: give each a path of its own`,
+      [...path, 'statusPath'],
+    ),
+    ...when(
+      statusPath === undefined && statusClients.length > 0,
+      [...path, 'statusClients'],
+      `statusClients in ${section} is for statusPath: give it one, or take statusClients out`,
+    ),
+    ...statusClients.flatMap((entry, index) =>
+      refused(() => new AddressList([entry], 'statusClients'), [...path, 'statusClients', index]),
+    ),
+  ];
 }
 
 function checkUser({ user }: StartedPool, path: Path, users: Users): Problem[] {

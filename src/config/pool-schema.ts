@@ -1,7 +1,7 @@
 // The five kinds of pool and the keys of each, with defaults and meaning. A key that means nothing for a kind is not among its keys. Pure.
 
 import { z } from 'zod';
-import { count, duration, oneOrMore, score, setting, size, text, variables } from './key-types.ts';
+import { count, duration, oneOrMore, score, setting, size, text, urlPath, variables } from './key-types.ts';
 
 /** The queue before a pool, and how long its requests may take. */
 const queueKeys = {
@@ -24,6 +24,21 @@ const queueKeys = {
       description:
         'How long a running request may go on when Postern stops or the pool is taken away, and SIGTERM has before SIGKILL. At a reload each request keeps its own limits.',
     }),
+};
+
+/** What PHP-FPM's tools ask. */
+const pageKeys = {
+  statusPath: urlPath.optional().meta({
+    description:
+      "Path at which the sites with a route to this pool answer with PHP-FPM's status page (pm.status_path); for connect, that of the PHP-FPM there.",
+  }),
+  pingPath: urlPath.optional().meta({
+    description:
+      'Path at which they answer "pong" while the pool can serve (ping.path), and 503 while it cannot; for connect, that of the PHP-FPM there.',
+  }),
+  statusClients: z.array(text).prefault([]).meta({
+    description: 'Addresses and networks that may ask for statusPath, besides this machine. pingPath is for everybody.',
+  }),
 };
 
 /** What is started here. */
@@ -66,6 +81,7 @@ const php = z
       description: 'A managed PHP: "auto" finds one, "wasm" is embedded PHP, else the path of a php-cgi.',
     }),
     ...queueKeys,
+    ...pageKeys,
     ...workerKeys,
     extensions: z
       .array(z.string().regex(/^\.[A-Za-z0-9]+$/, 'write an ending such as ".php"'))
@@ -80,6 +96,7 @@ const command = z
   .strictObject({
     command: z.array(text).min(1).meta({ description: 'Any FastCGI program and its arguments, started as workers.' }),
     ...queueKeys,
+    ...pageKeys,
     ...workerKeys,
     lanes: lanes.prefault(1).meta({
       description: 'Requests that one process serves at a time, each on a connection of its own.',
@@ -99,6 +116,7 @@ const app = z
   .strictObject({
     app: text.meta({ description: 'A TypeScript application, from the folder of this file.' }),
     ...queueKeys,
+    ...pageKeys,
     ...workerKeys,
     threads: z.int().min(1).max(999).optional().meta({
       description:
@@ -130,6 +148,7 @@ const connect = z
       description: `FastCGI servers elsewhere; requests are spread over them. Each is an address, or a table { address, weight, backup }.`,
     }),
     ...queueKeys,
+    ...pageKeys,
     idleTimeout: duration.prefault('5s').meta({
       description: 'A kept connection that was idle so long is closed: it holds a process of PHP-FPM. 0: never.',
     }),
@@ -144,6 +163,7 @@ const cgi = z
   .strictObject({
     cgi: z.literal(true).meta({ description: 'Plain CGI: the matched file is run, one process a request.' }),
     ...queueKeys,
+    ...pageKeys,
     ...startedKeys,
   })
   .transform((values) => ({ kind: 'cgi' as const, ...values }));

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { Users } from '../worker/user.ts';
-import { checkListeners, checkLog } from './config-rules.ts';
+import { checkListeners, checkLog, checkPoolPages } from './config-rules.ts';
 import { admin, type ConfigValues, log, service } from './config-schema.ts';
 import { sectionKeyHint, sectionKeyPattern } from './key-types.ts';
 import { nearestName } from './nearest.ts';
@@ -53,6 +53,7 @@ export function readSections(input: unknown, folder: string): ReadSections {
   if (Object.keys(sites).length === 0)
     reader.add({ path: [], message: 'there is no site: add a section [site.main] with its root and routes' });
   reader.addRules(checkListeners(values, folder, (path) => reader.isFaulty(path)));
+  reader.addRules(checkPoolPages(values));
   return { values, problems: reader.problems };
 }
 

@@ -7,6 +7,7 @@ import { textToBytes } from '../protocol/text.ts';
 import { DocumentRoot } from './document-root.ts';
 import { HiddenNames } from './hidden-names.ts';
 import type { BackendRoute, Route, Site } from './site.ts';
+import { type CompiledPage, compilePages } from './site-pages.ts';
 
 /** Where files are looked for. */
 export interface Place {
@@ -32,6 +33,8 @@ export interface CompiledRoute {
 /** What decisions are made from. */
 export interface Routing {
   readonly routes: readonly CompiledRoute[];
+  /** Pages of ours by path, before all routes; null: there are none. */
+  readonly pages: ReadonlyMap<string, CompiledPage> | null;
   /** Where a path is looked for that no route takes. */
   readonly place: Place;
   /** URL path of the site's front controller; a byte string. */
@@ -63,7 +66,7 @@ export function compileRouting(site: Site, clock: Clock): Routing {
     return { route, pattern, place: placeOf(route, pattern, place, rootAt), ...runsOf(route) };
   });
   const fallback = site.fallback === null ? null : textToBytes(site.fallback);
-  return { routes, place, fallback, lists: site.isDeveloped };
+  return { routes, pages: compilePages(site.pages ?? []), place, fallback, lists: site.isDeveloped };
 }
 
 /** The first route that takes the path, or null. */

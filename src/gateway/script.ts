@@ -1,5 +1,6 @@
 // From a path to what answers it: a script, a mounted application, a file, a redirect, or nothing. Looks at the disk, changes nothing.
 //
+// 0. A page of ours is at its path, whatever the routes and the disk say.
 // 1. The first route that matches the path decides who answers it. A path that a script route took is never sent as a file.
 // 2. A script route looks for a regular file; what follows it in the path is PATH_INFO. A folder whose name ends as a script's does is a
 //    folder: the routes after it, and then the files, are asked.
@@ -15,6 +16,7 @@ import { bytesToLog } from '../protocol/text.ts';
 import type { Entry } from './document-root.ts';
 import { type CompiledRoute, fallbackFor, matchRoute, type Place, type Routing } from './routing.ts';
 import type { BackendRoute } from './site.ts';
+import type { CompiledPage } from './site-pages.ts';
 
 /** What answers a request. */
 export type Decision =
@@ -22,6 +24,7 @@ export type Decision =
   | { readonly kind: 'file'; readonly entry: Entry /** null: none took it. */; readonly route: string | null }
   | { readonly kind: 'redirect'; readonly location: string }
   | Listing
+  | Page
   | Refusal;
 
 /** A backend runs it. Byte strings. */
@@ -34,6 +37,14 @@ export interface Run {
   readonly scriptFile: string | null;
   /** Where the script was found. */
   readonly place: Place;
+}
+
+/** A page of ours, or of a server elsewhere. */
+interface Page {
+  readonly kind: 'page';
+  readonly page: CompiledPage;
+  /** What runs it; null: we answer. */
+  readonly run: Run | null;
 }
 
 /** A folder's names are shown. Byte strings. */
@@ -54,6 +65,8 @@ const sourceRefusal: Refusal = { kind: 'refuse', code: 'NOT_FOUND', why: 'it is 
 
 /** Decides what answers a request for a path. */
 export function decide(routing: Routing, target: RequestPath): Decision {
+  const page = routing.pages?.get(target.path);
+  if (page !== undefined) return pageAt(routing, page, target.path);
   const found = at(routing, target.path, target);
   if (found !== null) return found;
   const fallback = fallbackFor(routing, target.path);
@@ -61,6 +74,13 @@ export function decide(routing: Routing, target: RequestPath): Decision {
   // A fallback that is not there itself must not lead to itself.
   const decision = at(routing, fallback, { path: fallback, query: target.query, nameLength: fallback.length });
   return decision ?? refuse(`nothing is there, nor at the fallback ${bytesToLog(fallback, 255)}`);
+}
+
+/** A PHP-FPM elsewhere knows its pages by SCRIPT_NAME, and looks for no file. */
+function pageAt({ place }: Routing, page: CompiledPage, path: string): Page {
+  const { route } = page;
+  const names = { scriptName: path, pathInfo: '', scriptFile: path };
+  return { kind: 'page', page, run: route === null ? null : { kind: 'run', route, ...names, place } };
 }
 
 /** The decision for one path; null where nothing is there. */

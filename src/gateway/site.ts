@@ -66,6 +66,28 @@ export interface SendfileFolder {
   readonly prefix: string | null;
 }
 
+/** What a page of ours says. */
+export interface PageAnswer {
+  readonly status: number;
+  /** Name, value, name, value. */
+  readonly headers: readonly string[];
+  readonly body: string;
+}
+
+/** A page at an exact path, before every route: ours, or one that a server elsewhere makes without a file. */
+export type SitePage = {
+  /** Of the URL, decoded: "/status". */
+  readonly path: string;
+  /** Addresses and networks that may ask besides this machine; null: everybody may. */
+  readonly clients: readonly string[] | null;
+} & (
+  | {
+      readonly kind: 'answer' /** @param query without its "?" */;
+      readonly answer: (query: string) => Promise<PageAnswer>;
+    }
+  | { readonly kind: 'run'; readonly backend: Backend }
+);
+
 /** One site. Texts are UTF-8, as in the configuration, whose schema has the defaults. */
 export interface Site {
   readonly name: string;
@@ -76,6 +98,8 @@ export interface Site {
   /** Front controller: URL path of the script for paths that are neither file nor script; null: they are 404. */
   readonly fallback: string | null;
   readonly routes: readonly Route[];
+  /** Pages of ours; no route is asked for their paths. @default none */
+  readonly pages?: readonly SitePage[];
   /** More CGI variables for every route. */
   readonly env: Readonly<Record<string, string>>;
   /** Folders outside the root that symbolic links in it may lead to; "/" allows all. */

@@ -21,6 +21,7 @@ import type { Routing } from './routing.ts';
 import { type Decision, decide, type Run } from './script.ts';
 import { type FileName, findSendfile } from './sendfile.ts';
 import type { BackendRoute, Site } from './site.ts';
+import { checkPageClient, sendPage } from './site-pages.ts';
 import type { SpoolBlocks } from './spool-blocks.ts';
 import type { StaticFiles } from './static-file.ts';
 
@@ -110,6 +111,11 @@ export class Visit implements ReplyOwner, AnswerOwner {
         break;
       case 'redirect':
         this.#redirect(request, decision.location);
+        break;
+      case 'page':
+        checkPageClient(decision.page, request, client);
+        if (decision.run !== null) this.#prepare(request, client, target, decision.run);
+        else if (decision.page.page.kind === 'answer') sendPage(this.#reply, decision.page.page, target.query);
         break;
       case 'listing':
         sendListing(this.#reply, request.method, this.#gateway.routing, decision);

@@ -54,6 +54,7 @@ export function decideForWebServer(
   const target = parsePath(name + info || '/', variables.QUERY_STRING ?? '');
   const byName = () => ({ target, decision: decide(routing, target) });
   const kind = matchRoute(routing.routes, target.path)?.route.kind;
+  if (routing.pages?.has(target.path)) return byName();
   if (file === '' || kind === 'mount' || kind === 'deny') return byName();
   const { path } = parsePath(plainPath(file), '');
   const found = placeOf(routing, path);

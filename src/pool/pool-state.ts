@@ -316,6 +316,7 @@ export function describeLane({ board }: PoolState, { slot, worker, process }: La
   columns.pid[slot] = process?.pid ?? (preforks ? 0 : worker.pid);
   columns.startedAtMs[slot] = preforks && process !== null ? process.sinceMs : worker.startedAtMs;
   columns.requests[slot] = process?.requests ?? 0;
+  columns.workedMs[slot] = process?.workedMs ?? 0;
 }
 
 function withdraw(state: PoolState, lane: LaneRecord): void {

@@ -203,8 +203,12 @@ export class Pool implements SeatProvider<LaneHandle> {
     const fate = outcome.code === null && outcome.isDone ? 'keep' : fateOf(outcome);
     if (fate === 'keep') {
       const process = lane.process ?? record.process;
-      if (process !== null) process.requests += 1;
+      if (process !== null) {
+        process.requests += 1;
+        process.workedMs += ranMs;
+      }
       board.columns.requests[slot] = process?.requests ?? board.columns.requests[slot]! + 1;
+      board.columns.workedMs[slot] = process?.workedMs ?? board.columns.workedMs[slot]! + ranMs;
       // The usual way back is no event.
       const mayLeave = worker.generation.recycles || record.isAskedToLeave;
       const isAsked = mayLeave && reasonAfterRequest(state, record, nowMs) !== null;

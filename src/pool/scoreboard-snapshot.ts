@@ -1,6 +1,13 @@
 // Makes plain data of a pool and its scoreboard. Pure.
 
-import { type LaneSnapshot, operated, type PoolSnapshot, type ShownQueue, showBytes } from '../queue/pool-snapshot.ts';
+import {
+  aboutRequest,
+  type LaneSnapshot,
+  operated,
+  type PoolSnapshot,
+  type ShownQueue,
+  showBytes,
+} from '../queue/pool-snapshot.ts';
 import type { PoolState } from './pool-state.ts';
 import type { Scoreboard } from './scoreboard.ts';
 
@@ -40,7 +47,14 @@ export function snapshotOf(state: PoolState, facts: SnapshotFacts): PoolSnapshot
     ended: board.ended(),
     lastEnds: state.ends.snapshot(epochMs - nowMs),
     lastReload,
+    manager: managerOf(generation),
   };
+}
+
+/** How the number of processes is decided, in PHP-FPM's words. */
+function managerOf({ limits, program }: PoolState['generation']): PoolSnapshot['manager'] {
+  if (limits.minWorkers === 0) return 'ondemand';
+  return program.preforks || limits.minWorkers >= limits.workers ? 'static' : 'dynamic';
 }
 
 /** Why no request can be run now, in words; null: one can. */
@@ -70,9 +84,11 @@ function laneRow(board: Scoreboard, slot: number, nowMs: number, request: number
     method: showBytes(board.method(slot)),
     url: showBytes(board.url(slot)),
     request,
+    ...aboutRequest(board.environment(slot)),
     waitedMs: columns.waitedMs[slot]!,
     runMs: isRunning ? nowMs - columns.beganAtMs[slot]! : columns.ranMs[slot]!,
     memoryBytes: columns.memoryBytes[slot]!,
     cpuMs: columns.cpuMs[slot]!,
+    workedMs: columns.workedMs[slot]!,
   };
 }

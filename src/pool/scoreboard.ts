@@ -2,9 +2,10 @@
 //
 //   | counters, f64 each | f64 columns: slots each | i32 columns | u8 columns |
 //
-// One thread writes; others may read it as it changes. Method and URL stand beside it as references to the strings that
-// each request has anyway: two stores a request, where bytes in a column would cost an encoding each. They are read by snapshot() alone.
+// One thread writes; others may read it as it changes. Method, URL and environment stand beside it as references to what
+// each request has anyway: three stores a request, where bytes in a column would cost an encoding each. They are read by snapshot() alone.
 
+import type { CgiRequest, Environment } from '../protocol/cgi/exchange.ts';
 import type { StopReason } from '../queue/pool-snapshot.ts';
 import { type LaneState, laneMoves } from '../worker/state.ts';
 
@@ -30,6 +31,7 @@ const wideColumns = [
   'beganAtMs',
   'ranMs',
   'requests',
+  'workedMs',
   'memoryBytes',
   'cpuMs',
 ] as const;
@@ -63,12 +65,13 @@ export class Scoreboard {
   #columns: Columns = {} as Columns;
   readonly #methods: string[] = [];
   readonly #urls: string[] = [];
+  readonly #environments: (Environment | null)[] = [];
 
   constructor() {
     this.#grow(firstSlots);
   }
 
-  /** All of it but method and URL, for a reader in another thread; a new one after the board grew. */
+  /** All of it but what is said of requests, for a reader in another thread; a new one after the board grew. */
   get buffer(): SharedArrayBuffer {
     return this.#buffer;
   }
@@ -91,6 +94,7 @@ export class Scoreboard {
     for (const name of narrowColumns) this.#columns[name][slot] = 0;
     this.#methods[slot] = '';
     this.#urls[slot] = '';
+    this.#environments[slot] = null;
     this.#set(slot, 'starting', nowMs);
     return slot;
   }
@@ -126,7 +130,7 @@ export class Scoreboard {
   /** A lane takes a request. */
   begin(
     slot: number,
-    request: { readonly method: string; readonly url: string },
+    request: Pick<CgiRequest, 'method' | 'url' | 'environment'>,
     waitedMs: number,
     nowMs: number,
   ): void {
@@ -135,6 +139,7 @@ export class Scoreboard {
     columns.beganAtMs[slot] = nowMs;
     this.#methods[slot] = request.method;
     this.#urls[slot] = request.url;
+    this.#environments[slot] = request.environment;
   }
 
   method(slot: number): string {
@@ -143,6 +148,11 @@ export class Scoreboard {
 
   url(slot: number): string {
     return this.#urls[slot] ?? '';
+  }
+
+  /** The variables of the current request, or the last one; null before the first. */
+  environment(slot: number): Environment | null {
+    return this.#environments[slot] ?? null;
   }
 
   counter(name: CounterName): number {

@@ -12,6 +12,7 @@ const index = {
   maxWaiting: 8,
   maxRunning: 9,
   limitReached: 10,
+  slow: 11,
 } as const;
 
 /** A counter by its name. */
@@ -36,6 +37,8 @@ export interface QueueCounters {
   readonly maxRunning: number;
   /** Times that every seat there may be was taken when a request began to wait. */
   readonly limitReached: number;
+  /** Those that ran longer than `slowAfter`. */
+  readonly slow: number;
 }
 
 export class Counters {

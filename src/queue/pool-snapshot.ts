@@ -1,5 +1,6 @@
 // What a pool of any kind shows at one moment: plain data for the status page, the metrics and the tests. Pure.
 
+import type { Environment } from '../protocol/cgi/exchange.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { Attempt } from './attempt.ts';
 import type { Counters, QueueCounters } from './counters.ts';
@@ -44,6 +45,10 @@ export interface LaneSnapshot {
   readonly url: string;
   /** Number of the current request, by which an operator may end it; 0: there is none. */
   readonly request: number;
+  /** The file that it runs, the length of its body, and who asks: HTTP's user; empty, 0 and empty where there is none. */
+  readonly script: string;
+  readonly contentLength: number;
+  readonly user: string;
   /** How long the current, or last, request waited for a seat. */
   readonly waitedMs: number;
   /** How long the current request has run, or the last one ran. */
@@ -52,6 +57,8 @@ export interface LaneSnapshot {
   readonly memoryBytes: number;
   /** CPU time that the process has used when last looked at; 0 while unknown. */
   readonly cpuMs: number;
+  /** Time that its process has spent on requests that it finished. */
+  readonly workedMs: number;
 }
 
 /** The end of a process that was no part of a reload or a shutdown. */
@@ -112,6 +119,8 @@ export interface PoolSnapshot {
   readonly lastEnds: readonly ProcessEndSnapshot[];
   /** The outcome of the last reload in words; null: there was none. */
   readonly lastReload: string | null;
+  /** How the number of processes is decided, in PHP-FPM's words (`pm`). */
+  readonly manager: 'static' | 'dynamic' | 'ondemand';
 }
 
 /** What a pool without managed workers has none of. */
@@ -135,6 +144,7 @@ export const withoutWorkers = {
   },
   lastEnds: [],
   lastReload: null,
+  manager: 'static',
   servers: [],
 } as const;
 
@@ -163,10 +173,12 @@ export function runningRows(queue: ShownQueue, nowMs: number): LaneSnapshot[] {
     method: showBytes(attempt.request.method),
     url: showBytes(attempt.request.url),
     request: queue.numbers.of(attempt),
+    ...aboutRequest(attempt.request.environment),
     waitedMs: attempt.waitedMs,
     runMs: attempt.ranMs(nowMs),
     memoryBytes: 0,
     cpuMs: 0,
+    workedMs: 0,
   }));
 }
 
@@ -185,6 +197,23 @@ export function operated(
     counters: counters.snapshot(),
     durations: durations.snapshot(),
   };
+}
+
+/** What the variables of a request say of it besides its URL. */
+export function aboutRequest(environment: Environment | null): Pick<LaneSnapshot, 'script' | 'contentLength' | 'user'> {
+  const { SCRIPT_FILENAME = '', CONTENT_LENGTH = '', REMOTE_USER = '', HTTP_AUTHORIZATION = '' } = environment ?? {};
+  const length = Number(CONTENT_LENGTH);
+  return {
+    script: showBytes(SCRIPT_FILENAME),
+    contentLength: Number.isSafeInteger(length) ? length : 0,
+    user: showBytes(REMOTE_USER || basicUser(HTTP_AUTHORIZATION)),
+  };
+}
+
+/** The user of "Basic dXNlcjpwYXNz"; empty: it is none. */
+function basicUser(authorization: string): string {
+  const encoded = /^basic +([A-Za-z0-9+/=]+)$/i.exec(authorization)?.[1];
+  return encoded === undefined ? '' : (Buffer.from(encoded, 'base64').toString('latin1').split(':', 1)[0] ?? '');
 }
 
 /** Byte strings of clients as text that a terminal and a page can show. */

@@ -6,9 +6,10 @@ import { parseListenAddress } from '../config/listen-address.ts';
 import { PosternError } from '../errors.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import { silentLog } from '../log.ts';
-import type { Backend, Environment } from '../protocol/cgi/exchange.ts';
+import type { Environment } from '../protocol/cgi/exchange.ts';
 import { makeGateways } from './gateways.ts';
 import { innerRequest } from './inner-request.ts';
+import type { FrontPool } from './pool-pages.ts';
 
 /** What a URL gets. Byte strings where they come from the URL or the disk. */
 export interface Explanation {
@@ -16,7 +17,7 @@ export interface Explanation {
   readonly site: string;
   /** The folder of the site. */
   readonly root: string;
-  readonly outcome: 'script' | 'application' | 'file' | 'redirect' | 'refused';
+  readonly outcome: 'script' | 'application' | 'page' | 'file' | 'redirect' | 'refused';
   /** The match of the route that took it; null: no route did. */
   readonly route: string | null;
   readonly pool: string | null;
@@ -39,7 +40,7 @@ export interface Explanation {
  */
 export function explain(config: Config, text: string): Explanation {
   const names = Object.keys(config.values.pool);
-  const units = new Map(names.map((name) => [name, { backend: idleBackend(name) }]));
+  const units = new Map(names.map((name) => [name, idlePool(name)]));
   const gateways = makeGateways(config, units, silentLog, null);
   const isPath = text.startsWith('/');
   const url = new URL(isPath ? `http://${firstHost(config)}${text}` : text);
@@ -78,6 +79,11 @@ function decided(gateway: Gateway, url: URL, target: string): Decided {
           : `the route "${route}" leads to files, and there is such a file`;
       return { outcome: 'file', route, file: entry.realPath, why };
     }
+    case 'page': {
+      const { page } = decision.page;
+      const pool = page.kind === 'run' ? page.backend.name : null;
+      return { outcome: 'page', pool, why: `a pool has its statusPath or pingPath there: ${page.path}` };
+    }
     case 'listing':
       return {
         outcome: 'file',
@@ -108,13 +114,11 @@ function decided(gateway: Gateway, url: URL, target: string): Decided {
 }
 
 /** Stands where a pool would: it is only asked for its name. */
-function idleBackend(name: string): Backend {
-  return {
-    name,
-    run() {
-      throw new PosternError('INTERNAL', `pool ${name} was asked to run something while only explaining`);
-    },
+function idlePool(name: string): FrontPool {
+  const refuse = (): never => {
+    throw new PosternError('INTERNAL', `pool ${name} was asked to run something while only explaining`);
   };
+  return { backend: { name, run: refuse }, snapshot: refuse };
 }
 
 function firstHost({ values }: Config): string {

@@ -19,14 +19,14 @@ import type { Backend } from '../protocol/cgi/exchange.ts';
 import { alternatives, parsePattern } from '../protocol/http/path.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { Faults } from './faults.ts';
-import type { Unit } from './unit.ts';
+import { type FrontPool, poolPages } from './pool-pages.ts';
 
 export type { AccessLog, AccessRecord };
 
 /** Makes one gateway a site. @param isDeveloped see `Site.isDeveloped` @throws CONFIG_INVALID for a proxy that cannot be read */
 export function makeGateways(
   config: Config,
-  units: ReadonlyMap<string, Pick<Unit, 'backend'>>,
+  units: ReadonlyMap<string, FrontPool>,
   log: Log,
   accessLog: AccessLog | null,
   isDeveloped = false,
@@ -39,14 +39,22 @@ export function makeGateways(
         const extensions = pool.kind === 'php' ? pool.extensions : null;
         return { kind: pool.kind, extensions, backend: backendOf(name, units.get(name)!) };
       };
-      const made = siteOf(name, site, config, targetOf, isDeveloped);
+      const named = new Set(site.route.flatMap((route) => (route.kind === 'pool' ? route.pool : [])));
+      const pages = poolPages(
+        [...named].map((pool) => ({
+          values: config.values.pool[pool]!,
+          backend: backendOf(pool, units.get(pool)!),
+          snapshot: () => units.get(pool)!.snapshot(),
+        })),
+      );
+      const made = { ...siteOf(name, site, config, targetOf, isDeveloped), pages };
       return [name, createGateway({ site: made, log, accessLog, bodyMemory })];
     }),
   );
 }
 
 /** What routes keep of a pool for good: one that is made anew after a fault has another backend. */
-function backendOf(name: string, unit: Pick<Unit, 'backend'>): Backend {
+function backendOf(name: string, unit: Pick<FrontPool, 'backend'>): Backend {
   return { name, run: (request, sink) => unit.backend.run(request, sink) };
 }
 

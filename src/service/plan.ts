@@ -131,7 +131,9 @@ export async function planPools(
  * @throws CONFIG_INVALID when its PHP cannot be used, or it would run as root without leave
  */
 export async function planPool(name: string, pool: PoolValues, context: PlanContext): Promise<PoolPlan> {
-  const fingerprint = JSON.stringify(pool);
+  // Its pages are the sites', which are made anew at each reload.
+  const { statusPath: _1, pingPath: _2, statusClients: _3, ...running } = pool;
+  const fingerprint = JSON.stringify(running);
   if (pool.kind === 'connect') {
     const servers = pool.connect.map((server) => ({ ...server, address: parseAddress(server.address) }));
     const { kind, reuse, idleTimeout: idleTimeoutMs } = pool;

@@ -7,7 +7,7 @@ import type { Log } from '../log.ts';
 import type { Faults } from './faults.ts';
 import { type AccessLog, Gateways, makeGateways, refusedRecord } from './gateways.ts';
 import { ListenerSet, type SiteListener } from './listeners.ts';
-import type { Unit } from './unit.ts';
+import type { FrontPool } from './pool-pages.ts';
 
 /** What they are made with. */
 export interface SiteFrontsOptions {
@@ -20,7 +20,7 @@ export interface SiteFrontsOptions {
 }
 
 /** The pools that routes lead to, by name. */
-export type Backends = ReadonlyMap<string, Pick<Unit, 'backend'>>;
+export type Backends = ReadonlyMap<string, FrontPool>;
 
 /** Fronts for another configuration: opened, not in force. `undo` ends it at any time before `settle`. */
 export interface FrontsChange {

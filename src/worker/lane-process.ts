@@ -10,8 +10,9 @@ export interface LaneProcess {
   readonly pid: number;
   /** When it was first heard of. */
   readonly sinceMs: number;
-  /** Requests that it has finished. */
+  /** Requests that it has finished, and how long they took. */
   requests: number;
+  workedMs: number;
 }
 
 /** How a process ended, and what that says of the request that it had. */
@@ -30,7 +31,7 @@ export class LaneProcesses {
   meet(pid: number, nowMs: number): LaneProcess {
     const known = this.#known.get(pid);
     if (known) return known;
-    const process: LaneProcess = { pid, sinceMs: nowMs, requests: 0 };
+    const process: LaneProcess = { pid, sinceMs: nowMs, requests: 0, workedMs: 0 };
     this.#known.set(pid, process);
     return process;
   }

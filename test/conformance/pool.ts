@@ -57,6 +57,7 @@ const noCounts: QueueCounters = {
   maxWaiting: 0,
   maxRunning: 0,
   limitReached: 0,
+  slow: 0,
 };
 const heldMs = 400;
 

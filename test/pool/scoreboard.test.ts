@@ -71,7 +71,7 @@ test('a snapshot shows the current request, with control bytes escaped and cut t
   const slot = board.open(0);
   board.move(slot, 'idle', 100);
   board.move(slot, 'busy', 200);
-  board.begin(slot, { method: 'GET', url: `/\x1b[31m\xe9${'x'.repeat(500)}` }, 30, 200);
+  board.begin(slot, { method: 'GET', url: `/\x1b[31m\xe9${'x'.repeat(500)}`, environment: {} }, 30, 200);
   const [lane] = lanesOf(board);
   assert.equal(lane?.method, 'GET');
   assert.ok(lane?.url.startsWith('/\\x1b[31m'));

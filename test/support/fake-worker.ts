@@ -99,7 +99,7 @@ export class FakeWorker implements WorkerHandle {
 
   meet(): LaneProcess {
     if (this.program.preforks) nextPid += 1;
-    return { pid: this.program.preforks ? nextPid : this.pid, sinceMs: this.startedAtMs, requests: 0 };
+    return { pid: this.program.preforks ? nextPid : this.pid, sinceMs: this.startedAtMs, requests: 0, workedMs: 0 };
   }
 
   known(lane: FakeLane): void {

@@ -19,10 +19,14 @@ export function laneSnapshot(changes: Partial<LaneSnapshot> = {}): LaneSnapshot 
     method: 'GET',
     url: '/a?b',
     request: 0,
+    script: '/srv/www/a.php',
+    contentLength: 0,
+    user: '',
     waitedMs: 0.25,
     runMs: 12,
     memoryBytes: 29_360_128,
     cpuMs: 340,
+    workedMs: 1_000,
     ...changes,
   };
 }
@@ -39,6 +43,7 @@ export function poolSnapshot(changes: Partial<PoolSnapshot> = {}): PoolSnapshot 
     governor: 'ready',
     spawnScore: 0,
     lastReload: null,
+    manager: 'static',
     counters: {
       accepted: 1_204,
       waiting: 0,
@@ -50,6 +55,7 @@ export function poolSnapshot(changes: Partial<PoolSnapshot> = {}): PoolSnapshot 
       maxWaiting: 2,
       maxRunning: 4,
       limitReached: 1,
+      slow: 0,
       retried: 0,
     },
     spawned: 2,
