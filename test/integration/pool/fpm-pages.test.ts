@@ -117,10 +117,7 @@ describe('statusPath and pingPath', {
       const { state, requests, 'request method': method, 'content length': length } = running;
       // A look of ours at the server is one of PHP-FPM's.
       assert.ok(side === 'ours' ? requests === 1 : Number(requests) >= 1);
-      assert.deepEqual(
-        { state, requests, method, length },
-        { state: 'Running', requests: 1, method: 'POST', length: 5 },
-      );
+      assert.deepEqual({ state, method, length }, { state: 'Running', method: 'POST', length: 5 });
       assert.deepEqual([running['last request cpu'], running['last request memory']], [0, 0]);
       assert.ok(Number(running['request duration']) > 1_000, 'in microseconds');
       assert.ok(Math.abs(Number(pool['start time']) - Date.now() / 1000) < 600, 'in seconds');
