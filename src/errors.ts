@@ -67,6 +67,9 @@ export const errorTable = {
   NOT_RUNNING: kind(500, false, 'The service that was asked for does not run.'),
 } as const satisfies Record<string, ErrorKind>;
 
+/** What the system says when it has no more descriptors, memory or processes to give: nobody's fault, and it passes. */
+export const shortages: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EAGAIN']);
+
 /** A public error code. */
 export type ErrorCode = keyof typeof errorTable;
 

@@ -2,7 +2,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { PosternError } from '../errors.ts';
+import { PosternError, shortages } from '../errors.ts';
 import type { Environment } from '../protocol/cgi/exchange.ts';
 import { bytesToLog, textToBytes } from '../protocol/text.ts';
 import { type Exit, formatExit } from '../worker/exit.ts';
@@ -23,8 +23,6 @@ export interface ProgramStart {
 /** How the files begin that a system runs by itself: "#!", ELF, Mach-O in its four orders, a Mach-O for several processors, Windows' MZ. */
 const EXECUTABLE = /^(?:2321|7f454c46|feedface|feedfacf|cefaedfe|cffaedfe|cafebabe|4d5a)/;
 const MAGIC_BYTES = 4;
-/** What the system says when it has no more processes, memory or descriptors to give. */
-const SHORTAGES: readonly unknown[] = ['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'];
 
 /**
  * Starts the file that SCRIPT_FILENAME names, in its folder.
@@ -44,7 +42,7 @@ export function startError(path: string, error: Error): PosternError {
   const cause = (error instanceof PosternError ? (error.cause ?? error) : error) as NodeJS.ErrnoException;
   const options = { cause: error };
   if (cause.code === 'E2BIG') return tooLarge(path, options);
-  if (SHORTAGES.includes(cause.code)) {
+  if (shortages.has(cause.code)) {
     return new PosternError(
       'LAUNCH_FAILED',
       `${path} could not be started: the system is short of processes, memory or descriptors (${cause.code})`,
@@ -109,7 +107,7 @@ function checkFormat(path: string): void {
       closeSync(file);
     }
   } catch (error) {
-    if (SHORTAGES.includes((error as NodeJS.ErrnoException).code)) throw error;
+    if (shortages.has((error as NodeJS.ErrnoException).code)) throw error;
     return;
   }
   if (EXECUTABLE.test(magic.toString('hex', 0, length))) return;

@@ -1,6 +1,6 @@
 // Why a connection to an application was lost, as an error, and what such an error says. Pure.
 
-import { PosternError } from '../errors.ts';
+import { PosternError, shortages } from '../errors.ts';
 
 /** What is known of a connection that ended by itself. */
 export interface Loss {
@@ -14,12 +14,10 @@ export interface Loss {
   readonly isBetweenRecords: boolean;
 }
 
-/** What connect(2) fails with where it is not the application's fault: no descriptor or memory is left here, or its backlog is full. */
-export const shortages: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EAGAIN']);
-
 /** CONNECT_FAILED, OVERLOADED where nobody was reached for want of room, or CONNECTION_LOST. */
 export function lossError({ name, cause, isReached, isBetweenRecords }: Loss): PosternError {
   if (!isReached) {
+    // No room here, or a full backlog there: not the application's fault.
     const code = shortages.has(cause?.code) ? 'OVERLOADED' : 'CONNECT_FAILED';
     return new PosternError(code, `cannot connect to ${name}: ${cause?.message ?? 'it was closed'}`, { cause });
   }

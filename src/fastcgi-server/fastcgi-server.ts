@@ -8,14 +8,15 @@ import { type InheritedSocket, listenOn } from '../connection/listen.ts';
 import { type Given, withDefaults } from '../defaults.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
-import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
+import type { CgiRequest, Exchange } from '../protocol/cgi/exchange.ts';
 import { ServerConnection } from './server-connection.ts';
+import type { ServerSink } from './server-exchange.ts';
 import { defaultServerLimits, type ServerLimits } from './server-limits.ts';
 
 /** How a FastCGI server runs. */
 export interface FastcgiServerOptions {
   /** Called once for each request; as `Backend.run`. `peer`: the IP address of the web server, empty for a Unix socket. */
-  readonly run: (request: CgiRequest, sink: CgiSink, peer: string) => Exchange;
+  readonly run: (request: CgiRequest, sink: ServerSink, peer: string) => Exchange;
   readonly limits?: Given<ServerLimits> | undefined;
   /** IP addresses and networks that may connect over TCP. @default everybody */
   readonly allowedClients?: readonly string[] | undefined;
@@ -204,7 +205,7 @@ export class FastcgiServer {
   }
 
   /** A handler that throws is answered for: thrown out of the socket's event, it would end the process. */
-  #run(request: CgiRequest, sink: CgiSink, peer: string): Exchange {
+  #run(request: CgiRequest, sink: ServerSink, peer: string): Exchange {
     try {
       return this.#options.run(request, sink, peer);
     } catch (thrown) {

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
-import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
+import type { CgiRequest, Exchange } from '../protocol/cgi/exchange.ts';
 import {
   ABORT_REQUEST,
   BEGIN_REQUEST,
@@ -23,7 +23,7 @@ import {
   typeNames,
   UNKNOWN_ROLE,
 } from '../protocol/fastcgi/record.ts';
-import { type ExchangeConnection, ServerExchange } from './server-exchange.ts';
+import { type ExchangeConnection, longestWriteTimeout, ServerExchange, type ServerSink } from './server-exchange.ts';
 import { formatLimits, type ServerLimits } from './server-limits.ts';
 import { ServerOutput, TURN_BYTES } from './server-output.ts';
 import { ServerReading } from './server-reading.ts';
@@ -31,7 +31,7 @@ import { ServerReading } from './server-reading.ts';
 /** What a connection needs of the one who accepted it. */
 export interface ServerConnectionOptions {
   /** Called once for each request; as `Backend.run`. */
-  readonly run: (request: CgiRequest, sink: CgiSink) => Exchange;
+  readonly run: (request: CgiRequest, sink: ServerSink) => Exchange;
   readonly limits: ServerLimits;
   readonly saysOk: boolean;
   readonly clock: Clock;
@@ -80,11 +80,13 @@ export class ServerConnection implements ExchangeConnection {
   #lingersSinceMs = 0;
   /** Records of our own, not of a request's answer, that were put while the peer read nothing. */
   #unreadControls = 0;
+  #lastWriteTimeoutMs: number;
 
   constructor(socket: Socket, options: ServerConnectionOptions) {
     this.#socket = socket;
     this.options = options;
     this.isLast = options.isLast;
+    this.#lastWriteTimeoutMs = options.limits.writeTimeoutMs;
     this.#output = new ServerOutput(socket, options.clock);
     this.#reader = new RecordReader({
       content: (type, id, chunk) => this.#content(type, id, chunk),
@@ -156,7 +158,8 @@ export class ServerConnection implements ExchangeConnection {
 
   /** Closes what has waited for too long. To be called now and then. */
   check(now: number): void {
-    const { writeTimeoutMs, idleTimeoutMs, lingerTimeoutMs } = this.limits;
+    const { idleTimeoutMs, lingerTimeoutMs } = this.limits;
+    const writeTimeoutMs = longestWriteTimeout(this.#exchanges, this.#lastWriteTimeoutMs);
     if (this.#state === 'lingering') {
       if (now - this.#lingersSinceMs > lingerTimeoutMs) this.destroy(null);
     } else if (writeTimeoutMs > 0 && this.#output.fullForMs(now) > writeTimeoutMs) {
@@ -309,6 +312,7 @@ export class ServerConnection implements ExchangeConnection {
   }
 
   #forget(exchange: ServerExchange): void {
+    this.#lastWriteTimeoutMs = exchange.writeTimeoutMs;
     this.#exchanges.delete(exchange.id);
     this.#output.forget(exchange);
     exchange.discardInput();

@@ -54,8 +54,14 @@ export interface ExchangeConnection {
   broken(exchange: ServerExchange): void;
 }
 
+/** Where a handler puts its answer. */
+export interface ServerSink extends CgiSink {
+  /** Bytes for the connection's peer that the system has not taken yet. */
+  readonly unsentBytes: number;
+}
+
 /** A request and its sink in one object, so that a request costs one. */
-export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
+export class ServerExchange implements CgiRequest, ServerSink, OutputOwner {
   readonly id: number;
   readonly role: Role;
   readonly #connection: ExchangeConnection;
@@ -129,6 +135,15 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
     return this.stdin.isWanted || (this.dataInput?.isWanted ?? false);
   }
 
+  get unsentBytes(): number {
+    return this.#connection.output.unsentBytes;
+  }
+
+  /** For how long the peer may read nothing of its answer; 0: no limit. */
+  get writeTimeoutMs(): number {
+    return this.#handle?.writeTimeoutMs ?? this.#connection.limits.writeTimeoutMs;
+  }
+
   /** Whether the handler or queued output waits for the peer to read. */
   get isWaiting(): boolean {
     return this.#isHeld || this.#queue.length > 0;
@@ -156,7 +171,7 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
   }
 
   /** Calls the handler; a body that is known to be longer or shorter than was announced is no request for one. */
-  run(handler: (request: CgiRequest, sink: CgiSink) => Exchange): void {
+  run(handler: (request: CgiRequest, sink: ServerSink) => Exchange): void {
     const error = this.stdin.error;
     if (error !== null) {
       this.refuse(error);
@@ -322,4 +337,10 @@ export class ServerExchange implements CgiRequest, CgiSink, OutputOwner {
 /** A length from the environment; null where it is missing or no number. */
 function lengthOf(text: string | undefined): number | null {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
+
+/** Of all on a connection, so that none is cut before its own time. @param last that of one that is over, whose bytes may wait yet */
+export function longestWriteTimeout(exchanges: ReadonlyMap<number, ServerExchange>, last: number): number {
+  const all = [...exchanges.values()].map(({ writeTimeoutMs }) => writeTimeoutMs);
+  return all.length === 0 ? last : all.includes(0) ? 0 : Math.max(...all);
 }

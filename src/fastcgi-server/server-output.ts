@@ -58,6 +58,11 @@ export class ServerOutput {
     return this.#isHeld;
   }
 
+  /** What the system has not taken yet. */
+  get unsentBytes(): number {
+    return unsentBytes(this.#socket);
+  }
+
   /** For how long that has been so and the peer has read nothing, as far as was seen when this was asked; 0 when it is not. */
   fullForMs(now: number): number {
     if (!this.isFull) return 0;

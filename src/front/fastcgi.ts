@@ -6,10 +6,11 @@ import { isIP } from 'node:net';
 import { type Address, formatAddress, isReachable } from '../connection/address.ts';
 import { PosternError } from '../errors.ts';
 import { FastcgiServer } from '../fastcgi-server/fastcgi-server.ts';
+import type { ServerSink } from '../fastcgi-server/server-exchange.ts';
 import type { ServerLimits } from '../fastcgi-server/server-limits.ts';
 import type { AnswerListener, AnswerManner, HttpAnswer, HttpHandler, HttpRequest } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
-import type { CgiRequest, CgiSink, Environment, Exchange } from '../protocol/cgi/exchange.ts';
+import type { CgiRequest, Environment, Exchange } from '../protocol/cgi/exchange.ts';
 
 /** How a FastCGI front runs. */
 export interface FastcgiFrontOptions {
@@ -54,16 +55,23 @@ export async function listenFastcgi(address: Address, options: FastcgiFrontOptio
   return server;
 }
 
-function runRequest(handler: HttpHandler, request: CgiRequest, sink: CgiSink, peer: string): Exchange {
+function runRequest(handler: HttpHandler, request: CgiRequest, sink: ServerSink, peer: string): Exchange {
   const answer = new FastcgiAnswer(sink);
   if (request.role === 'responder') handler(httpRequestOf(request, peer), answer);
   else sink.fail(new PosternError('UNKNOWN_ROLE', `a gateway is no ${request.role}`));
-  return { resume: () => answer.drained(), abort: () => answer.gone() };
+  return {
+    // Read when it is needed: the handler sets the listener.
+    get writeTimeoutMs() {
+      return answer.listener?.writeTimeoutMs;
+    },
+    resume: () => answer.drained(),
+    abort: () => answer.gone(),
+  };
 }
 
 /** The sink of one answer, for the gateway on one side and the connection on the other. */
 class FastcgiAnswer implements HttpAnswer {
-  readonly #sink: CgiSink;
+  readonly #sink: ServerSink;
   listener: AnswerListener | null = null;
   /** How often the web server took all that waited for it. */
   #drains = 0;
@@ -71,7 +79,7 @@ class FastcgiAnswer implements HttpAnswer {
   #headSent = false;
   #isOver = false;
 
-  constructor(sink: CgiSink) {
+  constructor(sink: ServerSink) {
     this.#sink = sink;
   }
 
@@ -79,8 +87,9 @@ class FastcgiAnswer implements HttpAnswer {
     return this.#headSent;
   }
 
+  /** One that reads slowly takes something long before it has taken all. */
   taken(): number {
-    return this.#drains;
+    return this.#drains * 2 ** 32 - this.#sink.unsentBytes;
   }
 
   head(status: number, headers: readonly string[], manner?: AnswerManner): void {

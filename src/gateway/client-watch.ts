@@ -10,12 +10,15 @@ export type AskTaken = (closely: boolean) => number;
 export class ClientWatch {
   #taken = 0;
   #takenClosely: number | null = null;
+  /** How often it was looked at closely since, and had taken nothing. */
+  #unchangedLooks = 0;
   #quietAtMs = 0;
 
   /** Something waits for the client from now on. */
   start(nowMs: number, ask: AskTaken): void {
     this.#taken = ask(false);
     this.#takenClosely = null;
+    this.#unchangedLooks = 0;
     this.#quietAtMs = nowMs;
   }
 
@@ -41,6 +44,8 @@ export class ClientWatch {
       this.start(nowMs, ask);
       return false;
     }
-    return quietMs >= timeoutMs;
+    // Twice: where we ourselves stood still meanwhile, nobody could take anything, and the first look after it says nothing.
+    this.#unchangedLooks += 1;
+    return quietMs >= timeoutMs && this.#unchangedLooks >= 2;
   }
 }

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PosternError } from '../errors.ts';
+import { PosternError, shortages } from '../errors.ts';
 
 /** An open file. */
 export interface UnnamedFile {
@@ -43,13 +43,10 @@ export function closeUnnamed({ handle, leftPath }: UnnamedFile): void {
   if (leftPath !== null) unlink(leftPath).catch(() => {});
 }
 
-/** Shortages of the whole system, which pass by themselves. */
-const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
-
 /** Why a request body cannot be kept: SPOOL_BUSY or SPOOL_FULL. */
 export function spoolError(error: unknown, folder: string): PosternError {
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  if (SHORTAGES.has(code)) {
+  if (shortages.has(code)) {
     const message = `no file could be opened for a request body in ${folder} (${code}): raise the limit of open files`;
     return new PosternError('SPOOL_BUSY', message, { cause: error });
   }

@@ -4,6 +4,7 @@
 
 import type { Clock, Timer } from '../clock.ts';
 import { knock } from '../connection/knock.ts';
+import { shortages } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -109,9 +110,9 @@ export class Health {
     const error = await knock(server.upstream.address, lookTimeoutMs);
     server.isLookedAt = false;
     if (this.#timer === null) return;
-    // A full backlog is a server that lives; and that we have no descriptor left says nothing of one.
+    // A full backlog is a server that lives; and that there is no room here says nothing of one.
     const isUp = error === null || error.code === 'EAGAIN';
-    if (!isUp && (error.code === 'EMFILE' || error.code === 'ENFILE')) return;
+    if (!isUp && shortages.has(error.code)) return;
     const wasDown = server.health === 'down';
     this.#know(server, isUp ? null : error.message);
     if (!isUp || wasDown) this.#options.onSeen(server.upstream, isUp);

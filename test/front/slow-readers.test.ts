@@ -199,3 +199,32 @@ for (const [name, askThrough] of Object.entries(fronts)) {
     });
   });
 }
+
+describe('a web server behind a FastCGI front that reads nothing', () => {
+  async function ask(t: TestContext, siteTimeoutMs: number, frontTimeoutMs: number) {
+    const { gateway, backend } = writer(t, Number.POSITIVE_INFINITY, {
+      writeTimeoutMs: siteTimeoutMs,
+      answerSpoolBytes: 1024 * 1024,
+    });
+    const limits = { writeTimeoutMs: frontTimeoutMs };
+    const front = await listenFastcgi({ kind: 'tcp', host: '127.0.0.1', port: 0 }, { handler: gateway.handle, limits });
+    t.after(() => front.destroy());
+    const peer = await FastcgiPeer.connect(t, front.address?.kind === 'tcp' ? front.address.port : 0);
+    peer.raw.socket.pause();
+    peer.request(1, { REQUEST_URI: '/app/', HTTP_HOST: 'a' }, { keep: true });
+    return { front, backend };
+  }
+
+  it("is closed after the site's writeTimeout, whatever the front's own limit is", async (t) => {
+    const { front, backend } = await ask(t, 600, 3_600_000);
+    await until(() => backend.aborted === 1, 'the program is stopped');
+    await until(() => front.connections === 0, 'its connection is closed though it never read on');
+  });
+
+  it('is kept for as long as the site allows, though the front alone would have closed it', async (t) => {
+    const { front, backend } = await ask(t, 0, 200);
+    // Longer than two looks of the front at its connections.
+    await wait(2_500);
+    assert.deepEqual([front.connections, backend.aborted], [1, 0]);
+  });
+});

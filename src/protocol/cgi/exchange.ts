@@ -103,6 +103,8 @@ export interface Exchange {
   /** The process that has it, or had it last, and how often it was given to one; 0: none is known. */
   readonly pid?: number;
   readonly attempts?: number;
+  /** For how long the one who asked may read nothing of the answer, where whoever answers says so. 0: no limit. */
+  readonly writeTimeoutMs?: number | undefined;
   /** The sink, which returned false from `write`, takes bytes again. */
   resume(): void;
   /** The one who asked has gone: stop at once, call the sink no more. Repeatable, and harmless after the end. */
