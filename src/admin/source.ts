@@ -43,6 +43,19 @@ export interface LogStatus {
   readonly trouble: string | null;
 }
 
+/** A front thread. */
+export interface ThreadStatus {
+  /** 1 is the first. */
+  readonly thread: number;
+  readonly state: 'starting' | 'serving';
+  /** Requests that are on their way in it. */
+  readonly running: number;
+  /** The longest delay of its event loop within the last second, in milliseconds. */
+  readonly loopDelayMs: number;
+  /** Threads that were lost in this place within the last minute. */
+  readonly losses: number;
+}
+
 /** A service at one moment. */
 export interface ServiceStatus {
   readonly version: string;
@@ -61,6 +74,8 @@ export interface ServiceStatus {
   readonly log: LogStatus | null;
   readonly admin: string | null;
   readonly listeners: readonly ListenerStatus[];
+  /** The front threads; empty: the main thread serves alone. */
+  readonly threads: readonly ThreadStatus[];
   /** Answers sent since the start, by status: "200" -> 12. */
   readonly answers: Readonly<Record<string, number>>;
   readonly pools: readonly PoolSnapshot[];

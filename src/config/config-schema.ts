@@ -6,6 +6,13 @@ import { pool } from './pool-schema.ts';
 import { site } from './site-schema.ts';
 
 export const service = z.strictObject({
+  threads: z
+    .union([z.literal('auto'), z.int().min(1).max(64)])
+    .prefault(1)
+    .meta({
+      description:
+        'Front threads: each accepts, parses and answers. "auto": as many as there are processors. 1: the main thread does it all.',
+    }),
   maxConnections: count.prefault(0).meta({
     description:
       'Connections of clients at a time, in all. 0: no limit but that of descriptors, of which half are kept.',

@@ -19,6 +19,8 @@ export interface FastcgiFrontOptions {
   readonly allowedClients?: readonly string[];
   readonly limits?: Partial<ServerLimits>;
   readonly backlog?: number;
+  /** Whether other threads listen on the same port. @default false */
+  readonly reusePort?: boolean;
   readonly log?: Log;
 }
 

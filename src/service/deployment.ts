@@ -12,11 +12,13 @@ import type { FindPhp } from '../php/find-php.ts';
 import { findSetpriv, type Launcher, openLauncher } from '../worker/launcher.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
 import type { Faults } from './faults.ts';
+import { FrontThreads } from './front-threads.ts';
 import type { AccessLog } from './gateways.ts';
 import type { PlanContext, PoolPlan } from './plan.ts';
 import { preparePools } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
 import { type Fronts, SiteFronts } from './site-fronts.ts';
+import { threadCount } from './thread-config.ts';
 import type { Unit } from './unit.ts';
 
 /** Options of `createService`; none is needed. */
@@ -72,7 +74,9 @@ export class Deployment {
     this.#log = options.log;
     const { log, faults, service } = options;
     const { onAccess, isDeveloped } = service;
-    this.#fronts = new SiteFronts({ log, faults, onAccess, isDeveloped });
+    const threads = threadCount(config.values.service.threads);
+    const fronts = { log, faults, onAccess, isDeveloped };
+    this.#fronts = threads === 1 ? new SiteFronts(fronts) : new FrontThreads({ ...fronts, count: threads });
   }
 
   /** The configuration in force. */
@@ -112,10 +116,11 @@ export class Deployment {
     this.#directory = await openRuntimeDirectory(base, this.#log);
     this.#launcher = openLauncher(setpriv);
     const context = { directory: this.#directory.path, log: this.#log, launcher: this.#launcher };
-    this.#pools = new PoolSet({ ...context, faults: this.#options.faults }, plans);
+    const onMadeAnew = (unit: Unit): void => void this.#fronts.poolMadeAnew(unit);
+    this.#pools = new PoolSet({ ...context, faults: this.#options.faults, onMadeAnew }, plans);
     const change = await this.#fronts.open(this.#config);
     await change.prepare(this.#pools.units);
-    await change.settle(0);
+    await change.commit(0);
   }
 
   /** Starts the programs. @returns what did not start, by pool; it is tried again */
@@ -154,9 +159,10 @@ export class Deployment {
       const areSitesNew = JSON.stringify(config.values.site) !== JSON.stringify(this.#config.values.site);
       const isLogNew = JSON.stringify(config.values.log) !== JSON.stringify(this.#config.values.log);
       this.#config = config;
+      await fronting.commit(this.stopTimeoutMs);
       if (admin !== this.#admin) this.#admin?.close();
       this.#admin = admin;
-      const settled = Promise.all([fronting.settle(this.stopTimeoutMs), pooling.settle()]);
+      const settled = Promise.all([fronting.over(), pooling.settle()]);
       settled.catch((error: Error) =>
         this.#log.error({}, `what the reload replaced did not end well: ${error.message}`),
       );
@@ -176,12 +182,12 @@ export class Deployment {
     const fronting = this.#fronts.close(deadlineMs + lastAnswersMs);
     await settledWithin(fronting, deadlineMs);
     await Promise.all([fronting, this.#pools?.close(Math.max(0, untilMs - performance.now()))]);
+    await this.#fronts.end();
   }
 
   /** The same at once. */
   async destroy(): Promise<void> {
-    this.#fronts.destroy();
-    await this.#pools?.destroy();
+    await Promise.all([this.#fronts.destroy(), this.#pools?.destroy()]);
   }
 
   /** Nothing runs any more: what is left is closed. Repeatable. */

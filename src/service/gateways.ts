@@ -25,7 +25,7 @@ export type { AccessLog, AccessRecord };
 
 /** Makes one gateway a site. @param isDeveloped see `Site.isDeveloped` @throws CONFIG_INVALID for a proxy that cannot be read */
 export function makeGateways(
-  config: Config,
+  config: Pick<Config, 'file' | 'folder' | 'values'>,
   units: ReadonlyMap<string, FrontPool>,
   log: Log,
   accessLog: AccessLog | null,
@@ -73,7 +73,7 @@ export interface RouteTarget {
 export function siteOf(
   name: string,
   values: SiteValues,
-  config: Config,
+  config: Pick<Config, 'file' | 'folder' | 'values'>,
   targetOf: (pool: string) => RouteTarget,
   isDeveloped = false,
 ): Site {
@@ -156,20 +156,38 @@ export function siteHandler(site: string, gatewayOf: (site: string) => Gateway |
   };
 }
 
+/** Statuses that are counted are below it. */
+export const statusCount = 600;
+
+/** "200" -> 12; only those that were given. @param counts by status, of each thread */
+export function answersOf(counts: readonly Uint32Array[]): Record<string, number> {
+  const given: Record<string, number> = {};
+  for (let status = 100; status < statusCount; status += 1) {
+    const count = counts.reduce((sum, one) => sum + one[status]!, 0);
+    if (count > 0) given[status] = count;
+  }
+  return given;
+}
+
 /** The gateways in force, and those before them that are not done; and the count of their answers. */
 export class Gateways {
-  readonly #faults: Faults;
+  readonly #faults: Pick<Faults, 'report'>;
   readonly #onAccess: AccessLog | undefined;
   #inForce: ReadonlyMap<string, Gateway> = new Map();
   /** Gateways that a change replaced, while requests are still on their way through them. */
   #old: Gateway[] = [];
   /** Answers since the start, by status. */
-  readonly #counts = new Uint32Array(600);
+  readonly #counts: Uint32Array;
 
-  /** @param onAccess told of each answer */
-  constructor(faults: Faults, onAccess: AccessLog | undefined) {
+  /** @param onAccess told of each answer @param counts where answers are counted by status; it may be shared memory */
+  constructor(
+    faults: Pick<Faults, 'report'>,
+    onAccess: AccessLog | undefined,
+    counts: Uint32Array = new Uint32Array(statusCount),
+  ) {
     this.#faults = faults;
     this.#onAccess = onAccess;
+    this.#counts = counts;
   }
 
   /** Puts others in force; those of before finish what they have. */
@@ -190,11 +208,7 @@ export class Gateways {
 
   /** "200" -> 12; only those that were given, 100 to 599. */
   get answers(): Readonly<Record<string, number>> {
-    const given: Record<string, number> = {};
-    this.#counts.forEach((count, status) => {
-      if (count > 0) given[status] = count;
-    });
-    return given;
+    return answersOf([this.#counts]);
   }
 
   /**
@@ -217,7 +231,7 @@ export class Gateways {
   /** Takes the record of a request that is over. */
   readonly tell: AccessLog = (record) => {
     const { status } = record;
-    if (status >= 100 && status < 600) this.#counts[status]! += 1;
+    if (status >= 100 && status < statusCount) this.#counts[status]! += 1;
     this.#onAccess?.(record);
   };
 }

@@ -17,6 +17,8 @@ export interface UnitContext {
   /** Closed by whoever gives it, after the units. */
   readonly launcher: Launcher;
   readonly faults: Faults;
+  /** A pool was made anew: what keeps more of it than the unit follows. */
+  readonly onMadeAnew: (unit: Unit) => void;
 }
 
 /** A pool whose state cannot be trusted is made anew at most this often: what broke it may break the next one, too. */
@@ -30,7 +32,7 @@ const rebuildPauseMs = 10_000;
  * finish what it runs.
  */
 export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
-  const { directory, log, launcher, faults } = context;
+  const { directory, log, launcher, faults, onMadeAnew } = context;
   const retired = new Set<Unit>();
   let isClosing = false;
   let isDrained = false;
@@ -54,6 +56,7 @@ export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
     current = make(old.plan);
     current.operations.drain(isDrained);
     unit.backend = current.backend;
+    onMadeAnew(unit);
     log.warn({ pool: plan.name }, `pool ${plan.name} is made anew after a fault, its workers are replaced`);
     current.start().catch((error: Error) => log.error({ pool: plan.name }, error.message));
     retired.add(old);
@@ -81,6 +84,10 @@ export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
       recycle: (pid) => current.operations.recycle(pid),
     },
     snapshot: () => current.snapshot(),
+    share: (thread) => current.share(thread),
+    threadDied(thread) {
+      for (const one of [current, ...retired]) one.threadDied(thread);
+    },
     async close(deadlineMs) {
       stopRebuilding();
       await Promise.all([current, ...retired].map((one) => one.close(deadlineMs)));

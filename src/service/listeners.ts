@@ -38,18 +38,23 @@ export interface ListenerOptions {
   /** For HTTP: what clients may cost, in all. */
   readonly clients: ClientLimits;
   readonly log: Log;
+  /** Whether other threads listen on the same port. */
+  readonly reusePort: boolean;
 }
 
 /**
  * Begins to listen.
+ * @param port to listen on in place of the address's; 0: that
  * @throws ADDRESS_IN_USE, CONFIG_INVALID
  */
-export async function openListener(listen: ListenAddress, options: ListenerOptions): Promise<Listener> {
-  const key = formatListenAddress(listen);
+export async function openListener(asked: ListenAddress, port: number, options: ListenerOptions): Promise<Listener> {
+  const key = formatListenAddress(asked);
+  const { address: place } = asked;
+  const listen = port !== 0 && place.kind === 'tcp' ? { ...asked, address: { ...place, port } } : asked;
   if (listen.protocol === 'fastcgi') return fastcgiListener(listen, key, options);
-  const { handler, onRefused, log } = options;
+  const { handler, onRefused, log, reusePort } = options;
   const front = new Http1Front({ handler, onRefused, log, clients: options.clients });
-  const address = await front.listen(listen.address);
+  const address = await front.listen(listen.address, { reusePort });
   return {
     key,
     address: { ...listen, address },
@@ -86,12 +91,13 @@ export function clientLimits(values: ConfigValues['service'], descriptors: numbe
 async function fastcgiListener(
   listen: ListenAddress,
   key: string,
-  { handler, allowedClients, log }: ListenerOptions,
+  { handler, allowedClients, log, reusePort }: ListenerOptions,
 ): Promise<Listener> {
   const { listenFastcgi } = await import('../front/fastcgi.ts');
   const front = await listenFastcgi(listen.address, {
     handler,
     log,
+    reusePort,
     ...(allowedClients.length === 0 ? {} : { allowedClients }),
   });
   return {
@@ -131,6 +137,29 @@ export interface ListenerSetOptions {
   /** Told of what came to a site and was no request. */
   readonly onRefused: (site: string, refusal: Refusal) => void;
   readonly log: Log;
+  /** Which of several threads this is, that listen on the same addresses. @default "alone" */
+  readonly part?: ListeningPart | undefined;
+}
+
+/**
+ * Who listens on the addresses of a service. Of several threads each has a socket of its own on a port (SO_REUSEPORT); a socket file has
+ * but one socket, which is the first one's.
+ */
+export type ListeningPart = 'alone' | 'first' | 'other';
+
+/** An address that is wanted, and for which site. */
+export interface WantedListener {
+  readonly site: string;
+  readonly allowedClients: readonly string[];
+  readonly access: SocketAccess;
+  readonly listen: ListenAddress;
+}
+
+/** The addresses of all sites, in the order of the configuration. */
+export function wantedListeners(sites: ConfigValues['site']): readonly WantedListener[] {
+  return Object.entries(sites).flatMap(([site, { listen, allowedClients }]) =>
+    listen.map(({ address, ...access }) => ({ site, allowedClients, access, listen: parseListenAddress(address) })),
+  );
 }
 
 /** All listeners of one service. */
@@ -150,30 +179,32 @@ export class ListenerSet {
 
   /**
    * Opens the addresses that are new; those of before go on unharmed.
+   * @param ports those to listen on, in the order of the addresses; 0 or absent: as the address says
    * @throws ADDRESS_IN_USE, CONFIG_INVALID; then nothing is left open
    */
-  async change({ site: sites, service }: Pick<ConfigValues, 'site' | 'service'>): Promise<ListenerChange> {
+  async change(
+    { site: sites, service }: Pick<ConfigValues, 'site' | 'service'>,
+    ports: readonly number[] = [],
+  ): Promise<ListenerChange> {
     const limits = clientLimits(service, descriptorLimit());
     this.#clients ??= new ClientLimits(limits);
-    const wanted = Object.entries(sites).flatMap(([site, { listen, allowedClients }]) =>
-      listen.map(({ address, ...access }) => ({ site, allowedClients, access, address: parseListenAddress(address) })),
-    );
     const after: { readonly entry: SiteListener; readonly site: string; readonly access: SocketAccess }[] = [];
     const opened: Listener[] = [];
     const undo = (): void => {
       for (const listener of opened) listener.destroy();
     };
     try {
-      for (const { site, allowedClients, access, address } of wanted) {
-        const key = formatListenAddress(address);
+      for (const [index, { site, allowedClients, access, listen }] of wantedListeners(sites).entries()) {
+        if (this.#options.part === 'other' && listen.address.kind === 'unix') continue;
+        const key = formatListenAddress(listen);
         const kept = this.#listeners.find(
           (one) => one.listener.key === key && !after.some(({ entry }) => entry === one),
         );
         if (kept !== undefined) checkClients(kept, allowedClients);
-        const entry = kept ?? (await this.#open(site, address, allowedClients));
+        const entry = kept ?? (await this.#open(site, listen, ports[index] ?? 0, allowedClients));
         if (kept === undefined) {
           opened.push(entry.listener);
-          setSocketAccess(address.address, access);
+          setSocketAccess(listen.address, access);
         }
         after.push({ entry, site, access });
       }
@@ -212,15 +243,21 @@ export class ListenerSet {
     for (const { listener } of this.#listeners) listener.destroy();
   }
 
-  async #open(site: string, address: ListenAddress, allowedClients: readonly string[]): Promise<SiteListener> {
+  async #open(
+    site: string,
+    listen: ListenAddress,
+    port: number,
+    allowedClients: readonly string[],
+  ): Promise<SiteListener> {
     const entry = { site, allowedClients };
-    const { handlerFor, onRefused, log } = this.#options;
-    const listener = await openListener(address, {
+    const { handlerFor, onRefused, log, part = 'alone' } = this.#options;
+    const listener = await openListener(listen, port, {
       clients: this.#clients!,
       handler: handlerFor(entry),
       onRefused: (refusal) => onRefused(entry.site, refusal),
       allowedClients,
       log,
+      reusePort: part !== 'alone',
     });
     return Object.assign(entry, { listener });
   }

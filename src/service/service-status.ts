@@ -17,15 +17,15 @@ export interface StatusParts {
   readonly faults: FaultStatus;
   readonly log: LogStatus | null;
   readonly admin: string | null;
-  readonly fronts: Pick<Fronts, 'listeners' | 'answers'>;
+  readonly fronts: Pick<Fronts, 'listeners' | 'answers' | 'threads' | 'summed'>;
   readonly units: readonly Unit[];
 }
 
 /** The status now. */
 export function serviceStatus(parts: StatusParts): ServiceStatus {
   const { version, startedAt, state, config, lastReload, faults, log, admin, fronts, units } = parts;
-  const { listeners, answers } = fronts;
-  const pools = units.map((unit) => unit.snapshot());
+  const { listeners, answers, threads } = fronts;
+  const pools = units.map((unit) => fronts.summed(unit.snapshot()));
   return {
     version,
     pid: process.pid,
@@ -38,12 +38,13 @@ export function serviceStatus(parts: StatusParts): ServiceStatus {
     faults,
     log,
     admin,
-    listeners: listeners.map(({ site, listener: { address } }) => ({
+    listeners: listeners.map(({ site, address }) => ({
       site,
       address: formatListenAddress(address),
       url: urlOf(address),
       root: resolve(config.folder, config.values.site[site]?.root ?? '.'),
     })),
+    threads,
     answers,
     pools,
   };

@@ -1,54 +1,85 @@
 // What faces clients in one thread: the gateways of the sites and the addresses that lead to them, and how both go from one
 // configuration to the next.
 
+import type { ThreadStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
+import type { ListenAddress } from '../config/listen-address.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import type { Log } from '../log.ts';
+import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import type { Faults } from './faults.ts';
 import { type AccessLog, Gateways, makeGateways, refusedRecord } from './gateways.ts';
-import { ListenerSet, type SiteListener } from './listeners.ts';
+import { ListenerSet, type ListeningPart } from './listeners.ts';
 import type { FrontPool } from './pool-pages.ts';
+import type { Unit } from './unit.ts';
 
 /** What they are made with. */
 export interface SiteFrontsOptions {
   readonly log: Log;
-  readonly faults: Faults;
+  readonly faults: Pick<Faults, 'report'>;
   /** Told of each answer. @default nobody is */
   readonly onAccess?: AccessLog | undefined;
   /** See `Site.isDeveloped`. @default false */
   readonly isDeveloped?: boolean | undefined;
+  /** @default "alone" */
+  readonly part?: ListeningPart | undefined;
+  /** Where answers are counted by status. @default memory of its own */
+  readonly counts?: Uint32Array | undefined;
 }
+
+/** What of a configuration has to do with clients. */
+export type FrontsConfig = Pick<Config, 'file' | 'folder' | 'values'>;
 
 /** The pools that routes lead to, by name. */
 export type Backends = ReadonlyMap<string, FrontPool>;
 
-/** Fronts for another configuration: opened, not in force. `undo` ends it at any time before `settle`. */
+/** Fronts for another configuration: opened, not in force. `undo` ends it at any time before `commit`. */
 export interface FrontsChange {
   /** What is new, in words. */
   readonly words: readonly string[];
   /** Makes what answers there, from the pools that there are now. @throws CONFIG_INVALID */
   prepare(backends: Backends): Promise<void>;
-  /** Puts all of it in force at once; resolves when what is not wanted any more has finished its requests. */
-  settle(deadlineMs: number): Promise<void>;
+  /**
+   * Puts all of it in force; resolves when it is. In this thread that is at once, before the call returns.
+   * @param deadlineMs for the requests of addresses that are not listened on any more
+   */
+  commit(deadlineMs: number): Promise<void>;
+  /** Resolves when what is not wanted any more has finished its requests; to be asked for after `commit`. */
+  over(): Promise<void>;
   /** Closes what was opened. */
   undo(): void;
 }
 
+/** An address that is listened on, for the status. */
+export interface ListenerPlace {
+  readonly site: string;
+  /** With the port that was found for port 0. */
+  readonly address: ListenAddress;
+}
+
 /** What a service shows of its fronts, and asks of them; in one thread or in several. */
 export interface Fronts {
-  readonly listeners: readonly Pick<SiteListener, 'site' | 'listener'>[];
+  readonly listeners: readonly ListenerPlace[];
   /** Requests that are on their way. */
   readonly running: number;
   /** Answers by status. */
   readonly answers: Readonly<Record<string, number>>;
+  /** The front threads; none: this thread is the only one. */
+  readonly threads: readonly ThreadStatus[];
+  /** A pool as the main thread sees it, with what other threads tell of it. */
+  summed(pool: PoolSnapshot): PoolSnapshot;
+  /** A pool was made anew after a fault: what leads to it follows. */
+  poolMadeAnew(unit: Unit): Promise<void>;
   /** The gateway of a site in this thread; undefined: the site is not served. */
   gatewayOf(site: string): Gateway | undefined;
   /** Opens the addresses of a configuration that are new. @throws ADDRESS_IN_USE, CONFIG_INVALID; then nothing is left open */
   open(config: Config): Promise<FrontsChange>;
   /** Stops listening at once; resolves when the requests are done, or ended after the deadline. Repeatable. */
   close(deadlineMs: number): Promise<void>;
+  /** The pools have ended, too: nothing is left. Repeatable. */
+  end(): Promise<void>;
   /** Ends everything at once. Repeatable. */
-  destroy(): void;
+  destroy(): Promise<void>;
 }
 
 /** The fronts of this thread. */
@@ -59,17 +90,18 @@ export class SiteFronts implements Fronts {
 
   constructor(options: SiteFrontsOptions) {
     this.#options = options;
-    this.#gateways = new Gateways(options.faults, options.onAccess);
+    this.#gateways = new Gateways(options.faults, options.onAccess, options.counts);
     this.#listeners = new ListenerSet({
       handlerFor: (listener) => this.#gateways.handlerFor(listener),
       onRefused: (site, refusal) => this.#gateways.tell(refusedRecord(site, refusal)),
       log: options.log,
+      part: options.part,
     });
   }
 
   /** See Fronts. */
-  get listeners(): readonly SiteListener[] {
-    return this.#listeners.listeners;
+  get listeners(): readonly ListenerPlace[] {
+    return this.#listeners.listeners.map(({ site, listener: { address } }) => ({ site, address }));
   }
 
   /** See Fronts. */
@@ -83,24 +115,42 @@ export class SiteFronts implements Fronts {
   }
 
   /** See Fronts. */
+  get threads(): readonly ThreadStatus[] {
+    return [];
+  }
+
+  /** See Fronts. */
+  summed(pool: PoolSnapshot): PoolSnapshot {
+    return pool;
+  }
+
+  /** See Fronts. Routes ask for a pool's backend with each request. */
+  poolMadeAnew(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** See Fronts. */
   gatewayOf(site: string): Gateway | undefined {
     return this.#gateways.of(site);
   }
 
-  /** See Fronts. */
-  async open(config: Config): Promise<FrontsChange> {
-    const listening = await this.#listeners.change(config.values);
+  /** See Fronts. @param ports see `ListenerSet.change` */
+  async open(config: FrontsConfig, ports: readonly number[] = []): Promise<FrontsChange> {
+    const listening = await this.#listeners.change(config.values, ports);
     const { log, isDeveloped } = this.#options;
     let gateways: ReadonlyMap<string, Gateway> = new Map();
+    let over = Promise.resolve();
     return {
       words: listening.words,
       prepare: async (backends) => {
         gateways = makeGateways(config, backends, log, this.#gateways.tell, isDeveloped);
       },
-      settle: (deadlineMs) => {
+      commit: (deadlineMs) => {
         this.#gateways.use(gateways);
-        return listening.settle(deadlineMs);
+        over = listening.settle(deadlineMs);
+        return Promise.resolve();
       },
+      over: () => over,
       undo: () => listening.undo(),
     };
   }
@@ -111,7 +161,13 @@ export class SiteFronts implements Fronts {
   }
 
   /** See Fronts. */
-  destroy(): void {
+  end(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** See Fronts. */
+  destroy(): Promise<void> {
     this.#listeners.destroy();
+    return Promise.resolve();
   }
 }

@@ -53,7 +53,8 @@ export async function checkService(
   const plans = await preparePools(config, { asRoot, embeddedWorkers: null });
   const directory = await openRuntimeDirectory(`${runtimeBases()[0]!}-check`, log);
   const launcher = openLauncher(await findSetpriv());
-  const pools = new PoolSet({ directory: directory.path, log, launcher, faults: new Faults(log) }, plans.map(smallest));
+  const context = { directory: directory.path, log, launcher, faults: new Faults(log), onMadeAnew: () => {} };
+  const pools = new PoolSet(context, plans.map(smallest));
   try {
     const failed = new Map<string, Error>();
     const found: Finding[] = [];

@@ -1,5 +1,6 @@
 // One running pool of a service: the backend that routes lead to, and its life; and how each kind of pool becomes one.
 
+import type { MessagePort } from 'node:worker_threads';
 import { CgiPool } from '../cgi/cgi-pool.ts';
 import type { CgiSettings } from '../cgi/cgi-settings.ts';
 import type { Clock } from '../clock.ts';
@@ -12,6 +13,7 @@ import type { Queue } from '../queue/queue.ts';
 import { UpstreamPool, type UpstreamPoolOptions } from '../upstream/upstream-pool.ts';
 import type { Launcher } from '../worker/launcher.ts';
 import type { CgiPlan, ConnectPlan, PoolPlan, PreparedProgram, WorkersPlan } from './plan.ts';
+import type { PoolShare } from './pool-share.ts';
 
 /** What an operator may ask of a pool of any kind. */
 export interface PoolOperations {
@@ -45,6 +47,10 @@ export interface Unit {
   readonly operations: PoolOperations;
   /** All that is shown of it, the same for each kind. */
   snapshot(): PoolSnapshot;
+  /** What a front thread makes its part of the pool from, and the ports in it that go over to the thread. */
+  share(thread: number): { readonly share: PoolShare; readonly ports: readonly MessagePort[] };
+  /** A front thread is no more: what it held comes back. */
+  threadDied(thread: number): void;
 }
 
 /** What a unit of one kind is made with. */
@@ -93,6 +99,13 @@ export function workersUnit(plan: WorkersPlan, { directory, log, clock, launcher
     },
     operations: { ...queueOperations(pool.queue), recycle: (pid) => pool.recycle(pid) },
     snapshot: () => pool.snapshot(),
+    share() {
+      throw new PosternError(
+        'CONFIG_INVALID',
+        `pool ${plan.name}: its lanes cannot be leased to front threads yet: set threads = 1`,
+      );
+    },
+    threadDied: () => {},
   };
 }
 
@@ -132,6 +145,8 @@ export function connectUnit(plan: ConnectPlan, { clock, log }: UnitParts): Unit 
     destroy: () => pool.destroy(),
     operations: queueOperations(pool.queue),
     snapshot: () => pool.snapshot(),
+    share: () => ({ share: { kind: 'connect', name, options: optionsOf(inForce) }, ports: [] }),
+    threadDied: () => {},
   };
 }
 
@@ -177,6 +192,8 @@ export function cgiUnit(plan: CgiPlan, { clock, log, launcher }: UnitParts): Uni
     },
     operations: queueOperations(pool.queue),
     snapshot: () => pool.snapshot(),
+    share: () => ({ share: { kind: 'cgi', name, settings: settingsOf(inForce) }, ports: [] }),
+    threadDied: () => {},
   };
 }
 

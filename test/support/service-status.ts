@@ -98,6 +98,7 @@ export function serviceStatus(changes: Partial<ServiceStatus> = {}): ServiceStat
     log: null,
     admin: 'http://127.0.0.1:2020/',
     listeners: [{ address: '127.0.0.1:8000', url: 'http://127.0.0.1:8000/', site: 'main', root: '/srv/www' }],
+    threads: [],
     answers: { 200: 12 },
     pools: [poolSnapshot()],
     ...changes,

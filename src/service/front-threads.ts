@@ -1,0 +1,358 @@
+// The fronts of a service in several threads: all of them go from one configuration to the next together, and one that is lost is replaced.
+
+import { getCompileCacheDir } from 'node:module';
+import type { MessagePort } from 'node:worker_threads';
+import type { ThreadStatus } from '../admin/source.ts';
+import { systemClock, type Timer } from '../clock.ts';
+import type { Config } from '../config/config.ts';
+import type { Gateway } from '../gateway/handle.ts';
+import type { Log } from '../log.ts';
+import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
+import type { Faults } from './faults.ts';
+import { FrontThread } from './front-thread.ts';
+import { type AccessLog, answersOf, statusCount } from './gateways.ts';
+import type { PoolShare } from './pool-share.ts';
+import { PoolSums } from './pool-sums.ts';
+import { type Fronts, type FrontsChange, type FrontsConfig, type ListenerPlace, SiteFronts } from './site-fronts.ts';
+import { findPorts, type Listened, listenedOn, shareOfLimits } from './thread-config.ts';
+import { type ThreadReport, vitalCount } from './thread-messages.ts';
+import type { Unit } from './unit.ts';
+
+/** What they are made with. */
+export interface FrontThreadsOptions {
+  readonly count: number;
+  readonly log: Log;
+  readonly faults: Faults;
+  readonly onAccess?: AccessLog | undefined;
+  readonly isDeveloped?: boolean | undefined;
+}
+
+/** What is in force: what a thread that takes the place of another begins with. */
+interface InForce {
+  readonly sent: FrontsConfig;
+  readonly ports: readonly number[];
+  readonly units: ReadonlyMap<string, Unit>;
+}
+
+/** A place for a thread: what outlasts the one that is in it. */
+interface Place {
+  readonly index: number;
+  readonly vitals: SharedArrayBuffer;
+  readonly answers: SharedArrayBuffer;
+  thread: FrontThread | null;
+  /** By pool: what it was given a share of. */
+  shared: Map<string, Pick<Unit, 'backend'> & { readonly fingerprint: string }>;
+  /** When it was lost, lately. */
+  losses: number[];
+}
+
+const lookMs = 1_000;
+/** A thread whose event loop has not turned for so long is replaced. */
+const stuckMs = 5_000;
+const whereaboutsMs = 2_000;
+/** A thread that is lost is replaced after so long; twice as long for each loss of the last minute, up to the longest. */
+const firstPauseMs = 50;
+const longestPauseMs = 10_000;
+const lossPeriodMs = 60_000;
+
+export class FrontThreads implements Fronts {
+  readonly #options: FrontThreadsOptions;
+  /** For requests that are made in this thread: it listens nowhere. */
+  readonly #local: SiteFronts;
+  readonly #places: readonly Place[];
+  readonly #sums = new PoolSums();
+  #inForce: InForce | null = null;
+  #listeners: readonly (Listened & ListenerPlace)[] = [];
+  /** One change, or one replacement, at a time. */
+  #turn: Promise<void> = Promise.resolve();
+  #isClosing = false;
+  #look: Timer | null = null;
+  #lookedAtMs = 0;
+
+  constructor(options: FrontThreadsOptions) {
+    this.#options = options;
+    this.#local = new SiteFronts(options);
+    this.#places = Array.from({ length: options.count }, (_, at) => ({
+      index: at + 1,
+      vitals: new SharedArrayBuffer(vitalCount * 4),
+      answers: new SharedArrayBuffer(statusCount * 4),
+      thread: null,
+      shared: new Map(),
+      losses: [],
+    }));
+  }
+
+  /** See Fronts. */
+  get listeners(): readonly ListenerPlace[] {
+    return this.#listeners;
+  }
+
+  /** See Fronts. */
+  get running(): number {
+    return this.#threads.reduce((sum, { running }) => sum + running, this.#local.running);
+  }
+
+  /** See Fronts. */
+  get answers(): Readonly<Record<string, number>> {
+    return answersOf(this.#places.map(({ answers }) => new Uint32Array(answers)));
+  }
+
+  /** See Fronts. */
+  get threads(): readonly ThreadStatus[] {
+    return this.#places.map(({ index, thread, losses }) => ({
+      thread: index,
+      state: thread?.isServing ? 'serving' : 'starting',
+      running: thread?.running ?? 0,
+      loopDelayMs: thread?.loopDelayMs ?? 0,
+      losses: losses.length,
+    }));
+  }
+
+  /** See Fronts. */
+  gatewayOf(site: string): Gateway | undefined {
+    return this.#local.gatewayOf(site);
+  }
+
+  /** See Fronts. */
+  summed(pool: PoolSnapshot): PoolSnapshot {
+    return this.#sums.of(pool);
+  }
+
+  /** See Fronts. */
+  async open(config: Config): Promise<FrontsChange> {
+    const over = await this.#takeTurn();
+    try {
+      const ports = await findPorts(config.values.site, this.#listeners);
+      const sent = shareOfLimits(config, this.#places.length);
+      const { values } = config;
+      const nowhere = Object.entries(values.site).map(([name, site]) => [name, { ...site, listen: [] }]);
+      const local = await this.#local.open({ ...config, values: { ...values, site: Object.fromEntries(nowhere) } });
+      await this.#start();
+      const threads = this.#threads;
+      const undo = (): void => {
+        local.undo();
+        for (const { shared } of this.#places) forget(shared, arriving);
+        for (const thread of threads) void thread.ask({ type: 'undo' }).catch(() => {});
+        over();
+      };
+      const arriving = new Set<string>();
+      let words: readonly string[];
+      try {
+        const opened = await allOrFirstError(
+          threads.map((thread) => thread.ask({ type: 'open', config: sent, ports })),
+        );
+        words = opened[0] ?? [];
+      } catch (error) {
+        undo();
+        throw error;
+      }
+      let units: ReadonlyMap<string, Unit> = new Map();
+      let left: Promise<unknown> = Promise.resolve();
+      return {
+        words,
+        undo,
+        prepare: async (backends) => {
+          units = backends as ReadonlyMap<string, Unit>;
+          await local.prepare(backends);
+          await allOrFirstError(threads.map((thread) => this.#prepare(thread, units, arriving)));
+        },
+        commit: async (deadlineMs) => {
+          void local.commit(deadlineMs);
+          this.#inForce = { sent, ports, units };
+          this.#listeners = listenedOn(values.site, ports);
+          const commits = threads.map((thread) => this.#commit(thread, deadlineMs));
+          left = Promise.allSettled(commits.map(({ done }) => done));
+          await Promise.all(commits.map(({ inForce }) => inForce));
+          over();
+        },
+        over: async () => {
+          await left;
+        },
+      };
+    } catch (error) {
+      over();
+      throw error;
+    }
+  }
+
+  /** A pool was made anew after a fault: the threads' parts of it are, too. */
+  async poolMadeAnew(unit: Unit): Promise<void> {
+    const over = await this.#takeTurn();
+    for (const place of this.#places) {
+      const { thread } = place;
+      if (!thread?.isServing) continue;
+      const { share, ports } = this.#share(place, unit);
+      await thread.ask({ type: 'pool', pool: share }, ports).catch(() => {});
+    }
+    over();
+  }
+
+  /** See Fronts. */
+  async close(deadlineMs: number): Promise<void> {
+    this.#isClosing = true;
+    this.#look?.cancel();
+    await Promise.allSettled(this.#threads.map((thread) => thread.ask({ type: 'close', deadlineMs })));
+  }
+
+  /** See Fronts. */
+  async end(): Promise<void> {
+    this.#isClosing = true;
+    await Promise.all(this.#places.map(({ thread }) => thread?.leave()));
+  }
+
+  /** See Fronts. */
+  async destroy(): Promise<void> {
+    this.#isClosing = true;
+    this.#look?.cancel();
+    await Promise.all(this.#places.map(({ thread }) => thread?.end()));
+  }
+
+  get #threads(): FrontThread[] {
+    return this.#places.flatMap(({ thread }) => (thread?.isServing ? thread : []));
+  }
+
+  /** Starts those that there are none of yet. */
+  async #start(): Promise<void> {
+    if (this.#look !== null) return;
+    this.#look = systemClock.every(lookMs, () => this.#lookAtAll());
+    await allOrFirstError(this.#places.map((place) => this.#fill(place).ready));
+  }
+
+  #fill(place: Place): FrontThread {
+    const { index, vitals, answers } = place;
+    const { isDeveloped = false, onAccess } = this.#options;
+    const data = { index, count: this.#places.length, isDeveloped, isTold: onAccess !== undefined, vitals, answers };
+    place.shared = new Map();
+    place.thread = new FrontThread(
+      { ...data, compileCache: getCompileCacheDir() ?? null },
+      { told: (report) => this.#told(index, report), lost: (thread, why) => this.#lost(place, thread, why) },
+    );
+    return place.thread;
+  }
+
+  async #prepare(thread: FrontThread, units: ReadonlyMap<string, Unit>, arriving: Set<string>): Promise<void> {
+    const place = this.#places[thread.index - 1]!;
+    const shares: PoolShare[] = [];
+    const transferred: MessagePort[] = [];
+    for (const unit of units.values()) {
+      const known = place.shared.get(unit.name);
+      const isSame = known?.backend === unit.backend;
+      if (isSame && (unit.plan.kind === 'workers' || known?.fingerprint === unit.plan.fingerprint)) continue;
+      arriving.add(unit.name);
+      const { share, ports } = this.#share(place, unit);
+      shares.push(share);
+      transferred.push(...ports);
+    }
+    await thread.ask({ type: 'prepare', pools: shares }, transferred);
+  }
+
+  #share(place: Place, unit: Unit): { share: PoolShare; ports: readonly MessagePort[] } {
+    place.shared.set(unit.name, { backend: unit.backend, fingerprint: unit.plan.fingerprint });
+    return unit.share(place.index);
+  }
+
+  #commit(thread: FrontThread, deadlineMs: number): { inForce: Promise<void>; done: Promise<unknown> } {
+    const inForce = Promise.withResolvers<void>();
+    const pools = [...this.#inForce!.units.keys()];
+    const done = thread.ask({ type: 'commit', pools, deadlineMs }, [], inForce.resolve);
+    // One that ends meanwhile is replaced by one that begins with it.
+    done.catch(() => {}).finally(inForce.resolve);
+    return { inForce: inForce.promise, done };
+  }
+
+  #told(index: number, report: ThreadReport): void {
+    const { log, faults, onAccess } = this.#options;
+    if (report.type === 'access') for (const record of report.records) onAccess?.(record);
+    else if (report.type === 'log') log[report.level](report.fields, report.message);
+    else if (report.type === 'question') this.#answer(index, report.question, report.pool);
+    else if (report.type === 'snapshots') this.#sums.take(index, report.pools);
+    else if (report.type === 'fault') {
+      const { message, stack } = report.error;
+      faults.report(Object.assign(new Error(message), { stack }), report.where, report.fields);
+    }
+  }
+
+  #answer(index: number, question: number, name: string): void {
+    const unit = this.#inForce?.units.get(name);
+    if (unit === undefined) return;
+    const pool = this.summed(unit.snapshot());
+    this.#places[index - 1]!.thread?.ask({ type: 'answer', question, pool }).catch(() => {});
+  }
+
+  #lost(place: Place, thread: FrontThread, why: string): void {
+    const { log } = this.#options;
+    place.thread = null;
+    this.#sums.forget(place.index);
+    for (const unit of this.#inForce?.units.values() ?? []) unit.threadDied(place.index);
+    if (this.#isClosing) return;
+    const now = systemClock.now();
+    place.losses = [...place.losses.filter((at) => now - at < lossPeriodMs), now];
+    const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** (place.losses.length - 1));
+    log.error(
+      { thread: thread.index },
+      `front thread ${thread.index} was lost with the connections that it had: ${why}; another takes its place in ${pauseMs} ms`,
+    );
+    systemClock.after(pauseMs, () => void this.#replace(place));
+  }
+
+  async #replace(place: Place): Promise<void> {
+    const over = await this.#takeTurn();
+    if (this.#isClosing || place.thread !== null || this.#inForce === null) return over();
+    const { sent, ports, units } = this.#inForce;
+    const thread = this.#fill(place);
+    try {
+      await thread.ready;
+      await thread.ask({ type: 'open', config: sent, ports });
+      await this.#prepare(thread, units, new Set());
+      await this.#commit(thread, 0).inForce;
+    } catch (error) {
+      if (thread.isServing) thread.kill(`it could not begin: ${(error as Error).message}`);
+    } finally {
+      over();
+    }
+  }
+
+  #lookAtAll(): void {
+    const nowMs = systemClock.now();
+    // Where this thread was held up itself, it can say nothing of the others.
+    const wasHeldUp = nowMs - this.#lookedAtMs > 2 * lookMs;
+    this.#lookedAtMs = nowMs;
+    for (const thread of this.#threads) {
+      const stillMs = thread.stillMs(wasHeldUp ? nowMs : nowMs);
+      if (stillMs >= stuckMs && !wasHeldUp) void this.#endStuck(thread, stillMs);
+    }
+  }
+
+  async #endStuck(thread: FrontThread, stillMs: number): Promise<void> {
+    const limit = new Promise<null>((resolve) => systemClock.after(whereaboutsMs, () => resolve(null)));
+    const stack = await Promise.race([thread.whereabouts().catch(() => null), limit]);
+    if (!thread.isServing) return;
+    const why = `its event loop has not turned for ${Math.round(stillMs)} ms`;
+    this.#options.log.error(
+      { thread: thread.index, ...(stack === null ? {} : { stack }) },
+      `front thread ${thread.index} hangs: ${why}`,
+    );
+    thread.kill(why);
+  }
+
+  /** Waits until nobody else changes anything. @returns what ends the turn; repeatable */
+  async #takeTurn(): Promise<() => void> {
+    const before = this.#turn;
+    const mine = Promise.withResolvers<void>();
+    this.#turn = mine.promise;
+    await before;
+    return mine.resolve;
+  }
+}
+
+function forget(shared: Map<string, unknown>, names: ReadonlySet<string>): void {
+  for (const name of names) shared.delete(name);
+}
+
+/** Waits for all; then fails with the first failure, if there was one. */
+async function allOrFirstError<Value>(promises: readonly Promise<Value>[]): Promise<Value[]> {
+  const settled = await Promise.allSettled(promises);
+  const failed = settled.find((one) => one.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+}

@@ -1,0 +1,63 @@
+// What front threads tell of the pools that the main thread cannot see into, added up. Pure.
+
+import type { QueueCounters } from '../queue/counters.ts';
+import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
+
+/** Highest values: of several threads the highest one is shown. */
+const highest: ReadonlySet<string> = new Set(['maxWaiting', 'maxRunning']);
+
+export class PoolSums {
+  /** By thread, by pool. */
+  readonly #told = new Map<number, ReadonlyMap<string, PoolSnapshot>>();
+  /** By pool: what threads counted that are no more. */
+  readonly #past = new Map<string, QueueCounters>();
+
+  /** Takes what a thread tells of its pools. */
+  take(thread: number, pools: readonly PoolSnapshot[]): void {
+    this.#told.set(thread, new Map(pools.map((pool) => [pool.name, pool])));
+  }
+
+  /** A thread is no more: what it had counted stays counted, what it was doing has failed. */
+  forget(thread: number): void {
+    for (const [name, { counters }] of this.#told.get(thread) ?? []) {
+      const { waiting, running } = counters;
+      const lost = waiting + running;
+      const over = {
+        ...counters,
+        waiting: 0,
+        running: 0,
+        aborted: counters.aborted + lost,
+        failed: counters.failed + lost,
+      };
+      const past = this.#past.get(name);
+      this.#past.set(name, past === undefined ? over : sum(past, over));
+    }
+    this.#told.delete(thread);
+  }
+
+  /** A pool with what the threads tell of it. @param own what the main thread knows */
+  of(own: PoolSnapshot): PoolSnapshot {
+    const parts = [...this.#told.values()].flatMap((pools) => pools.get(own.name) ?? []);
+    const past = this.#past.get(own.name);
+    if (parts.length === 0 && past === undefined) return own;
+    const counted = [own, ...parts].map((part) => part.counters);
+    const counters = (past === undefined ? counted : [past, ...counted]).reduce(sum);
+    const lanes = [own, ...parts].flatMap((part) => part.lanes).map((lane, at) => ({ ...lane, lane: at }));
+    const notReady = parts.map((part) => part.notReady).find((why) => why !== null) ?? own.notReady;
+    const servers = own.servers.map((server) => {
+      const same = parts.flatMap((part) => part.servers.filter(({ address }) => address === server.address));
+      const connections = same.reduce((all, one) => all + one.connections, server.connections);
+      return { ...server, connections, restsMs: Math.max(server.restsMs, ...same.map(({ restsMs }) => restsMs)) };
+    });
+    return { ...own, counters, lanes, servers, notReady };
+  }
+}
+
+function sum(one: QueueCounters, other: QueueCounters): QueueCounters {
+  return Object.fromEntries(
+    Object.entries(other).map(([name, value]) => {
+      const before = one[name as keyof QueueCounters];
+      return [name, highest.has(name) ? Math.max(before, value) : before + value];
+    }),
+  ) as unknown as QueueCounters;
+}

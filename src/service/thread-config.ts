@@ -1,0 +1,79 @@
+// What front threads are given of a configuration: ports that each of them can listen on, and its share of what holds for all.
+
+import { createServer } from 'node:net';
+import { availableParallelism } from 'node:os';
+import type { ConfigValues } from '../config/config-schema.ts';
+import { formatListenAddress } from '../config/listen-address.ts';
+import { listenOn } from '../connection/listen.ts';
+import { wantedListeners } from './listeners.ts';
+import type { FrontsConfig, ListenerPlace } from './site-fronts.ts';
+
+/** How many threads are meant. "auto": as many as this process may use processors, by its affinity and its cgroup's quota. */
+export function threadCount(threads: number | 'auto'): number {
+  return threads === 'auto' ? availableParallelism() : threads;
+}
+
+/**
+ * Finds the port of each address, in the order of the configuration; 0 for a socket file. One that nobody listens on yet is bound for a
+ * moment, without sharing it: threads share their port (SO_REUSEPORT), and would share it with another service as well.
+ * @param listened where the service listens already
+ * @throws ADDRESS_IN_USE, CONFIG_INVALID
+ */
+export async function findPorts(sites: ConfigValues['site'], listened: readonly Listened[]): Promise<number[]> {
+  const ports: number[] = [];
+  const left = [...listened];
+  for (const { listen } of wantedListeners(sites)) {
+    const { address } = listen;
+    if (address.kind === 'unix') {
+      ports.push(0);
+      continue;
+    }
+    const key = formatListenAddress(listen);
+    const known = left.findIndex((one) => one.key === key);
+    if (known >= 0) {
+      ports.push(left.splice(known, 1)[0]!.port);
+      continue;
+    }
+    const server = createServer();
+    const bound = await listenOn(server, address);
+    await new Promise((resolve) => server.close(resolve));
+    ports.push(bound.kind === 'tcp' ? bound.port : 0);
+  }
+  return ports;
+}
+
+/** An address that is listened on: as it was asked for, and its port. */
+export interface Listened {
+  readonly key: string;
+  readonly port: number;
+}
+
+/** Where a service listens that has these ports. */
+export function listenedOn(
+  sites: ConfigValues['site'],
+  ports: readonly number[],
+): readonly (Listened & ListenerPlace)[] {
+  return wantedListeners(sites).map(({ site, listen }, at) => {
+    const { address } = listen;
+    const port = ports[at] ?? 0;
+    const real = port !== 0 && address.kind === 'tcp' ? { ...address, port } : address;
+    return { key: formatListenAddress(listen), port, site, address: { ...listen, address: real } };
+  });
+}
+
+/** The configuration for one of so many threads: what bounds the whole service is divided, since no thread sees what the others have. */
+export function shareOfLimits({ file, folder, values }: FrontsConfig, threads: number): FrontsConfig {
+  const share = (limit: number): number => Math.ceil(limit / threads);
+  const { service, site } = values;
+  return {
+    file,
+    folder,
+    values: {
+      ...values,
+      service: { ...service, maxConnections: share(service.maxConnections), memoryBodies: share(service.memoryBodies) },
+      site: Object.fromEntries(
+        Object.entries(site).map(([name, one]) => [name, { ...one, spoolAnswers: share(one.spoolAnswers) }]),
+      ),
+    },
+  };
+}

@@ -1,0 +1,87 @@
+// What the main thread and a front thread say to each other: plain data, and ports. Pure.
+
+import type { ErrorCode } from '../errors.ts';
+import type { LogFields } from '../log.ts';
+import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
+import type { AccessRecord } from './gateways.ts';
+import type { PoolShare } from './pool-share.ts';
+import type { FrontsConfig } from './site-fronts.ts';
+
+/** What a thread is started with. */
+export interface ThreadData {
+  /** 1 is the first. */
+  readonly index: number;
+  readonly count: number;
+  readonly isDeveloped: boolean;
+  /** Whether it is to tell of each answer. */
+  readonly isTold: boolean;
+  /** Its row of the vitals, and its counts of answers by status. */
+  readonly vitals: SharedArrayBuffer;
+  readonly answers: SharedArrayBuffer;
+  /** Folder of compiled code; null: none is kept. */
+  readonly compileCache: string | null;
+}
+
+/** A thread's vitals: one cell each, written by it alone. */
+export const vital = {
+  /** Counts up while its event loop turns. */
+  beats: 0,
+  /** Requests that are on their way. */
+  running: 1,
+  /** The longest delay of its event loop in the last second, in milliseconds. */
+  loopDelayMs: 2,
+} as const;
+export const vitalCount = Object.keys(vital).length;
+
+/** How often a thread writes them. */
+export const beatMs = 100;
+
+/** What a thread is told. Each order with a number is answered by `done`. */
+export type ThreadOrder =
+  /** Open the addresses that are new. `ports`: where each is listened on, in the order of the configuration. */
+  | { readonly type: 'open'; readonly id: number; readonly config: FrontsConfig; readonly ports: readonly number[] }
+  /** Make what answers there. `pools`: those that are new, or have changed. */
+  | { readonly type: 'prepare'; readonly id: number; readonly pools: readonly PoolShare[] }
+  /** Put it in force. `pools`: those that there are. Told with `in-force`, and answered when what is not wanted any more has finished. */
+  | { readonly type: 'commit'; readonly id: number; readonly pools: readonly string[]; readonly deadlineMs: number }
+  | { readonly type: 'undo'; readonly id: number }
+  /** A pool was made anew after a fault. */
+  | { readonly type: 'pool'; readonly id: number; readonly pool: PoolShare }
+  /** What was asked for with `question`. */
+  | { readonly type: 'answer'; readonly id: number; readonly question: number; readonly pool: PoolSnapshot }
+  /** Stop listening, finish the requests. */
+  | { readonly type: 'close'; readonly id: number; readonly deadlineMs: number }
+  /** Leave: the pools have ended. */
+  | { readonly type: 'end'; readonly id: number };
+
+/** An order without its number. */
+export type OrderBody = ThreadOrder extends infer Order
+  ? Order extends ThreadOrder
+    ? Omit<Order, 'id'>
+    : never
+  : never;
+
+/** An error on its way from one thread to another: a class does not survive it. */
+export interface SentError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly stack: string | undefined;
+}
+
+/** What a thread says. */
+export type ThreadReport =
+  | { readonly type: 'ready' }
+  | { readonly type: 'done'; readonly id: number; readonly error: SentError | null; readonly words: readonly string[] }
+  | { readonly type: 'in-force'; readonly id: number }
+  | {
+      readonly type: 'log';
+      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly fields: LogFields;
+      readonly message: string;
+    }
+  | { readonly type: 'access'; readonly records: readonly AccessRecord[] }
+  | { readonly type: 'fault'; readonly error: SentError; readonly where: string; readonly fields: LogFields }
+  /** How a pool is as a whole; answered by `answer`. */
+  | { readonly type: 'question'; readonly question: number; readonly pool: string }
+  /** Of the pools whose seats are no lanes. */
+  | { readonly type: 'snapshots'; readonly pools: readonly PoolSnapshot[] };

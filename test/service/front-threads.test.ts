@@ -1,0 +1,128 @@
+// A service in several front threads: files and CGI programs, reloads in all of them together, threads that are lost.
+
+import assert from 'node:assert/strict';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { join } from 'node:path';
+import { after, describe, it, type TestContext } from 'node:test';
+import threads from 'node:worker_threads';
+import { defineConfig } from '../../src/config/config.ts';
+import type { ConfigInput } from '../../src/config/config-schema.ts';
+import { createService, type Service } from '../../src/service/service.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { RecordingLog } from '../support/recording-log.ts';
+import { until } from '../support/until.ts';
+
+/** Every thread that was started, so that a test can end one. */
+const started: threads.Worker[] = [];
+const { Worker } = threads;
+threads.Worker = class extends Worker {
+  constructor(...args: ConstructorParameters<typeof Worker>) {
+    super(...args);
+    started.push(this);
+  }
+};
+syncBuiltinESMExports();
+after(() => {
+  threads.Worker = Worker;
+  syncBuiltinESMExports();
+});
+
+interface Running {
+  readonly service: Service;
+  readonly folder: string;
+  readonly log: RecordingLog;
+  url(): string;
+  config(changes?: Partial<ConfigInput>): ReturnType<typeof defineConfig>;
+}
+
+async function running(t: TestContext): Promise<Running> {
+  started.length = 0;
+  const folder = temporaryFolder(t);
+  writeFileSync(join(folder, 'a.txt'), 'one');
+  writeFileSync(join(folder, 'x.cgi'), '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n$REQUEST_METHOD"\n');
+  chmodSync(join(folder, 'x.cgi'), 0o755);
+  const config = (changes: Partial<ConfigInput> = {}): ReturnType<typeof defineConfig> =>
+    defineConfig(
+      {
+        service: { threads: 3 },
+        site: { main: { listen: '127.0.0.1:0', root: '.', route: [{ match: '*.cgi', pool: 'cgi' }] } },
+        pool: { cgi: { cgi: true, workers: 6, allowRoot: true } },
+        ...changes,
+      } as ConfigInput,
+      folder,
+    );
+  const log = new RecordingLog();
+  const service = createService(config(), { log, asRoot: 'allow', runtimeBase: join(folder, 'run') });
+  t.after(() => service.destroy());
+  await service.start();
+  return { service, folder, log, config, url: () => service.status().listeners[0]!.url! };
+}
+
+/** So many requests, each on a connection of its own: they come to all threads. */
+async function ask(url: string, count: number): Promise<{ status: number; text: string }[]> {
+  const answers: { status: number; text: string }[] = [];
+  for (let at = 0; at < count; at += 1) {
+    const response = await fetch(url, { headers: { connection: 'close' } });
+    answers.push({ status: response.status, text: await response.text() });
+  }
+  return answers;
+}
+
+describe('a service in three front threads', () => {
+  it('serves files and programs in each of them, and counts all', async (t) => {
+    const { service, url } = await running(t);
+    assert.deepEqual(
+      service.status().threads.map(({ thread, state }) => [thread, state]),
+      [1, 2, 3].map((thread) => [thread, 'serving']),
+    );
+    const files = await ask(`${url()}a.txt`, 20);
+    assert.ok(files.every(({ status, text }) => status === 200 && text === 'one'));
+    const programs = await ask(`${url()}x.cgi`, 12);
+    assert.ok(programs.every(({ status, text }) => status === 200 && text === 'GET'));
+    await until(() => service.status().answers['200'] === 32);
+    await until(() => service.status().pools[0]!.counters.finished === 12);
+    assert.equal(service.status().pools[0]!.counters.accepted, 12);
+  });
+
+  it('goes over to a new configuration in all of them, or in none', async (t) => {
+    const { service, url, config } = await running(t);
+    const before = url();
+    const site = { root: '.', index: ['a.txt'], route: [{ match: '*.cgi', pool: 'cgi' }] };
+    const ok = await service.reload([], config({ site: { main: { listen: '127.0.0.1:0', ...site } } }));
+    assert.ok(ok.ok, ok.message);
+    assert.equal(url(), before);
+    assert.ok((await ask(before, 20)).every(({ text }) => text === 'one'));
+    // An address that is in use: nothing changes.
+    const taken = new URL(before).host;
+    const bad = await service.reload(
+      [],
+      config({
+        site: {
+          other: { listen: `localhost:${new URL(before).port}`, root: '.' },
+          main: { listen: ['127.0.0.1:0', '240.0.0.1:80'], root: '.' },
+        },
+      }),
+    );
+    assert.equal(bad.ok, false, taken);
+    assert.ok((await ask(before, 20)).every(({ text }) => text === 'one'));
+  });
+
+  it('replaces a thread that ends, and loses nothing but its connections', async (t) => {
+    const { service, url, log } = await running(t);
+    await ask(`${url()}a.txt`, 10);
+    await until(() => service.status().answers['200'] === 10);
+    await started[1]!.terminate();
+    await until(() => service.status().threads.every(({ state }) => state === 'serving') && started.length === 4);
+    assert.ok((await ask(`${url()}a.txt`, 20)).every(({ status }) => status === 200));
+    await until(() => service.status().answers['200'] === 30);
+    assert.equal(log.records.filter(({ message }) => message.includes('front thread 2 was lost')).length, 1);
+  });
+
+  it('leaves no thread when it is closed', async (t) => {
+    const { service, url } = await running(t);
+    await ask(`${url()}a.txt`, 4);
+    await service.close();
+    assert.ok(started.every(({ threadId }) => threadId === -1));
+  });
+});
