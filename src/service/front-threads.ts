@@ -11,11 +11,10 @@ import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import type { Faults } from './faults.ts';
 import { FrontThread } from './front-thread.ts';
 import { type AccessLog, answersOf, statusCount } from './gateways.ts';
-import type { PoolShare } from './pool-share.ts';
 import { PoolSums } from './pool-sums.ts';
 import { type Fronts, type FrontsChange, type FrontsConfig, type ListenerPlace, SiteFronts } from './site-fronts.ts';
 import { findPorts, type Listened, listenedOn, shareOfLimits } from './thread-config.ts';
-import { type ThreadReport, vitalCount } from './thread-messages.ts';
+import { type PoolShare, type ThreadReport, vitalCount } from './thread-messages.ts';
 import type { Unit } from './unit.ts';
 
 /** What they are made with. */
@@ -318,7 +317,7 @@ export class FrontThreads implements Fronts {
     const wasHeldUp = nowMs - this.#lookedAtMs > 2 * lookMs;
     this.#lookedAtMs = nowMs;
     for (const thread of this.#threads) {
-      const stillMs = thread.stillMs(wasHeldUp ? nowMs : nowMs);
+      const stillMs = thread.stillMs(nowMs);
       if (stillMs >= stuckMs && !wasHeldUp) void this.#endStuck(thread, stillMs);
     }
   }
@@ -349,10 +348,8 @@ function forget(shared: Map<string, unknown>, names: ReadonlySet<string>): void 
   for (const name of names) shared.delete(name);
 }
 
-/** Waits for all; then fails with the first failure, if there was one. */
+/** Waits for all, however one ends. @throws the first failure */
 async function allOrFirstError<Value>(promises: readonly Promise<Value>[]): Promise<Value[]> {
-  const settled = await Promise.allSettled(promises);
-  const failed = settled.find((one) => one.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
 }

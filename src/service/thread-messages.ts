@@ -1,10 +1,11 @@
 // What the main thread and a front thread say to each other: plain data, and ports. Pure.
 
+import type { CgiSettings } from '../cgi/cgi-settings.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { LogFields } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
+import type { UpstreamPoolOptions } from '../upstream/upstream-pool.ts';
 import type { AccessRecord } from './gateways.ts';
-import type { PoolShare } from './pool-share.ts';
 import type { FrontsConfig } from './site-fronts.ts';
 
 /** What a thread is started with. */
@@ -35,6 +36,23 @@ export const vitalCount = Object.keys(vital).length;
 
 /** How often a thread writes them. */
 export const beatMs = 100;
+
+/** A pool of servers elsewhere: each thread has connections of its own. */
+export interface ConnectShare {
+  readonly kind: 'connect';
+  readonly name: string;
+  readonly options: Omit<UpstreamPoolOptions, 'clock' | 'log'>;
+}
+
+/** Plain CGI: each thread starts processes. */
+export interface CgiShare {
+  readonly kind: 'cgi';
+  readonly name: string;
+  readonly settings: CgiSettings;
+}
+
+/** A pool on its way to a thread: what it makes its part of the pool from. */
+export type PoolShare = ConnectShare | CgiShare;
 
 /** What a thread is told. Each order with a number is answered by `done`. */
 export type ThreadOrder =

@@ -7,7 +7,7 @@ import type { Backend } from '../protocol/cgi/exchange.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { UpstreamPool } from '../upstream/upstream-pool.ts';
 import { type Launcher, openLauncher } from '../worker/launcher.ts';
-import type { PoolShare } from './pool-share.ts';
+import type { PoolShare } from './thread-messages.ts';
 
 /** A thread's part of one pool. */
 interface PoolPart {

@@ -13,7 +13,7 @@ import type { Queue } from '../queue/queue.ts';
 import { UpstreamPool, type UpstreamPoolOptions } from '../upstream/upstream-pool.ts';
 import type { Launcher } from '../worker/launcher.ts';
 import type { CgiPlan, ConnectPlan, PoolPlan, PreparedProgram, WorkersPlan } from './plan.ts';
-import type { PoolShare } from './pool-share.ts';
+import type { PoolShare } from './thread-messages.ts';
 
 /** What an operator may ask of a pool of any kind. */
 export interface PoolOperations {
