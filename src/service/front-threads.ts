@@ -12,9 +12,9 @@ import type { Faults } from './faults.ts';
 import { FrontThread } from './front-thread.ts';
 import { type AccessLog, answersOf, statusCount } from './gateways.ts';
 import { PoolSums } from './pool-sums.ts';
-import { type Fronts, type FrontsChange, type FrontsConfig, type ListenerPlace, SiteFronts } from './site-fronts.ts';
+import { type Fronts, type FrontsChange, type ListenerPlace, SiteFronts } from './site-fronts.ts';
 import { findPorts, type Listened, listenedOn, shareOfLimits } from './thread-config.ts';
-import { type PoolShare, type ThreadReport, vitalCount } from './thread-messages.ts';
+import { type FrontsConfig, type PoolShare, type ThreadReport, vitalCount } from './thread-messages.ts';
 import type { Unit } from './unit.ts';
 
 /** What they are made with. */

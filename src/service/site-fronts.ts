@@ -11,6 +11,7 @@ import type { Faults } from './faults.ts';
 import { type AccessLog, Gateways, makeGateways, refusedRecord } from './gateways.ts';
 import { ListenerSet, type ListeningPart } from './listeners.ts';
 import type { FrontPool } from './pool-pages.ts';
+import type { FrontsConfig } from './thread-messages.ts';
 import type { Unit } from './unit.ts';
 
 /** What they are made with. */
@@ -26,9 +27,6 @@ export interface SiteFrontsOptions {
   /** Where answers are counted by status. @default memory of its own */
   readonly counts?: Uint32Array | undefined;
 }
-
-/** What of a configuration has to do with clients. */
-export type FrontsConfig = Pick<Config, 'file' | 'folder' | 'values'>;
 
 /** The pools that routes lead to, by name. */
 export type Backends = ReadonlyMap<string, FrontPool>;

@@ -6,7 +6,8 @@ import type { ConfigValues } from '../config/config-schema.ts';
 import { formatListenAddress } from '../config/listen-address.ts';
 import { listenOn } from '../connection/listen.ts';
 import { wantedListeners } from './listeners.ts';
-import type { FrontsConfig, ListenerPlace } from './site-fronts.ts';
+import type { ListenerPlace } from './site-fronts.ts';
+import type { FrontsConfig } from './thread-messages.ts';
 
 /** How many threads are meant. "auto": as many as this process may use processors, by its affinity and its cgroup's quota. */
 export function threadCount(threads: number | 'auto'): number {

@@ -1,12 +1,15 @@
 // What the main thread and a front thread say to each other: plain data, and ports. Pure.
 
 import type { CgiSettings } from '../cgi/cgi-settings.ts';
+import type { Config } from '../config/config.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { LogFields } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import type { UpstreamPoolOptions } from '../upstream/upstream-pool.ts';
 import type { AccessRecord } from './gateways.ts';
-import type { FrontsConfig } from './site-fronts.ts';
+
+/** What of a configuration has to do with clients. */
+export type FrontsConfig = Pick<Config, 'file' | 'folder' | 'values'>;
 
 /** What a thread is started with. */
 export interface ThreadData {
