@@ -1,4 +1,5 @@
-// The admin pages as a handler for node:http: /status, /livez, /readyz and /metrics; on the control socket also /reload and /stop.
+// The admin pages as a handler for node:http: /status, /livez, /readyz and /metrics; on the admin listener also the dashboard, on the control
+// socket also /reload and /stop.
 //
 // It takes only requests that name it by an address or a known name, and come from its own pages. A page elsewhere can make a
 // browser send requests to 127.0.0.1. Its Origin gives it away; where it had its own name resolve to 127.0.0.1 (DNS rebinding),
@@ -6,6 +7,9 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
+import type { Dashboard } from './dashboard.ts';
+import type { ActionAccess } from './operator-actions.ts';
+import { answer, answerJson } from './page-answer.ts';
 import type { AdminControls, AdminSource, ServiceStatus } from './source.ts';
 import { formatStatus } from './status-text.ts';
 
@@ -15,6 +19,8 @@ export interface AdminOptions {
   readonly hosts?: () => readonly string[];
   /** What POST may ask for; null: nothing changes state here. Only for a socket that its file's mode protects. @default null */
   readonly controls?: AdminControls | null;
+  /** Who may do what on the dashboard; null: there is no dashboard. @default null */
+  readonly dashboard?: ActionAccess | null;
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -22,7 +28,8 @@ type Page = (request: IncomingMessage, response: ServerResponse, query: URLSearc
 type Action = (response: ServerResponse, query: URLSearchParams, controls: AdminControls) => void;
 
 /** Makes the handler. */
-export function adminHandler(source: AdminSource, { hosts = () => [], controls = null }: AdminOptions = {}): Handler {
+export function adminHandler(source: AdminSource, options: AdminOptions = {}): Handler {
+  const { hosts = () => [], controls = null, dashboard = null } = options;
   const get: Readonly<Record<string, Page>> = {
     '/': (_request, response) => answer(response, 302, 'text/plain', 'see /status\n', { location: '/status' }),
     '/status': (request, response, query) => answerStatus(response, source.status(), formatOf(request, query)),
@@ -52,6 +59,7 @@ export function adminHandler(source: AdminSource, { hosts = () => [], controls =
     },
   };
 
+  let made: Promise<Dashboard> | null = null;
   const take: Handler = (request, response) => {
     request.resume();
     const refused = refusal(request.headers.host, request.headers.origin, hosts());
@@ -59,6 +67,18 @@ export function adminHandler(source: AdminSource, { hosts = () => [], controls =
     // Not through URL: it throws for "//", and nothing here would catch that.
     const [path = '/', search] = (request.url ?? '/').split('?', 2);
     const query = new URLSearchParams(search);
+    if (dashboard !== null && isOfDashboard(path, request)) {
+      made ??= makeDashboard(source, dashboard);
+      made
+        .then((one) => one.take(request, response, path, query))
+        .catch((error: Error) => {
+          made = null;
+          dashboard.log.error({ stack: error.stack }, `the dashboard could not answer: ${error.message}`);
+          if (response.headersSent) response.destroy();
+          else answer(response, 500, 'text/plain', 'the page could not be made: see the log of the service\n');
+        });
+      return;
+    }
     const page = Object.hasOwn(get, path) ? get[path] : undefined;
     const action = controls !== null && Object.hasOwn(post, path) ? post[path] : undefined;
     if (page === undefined && action === undefined) {
@@ -79,6 +99,18 @@ export function adminHandler(source: AdminSource, { hosts = () => [], controls =
   };
 }
 
+/** Whether a path is the dashboard's. `/` is for whoever wants HTML: a command line is sent to the status. */
+function isOfDashboard(path: string, { headers }: IncomingMessage): boolean {
+  if (path === '/') return /\btext\/html\b/.test(headers.accept ?? '');
+  return path === '/events' || path.startsWith('/actions/') || path.startsWith('/dashboard.');
+}
+
+/** Loaded when first asked for: most starts are looked at by nobody. */
+async function makeDashboard(source: AdminSource, access: ActionAccess): Promise<Dashboard> {
+  const { Dashboard } = await import('./dashboard.ts');
+  return new Dashboard(source, access);
+}
+
 /** Loaded when first asked for: the library for it would make every start slower. */
 async function metrics(status: ServiceStatus): Promise<{ type: string; text: string }> {
   const { formatMetrics, metricsType } = await import('./metrics.ts');
@@ -96,29 +128,6 @@ function formatOf(request: IncomingMessage, query: URLSearchParams): 'json' | 't
 function answerStatus(response: ServerResponse, status: ServiceStatus, format: 'json' | 'text'): void {
   if (format === 'json') answerJson(response, 200, status);
   else answer(response, 200, 'text/plain', formatStatus(status));
-}
-
-function answerJson(response: ServerResponse, status: number, value: unknown): void {
-  answer(response, status, 'application/json', `${JSON.stringify(value, null, 2)}\n`);
-}
-
-function answer(
-  response: ServerResponse,
-  status: number,
-  type: string,
-  body: string,
-  more: Record<string, string> = {},
-): void {
-  response.writeHead(status, {
-    'content-type': type.includes('charset') ? type : `${type}; charset=utf-8`,
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    'content-security-policy': "default-src 'none'",
-    'x-content-type-options': 'nosniff',
-    'x-frame-options': 'DENY',
-    ...more,
-  });
-  response.end(body);
 }
 
 /** Why a request is not taken, in words; null: it is. */

@@ -86,6 +86,24 @@ export interface AdminSource {
   status(): ServiceStatus;
 }
 
+/** How something that was asked for went, in words. */
+export interface Outcome {
+  readonly ok: boolean;
+  readonly message: string;
+}
+
+/** What an operator may ask for on the dashboard. */
+export interface AdminOperations {
+  /** Replaces the workers of pools, without losing a request. */
+  reload(pools: readonly string[]): Promise<Outcome>;
+  /** Replaces one process when what it runs is done. */
+  recycle(pool: string, pid: number): Outcome;
+  /** Has a pool take no new requests, and finish those it has; or take them again. */
+  drain(pool: string, isDrained: boolean): Outcome;
+  /** Ends a request that runs, and the process that runs it. @param number see LaneSnapshot */
+  endRequest(pool: string, number: number): Outcome;
+}
+
 /** What the control socket can do besides. */
 export interface AdminControls {
   /**

@@ -31,11 +31,18 @@ export const service = z.strictObject({
 export const admin = z.strictObject({
   listen: text
     .prefault('127.0.0.1:2020')
-    .meta({ description: 'Where the status page, /status, /metrics, /livez and /readyz are. Keep it on loopback.' }),
+    .meta({ description: 'Where the dashboard, /status, /metrics, /livez and /readyz are. Keep it on loopback.' }),
   hosts: z
     .array(text)
     .prefault([])
     .meta({ description: 'Names, besides localhost and IP addresses, that a request may give as its Host.' }),
+  token: text.optional().meta({
+    description:
+      'Who knows it may reload, recycle, drain and end requests on the dashboard; 16 characters or more. Without it, and without tokenFile, nobody may.',
+  }),
+  tokenFile: text
+    .optional()
+    .meta({ description: 'A file that holds the token. Read at the start and at each reload.' }),
 });
 
 export const log = z.strictObject({

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { Users } from '../worker/user.ts';
+import { checkToken } from './admin-token.ts';
 import { checkListeners, checkLog, checkPoolPages } from './config-rules.ts';
 import { admin, type ConfigValues, log, service } from './config-schema.ts';
 import { sectionKeyHint, sectionKeyPattern } from './key-types.ts';
@@ -46,7 +47,10 @@ export function readSections(input: unknown, folder: string): ReadSections {
   const values: ConfigValues = {
     service: reader.section(service, top.service ?? {}, ['service']) ?? service.parse({}),
     log: reader.section(log, top.log ?? {}, ['log'], (one) => checkLog(one, folder)) ?? log.parse({}),
-    admin: top.admin === undefined ? undefined : (reader.section(admin, top.admin, ['admin']) ?? undefined),
+    admin:
+      top.admin === undefined
+        ? undefined
+        : (reader.section(admin, top.admin, ['admin'], (one) => checkToken(one, folder)) ?? undefined),
     site: readEach(sites, (site, name) => readSite(reader, site, ['site', name], folder, targets, users)),
     pool: poolValues,
   };

@@ -1,6 +1,6 @@
 // The admin pages on an address of their own, through node:http.
 
-import { adminHandler } from '../admin/admin-handler.ts';
+import { type AdminOptions, adminHandler } from '../admin/admin-handler.ts';
 import type { AdminSource } from '../admin/source.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
 import { listenOn, listenReason } from '../connection/listen.ts';
@@ -24,15 +24,10 @@ export interface AdminListener {
 
 /**
  * Begins to listen.
- * @param hosts names that a Host may have besides localhost and IP addresses; asked for each request
  * @throws ADDRESS_IN_USE, CONFIG_INVALID
  */
-export async function openAdmin(
-  address: Address,
-  source: AdminSource,
-  hosts: () => readonly string[],
-): Promise<AdminListener> {
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, adminHandler(source, { hosts }));
+export async function openAdmin(address: Address, source: AdminSource, options: AdminOptions): Promise<AdminListener> {
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, adminHandler(source, options));
   const real = await listenOn(server, address).catch((error: PosternError) => {
     throw listenError(address, error);
   });

@@ -17,6 +17,8 @@ export interface DurationCounts {
 
 /** What is shown of them. */
 export interface DurationsSnapshot {
+  /** Upper bounds of the buckets; the last bucket has none. */
+  readonly boundsMs: readonly number[];
   /** For a seat. */
   readonly wait: DurationCounts;
   /** From the first seat to the end, without the time in which a client held the program back. */
@@ -58,6 +60,6 @@ export class Durations {
   }
 
   snapshot(): DurationsSnapshot {
-    return { wait: this.#wait.snapshot(), run: this.#run.snapshot() };
+    return { boundsMs: durationBoundsMs, wait: this.#wait.snapshot(), run: this.#run.snapshot() };
   }
 }

@@ -1,6 +1,8 @@
 // What a service runs for its configuration: pools, gateways, listeners, admin pages; and how all of it goes from one configuration to the next.
 
-import type { AdminSource, LogStatus } from '../admin/source.ts';
+import { resolve } from 'node:path';
+import type { AdminOperations, AdminSource, LogStatus } from '../admin/source.ts';
+import { readTokenFile } from '../config/admin-token.ts';
 import type { Config } from '../config/config.ts';
 import { parseListenAddress } from '../config/listen-address.ts';
 import { nearestName } from '../config/nearest.ts';
@@ -49,6 +51,8 @@ export interface DeploymentOptions {
   readonly faults: Faults;
   /** What the admin pages show. */
   readonly source: AdminSource;
+  /** What may be asked for on the dashboard. */
+  readonly operations: AdminOperations;
   readonly service: ServiceOptions;
 }
 
@@ -67,6 +71,8 @@ export class Deployment {
   #launcher: Launcher | null = null;
   #pools: PoolSet | null = null;
   #admin: AdminListener | null = null;
+  /** Of [admin], or of its tokenFile; null: nobody may do anything on the dashboard. */
+  #token: string | null = null;
 
   constructor(config: Config, options: DeploymentOptions) {
     this.#config = config;
@@ -130,6 +136,7 @@ export class Deployment {
 
   /** @throws ADDRESS_IN_USE, CONFIG_INVALID */
   async openAdmin(): Promise<void> {
+    this.#token = readToken(this.#config);
     this.#admin = await this.#openAdmin(this.#config);
   }
 
@@ -141,6 +148,7 @@ export class Deployment {
    */
   async change(config: Config, forced: readonly string[], checkWanted: () => void): Promise<readonly string[]> {
     checkPoolNames(forced, Object.keys(config.values.pool));
+    const token = readToken(config);
     const plans = await this.#plan(config);
     const fronting = await this.#fronts.open(config);
     let admin = this.#admin;
@@ -159,6 +167,7 @@ export class Deployment {
       const areSitesNew = JSON.stringify(config.values.site) !== JSON.stringify(this.#config.values.site);
       const isLogNew = JSON.stringify(config.values.log) !== JSON.stringify(this.#config.values.log);
       this.#config = config;
+      this.#token = token;
       await fronting.commit(this.stopTimeoutMs);
       if (admin !== this.#admin) this.#admin?.close();
       this.#admin = admin;
@@ -209,8 +218,10 @@ export class Deployment {
   async #openAdmin({ values: { admin } }: Config): Promise<AdminListener | null> {
     if (admin === undefined) return null;
     const hosts = (): readonly string[] => this.#config.values.admin?.hosts ?? [];
+    const { source, operations } = this.#options;
+    const dashboard = { token: () => this.#token, operations, log: this.#log };
     const { openAdmin } = await import('../control/admin-listener.ts');
-    return openAdmin(parseListenAddress(admin.listen).address, this.#options.source, hosts);
+    return openAdmin(parseListenAddress(admin.listen).address, source, { hosts, dashboard });
   }
 }
 
@@ -229,4 +240,10 @@ function checkPoolNames(asked: readonly string[], pools: readonly string[]): voi
   const near = nearestName(missing, pools);
   const hint = near === null ? `there are ${pools.join(', ')}` : `did you mean "${near}"?`;
   throw new PosternError('CONFIG_INVALID', `there is no pool "${missing}": ${hint}`);
+}
+
+/** @throws CONFIG_INVALID when tokenFile cannot be read, or holds no token */
+function readToken({ values: { admin }, folder }: Config): string | null {
+  if (admin?.tokenFile === undefined) return admin?.token ?? null;
+  return readTokenFile(resolve(folder, admin.tokenFile));
 }

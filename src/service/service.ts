@@ -11,6 +11,7 @@ import type { ServiceOptions } from './deployment.ts';
 import { Deployment } from './deployment.ts';
 import { Faults } from './faults.ts';
 import { siteHandler } from './gateways.ts';
+import { operationsOn } from './operations.ts';
 import type { PoolPlan } from './plan.ts';
 import { serviceStatus } from './service-status.ts';
 
@@ -40,7 +41,14 @@ export class Service {
     this.#options = options;
     this.#log = options.log ?? silentLog;
     this.#faults = new Faults(this.#log);
-    this.#deployment = new Deployment(config, { log: this.#log, faults: this.#faults, source: this, service: options });
+    const operations = operationsOn({ units: () => this.#deployment.units, reload: (pools) => this.reload(pools) });
+    this.#deployment = new Deployment(config, {
+      log: this.#log,
+      faults: this.#faults,
+      source: this,
+      operations,
+      service: options,
+    });
   }
 
   /** The configuration in force. */

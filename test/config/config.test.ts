@@ -264,6 +264,26 @@ describe('parseConfig()', () => {
       ':3: listen in [site.b]: "127.0.0.1:8000" is also that of [site.main]',
     ],
     [
+      'a token that could be guessed',
+      `${site}[admin]\ntoken = "short"`,
+      ':4: token in [admin] has 5 characters, and needs 16 or more: make one with: openssl rand -hex 16',
+    ],
+    [
+      'a token that cannot stand in a header',
+      `${site}[admin]\ntoken = "correct horse battery"`,
+      ':4: token in [admin] has spaces, or characters that are not ASCII: make one with: openssl rand -hex 16',
+    ],
+    [
+      'two tokens',
+      `${site}[admin]\ntoken = "0123456789abcdef"\ntokenFile = "token"`,
+      ':5: token and tokenFile in [admin] exclude each other: keep one',
+    ],
+    [
+      'a token in a file that is not there',
+      `${site}[admin]\ntokenFile = "no-such-token"`,
+      `:4: tokenFile in [admin] cannot be read: ENOENT: no such file or directory, open '${folder}/no-such-token'`,
+    ],
+    [
       'the address of a site for the admin pages',
       `[admin]\nlisten = "127.0.0.1:8000"\n${site}`,
       ':2: listen in [admin]: "127.0.0.1:8000" is also that of [site.main]',
