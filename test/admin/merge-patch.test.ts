@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
+
 import { applyPatch, type Json, type JsonObject, patchBetween } from '../../src/admin/merge-patch.ts';
+import fc from '../support/seeded-fast-check.ts';
 
 /** Absent and null are the same. */
 function bare(value: Json): Json {
