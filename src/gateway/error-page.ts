@@ -32,6 +32,7 @@ export function errorAnswer(error: PosternError, requestHeaders: readonly string
   const format = formatFor(fieldValues(requestHeaders, 'accept').join(','));
   const body = Buffer.from(bodies[format](error.code));
   const headers = pageHeaders(format, body);
+  if (error.code === 'UNAUTHORIZED') headers.push('WWW-Authenticate', String(error.fields.authenticate ?? 'Basic'));
   if (retryable) headers.push('Retry-After', String(retryAfterS(error)));
   if (error.code === 'METHOD_NOT_ALLOWED') headers.push('Allow', String(error.fields.allow ?? 'GET, HEAD'));
   return { status, headers, body };

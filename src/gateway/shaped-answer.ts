@@ -1,0 +1,94 @@
+// An answer whose header the rules of its site change, between the gateway and the front. Sites without rules have none.
+
+import type { PosternError } from '../errors.ts';
+import { isNamed } from '../protocol/http/headers.ts';
+import { changeHeader, type HeaderRule } from '../rules/header-rule.ts';
+import type { AnswerListener, AnswerManner, HttpAnswer } from './message.ts';
+
+/** Fields by which a client would take an error's page for the file that it asked for. */
+const ofFiles = ['etag', 'last-modified', 'accept-ranges'];
+
+/** Changes the head, and passes all else on. */
+export class ShapedAnswer implements HttpAnswer {
+  readonly #answer: HttpAnswer;
+  readonly #wall: () => number;
+  #rules: readonly HeaderRule[] = [];
+  #status: number | null = null;
+  #more: readonly string[] = [];
+
+  /** @param wall milliseconds since 1970 */
+  constructor(answer: HttpAnswer, wall: () => number) {
+    this.#answer = answer;
+    this.#wall = wall;
+  }
+
+  /** What changes the header from now on. */
+  use(rules: readonly HeaderRule[]): void {
+    this.#rules = rules;
+  }
+
+  /** What follows is the page of an error: it has that status, and these fields of it. */
+  isPageOf(status: number, fields: readonly string[]): void {
+    this.#status = status;
+    this.#more = fields;
+  }
+
+  /** The status in place of the one that was given; null: none is. */
+  get forcedStatus(): number | null {
+    return this.#status;
+  }
+
+  head(status: number, headers: readonly string[], manner?: AnswerManner): void {
+    if (status < 200) {
+      this.#answer.head(status, headers, manner);
+      return;
+    }
+    const forced = this.#status;
+    const given = forced === null ? headers : pageFields(headers, this.#more);
+    const changed = changeHeader(this.#rules, forced ?? status, given, this.#wall());
+    // A reason phrase belongs to the status that it came with.
+    if (manner === undefined || forced === null) this.#answer.head(forced ?? status, changed, manner);
+    else this.#answer.head(forced, changed, { ...manner, reason: '' });
+  }
+
+  write(chunk: Uint8Array): boolean {
+    return this.#answer.write(chunk);
+  }
+
+  writeLasting(bytes: Buffer): boolean {
+    return this.#answer.writeLasting === undefined ? this.#answer.write(bytes) : this.#answer.writeLasting(bytes);
+  }
+
+  flush(): boolean {
+    return this.#answer.flush();
+  }
+
+  end(): void {
+    this.#answer.end();
+  }
+
+  abort(error: PosternError): void {
+    this.#answer.abort(error);
+  }
+
+  get listener(): AnswerListener | null {
+    return this.#answer.listener;
+  }
+
+  set listener(listener: AnswerListener | null) {
+    this.#answer.listener = listener;
+  }
+
+  get headSent(): boolean {
+    return this.#answer.headSent;
+  }
+
+  taken(closely: boolean): number {
+    return this.#answer.taken(closely);
+  }
+}
+
+function pageFields(headers: readonly string[], more: readonly string[]): string[] {
+  const kept = headers.filter((_, i) => !ofFiles.some((name) => isNamed(headers[i - (i % 2)]!, name)));
+  return [...kept, ...more];
+}
