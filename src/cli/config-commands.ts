@@ -89,17 +89,19 @@ const outcomeStyles: Readonly<Record<Explanation['outcome'], Style>> = {
   page: 'green',
   file: 'green',
   redirect: 'cyan',
+  proxy: 'green',
   refused: 'red',
 };
 
 function formatExplanation(explanation: Explanation, paint: Paint): string {
-  const { url, site, root, outcome, route, pool, file, location, error, why, environment } = explanation;
+  const { url, site, root, outcome, rules, route, pool, file, location, error, why, environment } = explanation;
   const rows: [string, string | null][] = [
     ['url', url],
     ['site', site],
     ['root', root],
     ['outcome', paint(outcomeStyles[outcome], error === null ? outcome : `${outcome}: ${error}`)],
     ['why', why],
+    ...rules.map((line, at): [string, string] => [at === 0 ? 'rules' : '', line]),
     ['route', route],
     ['pool', pool],
     ['file', file],

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { PosternError } from '../errors.ts';
 import type { ConfigInput, ConfigValues } from './config-schema.ts';
 import { absoluteAddress } from './listen-address.ts';
-import { formatProblem, type Lines, lineOf, type Problem } from './problem.ts';
+import { formatProblem, type Lines, lineOf, type Path, type Problem } from './problem.ts';
 import { readSections } from './sections.ts';
 
 /** Where a configuration comes from. */
@@ -26,6 +26,8 @@ export interface Config {
   readonly values: ConfigValues;
   /** An error that names file and line, for what shows only when the configuration is used. Without a file: the messages alone. */
   readonly refusal: (...problems: readonly Problem[]) => ConfigError;
+  /** The line that a key stands on; null: it has none. */
+  readonly lineOf: (path: Path) => number | null;
 }
 
 /** A configuration that was read, whatever is wrong with it. */
@@ -75,7 +77,7 @@ export function examined({ values, problems, origin: { shown, file, folder, line
       inOrder,
     );
   };
-  return { file, folder, values, refusal, problems };
+  return { file, folder, values, refusal, problems, lineOf: (path) => lineOf(lines, path) };
 }
 
 /** The same, where nothing may be wrong. @throws ConfigError */

@@ -10,6 +10,8 @@ import { nearestName } from './nearest.ts';
 import { checkPool } from './pool-rules.ts';
 import { type PoolValues, poolKinds } from './pool-schema.ts';
 import { keyName, type Path, type Problem, pathKey, problemsOf, sectionName, shown } from './problem.ts';
+import { checkRule } from './rule-checks.ts';
+import { rule as ruleSchema } from './rule-schema.ts';
 import { checkRoute, checkSite, type Targets } from './site-rules.ts';
 import { type RouteValues, routeKinds, type SiteValues, sendfile, siteKeys } from './site-schema.ts';
 
@@ -29,7 +31,7 @@ type Kinds = Readonly<Record<string, z.ZodType>>;
 type Rules<Values> = (values: Values) => readonly Problem[];
 
 const topKeys = ['service', 'admin', 'log', 'site', 'pool'];
-const siteTables = ['sendfile', 'route'];
+const siteTables = ['sendfile', 'rule', 'route'];
 
 /**
  * Reads what a file holds.
@@ -62,7 +64,7 @@ export function readSections(input: unknown, folder: string): ReadSections {
 }
 
 function readSite(reader: SectionReader, input: unknown, path: Path, folder: string, pools: Targets, users: Users) {
-  const { route, sendfile: folders, ...keys } = reader.table(input, path) ?? {};
+  const { route, rule, sendfile: folders, ...keys } = reader.table(input, path) ?? {};
   const section = reader.section(
     z.strictObject(siteKeys),
     keys,
@@ -73,8 +75,11 @@ function readSite(reader: SectionReader, input: unknown, path: Path, folder: str
   const routes = reader.list(route, [...path, 'route'], (one, at) =>
     reader.kind<RouteValues>(routeKinds, one, at, 'where it leads', (values) => checkRoute(values, at, folder, pools)),
   );
+  const rules = reader.list(rule, [...path, 'rule'], (one, at) =>
+    reader.section(ruleSchema, one, at, (values) => checkRule(values, at, folder, pools)),
+  );
   const sent = reader.list(folders, [...path, 'sendfile'], (one, at) => reader.section(sendfile, one, at));
-  return section === null ? null : ({ ...section, sendfile: sent, route: routes } satisfies SiteValues);
+  return section === null ? null : ({ ...section, sendfile: sent, rule: rules, route: routes } satisfies SiteValues);
 }
 
 function readPool(reader: SectionReader, input: unknown, path: Path, folder: string, users: Users): PoolValues | null {

@@ -16,7 +16,7 @@ type PoolRoute = Extract<RouteValues, { kind: 'pool' }>;
 
 /** What is wrong in a site whose keys and types are right. */
 export function checkSite(
-  site: Omit<SiteValues, 'route' | 'sendfile'>,
+  site: Omit<SiteValues, 'route' | 'rule' | 'sendfile'>,
   path: Path,
   folder: string,
   users: Users,

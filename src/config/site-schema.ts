@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { duration, oneOrMore, size, text, urlPath, variables } from './key-types.ts';
+import { rule } from './rule-schema.ts';
 
 const match = oneOrMore(text).meta({
   description:
@@ -185,6 +186,7 @@ export const site = z.strictObject({
   sendfile: z.array(sendfile).prefault([]).meta({
     description: 'Folders that programs may send any file from with X-Sendfile or X-Accel-Redirect; hidden names too.',
   }),
+  rule: z.array(rule).prefault([]).meta({ description: 'What is asked before the routes, in order.' }),
   route: z.array(route).prefault([]).meta({ description: 'Which requests go where; the first that matches wins.' }),
 });
 

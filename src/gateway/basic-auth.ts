@@ -61,7 +61,9 @@ export class BasicAuth {
     const hash = own ?? this.#anybody;
     if (hash === null) throw this.#refusal('there is no user in the file whose password could be compared');
     // The hash is part of it: who changes a password changes it at once.
-    const key = createHmac('sha256', this.#key).update(`${user}\0${password}\0${own ?? ''}`).digest('base64');
+    const key = createHmac('sha256', this.#key)
+      .update(`${user}\0${password}\0${own ?? ''}`)
+      .digest('base64');
     const known = this.#remembered.get(key);
     if (known !== undefined) return this.#judged(user, known);
     if (!isSlow(hash)) return this.#judged(user, isPassword(password, hash) && own !== null);

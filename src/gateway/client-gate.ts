@@ -38,11 +38,6 @@ export class ClientGate {
     return this.#limit !== null && this.#gate.limit!.connections > 0;
   }
 
-  /** Whether a program is asked. */
-  get asksProgram(): boolean {
-    return this.#gate.auth?.kind === 'pool';
-  }
-
   /** Whether nothing more is to be proved: by its address alone the client may ask. @throws FORBIDDEN */
   admits({ address }: GateQuestion): boolean {
     const isAllowed = this.#allow === null || this.#allow.has(address);

@@ -19,6 +19,7 @@ import { RecordRate } from './request-log.ts';
 import { compileRouting, type Routing } from './routing.ts';
 import { type Decision, decide, type Run } from './script.ts';
 import type { BackendRoute, Site } from './site.ts';
+import { type RuledDecision, SiteGates } from './site-gates.ts';
 import { SpoolBlocks } from './spool-blocks.ts';
 import { StaticFiles } from './static-file.ts';
 import { type TimeLimits, Visit, type VisitOwner } from './visit.ts';
@@ -43,7 +44,16 @@ export interface Gateway {
   /** Requests that are not over. */
   readonly active: number;
   /** What a request would get and why, without running anything. @throws BAD_REQUEST and its kind */
-  explain(request: HttpRequest): { readonly decision: Decision; readonly environment: Environment | null };
+  explain(request: HttpRequest): GatewayExplanation;
+}
+
+/** What a request would get. */
+export interface GatewayExplanation {
+  /** null: a rule answers. */
+  readonly decision: Decision | null;
+  readonly environment: Environment | null;
+  /** null: the site has no rules. */
+  readonly ruled: RuledDecision | null;
 }
 
 /** Makes the gateway of one site. @throws CONFIG_INVALID for a route or proxy that cannot be read */
@@ -66,6 +76,7 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly accessLog: AccessLog | null;
   readonly clock: Clock;
   readonly routing: Routing;
+  readonly rules: SiteGates | null;
   readonly proxies: AddressList;
   readonly names: HeaderNames;
   readonly #trustedPeers: AddressList;
@@ -73,6 +84,7 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly spoolBlocks = new SpoolBlocks();
   readonly answerSpools: AnswerSpools;
   readonly bodyMemory: BodyMemory;
+  readonly bodyLimits: BodyLimits;
   readonly stderrRate: RecordRate;
   readonly errorRate: RecordRate;
   /** What the configuration says of requests by a route. */
@@ -82,10 +94,12 @@ class SiteGateway implements Gateway, VisitOwner {
   constructor({ site, log = silentLog, accessLog = null, bodyMemory, clock = systemClock }: GatewayOptions) {
     this.bodyMemory = bodyMemory ?? new BodyMemory(0);
     this.site = site;
+    this.bodyLimits = { ...site, maxBodyBytes: site.maxBodyBytes === 0 ? Number.POSITIVE_INFINITY : site.maxBodyBytes };
     this.log = log;
     this.accessLog = accessLog;
     this.clock = clock;
     this.routing = compileRouting(site, clock);
+    this.rules = site.rules.length === 0 ? null : new SiteGates(site.rules, this.routing, { clock, log });
     this.proxies = new AddressList(site.trustedProxies, 'trustedProxies');
     this.#trustedPeers = new AddressList(site.trustedPeers, 'trustedPeers');
     this.names = new HeaderNames((name) => {
@@ -114,11 +128,15 @@ class SiteGateway implements Gateway, VisitOwner {
     this.active -= 1;
   }
 
-  explain(request: HttpRequest): { decision: Decision; environment: Environment | null } {
+  explain(request: HttpRequest): GatewayExplanation {
     const client = identifyClient(request, this.proxies);
-    const { target, decision } = this.decide(request);
-    if (decision.kind !== 'run') return { decision, environment: null };
-    return { decision, environment: this.environmentFor(request, client, target, decision, request.contentLength) };
+    checkRequest(request);
+    const ruled = this.rules?.decide(request, client, parseTarget(request.target)) ?? null;
+    const { target, decision } =
+      ruled === null ? this.decide(request) : { target: ruled.ruling.target, decision: ruled.decision };
+    if (decision?.kind !== 'run') return { decision, environment: null, ruled };
+    const environment = this.environmentFor(request, client, target, decision, request.contentLength);
+    return { decision, environment, ruled };
   }
 
   decide(request: HttpRequest): { target: RequestPath; decision: Decision } {

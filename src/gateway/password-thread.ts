@@ -69,7 +69,7 @@ export class PasswordThread {
       this.#asked.delete(id);
       if (this.#asked.size === 0) this.#idle = this.#clock.after(IDLE_MS, () => this.#end(worker));
     });
-    worker.on('error', (error) => this.#failed(worker, error));
+    worker.on('error', (error) => this.#failed(worker, error as Error));
     worker.on('exit', () => this.#failed(worker, new Error('the thread that compares passwords ended')));
     return worker;
   }

@@ -35,6 +35,8 @@ export type Outcome = 'complete' | 'gone' | 'aborted';
 export interface ReplyOwner {
   /** It is over; called once. `error` is what was answered or aborted with. */
   onOver(outcome: Outcome, error: PosternError | null): void;
+  /** Whether the owner answers in place of our own page; it has begun to, then. */
+  replaces(error: PosternError): boolean;
 }
 
 /** Whoever makes the body of a reply: a program's exchange, a file. */
@@ -189,6 +191,7 @@ export class Reply implements AnswerListener, AnswerSpoolUser {
       this.#finish('aborted', error);
       return;
     }
+    if (this.#owner.replaces(error)) return;
     const { status, headers, body } = errorAnswer(error, this.#requestHeaders);
     this.status = status;
     this.bytes = body.length;

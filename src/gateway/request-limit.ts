@@ -69,7 +69,8 @@ export function clientKey(address: string, by: LimitOptions['by']): string {
 /** The eight groups of an IPv6 address, without leading zeros. */
 function groupsOf(address: string): string[] {
   const [head = '', tail] = address.toLowerCase().replace(/%.*/, '').split('::');
-  const groups = (text: string): string[] => (text === '' ? [] : text.split(':').map((one) => one.replace(/^0+(?=.)/, '')));
+  const groups = (text: string): string[] =>
+    text === '' ? [] : text.split(':').map((one) => one.replace(/^0+(?=.)/, ''));
   const before = groups(head);
   if (tail === undefined) return before;
   const after = groups(tail);

@@ -8,9 +8,6 @@ import type { HttpRequest } from './message.ts';
 import type { Client } from './request-check.ts';
 import type { RuledDecision, SiteGates } from './site-gates.ts';
 
-/** A program that decides who may: asked by the visit, which knows pools. Settles with variables for what follows, or throws. */
-export type AskProgram = (gate: ClientGate) => Promise<Readonly<Record<string, string>>>;
-
 /** What a request that the rules let in carries on. */
 export class RuledVisit {
   readonly decided: RuledDecision;
@@ -50,8 +47,8 @@ export class RuledVisit {
    * @returns null: it may go on at once. A promise: once that resolves
    * @throws what refuses it
    */
-  pass(ask: AskProgram): Promise<void> | null {
-    return this.#gates.length === 0 ? null : this.#passFrom(0, ask);
+  pass(): Promise<void> | null {
+    return this.#gates.length === 0 ? null : this.#passFrom(0);
   }
 
   /** The request is over. Repeatable. */
@@ -60,7 +57,7 @@ export class RuledVisit {
     for (const gate of this.#entered.splice(0)) gate.end(this.#address);
   }
 
-  #passFrom(from: number, ask: AskProgram): Promise<void> | null {
+  #passFrom(from: number): Promise<void> | null {
     for (let at = from; at < this.#gates.length; at += 1) {
       const gate = this.#gates[at]!;
       const isAdmitted = gate.admits(this.#question);
@@ -68,14 +65,13 @@ export class RuledVisit {
       if (gate.counts) this.#entered.push(gate);
       if (isAdmitted) continue;
       const user = gate.user(this.#question);
-      if (user !== null && typeof user !== 'string') return this.#after(user, at, ask, (name) => this.#isUser(name));
+      if (user !== null && typeof user !== 'string') return this.#after(user, at, (name) => this.#isUser(name));
       if (user !== null) this.#isUser(user);
-      if (gate.asksProgram) return this.#after(ask(gate), at, ask, (more) => Object.assign(this.variables, more));
     }
     return null;
   }
 
-  async #after<Value>(waited: Promise<Value>, at: number, ask: AskProgram, take: (value: Value) => void): Promise<void> {
+  async #after<Value>(waited: Promise<Value>, at: number, take: (value: Value) => void): Promise<void> {
     let value: Value;
     try {
       value = await waited;
@@ -84,7 +80,7 @@ export class RuledVisit {
     }
     if (this.#isOver) throw new PosternError('ABORTED', 'the client left while it was asked who it is');
     take(value);
-    await this.#passFrom(at + 1, ask);
+    await this.#passFrom(at + 1);
   }
 
   #isUser(name: string): void {

@@ -3,11 +3,12 @@
 import type { Clock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
-import type { Rule } from '../rules/rule.ts';
+import type { RequestPath } from '../protocol/http/path.ts';
+import type { ProxyOptions, Rule } from '../rules/rule.ts';
 import { MAX_REGEX_PATH } from '../rules/rule-match.ts';
 import { judge, judgeFound, type Look, type Ruling, type TakenRule } from '../rules/ruling.ts';
 import { ClientGate } from './client-gate.ts';
+import { HttpProxy } from './http-proxy.ts';
 import type { HttpRequest } from './message.ts';
 import { PasswordThread } from './password-thread.ts';
 import type { Client } from './request-check.ts';
@@ -27,6 +28,7 @@ export interface RuledDecision {
 export class SiteGates {
   readonly #rules: readonly Rule[];
   readonly #gates: ReadonlyMap<Rule, ClientGate>;
+  readonly #proxies: ReadonlyMap<ProxyOptions, HttpProxy>;
   readonly #routing: Routing;
   /** The same, where folders are listed. */
   readonly #listing: Routing;
@@ -44,6 +46,9 @@ export class SiteGates {
         rule.gate === null ? [] : [[rule, new ClientGate(rule, rule.gate, { ...parts, thread })] as const],
       ),
     );
+    this.#proxies = new Map(
+      rules.flatMap(({ act }) => (act?.kind === 'proxy' ? [[act.proxy, new HttpProxy(act.proxy)] as const] : [])),
+    );
     this.#hasRegex = rules.some(({ match }) => match.patterns.some(({ kind }) => kind === 'regex'));
     this.#look = (path) => {
       const entry = routing.place.root?.look(path) ?? null;
@@ -53,13 +58,21 @@ export class SiteGates {
   }
 
   /** @throws BAD_REQUEST, URI_TOO_LONG */
-  decide({ method, headers }: Pick<HttpRequest, 'method' | 'headers'>, client: Client, target: RequestPath): RuledDecision {
+  decide(
+    { method, headers }: Pick<HttpRequest, 'method' | 'headers'>,
+    client: Client,
+    target: RequestPath,
+  ): RuledDecision {
     if (this.#hasRegex && target.path.length > MAX_REGEX_PATH) {
       const message = `the path has ${target.path.length} bytes, more than ${MAX_REGEX_PATH}, which rules with regex take`;
       throw new PosternError('URI_TOO_LONG', message);
     }
     const scheme = client.secure ? 'https' : 'http';
-    const ruling = judge(this.#rules, { method, target, host: client.host ?? hostOf(headers, client), scheme }, this.#look);
+    const ruling = judge(
+      this.#rules,
+      { method, target, host: client.host ?? hostOf(headers, client), scheme },
+      this.#look,
+    );
     if (ruling.answer?.kind === 'redirect' || ruling.answer?.kind === 'refuse')
       return { ruling, taken: ruling.taken, decision: null };
     if (ruling.answer?.kind === 'proxy') {
@@ -76,6 +89,10 @@ export class SiteGates {
 
   gateOf(rule: Rule): ClientGate | undefined {
     return this.#gates.get(rule);
+  }
+
+  proxyOf(options: ProxyOptions): HttpProxy {
+    return this.#proxies.get(options)!;
   }
 
   /** A folder is listed where it has no index; what is not there goes to the fallback all the same. */
@@ -97,9 +114,4 @@ function pathOf(decision: Decision, path: string): string {
 function hostOf(headers: readonly string[], { serverName }: Client): string {
   for (let i = 0; i < headers.length; i += 2) if (headers[i]!.toLowerCase() === 'host') return headers[i + 1]!;
   return serverName;
-}
-
-/** The target of a request that rules look at. @throws BAD_REQUEST */
-export function targetOf({ target }: HttpRequest): RequestPath {
-  return parseTarget(target);
 }

@@ -1,6 +1,7 @@
 // One site as the gateway takes it: where its files are, which requests go to which backend, and its limits. Data, made by the service.
 
 import type { Backend } from '../protocol/cgi/exchange.ts';
+import type { Rule } from '../rules/rule.ts';
 
 /** Which requests a route takes, on the decoded and normalised path: see `protocol/http/path.ts`. Letters of a suffix match in either ASCII case. */
 interface RouteMatch {
@@ -100,6 +101,8 @@ export interface Site {
   readonly routes: readonly Route[];
   /** Pages of ours; no route is asked for their paths. @default none */
   readonly pages?: readonly SitePage[];
+  /** What is asked before the routes. */
+  readonly rules: readonly Rule[];
   /** More CGI variables for every route. */
   readonly env: Readonly<Record<string, string>>;
   /** Folders outside the root that symbolic links in it may lead to; "/" allows all. */

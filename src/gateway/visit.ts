@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, Environment, Exchange } from '../protocol/cgi/exchange.ts';
 import { isIdempotent } from '../protocol/cgi/exchange.ts';
-import type { RequestPath } from '../protocol/http/path.ts';
+import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import type { AnswerSpools } from './answer-spool.ts';
 import { collectBody } from './collect-body.ts';
 import { sendLastWords, sendListing } from './developer-pages.ts';
@@ -15,20 +15,24 @@ import type { HttpAnswer, HttpRequest, WebServerRequest } from './message.ts';
 import { type AnswerOwner, ProgramAnswer } from './program-answer.ts';
 import { type Outcome, Reply, type ReplyOwner } from './reply.ts';
 import { type BodyLimits, type BodyMemory, checkBodyLength, type HeldBody, streamBody } from './request-body.ts';
-import { type Client, identifyClient, isThisMachine } from './request-check.ts';
+import { type Client, checkRequest, identifyClient, isThisMachine } from './request-check.ts';
 import { type LogOwner, urlForLog, VisitLog } from './request-log.ts';
 import type { Routing } from './routing.ts';
+import { type GuidedVisit, type GuideOwner, RuleGuide } from './rule-guide.ts';
 import { type Decision, decide, type Run } from './script.ts';
 import { type FileName, findSendfile } from './sendfile.ts';
 import type { BackendRoute, Site } from './site.ts';
+import type { SiteGates } from './site-gates.ts';
 import { checkPageClient, sendPage } from './site-pages.ts';
 import type { SpoolBlocks } from './spool-blocks.ts';
 import type { StaticFiles } from './static-file.ts';
 
 /** What the visits of a gateway share. */
-export interface VisitOwner extends LogOwner {
+export interface VisitOwner extends LogOwner, GuideOwner {
   readonly site: Site;
   readonly routing: Routing;
+  /** null: the site has none. */
+  readonly rules: SiteGates | null;
   readonly proxies: AddressList;
   readonly files: StaticFiles;
   readonly spoolBlocks: SpoolBlocks;
@@ -63,10 +67,10 @@ const MAX_LAST_WORDS = 4_096;
 const none: readonly string[] = [];
 
 /** One request on its way. */
-export class Visit implements ReplyOwner, AnswerOwner {
+export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
   readonly #gateway: VisitOwner;
   readonly #first: HttpRequest;
-  readonly #reply: Reply;
+  readonly reply: Reply;
   readonly #log: VisitLog;
   #client: Client | null = null;
   #redirects = 0;
@@ -74,12 +78,15 @@ export class Visit implements ReplyOwner, AnswerOwner {
   #exchange: Exchange | null = null;
   /** The end of STDERR, where somebody may be shown it. */
   #lastWords = '';
+  /** null: the site has no rules. */
+  readonly #guide: RuleGuide | null;
 
   constructor(gateway: VisitOwner, request: HttpRequest, answer: HttpAnswer) {
     this.#gateway = gateway;
     this.#first = request;
     this.#log = new VisitLog(gateway, request);
-    this.#reply = new Reply(answer, request.headers, gateway, this);
+    this.#guide = gateway.rules === null ? null : new RuleGuide(gateway.rules, gateway, this, request, answer);
+    this.reply = new Reply(this.#guide?.shaped ?? answer, request.headers, gateway, this);
   }
 
   start(): void {
@@ -87,27 +94,49 @@ export class Visit implements ReplyOwner, AnswerOwner {
       this.#client = identifyClient(this.#first, this.#gateway.proxies);
       this.#take(this.#first, this.#client);
     } catch (error) {
-      this.#reply.fail(toPosternError(error));
+      this.reply.fail(toPosternError(error));
     }
   }
 
   /** Takes a request: the client's own, or the one that a local redirect made. */
   #take(request: HttpRequest, client: Client): void {
     if (request.target === '*' && request.method === 'OPTIONS' && request.webServer === undefined) {
-      this.#reply.answer(204, []);
+      this.reply.answer(204, []);
+      return;
+    }
+    if (this.#guide !== null && request.webServer === undefined) {
+      checkRequest(request);
+      this.#guide.take(request, client, parseTarget(request.target));
       return;
     }
     const { target, decision } = this.#gateway.decide(request);
-    this.#answer(request, client, target, decision);
+    this.answer(request, client, target, decision);
   }
 
-  #answer(request: HttpRequest, client: Client, target: RequestPath, decision: Decision): void {
+  /** See ReplyOwner. */
+  replaces(error: PosternError): boolean {
+    return this.#guide?.replaces(error) ?? false;
+  }
+
+  /** See GuidedVisit. Whatever the client sent with its request was for something else. */
+  showPage(target: RequestPath, decision: Decision): void {
+    const { target: asked, method } = this.#first;
+    const page: HttpRequest = { ...redirected(this.#first, asked), method: method === 'HEAD' ? 'HEAD' : 'GET' };
+    this.answer(page, this.#client!, target, decision);
+  }
+
+  /** See GuidedVisit. */
+  asks(server: string): void {
+    this.#log.programStarts(server);
+  }
+
+  answer(request: HttpRequest, client: Client, target: RequestPath, decision: Decision): void {
     switch (decision.kind) {
       case 'run':
         this.#prepare(request, client, target, decision);
         break;
       case 'file':
-        this.#gateway.files.send(this.#reply, request, decision.entry);
+        this.#gateway.files.send(this.reply, request, decision.entry);
         break;
       case 'redirect':
         this.#redirect(request, decision.location);
@@ -115,20 +144,20 @@ export class Visit implements ReplyOwner, AnswerOwner {
       case 'page':
         checkPageClient(decision.page, request, client);
         if (decision.run !== null) this.#prepare(request, client, target, decision.run);
-        else if (decision.page.page.kind === 'answer') sendPage(this.#reply, decision.page.page, target.query);
+        else if (decision.page.page.kind === 'answer') sendPage(this.reply, decision.page.page, target.query);
         break;
       case 'listing':
-        sendListing(this.#reply, request.method, this.#gateway.routing, decision);
+        sendListing(this.reply, request.method, this.#gateway.routing, decision);
         break;
       case 'refuse':
-        this.#reply.fail(new PosternError(decision.code, `${urlForLog(request.target)}: ${decision.why}`));
+        this.reply.fail(new PosternError(decision.code, `${urlForLog(request.target)}: ${decision.why}`));
     }
   }
 
   #redirect({ method }: HttpRequest, location: string): void {
     // 308 keeps the method and the body; 301 is what every client knows.
     const status = method === 'GET' || method === 'HEAD' ? 301 : 308;
-    this.#reply.answer(status, ['Location', location, 'Content-Length', '0']);
+    this.reply.answer(status, ['Location', location, 'Content-Length', '0']);
   }
 
   /** Gets the body ready, then runs. */
@@ -146,11 +175,11 @@ export class Visit implements ReplyOwner, AnswerOwner {
     }
     collectBody(request.body, request.contentLength, limits, spoolBlocks, clock, bodyMemory)
       .then((body) => this.#run(request, client, target, run, body))
-      .catch((error: unknown) => this.#reply.fail(toPosternError(error)));
+      .catch((error: unknown) => this.reply.fail(toPosternError(error)));
   }
 
   #run(request: HttpRequest, client: Client, target: RequestPath, found: Run, body: HeldBody | null): void {
-    if (this.#reply.isOver) {
+    if (this.reply.isOver) {
       body?.close();
       return;
     }
@@ -159,9 +188,10 @@ export class Visit implements ReplyOwner, AnswerOwner {
     const { backend } = found.route;
     const contentLength = body === null ? request.contentLength : body.length;
     const environment = gateway.environmentFor(request, client, target, found, contentLength);
+    if (this.#guide !== null) Object.assign(environment, this.#guide.variables);
     const { method } = request;
     const url = request === this.#first ? this.#log.url : urlForLog(request.target);
-    const answer = new ProgramAnswer(this.#reply, this);
+    const answer = new ProgramAnswer(this.reply, this);
     this.#log.programStarts(backend.name);
     const { webServer } = request;
     const foreign = webServer === undefined ? none : gateway.foreignTo(webServer);
@@ -172,7 +202,7 @@ export class Visit implements ReplyOwner, AnswerOwner {
     // A refusal, or a very quick program, has ended it before run() returned; another may run already.
     if (answer.hasEnded) return;
     this.#exchange = exchange;
-    this.#reply.producer = exchange;
+    this.reply.producer = exchange;
   }
 
   onLostLines(lost: readonly string[]): void {
@@ -190,7 +220,7 @@ export class Visit implements ReplyOwner, AnswerOwner {
   }
 
   onEmpty(status: number): void {
-    sendLastWords(this.#reply, status, this.#lastWords, this.#first.headers);
+    sendLastWords(this.reply, status, this.#lastWords, this.#first.headers);
   }
 
   onProgramEnd(): void {
@@ -205,33 +235,40 @@ export class Visit implements ReplyOwner, AnswerOwner {
         throw new PosternError('LOCAL_REDIRECT_LOOP', `more than ${MAX_LOCAL_REDIRECTS} redirects inside the server`);
       }
       const target = localTarget(location);
+      if (this.#guide !== null && this.#first.webServer === undefined) {
+        this.#guide.take(redirected(this.#first, location), this.#client!, target);
+        return;
+      }
       const decision = decide(this.#gateway.routing, target);
-      this.#answer(redirected(this.#first, location), this.#client!, target, decision);
+      this.answer(redirected(this.#first, location), this.#client!, target, decision);
     } catch (error) {
-      this.#reply.fail(toPosternError(error));
+      this.reply.fail(toPosternError(error));
     }
   }
 
   onSendfile(name: FileName, headers: readonly string[]): void {
     try {
       const entry = findSendfile(name, this.#gateway.site.sendfile);
-      this.#gateway.files.send(this.#reply, fileRequest(this.#first), entry, headers);
+      this.#gateway.files.send(this.reply, fileRequest(this.#first), entry, headers);
     } catch (error) {
-      this.#reply.fail(toPosternError(error));
+      this.reply.fail(toPosternError(error));
     }
   }
 
   onOver(outcome: Outcome, error: PosternError | null): void {
     this.#release();
     this.#gateway.onOver();
-    this.#log.over(outcome, error, this.#client, this.#reply);
+    this.#guide?.end();
+    const status = this.#guide?.shaped.forcedStatus ?? this.reply.status;
+    const answered = this.#guide === null ? this.reply : { status, bytes: this.reply.bytes };
+    this.#log.over(outcome, error ?? this.#guide?.replaced ?? null, this.#client, answered);
   }
 
   #release(): void {
     this.#body?.close();
     this.#body = null;
     this.#exchange = null;
-    this.#reply.producer = null;
+    this.reply.producer = null;
   }
 }
 

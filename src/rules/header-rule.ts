@@ -29,7 +29,16 @@ const aboutCaching = new Set(['cache-control', 'expires', 'pragma', 'surrogate-c
 
 /** Fields that only who frames the answer can set, for messages. */
 export const framingFields: ReadonlySet<string> = new Set([
-  ...['connection', 'content-length', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
+  ...[
+    'connection',
+    'content-length',
+    'keep-alive',
+    'proxy-connection',
+    'te',
+    'trailer',
+    'transfer-encoding',
+    'upgrade',
+  ],
   ...['content-encoding', 'content-range', 'date'],
 ]);
 
@@ -60,8 +69,7 @@ export function changeHeader(
       changed = without(changed, lower);
     }
     for (const { name, values } of rule.add) {
-      if (isFor(rule, status, name.toLowerCase()))
-        changed = [...changed, ...values.flatMap((value) => [name, value])];
+      if (isFor(rule, status, name.toLowerCase())) changed = [...changed, ...values.flatMap((value) => [name, value])];
     }
   }
   const expires = rules.find((rule) => rule.expiresS !== null && isFor(rule, status, 'expires'));

@@ -33,7 +33,8 @@ function gateWords({ allow, deny, auth, limit, satisfiesAny }: RuleGate): string
   if (limit !== null) {
     const { rate, burst, connections, by } = limit;
     const of = by === 'network' ? 'network' : 'client';
-    if (rate !== null) words.push(`${rate.requests} requests in ${rate.everyMs / 1_000} s a ${of}, ${burst} more at once`);
+    if (rate !== null)
+      words.push(`${rate.requests} requests in ${rate.everyMs / 1_000} s a ${of}, ${burst} more at once`);
     if (connections > 0) words.push(`${connections} requests at a time a ${of}`);
   }
   if (auth?.kind === 'file') words.push(`${satisfiesAny ? 'or ' : ''}password for ${auth.realm}`);

@@ -51,7 +51,7 @@ export interface RuleGate {
 
 /** How a client proves who it is: by a password of a file, or a program decides. */
 export type AuthOptions =
-  | { readonly kind: 'file'; readonly realm: string; /** Absolute path. */ readonly file: string }
+  | { readonly kind: 'file'; readonly realm: string /** Absolute path. */; readonly file: string }
   | { readonly kind: 'pool'; readonly pool: string; readonly role: AuthorizerRole };
 
 /** What a FastCGI authorizer is asked: mod_fcgid's FcgidAuthorizer, FcgidAuthenticator and FcgidAccessChecker. */

@@ -1,7 +1,7 @@
 // What the rules of a site say of one request: which of them take it, what its target becomes, and whether one of them answers. Pure.
 
 import type { RequestPath } from '../protocol/http/path.ts';
-import type { RefusalStatus, ProxyOptions, Rule } from './rule.ts';
+import type { ProxyOptions, RefusalStatus, Rule } from './rule.ts';
 import { partsFor, takes } from './rule-match.ts';
 import { redirectTo, rewriteTo, type TargetFacts, type TargetTemplate } from './target-template.ts';
 

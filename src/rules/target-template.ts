@@ -64,7 +64,8 @@ export function parseTemplate(text: string, parts: readonly string[]): TargetTem
 /** Where a client is sent to: the value of Location. */
 export function redirectTo(template: TargetTemplate, given: TargetFacts): string {
   let path = '';
-  for (const piece of template.path) path += typeof piece === 'string' ? encodeLiteral(piece) : inPath(piece.name, given);
+  for (const piece of template.path)
+    path += typeof piece === 'string' ? encodeLiteral(piece) : inPath(piece.name, given);
   if (/^\/[^/]/.test(template.text) || template.text.startsWith('/$')) path = `/${path.replace(/^\/+/, '')}`;
   // A fragment is the last thing of a URL, and is not sent to anybody.
   const [, before = path, fragment = ''] = /^([^#]*)(#.*)?$/s.exec(path) ?? [];
@@ -83,7 +84,7 @@ export function rewriteTo(template: TargetTemplate, given: TargetFacts): Request
   let nameLength = target.nameLength < target.path.length ? Number.NaN : Number.POSITIVE_INFINITY;
   for (const piece of template.path) {
     if (typeof piece !== 'string' && Number.isNaN(nameLength)) nameLength = path.length;
-    path += typeof piece === 'string' ? piece : valueOf(piece.name, given);
+    path += typeof piece === 'string' ? piece : standsFor(piece.name, given);
   }
   const parsed = parseLocalTarget(`/${encodePath(path.replace(/^\/+/, ''))}`);
   const query = queryFor(template, given);
@@ -98,17 +99,17 @@ function queryFor({ query }: TargetTemplate, given: TargetFacts): string {
   return text.replace(/&+$/, '');
 }
 
-function valueOf(name: string, given: TargetFacts): string {
+function standsFor(name: string, given: TargetFacts): string {
   return given.parts[name] ?? facts[name]?.(given) ?? '';
 }
 
 function inPath(name: string, given: TargetFacts): string {
-  const value = valueOf(name, given);
+  const value = standsFor(name, given);
   return isRaw(name, given) ? value : encodePath(value);
 }
 
 function inQuery(name: string, given: TargetFacts): string {
-  const value = valueOf(name, given);
+  const value = standsFor(name, given);
   // A slash means nothing in a query, and people read it.
   return isRaw(name, given) ? value : encodePath(value).replace(/[&=+;]/g, percent);
 }

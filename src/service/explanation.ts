@@ -5,8 +5,10 @@ import type { Config } from '../config/config.ts';
 import { parseListenAddress } from '../config/listen-address.ts';
 import { PosternError } from '../errors.ts';
 import type { Gateway } from '../gateway/handle.ts';
+import type { Decision } from '../gateway/script.ts';
 import { silentLog } from '../log.ts';
 import type { Environment } from '../protocol/cgi/exchange.ts';
+import { ruleLine } from '../rules/rule-words.ts';
 import { makeGateways } from './gateways.ts';
 import { innerRequest } from './inner-request.ts';
 import type { FrontPool } from './pool-pages.ts';
@@ -17,7 +19,7 @@ export interface Explanation {
   readonly site: string;
   /** The folder of the site. */
   readonly root: string;
-  readonly outcome: 'script' | 'application' | 'page' | 'file' | 'redirect' | 'refused';
+  readonly outcome: 'script' | 'application' | 'page' | 'file' | 'redirect' | 'proxy' | 'refused';
   /** The match of the route that took it; null: no route did. */
   readonly route: string | null;
   readonly pool: string | null;
@@ -25,6 +27,8 @@ export interface Explanation {
   readonly file: string | null;
   /** Where it is redirected to. */
   readonly location: string | null;
+  /** What the rules of the site do, in their order. */
+  readonly rules: readonly string[];
   /** Code of the refusal. */
   readonly error: string | null;
   /** In words. */
@@ -55,6 +59,7 @@ export function explain(config: Config, text: string): Explanation {
     pool: null,
     file: null,
     location: null,
+    rules: [],
     error: null,
     environment: null,
   };
@@ -69,7 +74,28 @@ export function explain(config: Config, text: string): Explanation {
 type Decided = Partial<Explanation> & Pick<Explanation, 'outcome' | 'why'>;
 
 function decided(gateway: Gateway, url: URL, target: string): Decided {
-  const { decision, environment } = gateway.explain({ ...innerRequest(url), target });
+  const { decision, environment, ruled } = gateway.explain({ ...innerRequest(url), target });
+  if (ruled === null) return decidedByRoutes(decision!, environment, url);
+  const rules = ruled.taken.map(ruleLine);
+  if (decision !== null) return { rules, ...decidedByRoutes(decision, environment, url) };
+  const answer = ruled.ruling.answer!;
+  const why = `the last of these rules answers`;
+  switch (answer.kind) {
+    case 'redirect':
+      return { rules, outcome: 'redirect', location: answer.location, why: `${why} with ${answer.status}` };
+    case 'refuse':
+      return { rules, outcome: 'refused', error: String(answer.status), why };
+    case 'proxy':
+      return {
+        rules,
+        outcome: 'proxy',
+        location: answer.proxy.url,
+        why: `${why}: the server at ${answer.proxy.url} is asked`,
+      };
+  }
+}
+
+function decidedByRoutes(decision: Decision, environment: Environment | null, url: URL): Decided {
   switch (decision.kind) {
     case 'file': {
       const { route, entry } = decision;

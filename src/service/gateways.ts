@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { PoolKind } from '../config/pool-schema.ts';
+import { compileRule } from '../config/rule-compile.ts';
 import type { RouteValues, SiteValues } from '../config/site-schema.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Refusal } from '../front/http1-refusal.ts';
@@ -18,6 +19,7 @@ import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
 import { alternatives, parsePattern } from '../protocol/http/path.ts';
 import { bytesToLog } from '../protocol/text.ts';
+import type { Rule } from '../rules/rule.ts';
 import type { Faults } from './faults.ts';
 import { type FrontPool, poolPages } from './pool-pages.ts';
 
@@ -86,13 +88,14 @@ export function siteOf(
     routes: values.route.flatMap((route) =>
       route.match.flatMap(alternatives).map((match) => routeOf(match, route, folder, targetOf)),
     ),
+    rules: rulesOf(name, values, config),
     env: values.env,
     linkFolders: values.linkFolders.map((path) => resolve(folder, path)),
     visibleDotNames: values.visibleDotNames,
     hiddenSuffixes: values.hiddenSuffixes,
     hiddenNames: values.hiddenNames,
     visibleNames: values.visibleNames,
-    hiddenFiles: ownFiles(config),
+    hiddenFiles: [...ownFiles(config), ...passwordFiles(values, folder)],
     sendfile: values.sendfile.map((one) => ({ folder: resolve(folder, one.folder), prefix: one.prefix ?? null })),
     trustedProxies: values.trustedProxies,
     trustedPeers: values.trustedPeers,
@@ -114,6 +117,18 @@ export function ownFiles({ file, folder, values }: Pick<Config, 'file' | 'folder
   const log = values.log.file;
   const isFile = log !== undefined && log !== 'stdout' && log !== 'stderr';
   return [...(file === null ? [] : [file]), ...(isFile ? [resolve(folder, log)] : [])];
+}
+
+function rulesOf(name: string, { rule }: SiteValues, { folder, lineOf }: Config): Rule[] {
+  return rule.map((one, at) => {
+    const line = lineOf(['site', name, 'rule', at]);
+    return compileRule(one, { name: `rule ${at + 1}${line === null ? '' : ` (line ${line})`}`, folder });
+  });
+}
+
+/** Nobody gets to see them, wherever they are. */
+function passwordFiles({ rule }: SiteValues, folder: string): string[] {
+  return rule.flatMap(({ auth }) => (auth === undefined || 'pool' in auth ? [] : resolve(folder, auth.file)));
 }
 
 function routeOf(match: string, route: RouteValues, folder: string, targetOf: (pool: string) => RouteTarget): Route {

@@ -31,6 +31,7 @@ describe('the configuration, as it is documented', () => {
     '[admin]': schema.properties?.admin,
     '[log]': schema.properties?.log,
     '[site.NAME]': site,
+    '[[site.NAME.rule]]': site?.properties?.rule?.items,
     '[[site.NAME.sendfile]]': site?.properties?.sendfile?.items,
   };
   for (const [title, section] of Object.entries(sections)) {

@@ -43,7 +43,7 @@ function short(decision: Decision, root: string): string {
 function decider(t: TestContext, given: Partial<Site> = {}, clock?: FakeClock) {
   const site = makeSite(t, files, given, clock);
   writeFileSync(Buffer.concat([Buffer.from(`${site.root}/`), Buffer.from([0xff]), Buffer.from('.php')]), '');
-  const decide = (target: string): string => short(site.gateway.explain(httpRequest(target)).decision, site.root);
+  const decide = (target: string): string => short(site.gateway.explain(httpRequest(target)).decision!, site.root);
   return { ...site, decide };
 }
 
@@ -162,7 +162,7 @@ describe('a route to a backend that runs only some names', () => {
     const { backend } = makeSite(t);
     const routes = [route('/blog/*', 'script', backend, { extensions: ['.php', '.phar'], ...extra })];
     const site = makeSite(t, blog, { routes, ...more });
-    return (target: string): string => short(site.gateway.explain(httpRequest(target)).decision, site.root);
+    return (target: string): string => short(site.gateway.explain(httpRequest(target)).decision!, site.root);
   };
   const rows: readonly [target: string, answer: string, why: string][] = [
     ['/blog/post.php/x', 'run /blog/post.php /x', 'a script'],
@@ -189,7 +189,7 @@ describe('a route to a backend that runs only some names', () => {
       route('/blog/style.css', 'script', backend, php),
     ];
     const site = makeSite(t, blog, { routes });
-    const decide = (target: string): string => short(site.gateway.explain(httpRequest(target)).decision, site.root);
+    const decide = (target: string): string => short(site.gateway.explain(httpRequest(target)).decision!, site.root);
     assert.equal(decide('/blog/post.php'), 'run /blog/post.php');
     assert.equal(decide('/blog/uploads/x.gif'), '404');
     assert.equal(decide('/blog/style.css'), '404');
@@ -207,7 +207,7 @@ describe('a route to a backend that runs only some names', () => {
     const { backend } = makeSite(t);
     const site = makeSite(t, blog, { routes: [route('/my/*', 'script', backend, { extensions: ['.php'], root })] });
     const { decision, environment } = site.gateway.explain(httpRequest('/my/a.php/info'));
-    assert.equal(short(decision, root), 'run /my/a.php /info');
+    assert.equal(short(decision!, root), 'run /my/a.php /info');
     assert.equal(environment?.SCRIPT_FILENAME, `${realpathSync(root)}/a.php`);
     assert.equal(environment?.DOCUMENT_ROOT, realpathSync(site.root));
     assert.equal(decide('/blog/post.php'), '404');
@@ -232,7 +232,7 @@ describe('names that are never handed out (rule 5)', () => {
       const { gateway, root } = makeSite(t, { [name]: 'x', [`deep/er/${name}`]: 'x' }, { routes: [] });
       const path = encodeURIComponent(name);
       for (const target of [`/${path}`, `/deep/er/${path}`])
-        assert.equal(short(gateway.explain(httpRequest(target)).decision, root), '404', target);
+        assert.equal(short(gateway.explain(httpRequest(target)).decision!, root), '404', target);
     });
   }
 
@@ -241,7 +241,7 @@ describe('names that are never handed out (rule 5)', () => {
     const { gateway, root } = makeSite(t, Object.fromEntries(others.map((name) => [name, ''])));
     for (const name of others) {
       const target = `/${encodeURIComponent(name)}`;
-      assert.equal(short(gateway.explain(httpRequest(target)).decision, root), `file /${name}`);
+      assert.equal(short(gateway.explain(httpRequest(target)).decision!, root), `file /${name}`);
     }
   });
 
@@ -253,7 +253,7 @@ describe('names that are never handed out (rule 5)', () => {
     const given = { routes, visibleNames: ['package.json', 'a.php.txt'] };
     const some = { 'src/a.php': '', 'src/a.php.save': '', 'img/a.php': '', 'package.json': '', 'x/a.php.txt': '' };
     const { gateway, root } = makeSite(t, some, given);
-    const decide = (target: string): string => short(gateway.explain(httpRequest(target)).decision, root);
+    const decide = (target: string): string => short(gateway.explain(httpRequest(target)).decision!, root);
     assert.equal(decide('/src/a.php'), 'file /src/a.php');
     assert.equal(decide('/src/a.php.save'), '404', 'which is hidden by another rule');
     assert.equal(decide('/img/a.php'), '404');
@@ -270,7 +270,7 @@ describe('names that are never handed out (rule 5)', () => {
 
   it('are passed over among the index files', (t) => {
     const { gateway, root } = makeSite(t, { 'index.php': '', 'index.html': '', 'only/index.php': '' }, { routes: [] });
-    const decide = (target: string): string => short(gateway.explain(httpRequest(target)).decision, root);
+    const decide = (target: string): string => short(gateway.explain(httpRequest(target)).decision!, root);
     assert.equal(decide('/'), 'file /index.html');
     assert.equal(decide('/only/'), '404');
   });
@@ -287,7 +287,7 @@ describe('files of the service (rule 5)', () => {
     linkSync(join(folder, 'postern.toml'), join(folder, 'hard.txt'));
     const hiddenFiles = [join(folder, 'postern.toml'), join(folder, 'postern.log')];
     const { gateway } = makeSite(t, {}, { root: folder, hiddenFiles, hiddenSuffixes: [] });
-    const decide = (target: string): string => short(gateway.explain(httpRequest(target)).decision, folder);
+    const decide = (target: string): string => short(gateway.explain(httpRequest(target)).decision!, folder);
     for (const name of [...names, 'hard.txt']) assert.equal(decide(`/${name}`), '404', name);
     assert.equal(decide('/postern.html'), 'file /postern.html');
     assert.equal(decide('/log/prod.toml'), 'file /log/prod.toml');
@@ -346,7 +346,7 @@ describe('symbolic links', () => {
     symlinkSync('postern.toml', join(folder, 'link.toml'));
     const hiddenFiles = [join(folder, 'postern.toml'), join(folder, 'not-there')];
     const { gateway } = makeSite(t, {}, { root: folder, hiddenFiles });
-    const decide = (target: string): string => short(gateway.explain(httpRequest(target)).decision, folder);
+    const decide = (target: string): string => short(gateway.explain(httpRequest(target)).decision!, folder);
     for (const target of ['/postern.toml', '/link.toml', '/other.toml']) assert.equal(decide(target), '404', target);
   });
 

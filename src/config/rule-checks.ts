@@ -1,0 +1,73 @@
+// What is wrong in the rules of a site whose keys and types are right; it looks at password files, too.
+
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { hashKind, parsePasswords } from '../rules/password-hash.ts';
+import type { AuthorizerRole } from '../rules/rule.ts';
+import { nearestName } from './nearest.ts';
+import type { PoolValues } from './pool-schema.ts';
+import { type Path, type Problem, sectionName } from './problem.ts';
+import { compileRule, RuleFault } from './rule-compile.ts';
+import type { RuleValues } from './rule-schema.ts';
+
+/** @param path of the rule */
+export function checkRule(
+  rule: RuleValues,
+  path: Path,
+  folder: string,
+  pools: ReadonlyMap<string, PoolValues | null>,
+): Problem[] {
+  const problems: Problem[] = [];
+  try {
+    compileRule(rule, { name: '', folder });
+  } catch (error) {
+    if (!(error instanceof RuleFault)) throw error;
+    const at = error.key === null ? path : [...path, error.key];
+    const where = error.key === null ? sectionName(path) : `${error.key} in ${sectionName(path)}`;
+    problems.push({ path: at, message: `${where}: ${error.message}` });
+  }
+  const { auth } = rule;
+  if (auth === undefined) return problems;
+  const authPath = [...path, 'auth'];
+  if ('pool' in auth) problems.push(...checkAuthorizer(auth, authPath, pools));
+  else problems.push(...checkPasswords(resolve(folder, auth.file), [...authPath, 'file']));
+  return problems;
+}
+
+function checkAuthorizer(
+  { pool }: { readonly pool: string; readonly role: AuthorizerRole },
+  path: Path,
+  pools: ReadonlyMap<string, PoolValues | null>,
+): Problem[] {
+  const where = `pool in ${sectionName(path)}`;
+  if (!pools.has(pool)) {
+    const near = nearestName(pool, [...pools.keys()]);
+    const instead = near === null ? `add a section [pool.${pool}]` : `did you mean "${near}"?`;
+    return [{ path: [...path, 'pool'], message: `${where}: there is no pool "${pool}": ${instead}` }];
+  }
+  const kind = pools.get(pool)?.kind;
+  if (kind !== 'php' && kind !== 'cgi') return [];
+  const message = `${where}: pool ${pool} runs ${kind === 'php' ? 'PHP' : 'CGI programs'}, which cannot be an authorizer: use command, app or connect`;
+  return [{ path: [...path, 'pool'], message }];
+}
+
+function checkPasswords(file: string, path: Path): Problem[] {
+  let text: string;
+  try {
+    text = readFileSync(file, 'latin1');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+    return [
+      {
+        path,
+        message: `file in ${sectionName(path.slice(0, -1))}: ${file} cannot be read (${code}): make it with "htpasswd -cB ${file} NAME"`,
+      },
+    ];
+  }
+  return [...parsePasswords(text)]
+    .filter(([, hash]) => hashKind(hash) === null)
+    .map(([user]) => ({
+      path,
+      message: `file in ${sectionName(path.slice(0, -1))}: the password of ${user} is kept in a way that is not known: make it anew with "htpasswd -B ${file} ${user}"`,
+    }));
+}
