@@ -133,7 +133,7 @@ function gateOf(values: RuleValues, folder: string): RuleGate | null {
 }
 
 function authOf(auth: NonNullable<RuleValues['auth']>, folder: string): NonNullable<RuleGate['auth']> {
-  if ('pool' in auth) return { kind: 'pool', pool: auth.pool, role: auth.role };
+  if ('pool' in auth) return { kind: 'pool', pool: auth.pool, role: auth.role, realm: auth.realm };
   return { kind: 'file', realm: auth.realm, file: resolve(folder, auth.file) };
 }
 

@@ -17,16 +17,16 @@ const limitKeys = z.strictObject({
   by: z.enum(['address', 'network']).prefault('address').meta({ description: 'What counts as one client.' }),
 });
 
-const authFile = z.strictObject({
-  realm: z
-    .string()
-    .regex(/^[\x20-\x7e]+$/, 'write it in plain ASCII')
-    .prefault('Restricted')
-    .meta({ description: 'What a browser shows.' }),
-  file: text.meta({ description: 'An htpasswd file.' }),
-});
+const realm = z
+  .string()
+  .regex(/^[\x20-\x7e]+$/, 'write it in plain ASCII')
+  .prefault('Restricted')
+  .meta({ description: 'What a browser shows.' });
+
+const authFile = z.strictObject({ realm, file: text.meta({ description: 'An htpasswd file.' }) });
 
 const authPool = z.strictObject({
+  realm,
   pool: text.meta({ description: 'The pool of a FastCGI authorizer.' }),
   role: z.enum(authorizerRoles).prefault('authorizer').meta({ description: 'What it is asked for.' }),
 });
@@ -72,7 +72,7 @@ export const rule = z.strictObject({
     .optional()
     .meta({
       description:
-        'An HTTP server that answers, WebSocket too: "http://127.0.0.1:5173", "unix:/run/app.sock", or a table { url, host, connectTimeout, readTimeout, streamUploads }.',
+        'An HTTP server that answers: "http://127.0.0.1:5173", "unix:/run/app.sock", or a table { url, host, connectTimeout, readTimeout, streamUploads }.',
     }),
   status: z.int().optional().meta({
     description: 'Of a redirect: 301, 302, 303, 307 or 308. Alone: what is answered, 403, 404, 410 or 503.',
@@ -91,7 +91,7 @@ export const rule = z.strictObject({
   deny: oneOrMore(text).optional().meta({ description: 'No clients with these; wins over allow.' }),
   auth: z.union([authFile, authPool]).optional().meta({
     description:
-      'Who may: { realm, file } asks for a password of an htpasswd file, { pool, role } asks a FastCGI authorizer.',
+      'Who may: { realm, file } asks for a password of an htpasswd file, { pool, role, realm } asks a FastCGI authorizer.',
   }),
   satisfy: z
     .enum(['all', 'any'])

@@ -9,6 +9,7 @@ import { PosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { fieldValues } from '../protocol/http/headers.ts';
 import { hashKind, isPassword, isSlow, parsePasswords } from '../rules/password-hash.ts';
+import { unauthorized } from './authorizer.ts';
 import type { PasswordThread } from './password-thread.ts';
 
 /** How long a right password is believed, and a wrong one: a program that repeats it costs no comparison each time. */
@@ -111,8 +112,7 @@ export class BasicAuth {
   }
 
   #refusal(why: string): PosternError {
-    const authenticate = `Basic realm="${this.#realm.replace(/["\\]/g, '\\$&')}", charset="UTF-8"`;
-    return new PosternError('UNAUTHORIZED', why, { fields: { authenticate } });
+    return unauthorized(this.#realm, why);
   }
 }
 

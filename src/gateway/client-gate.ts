@@ -3,6 +3,7 @@
 import { AddressList } from '../address-list.ts';
 import { PosternError } from '../errors.ts';
 import type { Rule, RuleGate } from '../rules/rule.ts';
+import type { ProgramAuth } from './authorizer.ts';
 import { type AuthParts, BasicAuth } from './basic-auth.ts';
 import { RequestLimit } from './request-limit.ts';
 
@@ -36,6 +37,11 @@ export class ClientGate {
   /** Whether `end` is to be called for each request that `limit` let in. */
   get counts(): boolean {
     return this.#limit !== null && this.#gate.limit!.connections > 0;
+  }
+
+  /** The program that is asked; null: none is. */
+  get program(): ProgramAuth | null {
+    return this.#gate.auth?.kind === 'pool' ? this.#gate.auth : null;
   }
 
   /** Whether nothing more is to be proved: by its address alone the client may ask. @throws FORBIDDEN */

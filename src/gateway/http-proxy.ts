@@ -195,7 +195,8 @@ export class ProxiedAnswer implements Producer, Dispatcher.DispatchHandler {
 /** The code of a failure, or of the first of several: a name may have several addresses. */
 function codeOf(thrown: unknown): string {
   if (thrown instanceof AggregateError && thrown.errors.length > 0) return codeOf(thrown.errors[0]);
-  const { code } = (thrown ?? {}) as { readonly code?: unknown };
+  const { code, name } = (thrown ?? {}) as { readonly code?: unknown; readonly name?: unknown };
+  if (name === 'HTTPParserError') return 'HPE_INVALID';
   return typeof code === 'string' ? code : '';
 }
 

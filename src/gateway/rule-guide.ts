@@ -4,12 +4,20 @@
 import type { AddressList } from '../address-list.ts';
 import type { Clock } from '../clock.ts';
 import { type ErrorCode, PosternError, toPosternError } from '../errors.ts';
-import { isIdempotent } from '../protocol/cgi/exchange.ts';
+import { type CgiRequest, type Environment, isIdempotent } from '../protocol/cgi/exchange.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import { encodePath, type RequestPath } from '../protocol/http/path.ts';
 import { forwardedFields } from '../protocol/http/proxy-fields.ts';
 import type { ProxyOptions, RefusalStatus } from '../rules/rule.ts';
 import type { RuledAnswer } from '../rules/ruling.ts';
+import {
+  type AddedVariables,
+  AuthorizerAnswer,
+  authorizerEnvironment,
+  type ProgramAuth,
+  unauthorized,
+} from './authorizer.ts';
+import { credentials } from './basic-auth.ts';
 import { collectBody } from './collect-body.ts';
 import { errorAnswer } from './error-page.ts';
 import type { HttpAnswer, HttpRequest } from './message.ts';
@@ -19,8 +27,9 @@ import type { Client } from './request-check.ts';
 import { urlForLog } from './request-log.ts';
 import type { Routing } from './routing.ts';
 import { RuledVisit } from './ruled-visit.ts';
-import { type Decision, decide } from './script.ts';
+import { type Decision, decide, type Run } from './script.ts';
 import { ShapedAnswer } from './shaped-answer.ts';
+import type { BackendRoute, Site } from './site.ts';
 import type { SiteGates } from './site-gates.ts';
 import type { SpoolBlocks } from './spool-blocks.ts';
 
@@ -33,6 +42,14 @@ export interface GuideOwner {
   readonly clock: Clock;
   /** What a body may take that goes to no backend by a route. */
   readonly bodyLimits: BodyLimits;
+  readonly site: Pick<Site, 'authorizers'>;
+  environmentFor(
+    request: HttpRequest,
+    client: Client,
+    target: RequestPath,
+    run: Run,
+    contentLength: number | null,
+  ): Environment;
 }
 
 /** The visit that is led. */
@@ -42,8 +59,9 @@ export interface GuidedVisit {
   answer(request: HttpRequest, client: Client, target: RequestPath, decision: Decision): void;
   /** A page of the site is shown for an error. */
   showPage(target: RequestPath, decision: Decision): void;
-  /** A server elsewhere is asked; for the log. */
+  /** A server elsewhere, or a pool that decides who may, is asked; for the log. */
   asks(server: string): void;
+  onStderr(chunk: Uint8Array): void;
 }
 
 /** What a rule answers with. */
@@ -74,7 +92,7 @@ export class RuleGuide {
     this.#owner = owner;
     this.#visit = visit;
     this.#first = first;
-    this.shaped = new ShapedAnswer(answer, owner.clock.wall);
+    this.shaped = new ShapedAnswer(answer, owner.clock);
   }
 
   /** CGI variables that the rules made; byte strings. */
@@ -93,7 +111,7 @@ export class RuleGuide {
     const ruled = new RuledVisit(this.#rules, request, client, target);
     this.#ruled = ruled;
     this.shaped.use(ruled.headerRules);
-    const passing = ruled.pass();
+    const passing = ruled.pass((auth) => this.#authorize(auth, request, client, target));
     if (passing === null) {
       this.#answer(request, client, ruled);
       return;
@@ -148,6 +166,43 @@ export class RuleGuide {
       case 'proxy':
         this.#proxy(request, client, target, answer.proxy);
     }
+  }
+
+  // Programs that decide who may.
+
+  async #authorize(
+    auth: ProgramAuth,
+    request: HttpRequest,
+    client: Client,
+    target: RequestPath,
+  ): Promise<AddedVariables> {
+    const who = auth.role === 'authenticator' ? credentials(request.headers) : null;
+    if (auth.role === 'authenticator' && who === null) throw unauthorized(auth.realm, 'no user and password came');
+    const { site, routing } = this.#owner;
+    const backend = site.authorizers[auth.pool]!;
+    const route: BackendRoute = { match: '/*', kind: 'mount', backend, streamUploads: false, env: {} };
+    const run: Run = {
+      kind: 'run',
+      route,
+      scriptName: '',
+      pathInfo: target.path,
+      scriptFile: null,
+      place: routing.place,
+    };
+    const of = this.#owner.environmentFor(request, client, target, run, null);
+    const known = this.#ruled === null ? of : { ...of, ...this.#ruled.variables };
+    const environment = authorizerEnvironment(known, auth.role, who);
+    const { reply } = this.#visit;
+    const answer = new AuthorizerAnswer(reply, auth, (chunk) => this.#visit.onStderr(chunk));
+    this.#visit.asks(backend.name);
+    const url = urlForLog(request.target);
+    const asked: CgiRequest = {
+      ...{ role: 'authorizer', environment, body: null, data: null },
+      ...{ method: request.method, url, idempotent: true },
+    };
+    answer.begins(backend.run(asked, answer));
+    const added = await answer.decided;
+    return who === null ? added : { AUTH_TYPE: 'Basic', REMOTE_USER: who.user, ...added };
   }
 
   // A server elsewhere.

@@ -3,10 +3,14 @@
 import { PosternError, toPosternError } from '../errors.ts';
 import type { RequestPath } from '../protocol/http/path.ts';
 import type { HeaderRule } from '../rules/header-rule.ts';
+import type { AddedVariables, ProgramAuth } from './authorizer.ts';
 import type { ClientGate, GateQuestion } from './client-gate.ts';
 import type { HttpRequest } from './message.ts';
 import type { Client } from './request-check.ts';
 import type { RuledDecision, SiteGates } from './site-gates.ts';
+
+/** Asks a program that decides who may. */
+export type AskProgram = (auth: ProgramAuth, headers: readonly string[]) => Promise<AddedVariables>;
 
 /** What a request that the rules let in carries on. */
 export class RuledVisit {
@@ -47,8 +51,8 @@ export class RuledVisit {
    * @returns null: it may go on at once. A promise: once that resolves
    * @throws what refuses it
    */
-  pass(): Promise<void> | null {
-    return this.#gates.length === 0 ? null : this.#passFrom(0);
+  pass(ask: AskProgram): Promise<void> | null {
+    return this.#gates.length === 0 ? null : this.#passFrom(0, ask);
   }
 
   /** The request is over. Repeatable. */
@@ -57,7 +61,7 @@ export class RuledVisit {
     for (const gate of this.#entered.splice(0)) gate.end(this.#address);
   }
 
-  #passFrom(from: number): Promise<void> | null {
+  #passFrom(from: number, ask: AskProgram): Promise<void> | null {
     for (let at = from; at < this.#gates.length; at += 1) {
       const gate = this.#gates[at]!;
       const isAdmitted = gate.admits(this.#question);
@@ -65,13 +69,22 @@ export class RuledVisit {
       if (gate.counts) this.#entered.push(gate);
       if (isAdmitted) continue;
       const user = gate.user(this.#question);
-      if (user !== null && typeof user !== 'string') return this.#after(user, at, (name) => this.#isUser(name));
+      if (user !== null && typeof user !== 'string') return this.#after(user, at, ask, (name) => this.#isUser(name));
       if (user !== null) this.#isUser(user);
+      const { program } = gate;
+      if (program === null) continue;
+      const asked = ask(program, this.#question.headers);
+      return this.#after(asked, at, ask, (added) => Object.assign(this.variables, added));
     }
     return null;
   }
 
-  async #after<Value>(waited: Promise<Value>, at: number, take: (value: Value) => void): Promise<void> {
+  async #after<Value>(
+    waited: Promise<Value>,
+    at: number,
+    ask: AskProgram,
+    take: (value: Value) => void,
+  ): Promise<void> {
     let value: Value;
     try {
       value = await waited;
@@ -80,7 +93,7 @@ export class RuledVisit {
     }
     if (this.#isOver) throw new PosternError('ABORTED', 'the client left while it was asked who it is');
     take(value);
-    await this.#passFrom(at + 1);
+    await this.#passFrom(at + 1, ask);
   }
 
   #isUser(name: string): void {

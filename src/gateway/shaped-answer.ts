@@ -1,5 +1,6 @@
 // An answer whose header the rules of its site change, between the gateway and the front. Sites without rules have none.
 
+import type { Clock } from '../clock.ts';
 import type { PosternError } from '../errors.ts';
 import { isNamed } from '../protocol/http/headers.ts';
 import { changeHeader, type HeaderRule } from '../rules/header-rule.ts';
@@ -11,15 +12,14 @@ const ofFiles = ['etag', 'last-modified', 'accept-ranges'];
 /** Changes the head, and passes all else on. */
 export class ShapedAnswer implements HttpAnswer {
   readonly #answer: HttpAnswer;
-  readonly #wall: () => number;
+  readonly #clock: Pick<Clock, 'wall'>;
   #rules: readonly HeaderRule[] = [];
   #status: number | null = null;
   #more: readonly string[] = [];
 
-  /** @param wall milliseconds since 1970 */
-  constructor(answer: HttpAnswer, wall: () => number) {
+  constructor(answer: HttpAnswer, clock: Pick<Clock, 'wall'>) {
     this.#answer = answer;
-    this.#wall = wall;
+    this.#clock = clock;
   }
 
   /** What changes the header from now on. */
@@ -45,7 +45,7 @@ export class ShapedAnswer implements HttpAnswer {
     }
     const forced = this.#status;
     const given = forced === null ? headers : pageFields(headers, this.#more);
-    const changed = changeHeader(this.#rules, forced ?? status, given, this.#wall());
+    const changed = changeHeader(this.#rules, forced ?? status, given, this.#clock.wall());
     // A reason phrase belongs to the status that it came with.
     if (manner === undefined || forced === null) this.#answer.head(forced ?? status, changed, manner);
     else this.#answer.head(forced, changed, { ...manner, reason: '' });

@@ -103,6 +103,8 @@ export interface Site {
   readonly pages?: readonly SitePage[];
   /** What is asked before the routes. */
   readonly rules: readonly Rule[];
+  /** The pools that rules ask who may, by name. */
+  readonly authorizers: Readonly<Record<string, Backend>>;
   /** More CGI variables for every route. */
   readonly env: Readonly<Record<string, string>>;
   /** Folders outside the root that symbolic links in it may lead to; "/" allows all. */

@@ -52,7 +52,7 @@ export interface RuleGate {
 /** How a client proves who it is: by a password of a file, or a program decides. */
 export type AuthOptions =
   | { readonly kind: 'file'; readonly realm: string /** Absolute path. */; readonly file: string }
-  | { readonly kind: 'pool'; readonly pool: string; readonly role: AuthorizerRole };
+  | { readonly kind: 'pool'; readonly pool: string; readonly role: AuthorizerRole; readonly realm: string };
 
 /** What a FastCGI authorizer is asked: mod_fcgid's FcgidAuthorizer, FcgidAuthenticator and FcgidAccessChecker. */
 export const authorizerRoles = ['authorizer', 'authenticator', 'accessChecker'] as const;

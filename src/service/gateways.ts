@@ -89,6 +89,7 @@ export function siteOf(
       route.match.flatMap(alternatives).map((match) => routeOf(match, route, folder, targetOf)),
     ),
     rules: rulesOf(name, values, config),
+    authorizers: authorizersOf(values, targetOf),
     env: values.env,
     linkFolders: values.linkFolders.map((path) => resolve(folder, path)),
     visibleDotNames: values.visibleDotNames,
@@ -124,6 +125,11 @@ function rulesOf(name: string, { rule }: SiteValues, { folder, lineOf }: Config)
     const line = lineOf(['site', name, 'rule', at]);
     return compileRule(one, { name: `rule ${at + 1}${line === null ? '' : ` (line ${line})`}`, folder });
   });
+}
+
+function authorizersOf({ rule }: SiteValues, targetOf: (pool: string) => RouteTarget): Record<string, Backend> {
+  const names = rule.flatMap(({ auth }) => (auth !== undefined && 'pool' in auth ? auth.pool : []));
+  return Object.fromEntries(names.map((name) => [name, targetOf(name).backend]));
 }
 
 /** Nobody gets to see them, wherever they are. */
