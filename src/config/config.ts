@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { PosternError } from '../errors.ts';
 import type { ConfigInput, ConfigValues } from './config-schema.ts';
 import { absoluteAddress } from './listen-address.ts';
-import { formatProblem, type Lines, lineOf, type Path, type Problem } from './problem.ts';
+import { formatProblem, type Lines, lineOf, type Problem } from './problem.ts';
 import { readSections } from './sections.ts';
 
 /** Where a configuration comes from. */
@@ -26,8 +26,6 @@ export interface Config {
   readonly values: ConfigValues;
   /** An error that names file and line, for what shows only when the configuration is used. Without a file: the messages alone. */
   readonly refusal: (...problems: readonly Problem[]) => ConfigError;
-  /** The line that a key stands on; null: it has none. */
-  readonly lineOf: (path: Path) => number | null;
 }
 
 /** A configuration that was read, whatever is wrong with it. */
@@ -65,7 +63,8 @@ export interface ReadConfig {
 /** Checks what was written, and fills in the defaults. */
 export function examine(input: unknown, origin: ConfigOrigin): ReadConfig {
   const { values, problems } = readSections(input, origin.folder);
-  return { values: withAbsoluteSockets(values, origin.folder), problems, origin };
+  const named = withNamedRules(values, origin.lines);
+  return { values: withAbsoluteSockets(named, origin.folder), problems, origin };
 }
 
 /** A configuration of what was read. */
@@ -77,7 +76,7 @@ export function examined({ values, problems, origin: { shown, file, folder, line
       inOrder,
     );
   };
-  return { file, folder, values, refusal, problems, lineOf: (path) => lineOf(lines, path) };
+  return { file, folder, values, refusal, problems };
 }
 
 /** The same, where nothing may be wrong. @throws ConfigError */
@@ -101,6 +100,18 @@ function withAbsoluteSockets(values: ConfigValues, folder: string): ConfigValues
       pool.kind === 'connect' ? { ...pool, connect: pool.connect.map(absolute) } : pool,
     ),
   };
+}
+
+/** A rule is called by its place and its line, by `explain` and in logs. */
+function withNamedRules(values: ConfigValues, lines: Lines): ConfigValues {
+  const sites = Object.entries(values.site).map(([name, site]) => {
+    const rules = site.rule.map((rule, at) => {
+      const line = lineOf(lines, ['site', name, 'rule', at]);
+      return { ...rule, name: `rule ${at + 1}${line === null ? '' : ` (line ${line})`}` };
+    });
+    return [name, { ...site, rule: rules }] as const;
+  });
+  return { ...values, site: Object.fromEntries(sites) };
 }
 
 function mapValues<Value>(values: Readonly<Record<string, Value>>, change: (value: Value) => Value) {

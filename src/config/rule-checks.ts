@@ -9,6 +9,7 @@ import type { PoolValues } from './pool-schema.ts';
 import { type Path, type Problem, sectionName } from './problem.ts';
 import { compileRule, RuleFault } from './rule-compile.ts';
 import type { RuleValues } from './rule-schema.ts';
+import type { ListenValues } from './site-schema.ts';
 
 /** @param path of the rule */
 export function checkRule(
@@ -19,7 +20,7 @@ export function checkRule(
 ): Problem[] {
   const problems: Problem[] = [];
   try {
-    compileRule(rule, { name: '', folder });
+    compileRule(rule, folder);
   } catch (error) {
     if (!(error instanceof RuleFault)) throw error;
     const at = error.key === null ? path : [...path, error.key];
@@ -32,6 +33,15 @@ export function checkRule(
   if ('pool' in auth) problems.push(...checkAuthorizer(auth, authPath, pools));
   else problems.push(...checkPasswords(resolve(folder, auth.file), [...authPath, 'file']));
   return problems;
+}
+
+/** Behind a web server the rules would not be asked: it has decided already what is served, and to whom. */
+export function checkRuledListeners(listen: readonly ListenValues[], path: Path): Problem[] {
+  return listen.flatMap(({ address }, at) => {
+    if (!/^fastcgi(?:\+unix)?:/.test(address)) return [];
+    const message = `listen in ${sectionName(path)}: rules are for HTTP, and "${address}" is for a web server, which has its own: make two sites of it`;
+    return [{ path: [...path, 'listen', at], message }];
+  });
 }
 
 function checkAuthorizer(

@@ -10,13 +10,6 @@ import { parseRuleMatch } from '../rules/rule-match.ts';
 import { parseTemplate } from '../rules/target-template.ts';
 import type { RuleValues } from './rule-schema.ts';
 
-/** What a rule is made with. */
-export interface RuleContext {
-  readonly name: string;
-  /** Folder that relative paths start from. */
-  readonly folder: string;
-}
-
 /** Something that is wrong in a rule, and the key that it is in. */
 export class RuleFault extends PosternError {
   readonly key: keyof RuleValues | null;
@@ -31,15 +24,19 @@ const redirects = [301, 302, 303, 307, 308];
 const acts = ['redirect', 'rewrite', 'try', 'proxy'] as const;
 const perMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, min: 60_000, h: 3_600_000 };
 
-/** Makes one rule. @throws RuleFault */
-export function compileRule(values: RuleValues, { name, folder }: RuleContext): Rule {
+/**
+ * Makes one rule.
+ * @param folder that relative paths start from
+ * @throws RuleFault
+ */
+export function compileRule(values: RuleValues, folder: string): Rule {
   if ((values.match === undefined) === (values.regex === undefined))
     throw new RuleFault(null, 'it needs either match or regex, which say which paths it takes');
   const match = faultOf(values.match === undefined ? 'regex' : 'match', () =>
     parseRuleMatch(values.match ?? [], values.regex ?? null, values.method ?? null),
   );
   const compiled: Rule = {
-    name,
+    name: values.name,
     match,
     gate: gateOf(values, folder),
     header: headerOf(values),

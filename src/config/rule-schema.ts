@@ -50,8 +50,7 @@ const statusText = z.union([z.int().min(200).max(599), z.string().regex(/^(?:[2-
   error: 'write a status such as 404, "5xx" or "all"',
 });
 
-/** One rule. */
-export const rule = z.strictObject({
+const ruleKeys = z.strictObject({
   match: oneOrMore(text).optional().meta({
     description:
       'Which paths it takes: "/x", "/x/*", "*.css", "/uploads/*.php", "/a/*/b", "/user/{id}" or a name in any folder; "{a,b}" is either.',
@@ -113,6 +112,9 @@ export const rule = z.strictObject({
     }),
   listing: z.boolean().optional().meta({ description: 'Whether a folder without an index is listed.' }),
 });
+
+/** One rule; it has its name from where it stands. */
+export const rule = ruleKeys.transform((values) => ({ name: '', ...values }));
 
 /** One rule as it was read. */
 export type RuleValues = z.output<typeof rule>;

@@ -10,7 +10,7 @@ import { nearestName } from './nearest.ts';
 import { checkPool } from './pool-rules.ts';
 import { type PoolValues, poolKinds } from './pool-schema.ts';
 import { keyName, type Path, type Problem, pathKey, problemsOf, sectionName, shown } from './problem.ts';
-import { checkRule } from './rule-checks.ts';
+import { checkRule, checkRuledListeners } from './rule-checks.ts';
 import { rule as ruleSchema } from './rule-schema.ts';
 import { checkRoute, checkSite, type Targets } from './site-rules.ts';
 import { type RouteValues, routeKinds, type SiteValues, sendfile, siteKeys } from './site-schema.ts';
@@ -78,6 +78,7 @@ function readSite(reader: SectionReader, input: unknown, path: Path, folder: str
   const rules = reader.list(rule, [...path, 'rule'], (one, at) =>
     reader.section(ruleSchema, one, at, (values) => checkRule(values, at, folder, pools)),
   );
+  if (section !== null && rules.length > 0) reader.addRules(checkRuledListeners(section.listen, path));
   const sent = reader.list(folders, [...path, 'sendfile'], (one, at) => reader.section(sendfile, one, at));
   return section === null ? null : ({ ...section, sendfile: sent, rule: rules, route: routes } satisfies SiteValues);
 }

@@ -19,7 +19,6 @@ import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
 import { alternatives, parsePattern } from '../protocol/http/path.ts';
 import { bytesToLog } from '../protocol/text.ts';
-import type { Rule } from '../rules/rule.ts';
 import type { Faults } from './faults.ts';
 import { type FrontPool, poolPages } from './pool-pages.ts';
 
@@ -88,7 +87,7 @@ export function siteOf(
     routes: values.route.flatMap((route) =>
       route.match.flatMap(alternatives).map((match) => routeOf(match, route, folder, targetOf)),
     ),
-    rules: rulesOf(name, values, config),
+    rules: values.rule.map((one) => compileRule(one, folder)),
     authorizers: authorizersOf(values, targetOf),
     env: values.env,
     linkFolders: values.linkFolders.map((path) => resolve(folder, path)),
@@ -118,13 +117,6 @@ export function ownFiles({ file, folder, values }: Pick<Config, 'file' | 'folder
   const log = values.log.file;
   const isFile = log !== undefined && log !== 'stdout' && log !== 'stderr';
   return [...(file === null ? [] : [file]), ...(isFile ? [resolve(folder, log)] : [])];
-}
-
-function rulesOf(name: string, { rule }: SiteValues, { folder, lineOf }: Config): Rule[] {
-  return rule.map((one, at) => {
-    const line = lineOf(['site', name, 'rule', at]);
-    return compileRule(one, { name: `rule ${at + 1}${line === null ? '' : ` (line ${line})`}`, folder });
-  });
 }
 
 function authorizersOf({ rule }: SiteValues, targetOf: (pool: string) => RouteTarget): Record<string, Backend> {

@@ -20,6 +20,7 @@ const short: Readonly<Record<string, string>> = {
   'src/defaults.ts': 'what every part that is given options does with them',
   'src/front/http1-refusal.ts': 'the answer to what is no request, with what is told of it',
   'src/log.ts': 'what every part of Postern needs of a logger',
+  'src/gateway/password-thread-entry.ts': 'what a thread begins with: nothing may import it',
   'src/queue/queue-limits.ts': 'what every kind of pool is limited by',
   'src/queue/request-numbers.ts': 'what an operator calls a request, apart from how one runs',
   'src/version.ts': 'read from package.json, and used by every part',

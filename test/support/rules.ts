@@ -10,5 +10,5 @@ export type WrittenRule = z.input<typeof rule>;
 
 /** Makes rules of what a file would say. @param folder that relative paths start from */
 export function rulesOf(written: readonly WrittenRule[], folder = '/'): Rule[] {
-  return written.map((one, at) => compileRule(rule.parse(one), { name: `rule ${at + 1}`, folder }));
+  return written.map((one, at) => compileRule({ ...rule.parse(one), name: `rule ${at + 1}` }, folder));
 }
