@@ -57,12 +57,6 @@ export function answeredFields(headers: readonly string[]): string[] {
   return fields;
 }
 
-/** Whether a request asks for another protocol on its connection, and which; null: it does not. */
-export function upgradeOf(headers: readonly string[]): string | null {
-  const upgrade = fieldValue(headers, 'upgrade');
-  return upgrade !== undefined && connectionNames(headers).has('upgrade') ? upgrade : null;
-}
-
 /** What a Connection field names, in lower case. */
 function connectionNames(headers: readonly string[]): ReadonlySet<string> {
   const names = new Set<string>();
