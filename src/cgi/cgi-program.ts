@@ -1,13 +1,10 @@
 // A CGI program as a process: its environment (RFC 3875, section 4.1), how it is started, and why it was not.
 
-import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readSync } from 'node:fs';
 import { PosternError, shortages } from '../errors.ts';
 import type { Environment } from '../protocol/cgi/exchange.ts';
-import { bytesToLog, textToBytes } from '../protocol/text.ts';
+import { textToBytes } from '../protocol/text.ts';
 import { type Exit, formatExit } from '../worker/exit.ts';
-import type { Launcher } from '../worker/launcher.ts';
-import { textStart } from './byte-shell.ts';
+import type { StartedProcess, Starter } from '../worker/starter.ts';
 
 /** What a program is started with. */
 export interface ProgramStart {
@@ -20,21 +17,18 @@ export interface ProgramStart {
   readonly user: string | null;
 }
 
-/** How the files begin that a system runs by itself: "#!", ELF, Mach-O in its four orders, a Mach-O for several processors, Windows' MZ. */
-const EXECUTABLE = /^(?:2321|7f454c46|feedface|feedfacf|cefaedfe|cffaedfe|cafebabe|4d5a)/;
-const MAGIC_BYTES = 4;
-
 /**
  * Starts the file that SCRIPT_FILENAME names, in its folder.
+ * @param pool its name
  * @throws what `startError` has words for
  */
-export function launchProgram(launcher: Launcher, { configured, user, ...request }: ProgramStart): ChildProcess {
-  const environment = cgiVariables(configured, request);
-  const path = environment.SCRIPT_FILENAME ?? '';
-  checkFormat(path);
-  const folder = path.slice(0, Math.max(1, path.lastIndexOf('/')));
-  // The script alone: no part of a request becomes an argument.
-  return launcher.launchPiped({ ...textStart(path, folder, environment), user });
+export function startProgram(
+  starter: Starter,
+  pool: string,
+  { configured, user, ...request }: ProgramStart,
+): StartedProcess {
+  const variables = cgiVariables(configured, request);
+  return starter.startCgi({ pool, path: variables.SCRIPT_FILENAME ?? '', variables, user });
 }
 
 /** The error for a program that could not be launched. @param path as logs show it */
@@ -90,31 +84,6 @@ function cgiVariables(
   const { DOCUMENT_ROOT: root, PATH_INFO: pathInfo } = environment;
   if (root !== undefined && pathInfo !== undefined) variables.PATH_TRANSLATED = root + pathInfo;
   return variables;
-}
-
-/**
- * Refuses a file that the system could not run by itself: execvp(3), by which it is started, would give it to /bin/sh, whatever it is.
- * What we may not read, or is not there, is left to the start.
- */
-function checkFormat(path: string): void {
-  const magic = Buffer.alloc(MAGIC_BYTES);
-  let length: number;
-  try {
-    const file = openSync(Buffer.from(path, 'latin1'), 'r');
-    try {
-      length = readSync(file, magic, 0, MAGIC_BYTES, 0);
-    } finally {
-      closeSync(file);
-    }
-  } catch (error) {
-    if (shortages.has((error as NodeJS.ErrnoException).code)) throw error;
-    return;
-  }
-  if (EXECUTABLE.test(magic.toString('hex', 0, length))) return;
-  throw new PosternError(
-    'PROGRAM_NOT_STARTED',
-    `${bytesToLog(path, 1000)} is no binary and does not begin with "#!": name its interpreter in its first line, as in #!/bin/sh`,
-  );
 }
 
 function tooLarge(path: string, options: { readonly cause?: unknown }): PosternError {

@@ -10,7 +10,6 @@
 // 2. When a signal ended the process before its output had ended: whole if its own framing says so, else cut.
 // 3. When its upload breaks, at a time limit, or when the client leaves: cut, and the process group is ended.
 
-import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { Timer } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
@@ -18,9 +17,10 @@ import type { CgiRequest, Progress } from '../protocol/cgi/exchange.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { Seat, SeatUser } from '../queue/seat.ts';
 import type { Exit } from '../worker/exit.ts';
-import { readProcessStat, sendSignal } from '../worker/process-table.ts';
+import { readProcessStat } from '../worker/process-table.ts';
+import type { StartedProcess } from '../worker/starter.ts';
 import { CgiAnswer, MAX_KEPT_ERRORS } from './cgi-answer.ts';
-import { exitedAtStart, launchProgram, startError, truncatedError } from './cgi-program.ts';
+import { exitedAtStart, startError, startProgram, truncatedError } from './cgi-program.ts';
 import type { CgiParts, CgiSettings } from './cgi-settings.ts';
 
 type RunState = 'new' | 'running' | 'left' | 'exiting' | 'answered' | 'ending' | 'over';
@@ -52,7 +52,7 @@ export class CgiRun implements Seat {
   #state: RunState = 'new';
   #request: CgiRequest | null = null;
   #answer: CgiAnswer | null = null;
-  #child: ChildProcess | null = null;
+  #child: StartedProcess | null = null;
   /** The body, while the client is still sending it. */
   #upload: Readable | null = null;
   #startedAtMs = 0;
@@ -85,15 +85,15 @@ export class CgiRun implements Seat {
 
   /** Starts the program. @throws what `startError` has words for: then there is no process, and never was */
   run(request: CgiRequest, user: SeatUser): void {
-    const { launcher, clock } = this.#parts;
+    const { name, starter, clock } = this.#parts;
     const { env, user: runAs } = this.#settings;
     this.#move('running');
     this.#request = request;
     this.#startedAtMs = clock.now();
-    let child: ChildProcess;
+    let child: StartedProcess;
     try {
       const { environment, foreign = [] } = request;
-      child = launchProgram(launcher, { environment, foreign, configured: env, user: runAs });
+      child = startProgram(starter, name, { environment, foreign, configured: env, user: runAs });
     } catch (error) {
       this.#gone();
       throw startError(this.#path, toPosternError(error));
@@ -101,8 +101,8 @@ export class CgiRun implements Seat {
     this.progress = 'sent';
     this.#answer = new CgiAnswer(user);
     this.#child = child;
-    child.on('error', (error) => this.#neverStarted(error));
-    child.on('exit', (code, signal) => this.#exited({ code, signal }));
+    child.once('error', (error) => this.#neverStarted(error));
+    child.once('exit', (code, signal) => this.#exited({ code, signal }));
     // Without descriptors there is not even a stream; 'error' tells it.
     if (!child.stdin || !child.stdout || !child.stderr) return;
     child.stdout.on('data', (chunk: Buffer) => this.#read(chunk));
@@ -147,7 +147,7 @@ export class CgiRun implements Seat {
     return bytesToLog(this.#request?.environment.SCRIPT_FILENAME ?? '', MAX_SHOWN_PATH);
   }
 
-  #sendBody({ body }: CgiRequest, { stdin }: ChildProcess): void {
+  #sendBody({ body }: CgiRequest, { stdin }: StartedProcess): void {
     // A program need not read its body: a broken pipe is none of our business.
     stdin!.on('error', () => {});
     if (body === null) {
@@ -183,8 +183,7 @@ export class CgiRun implements Seat {
   }
 
   #neverStarted(error: Error): void {
-    // 'error' also comes when a signal could not be sent; that one has a pid.
-    if (this.pid !== 0 || this.#state === 'over') return;
+    if (this.#state === 'over') return;
     this.#answer?.fail(startError(this.#path, error));
     this.#gone();
   }
@@ -279,7 +278,8 @@ export class CgiRun implements Seat {
     if (this.#state === 'ending') this.#signalGroup('SIGKILL');
     this.#move('over');
     this.#timer?.cancel();
-    for (const stream of this.#child?.stdio ?? []) stream?.destroy();
+    const child = this.#child;
+    for (const stream of [child?.stdin, child?.stdout, child?.stderr]) stream?.destroy();
     this.#tellLateErrors();
     this.#onGone(this.#answer?.isReleased ?? false);
     this.#answer?.release();
@@ -294,7 +294,7 @@ export class CgiRun implements Seat {
   }
 
   #signalGroup(signal: NodeJS.Signals): void {
-    sendSignal(-this.pid, signal);
+    this.#child?.signalGroup(signal);
   }
 
   #move(to: RunState): void {

@@ -3,7 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { QueueLimits } from '../queue/queue-limits.ts';
-import type { Launcher } from '../worker/launcher.ts';
+import type { Starter } from '../worker/starter.ts';
 
 /** How much a CGI pool may do at a time, and for how long. */
 export interface CgiLimits extends Omit<QueueLimits, 'seats'> {
@@ -27,7 +27,7 @@ export interface CgiParts {
   /** The pool's name. */
   readonly name: string;
   /** Belongs to the caller. */
-  readonly launcher: Launcher;
+  readonly starter: Starter;
   readonly clock: Clock;
   readonly log: Log;
 }

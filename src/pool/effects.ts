@@ -8,8 +8,9 @@ import type { EndedRequest } from '../connection/answer-reader.ts';
 import type { Log } from '../log.ts';
 import type { LaneHandle } from '../worker/lane-handle.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
-import { type Launcher, openLauncher } from '../worker/launcher.ts';
 import type { Program } from '../worker/program.ts';
+import { openSpawner, type Spawner } from '../worker/spawner.ts';
+import type { Starter } from '../worker/starter.ts';
 import { Worker, type WorkerEvents, type WorkerHandle } from '../worker/worker.ts';
 import type { Effect, Failure, PoolEvent, PoolState, WorkerRecord } from './pool-state.ts';
 import { tell, tellAnonymous, tellForeign, tellSilence, tellStraggler } from './pool-words.ts';
@@ -130,6 +131,12 @@ export class Effects implements WorkerEvents {
   }
 
   /** See WorkerEvents. */
+  workerLaunched(worker: WorkerHandle): void {
+    const id = this.#ids.get(worker);
+    if (id !== undefined) this.#options.onEvent({ type: 'launched', worker: id, pid: worker.pid });
+  }
+
+  /** See WorkerEvents. */
   workerReady(worker: WorkerHandle): void {
     const id = this.#ids.get(worker);
     if (id !== undefined) this.#options.onEvent({ type: 'ready', worker: id });
@@ -225,7 +232,7 @@ export interface WorkerFactoryOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** Of whoever has several pools; he closes it. null: one of its own. */
-  readonly launcher: Launcher | null;
+  readonly starter: Starter | null;
   /** What makes them in place of this one; null: nothing. */
   readonly hire: ((program: Program, events: WorkerEvents) => WorkerHandle) | null;
 }
@@ -233,7 +240,9 @@ export interface WorkerFactoryOptions {
 export class WorkerFactory {
   readonly #options: WorkerFactoryOptions;
   #folder: string | null = null;
-  #launcher: Launcher | null = null;
+  #starter: Starter | null = null;
+  /** One of its own. */
+  #spawner: Spawner | null = null;
   #count = 0;
 
   constructor(options: WorkerFactoryOptions) {
@@ -244,24 +253,25 @@ export class WorkerFactory {
     if (this.#options.hire !== null) return;
     // Short: a socket's path holds 107 bytes at most. It is made with the first socket in it: a pool on demand costs nothing.
     this.#folder = join(this.#options.directory, `p${randomBytes(6).toString('base64url')}`);
-    this.#launcher = this.#options.launcher ?? openLauncher();
+    if (this.#options.starter === null) this.#spawner = openSpawner();
+    this.#starter = this.#options.starter ?? this.#spawner;
   }
 
   /** A worker that is not started yet. */
   make(program: Program, events: WorkerEvents, asksValues: boolean): WorkerHandle {
     const { hire, clock, log } = this.#options;
     if (hire !== null) return hire(program, events);
-    if (this.#folder === null || this.#launcher === null) throw new Error('the pool has not been started');
+    if (this.#folder === null || this.#starter === null) throw new Error('the pool has not been started');
     this.#count += 1;
     const path = join(this.#folder, String(this.#count));
-    return new Worker({ program, launcher: this.#launcher, path, clock, log, events, asksValues });
+    return new Worker({ program, starter: this.#starter, path, clock, log, events, asksValues });
   }
 
   /** Removes the folder. Repeatable. */
   close(): void {
-    if (this.#options.launcher === null) this.#launcher?.close();
+    this.#spawner?.close();
     if (this.#folder !== null && this.#count > 0) rmSync(this.#folder, { recursive: true, force: true });
     this.#folder = null;
-    this.#launcher = null;
+    this.#starter = null;
   }
 }

@@ -16,8 +16,8 @@ import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { Queue } from '../queue/queue.ts';
 import type { SeatOutcome, SeatProvider, SeatSeeker, Then } from '../queue/seat.ts';
 import type { LaneHandle } from '../worker/lane-handle.ts';
-import type { Launcher } from '../worker/launcher.ts';
 import type { Program } from '../worker/program.ts';
+import type { Starter } from '../worker/starter.ts';
 import type { WorkerEvents, WorkerHandle } from '../worker/worker.ts';
 import { Effects, WorkerFactory } from './effects.ts';
 import { type PoolLimits, queueLimits } from './pool-limits.ts';
@@ -46,7 +46,7 @@ export interface PoolOptions {
   /** @default silentLog */
   readonly log?: Log;
   /** Starts its processes; whoever gives it closes it, after the pool. @default one of its own */
-  readonly launcher?: Launcher;
+  readonly starter?: Starter;
   /** Told of an error that nothing foresaw: the pool's state is not to be believed any more. @default it is thrown */
   readonly onFault?: (error: unknown) => void;
   /** Makes workers; for tests. @default those of `worker/worker.ts` */
@@ -74,11 +74,11 @@ export class Pool implements SeatProvider<LaneHandle> {
   #keepAlive: NodeJS.Timeout | null = null;
 
   constructor(options: PoolOptions) {
-    const { program, limits, directory, clock = systemClock, log = silentLog, launcher = null, hire = null } = options;
+    const { program, limits, directory, clock = systemClock, log = silentLog, starter = null, hire = null } = options;
     this.name = program.name;
     this.#clock = clock;
     this.#startedAt = clock.wall();
-    this.#factory = new WorkerFactory({ directory, clock, log, launcher, hire });
+    this.#factory = new WorkerFactory({ directory, clock, log, starter, hire });
     this.#onFault = options.onFault ?? rethrow;
     this.#state = newPoolState(program.name, new Scoreboard(), program, limits);
     this.#effects = new Effects({

@@ -11,8 +11,8 @@ import { runtimeBases } from '../control/runtime-base.ts';
 import { PosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { FindPhp } from '../php/find-php.ts';
-import { findSetpriv, type Launcher, openLauncher } from '../worker/launcher.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
+import { findSetpriv, openSpawner, type Spawner } from '../worker/spawner.ts';
 import type { Faults } from './faults.ts';
 import { FrontThreads } from './front-threads.ts';
 import type { AccessLog } from './gateways.ts';
@@ -68,7 +68,7 @@ export class Deployment {
   readonly #fronts: Fronts;
   #config: Config;
   #directory: RuntimeDirectory | null = null;
-  #launcher: Launcher | null = null;
+  #spawner: Spawner | null = null;
   #pools: PoolSet | null = null;
   #admin: AdminListener | null = null;
   /** Of [admin], or of its tokenFile; null: nobody may do anything on the dashboard. */
@@ -120,8 +120,8 @@ export class Deployment {
     const [plans, setpriv] = await Promise.all([this.#plan(this.#config), findSetpriv()]);
     const base = this.#options.service.runtimeBase ?? runtimeBases()[0]!;
     this.#directory = await openRuntimeDirectory(base, this.#log);
-    this.#launcher = openLauncher(setpriv);
-    const context = { directory: this.#directory.path, log: this.#log, launcher: this.#launcher };
+    this.#spawner = openSpawner(setpriv);
+    const context = { directory: this.#directory.path, log: this.#log, starter: this.#spawner };
     const onMadeAnew = (unit: Unit): void => void this.#fronts.poolMadeAnew(unit);
     this.#pools = new PoolSet({ ...context, faults: this.#options.faults, onMadeAnew }, plans);
     const change = await this.#fronts.open(this.#config);
@@ -203,7 +203,7 @@ export class Deployment {
   end(): void {
     this.#admin?.close();
     this.#directory?.close();
-    this.#launcher?.close();
+    this.#spawner?.close();
   }
 
   #plan(config: Config): Promise<PoolPlan[]> {

@@ -3,7 +3,7 @@
 import { guardedClock, systemClock, type Timer } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
-import type { Launcher } from '../worker/launcher.ts';
+import type { Starter } from '../worker/starter.ts';
 import type { Faults } from './faults.ts';
 import type { PoolPlan } from './plan.ts';
 import type { Unit, UnitParts } from './unit.ts';
@@ -15,7 +15,7 @@ export interface UnitContext {
   readonly directory: string;
   readonly log: Log;
   /** Closed by whoever gives it, after the units. */
-  readonly launcher: Launcher;
+  readonly starter: Starter;
   readonly faults: Faults;
   /** A pool was made anew: what keeps more of it than the unit follows. */
   readonly onMadeAnew: (unit: Unit) => void;
@@ -32,7 +32,7 @@ const rebuildPauseMs = 10_000;
  * finish what it runs.
  */
 export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
-  const { directory, log, launcher, faults, onMadeAnew } = context;
+  const { directory, log, starter, faults, onMadeAnew } = context;
   const retired = new Set<Unit>();
   let isClosing = false;
   let isDrained = false;
@@ -44,7 +44,7 @@ export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
       if (!isClosing && current === made) rebuilding ??= systemClock.after(waitMs(), rebuild);
     };
     const clock = guardedClock(systemClock, onFault);
-    const made = unitOfKind(from, { directory, log, launcher, clock, onFault });
+    const made = unitOfKind(from, { directory, log, starter, clock, onFault });
     return made;
   };
   const waitMs = (): number => Math.max(0, builtMs + rebuildPauseMs - systemClock.now());

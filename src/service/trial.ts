@@ -14,9 +14,9 @@ import type { HttpHandler } from '../gateway/message.ts';
 import type { AccessRecord } from '../gateway/request-log.ts';
 import type { Log } from '../log.ts';
 import { iniNames } from '../php/ini-names.ts';
-import { findSetpriv, openLauncher } from '../worker/launcher.ts';
 import { programPath } from '../worker/program.ts';
 import { openRuntimeDirectory } from '../worker/runtime-directory.ts';
+import { findSetpriv, openSpawner } from '../worker/spawner.ts';
 import { Faults } from './faults.ts';
 import { makeGateways, ownFiles } from './gateways.ts';
 import { innerGet } from './inner-request.ts';
@@ -52,8 +52,8 @@ export async function checkService(
 ): Promise<Finding[]> {
   const plans = await preparePools(config, { asRoot, embeddedWorkers: null });
   const directory = await openRuntimeDirectory(`${runtimeBases()[0]!}-check`, log);
-  const launcher = openLauncher(await findSetpriv());
-  const context = { directory: directory.path, log, launcher, faults: new Faults(log), onMadeAnew: () => {} };
+  const starter = openSpawner(await findSetpriv());
+  const context = { directory: directory.path, log, starter, faults: new Faults(log), onMadeAnew: () => {} };
   const pools = new PoolSet(context, plans.map(smallest));
   try {
     const failed = new Map<string, Error>();
@@ -67,7 +67,7 @@ export async function checkService(
     await pools.close(2_000);
     await pools.destroy();
     directory.close();
-    launcher.close();
+    starter.close();
   }
 }
 

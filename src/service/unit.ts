@@ -11,7 +11,7 @@ import type { Backend } from '../protocol/cgi/exchange.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import type { Queue } from '../queue/queue.ts';
 import { UpstreamPool, type UpstreamPoolOptions } from '../upstream/upstream-pool.ts';
-import type { Launcher } from '../worker/launcher.ts';
+import type { Starter } from '../worker/starter.ts';
 import type { CgiPlan, ConnectPlan, PoolPlan, PreparedProgram, WorkersPlan } from './plan.ts';
 import type { PoolShare } from './thread-messages.ts';
 
@@ -57,7 +57,7 @@ export interface Unit {
 export interface UnitParts {
   readonly directory: string;
   readonly log: Log;
-  readonly launcher: Launcher;
+  readonly starter: Starter;
   /** Its timers' errors are the pool's own. */
   readonly clock: Clock;
   /** Told of an error that nothing foresaw elsewhere in the pool. */
@@ -65,10 +65,10 @@ export interface UnitParts {
 }
 
 /** Makes the unit; nothing is started. */
-export function workersUnit(plan: WorkersPlan, { directory, log, clock, launcher, onFault }: UnitParts): Unit {
+export function workersUnit(plan: WorkersPlan, { directory, log, clock, starter, onFault }: UnitParts): Unit {
   let inForce = plan;
   let prepared: PreparedProgram = plan.prepare();
-  const pool = new Pool({ program: prepared.program, limits: plan.limits, directory, log, clock, launcher, onFault });
+  const pool = new Pool({ program: prepared.program, limits: plan.limits, directory, log, clock, starter, onFault });
   return {
     name: plan.name,
     get plan() {
@@ -168,9 +168,9 @@ function connectPlan(plan: PoolPlan): ConnectPlan {
 }
 
 /** Makes the unit; a process is started when there is a request. */
-export function cgiUnit(plan: CgiPlan, { clock, log, launcher }: UnitParts): Unit {
+export function cgiUnit(plan: CgiPlan, { clock, log, starter }: UnitParts): Unit {
   const { name } = plan;
-  const pool = new CgiPool({ ...settingsOf(plan), name, launcher, clock, log });
+  const pool = new CgiPool({ ...settingsOf(plan), name, starter, clock, log });
   let inForce = plan;
   return {
     name,

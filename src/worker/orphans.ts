@@ -3,7 +3,7 @@
 import { appendFileSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isGroupAlive, readProcessStat, sendSignal } from './process-table.ts';
+import { exists, isGroupAlive, readProcessStat, sendSignal } from './process-table.ts';
 
 /**
  * Extension of the file that names processes: where it counts (boot and process namespace), the leader's id and start time, and those of the members that are known, a
@@ -41,7 +41,7 @@ export function markMember(path: string, pid: number): void {
 /** Whether the process that a file names lives. */
 export function isMarkAlive(path: string): boolean {
   const mark = readMark(path);
-  if (mark === null || bootOf(mark.place) !== bootOf(ownPlace()) || !sendSignal(mark.leader.pid, 0)) return false;
+  if (mark === null || bootOf(mark.place) !== bootOf(ownPlace()) || !exists(mark.leader.pid)) return false;
   const stat = readProcessStat(mark.leader.pid);
   return stat === null ? true : !stat.isZombie && stat.startTicks === mark.leader.startTicks;
 }

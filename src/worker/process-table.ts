@@ -1,6 +1,6 @@
 // What the system says of processes: whether they live, how they are ending, what they use. Linux has it in /proc.
 
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Exit, parseWaitStatus, unseenExit } from './exit.ts';
 
@@ -61,32 +61,49 @@ export function readProcessStat(pid: number): ProcessStat | null {
 export function glimpseExit(pid: number): Exit {
   const stat = readProcessStat(pid);
   if (stat === null || !(stat.isZombie || stat.isEnding)) return unseenExit;
-  return stat.waitStatus === 0 ? { code: 0, signal: null } : parseWaitStatus(stat.waitStatus, constants.signals);
+  if (stat.waitStatus !== 0) return parseWaitStatus(stat.waitStatus, constants.signals);
+  // Of a process of another user the system tells 0, however it ended.
+  return isOfOwnUser(pid) ? { code: 0, signal: null } : unseenExit;
+}
+
+function isOfOwnUser(pid: number): boolean {
+  const own = process.geteuid?.() ?? 0;
+  return own === 0 || statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid === own;
 }
 
 /**
  * Sends a signal. @param target a process, or a process group as a negative number
  * @returns false when there is none, or it is not ours
  */
-export function sendSignal(target: number, signal: NodeJS.Signals | 0): boolean {
+export function sendSignal(target: number, signal: NodeJS.Signals): boolean {
+  return send(target, signal) === null;
+}
+
+/** Whether there is a process, or a process group as a negative number; whoever it belongs to. */
+export function exists(target: number): boolean {
+  const error = send(target, 0);
+  return error === null || error.code === 'EPERM';
+}
+
+function send(target: number, signal: NodeJS.Signals | 0): NodeJS.ErrnoException | null {
   // 0 and -1 would mean our own group and every process there is.
-  if (!Number.isInteger(target) || Math.abs(target) <= 1) return false;
+  if (!Number.isInteger(target) || Math.abs(target) <= 1) return new Error('not one process');
   try {
     process.kill(target, signal);
-    return true;
-  } catch {
-    return false;
+    return null;
+  } catch (error) {
+    return error as NodeJS.ErrnoException;
   }
 }
 
 /** Whether a process has ended; one that its parent has not reaped yet has. */
 export function isGone(pid: number): boolean {
-  return !sendSignal(pid, 0) || (readProcessStat(pid)?.isZombie ?? false);
+  return !exists(pid) || (readProcessStat(pid)?.isZombie ?? false);
 }
 
 /** Whether anything of a process group still runs; the dead that nobody has reaped do not count. */
 export function isGroupAlive(group: number): boolean {
-  if (!sendSignal(-group, 0)) return false;
+  if (!exists(-group)) return false;
   const members = living((stat) => stat.group === group);
   return members === null || members.length > 0;
 }

@@ -1,22 +1,19 @@
 // One process that the manager started: its socket, its lanes, its output, and its end.
 
-import type { ChildProcess } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import type { Clock, Timer } from '../clock.ts';
 import { ClientConnection, type ConnectionOwner } from '../connection/client-connection.ts';
 import { PosternError, shortages, toPosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { Belongings } from './belongings.ts';
 import { type Exit, formatExit, unseenExit } from './exit.ts';
 import { type Handshake, shakeHands } from './handshake.ts';
 import { Lane } from './lane.ts';
 import type { LaneEvents, LaneHandle, LaneWorker } from './lane-handle.ts';
 import { exitOfChild, type LaneProcess, LaneProcesses, type ProcessEnding } from './lane-process.ts';
-import type { Launcher } from './launcher.ts';
-import { preferInShortage } from './memory.ts';
 import { OutputLines } from './output.ts';
-import { descendantsOf, isGone, isGroupAlive, readProcessStat, sendSignal } from './process-table.ts';
+import { isGone, isGroupAlive } from './process-table.ts';
 import type { Program } from './program.ts';
+import type { Starter, WorkerProcess } from './starter.ts';
 import { type WorkerState, workerMoves } from './state.ts';
 
 /** A worker as its owner sees it; a test may bring its own. */
@@ -28,6 +25,8 @@ export type WorkerHandle = Omit<Pick<Worker, keyof Worker>, 'addLane' | keyof La
 
 /** What a worker tells the one who started it; never before `start()` has returned. */
 export interface WorkerEvents extends LaneEvents {
+  /** It has a process, which it had not yet when `start()` returned. */
+  workerLaunched(worker: WorkerHandle): void;
   /** It has answered its probe: its lanes can be used. */
   workerReady(worker: WorkerHandle): void;
   /** The process that was started is gone, or never came to be; preforked children of it may still be at work. */
@@ -39,7 +38,7 @@ export interface WorkerEvents extends LaneEvents {
 /** What a worker is made from. */
 export interface WorkerOptions {
   readonly program: Program;
-  readonly launcher: Launcher;
+  readonly starter: Starter;
   /** Path of its files, without their extensions. */
   readonly path: string;
   readonly clock: Clock;
@@ -60,10 +59,8 @@ const giveUpMs = 2_000;
 
 export class Worker implements LaneWorker {
   readonly program: Program;
-  readonly socketPath: string;
   readonly #options: WorkerOptions;
-  #child: ChildProcess | null = null;
-  #belongings: Belongings | null = null;
+  #process: WorkerProcess | null = null;
   #startedAtMs = 0;
   #exit: Exit | null = null;
   #failure: PosternError | null = null;
@@ -82,12 +79,16 @@ export class Worker implements LaneWorker {
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.program = options.program;
-    this.socketPath = `${options.path}.sock`;
   }
 
   /** Process id; 0 while there is no process. Also the id of its process group. */
   get pid(): number {
-    return this.#child?.pid ?? 0;
+    return this.#process?.pid ?? 0;
+  }
+
+  /** Where its socket is; empty while there is no process. */
+  get socketPath(): string {
+    return this.#process?.socketPath ?? '';
   }
 
   get startedAtMs(): number {
@@ -133,23 +134,29 @@ export class Worker implements LaneWorker {
 
   /** Starts the process. Failing to is an event, as every other end is. */
   start(): void {
-    const { launcher, program, clock, log, path } = this.#options;
+    const { starter, program, clock, log, path } = this.#options;
     this.#startedAtMs = clock.now();
     this.#move('starting');
     try {
-      this.#child = launcher.launch(program, this.socketPath);
+      this.#process = starter.startWorker(program, path, log);
     } catch (error) {
       this.#failure = toPosternError(error);
       setImmediate(() => this.#ended());
       return;
     }
-    this.#listen(this.#child);
-    if (this.#child.pid === undefined) return;
-    preferInShortage(this.#child.pid);
-    this.#belongings = new Belongings(this.#child.pid, `${path}.pid`, ({ message }) => {
-      log.warn({ pool: program.name, pid: this.pid }, `${path}.pid could not be written: ${message}`);
+    const started = this.#process;
+    started.once('error', (cause) => this.#notStarted(cause));
+    started.once('exit', (code, signal) => {
+      this.#exit = { code, signal };
+      this.#ended();
     });
-    this.#askReadiness();
+    if (this.pid !== 0) this.#started();
+    else {
+      started.once('spawn', () => {
+        this.#started();
+        this.#options.events.workerLaunched(this);
+      });
+    }
   }
 
   /** Another lane to this worker, not connected yet. */
@@ -168,13 +175,13 @@ export class Worker implements LaneWorker {
   /** See LaneWorker. */
   meet(pid: number): LaneProcess {
     this.#processes.prune(2 * this.program.lanesPerWorker);
-    if (!this.#processes.has(pid)) this.#belongings?.met(pid, this.#processes.pids);
+    if (!this.#processes.has(pid)) this.#process?.met(pid, this.#processes.pids);
     return this.#processes.meet(pid, this.#options.clock.now());
   }
 
   /** See LaneWorker. */
   endForeign(pid: number): boolean {
-    return this.#belongings?.endForeign(pid) ?? false;
+    return this.#process?.endForeign(pid) ?? false;
   }
 
   /** See LaneWorker. */
@@ -201,7 +208,7 @@ export class Worker implements LaneWorker {
       this.#endGroup(graceMs);
       return;
     }
-    if (signal !== this.#stopSignal) sendSignal(this.pid, signal);
+    if (signal !== this.#stopSignal) this.#process?.signal(signal);
     this.#stopSignal = signal;
     this.#killWithin(graceMs);
   }
@@ -210,22 +217,18 @@ export class Worker implements LaneWorker {
   kill(): void {
     // Its id may be given to another group by now.
     if (this.#state === 'gone') return;
-    sendSignal(-this.pid, 'SIGKILL');
+    this.#process?.signalGroup('SIGKILL');
     if (this.hasExited) this.#endGroup(0);
   }
 
   /** Ends the process of a lane at once, and what it had started. */
-  killProcess(process: LaneProcess): void {
-    const below = descendantsOf(process.pid);
-    this.signal(process, 'SIGKILL');
-    for (const pid of below) sendSignal(pid, 'SIGKILL');
+  killProcess({ pid }: LaneProcess): void {
+    this.#process?.signalChild(pid, 'SIGKILL', true);
   }
 
-  /** Sends a signal to the process of a lane. @returns false when it has ended */
-  signal(process: LaneProcess, signal: NodeJS.Signals): boolean {
-    // Its parent reaps it without telling us, and its id may be given to another process.
-    const group = readProcessStat(process.pid)?.group ?? this.pid;
-    return group === this.pid && sendSignal(process.pid, signal);
+  /** Sends a signal to the process of a lane, unless it has ended. */
+  signal({ pid }: LaneProcess, signal: NodeJS.Signals): void {
+    this.#process?.signalChild(pid, signal, false);
   }
 
   #move(to: WorkerState): void {
@@ -235,29 +238,28 @@ export class Worker implements LaneWorker {
     this.#state = to;
   }
 
-  #listen(child: ChildProcess): void {
-    child.once('error', (cause) => {
-      // Also emitted when a signal could not be sent, which is no failure to start.
-      if (child.pid !== undefined || this.hasExited) return;
-      const message = `${this.program.command[0]} could not be started: ${cause.message}`;
-      this.#failure = new PosternError('LAUNCH_FAILED', message, { cause });
-      this.#ended();
-    });
-    child.once('exit', (code, signal) => {
-      this.#exit = { code, signal };
-      this.#ended();
-    });
-    this.#log(child, 'stderr');
-    this.#log(child, 'stdout');
+  #started(): void {
+    this.#log('stderr');
+    this.#log('stdout');
+    this.#askReadiness();
   }
 
-  #log(child: ChildProcess, stream: 'stderr' | 'stdout'): void {
+  #notStarted(cause: Error): void {
+    if (this.hasExited) return;
+    const message = `${this.program.command[0]} could not be started: ${cause.message}`;
+    this.#failure = cause instanceof PosternError ? cause : new PosternError('LAUNCH_FAILED', message, { cause });
+    this.#ended();
+  }
+
+  #log(name: 'stderr' | 'stdout'): void {
     const { log, clock, program } = this.#options;
-    const lines = new OutputLines((line) => log.warn({ pool: program.name, pid: child.pid, stream }, line), clock);
+    const { pid } = this;
+    const lines = new OutputLines((line) => log.warn({ pool: program.name, pid, stream: name }, line), clock);
     this.#output.push(lines);
-    child[stream]?.on('data', (chunk: Buffer) => lines.write(chunk));
-    child[stream]?.once('end', () => lines.end());
-    child[stream]?.on('error', () => {});
+    const stream: Readable | null = this.#process?.[name] ?? null;
+    stream?.on('data', (chunk: Buffer) => lines.write(chunk));
+    stream?.once('end', () => lines.end());
+    stream?.on('error', () => {});
   }
 
   #askReadiness(): void {
@@ -276,7 +278,7 @@ export class Worker implements LaneWorker {
     else if (this.hasExited) return;
     else if (error.code === 'PROTOCOL_ERROR' || error.code === 'ANSWER_INVALID') {
       this.#failure = error;
-      sendSignal(-this.pid, 'SIGKILL');
+      this.#process?.signalGroup('SIGKILL');
     } else {
       // The child that took it has died, or the process is about to: its end would be told before the next try.
       clock.after(probeAgainMs, () => {
@@ -311,7 +313,7 @@ export class Worker implements LaneWorker {
     if (killAtMs >= this.#killAtMs) return;
     this.#killAtMs = killAtMs;
     this.#stopping?.cancel();
-    this.#stopping = clock.after(graceMs, () => sendSignal(-this.pid, 'SIGKILL'));
+    this.#stopping = clock.after(graceMs, () => this.#process?.signalGroup('SIGKILL'));
   }
 
   /** Ends what the process left in its group, and watches until it is gone. */
@@ -320,7 +322,7 @@ export class Worker implements LaneWorker {
     this.#killWithin(graceMs);
     if (this.#watch) return;
     const { clock, log, program } = this.#options;
-    sendSignal(-this.pid, 'SIGTERM');
+    this.#process?.signalGroup('SIGTERM');
     this.#watch = clock.every(groupPeriodMs, () => {
       if (isGroupAlive(this.pid)) {
         if (clock.now() < this.#killAtMs + giveUpMs) return;
@@ -336,10 +338,9 @@ export class Worker implements LaneWorker {
   #gone(): void {
     if (this.#state === 'gone') return;
     this.#move('gone');
-    this.#belongings?.end();
     this.#stopping?.cancel();
     this.#watch?.cancel();
-    for (const extension of ['.sock', '.pid']) rmSync(`${this.#options.path}${extension}`, { force: true });
+    this.#process?.clear();
     this.#options.events.workerGone(this);
   }
 }

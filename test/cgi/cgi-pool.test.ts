@@ -12,7 +12,7 @@ import type { CgiParts, CgiSettings } from '../../src/cgi/cgi-settings.ts';
 import { systemClock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
 import type { CgiRequest } from '../../src/protocol/cgi/exchange.ts';
-import { type Launcher, openLauncher } from '../../src/worker/launcher.ts';
+import { openSpawner, type Spawner } from '../../src/worker/spawner.ts';
 import { bodyOf, cgiRequest, streamBody } from '../support/cgi-request.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { RecordingLog } from '../support/recording-log.ts';
@@ -29,16 +29,16 @@ const limits = {
 };
 
 describe('CgiPool', () => {
-  let launcher: Launcher;
+  let starter: Spawner;
   before(() => {
-    launcher = openLauncher();
+    starter = openSpawner();
   });
-  after(() => launcher.close());
+  after(() => starter.close());
 
   /** A pool; at the end of the test nothing of it runs, and its counters add up. */
   function pool(t: TestContext, given: Partial<CgiParts & CgiSettings> = {}): CgiPool {
     const env = { PATH: '/usr/bin:/bin', APP: 'configured' };
-    const parts = { name: 'cgi', limits, env, user: null, launcher, clock: systemClock, log: silentLog };
+    const parts = { name: 'cgi', limits, env, user: null, starter, clock: systemClock, log: silentLog };
     const backend = new CgiPool({ ...parts, ...given });
     t.after(async () => {
       await backend.destroy();

@@ -10,7 +10,7 @@ import { systemClock } from '../../src/clock.ts';
 import type { Backend } from '../../src/protocol/cgi/exchange.ts';
 import type { PoolSnapshot } from '../../src/queue/pool-snapshot.ts';
 import type { QueueLimits } from '../../src/queue/queue-limits.ts';
-import { openLauncher } from '../../src/worker/launcher.ts';
+import { openSpawner } from '../../src/worker/spawner.ts';
 import { faultyApplication } from '../fixtures/faulty-application.ts';
 import { serveFaultily } from '../fixtures/faulty-fastcgi.ts';
 import { plainProgram } from '../support/programs.ts';
@@ -53,20 +53,20 @@ export const plainCgiPool: MakePool = async (t, folder, { seats, ...limits }) =>
   const script = `#!/bin/sh\nexec '${process.execPath}' '${fixture('faulty-cgi')}' '${folder}'\n`;
   writeFileSync(join(folder, 'program.cgi'), script);
   chmodSync(join(folder, 'program.cgi'), 0o755);
-  const launcher = openLauncher();
+  const starter = openSpawner();
   const log = new RecordingLog();
   const backend = new CgiPool({
     name: 'cgi',
     limits: { ...limits, workers: seats, stopTimeoutMs: 1_000 },
     env: { PATH: '/usr/bin:/bin' },
     user: null,
-    launcher,
+    starter,
     clock: systemClock,
     log,
   });
   t.after(async () => {
     await backend.destroy();
-    launcher.close();
+    starter.close();
   });
   return { backend, log, snapshot: () => backend.snapshot(), close: () => backend.close(deadlineMs) };
 };

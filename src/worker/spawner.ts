@@ -15,18 +15,24 @@ import {
 import { createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { PosternError } from '../errors.ts';
+import { type Log, silentLog } from '../log.ts';
+import { textStart } from './byte-shell.ts';
+import { checkFormat } from './cgi-format.ts';
 import { checkFreeDescriptors, coverableNow, inheritableDescriptors } from './descriptors.ts';
+import { preferInShortage } from './memory.ts';
 import type { Program } from './program.ts';
+import { removeFiles, SpawnedProcess, SpawnedWorker, socketPathOf } from './spawned-process.ts';
+import type { CgiStart, Starter } from './starter.ts';
 import { type Account, Users } from './user.ts';
 
 /** Where setpriv(1) of util-linux is, on the systems that have it. */
 const setprivPaths = ['/usr/bin/setpriv', '/bin/setpriv', '/usr/local/bin/setpriv'];
 
 /** What of a program matters for starting it. */
-export type Startable = Pick<Program, 'command' | 'cwd' | 'env' | 'user'>;
+type Startable = Pick<Program, 'command' | 'cwd' | 'env' | 'user'>;
 
-/** What starting processes needs to know of this system: looked up once, by `openLauncher`. */
-export class Launcher {
+/** What starting processes needs to know of this system: looked up once, by `openSpawner`. */
+export class Spawner implements Starter {
   readonly #setpriv: string | null;
   readonly #inheritable: readonly number[];
   readonly #nullDescriptor: number;
@@ -40,17 +46,18 @@ export class Launcher {
   }
 
   /**
-   * Starts the program with a socket that listens on `socketPath`. It leads a process group of its own, so that all it
+   * Starts the program with a socket that listens in a file. It leads a process group of its own, so that all it
    * starts can be ended with it, and it gets SIGTERM when this process dies.
-   * The result may still emit 'error', when the system could not start it.
-   * @throws LAUNCH_FAILED
    */
-  launch(program: Program, socketPath: string): ChildProcess {
+  startWorker(program: Program, path: string, log: Log = silentLog): SpawnedWorker {
     checkProgram(program);
     const server = createServer();
     try {
-      return this.#spawn(program, listenOn(server, socketPath));
+      const child = this.#spawn(program, listenOn(server, socketPathOf(path)));
+      if (child.pid !== undefined) preferInShortage(child.pid);
+      return new SpawnedWorker(child, program.name, path, log);
     } catch (cause) {
+      removeFiles(path);
       throw launchError(program, cause);
     } finally {
       // At once: a connection that we accept here would never reach the program.
@@ -58,14 +65,15 @@ export class Launcher {
     }
   }
 
-  /**
-   * Starts a program whose stdin is a pipe: plain CGI. Otherwise as `launch`.
-   * @throws LAUNCH_FAILED
-   */
-  launchPiped(program: Startable): ChildProcess {
+  /** Starts a program whose stdin is a pipe. Otherwise as `startWorker`. */
+  startCgi({ path, variables, user }: CgiStart): SpawnedProcess {
+    checkFormat(path);
+    const folder = path.slice(0, Math.max(1, path.lastIndexOf('/')));
+    // The script alone: no part of a request becomes an argument.
+    const program = { ...textStart(path, folder, variables), user };
     checkProgram(program);
     try {
-      return this.#spawn(program, 'pipe');
+      return new SpawnedProcess(this.#spawn(program, 'pipe'));
     } catch (cause) {
       throw launchError(program, cause);
     }
@@ -129,9 +137,9 @@ export class Launcher {
   }
 }
 
-/** Looks this system over. Close the launcher when no more is to be started. */
-export function openLauncher(setpriv: string | null = setprivNow()): Launcher {
-  return new Launcher(setpriv, inheritableDescriptors(), openSync('/dev/null', 'r+'));
+/** Looks this system over. Close the spawner when no more is to be started. */
+export function openSpawner(setpriv: string | null = setprivNow()): Spawner {
+  return new Spawner(setpriv, inheritableDescriptors(), openSync('/dev/null', 'r+'));
 }
 
 /** Looks for a setpriv that can do what is asked of it, while other things go on; null: there is none. */

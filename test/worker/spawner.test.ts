@@ -2,31 +2,30 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { openLauncher } from '../../src/worker/launcher.ts';
+import { openSpawner } from '../../src/worker/spawner.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { plainProgram, shellProgram } from '../support/programs.ts';
 
 test('the socket is there under its name, and no temporary name is left', async (t) => {
   const folder = temporaryFolder(t);
-  const launcher = openLauncher();
-  t.after(() => launcher.close());
-  const child = launcher.launch(shellProgram('exit 0'), join(folder, 'w.sock'));
-  await once(child, 'exit');
-  assert.deepEqual(readdirSync(folder), ['w.sock']);
+  const starter = openSpawner();
+  t.after(() => starter.close());
+  const child = starter.startWorker(shellProgram('exit 0'), join(folder, 'w'));
+  await new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  assert.deepEqual(readdirSync(folder), ['w.pid', 'w.sock']);
 });
 
 test('a program leads a process group of its own, in its working directory, without new privileges', async (t) => {
   const folder = temporaryFolder(t);
-  const launcher = openLauncher();
-  t.after(() => launcher.close());
+  const starter = openSpawner();
+  t.after(() => starter.close());
   const script = 'pwd; cut -d" " -f5 /proc/$$/stat; echo $$; grep NoNewPrivs /proc/$$/status';
-  const child = launcher.launch({ ...shellProgram(script), cwd: folder }, join(folder, 'w.sock'));
+  const child = starter.startWorker({ ...shellProgram(script), cwd: folder }, join(folder, 'w'));
   const [cwd, group, pid, privileges] = (await text(child.stdout!)).split('\n');
   assert.equal(cwd, folder);
   assert.equal(group, pid);
@@ -42,7 +41,7 @@ test('a descriptor that this process inherited, however high, does not reach the
   t.after(() => closeSync(leaked));
   // Number 40 in the manager, above the gap at which Node stops to set close-on-exec.
   const stdio = [...Array(3).fill('pipe'), ...Array(37).fill('ignore'), leaked];
-  const manager = spawn(process.execPath, [starter, join(folder, 'w.sock')], { stdio });
+  const manager = spawn(process.execPath, [starter, join(folder, 'w')], { stdio });
   const listing = await text(manager.stdout!);
   assert.match(listing, /manager has secret/);
   assert.match(listing, /0 -> socket:/);
@@ -70,8 +69,8 @@ for (const [title, make, message] of refused) {
   test(`a program that is ${title} is refused, with what is wrong`, (t) => {
     const folder = temporaryFolder(t);
     mkdirSync(join(folder, 'inner'));
-    const launcher = openLauncher();
-    t.after(() => launcher.close());
-    assert.throws(() => launcher.launch(make(folder), join(folder, 'w.sock')), { code: 'LAUNCH_FAILED', message });
+    const starter = openSpawner();
+    t.after(() => starter.close());
+    assert.throws(() => starter.startWorker(make(folder), join(folder, 'w')), { code: 'LAUNCH_FAILED', message });
   });
 }
