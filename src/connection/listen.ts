@@ -11,6 +11,24 @@ export interface InheritedSocket {
   readonly fd: number;
 }
 
+/** One that is bound already, where that is known. */
+export interface BoundSocket extends InheritedSocket {
+  readonly address: Address;
+}
+
+/** Binds sockets for whoever may not bind them himself, or whom they shall outlive. */
+export interface Binder {
+  /**
+   * @param listen an address as the configuration has it
+   * @param count of threads that will listen: each is given a descriptor of its own, of the same socket. Who listens on one closes it.
+   * @param known where it was bound before, for more descriptors of that socket
+   * @throws ADDRESS_IN_USE, CONFIG_INVALID
+   */
+  bind(listen: string, count: number, known?: Address): Promise<readonly BoundSocket[]>;
+  /** Nobody listens there any more: who connects is to be refused. @param address as it was given */
+  release(listen: string, address: Address): void;
+}
+
 /** How to listen. */
 export interface ListenChoice {
   /** Connections that the kernel holds before they are accepted; its own limit (4096 on Linux) holds beside it. @default 511 */
@@ -25,20 +43,20 @@ type ListeningServer = Pick<Server, 'listen' | 'address' | 'once' | 'off'>;
 
 /**
  * Makes a server listen. A socket file that a dead server left is removed.
- * @returns the address, with the port that was found for port 0; null for a socket that was inherited
+ * @returns the address, with the port that was found for port 0; null for a socket that was inherited, of which it is not known
  * @throws ADDRESS_IN_USE, CONFIG_INVALID
  */
 export async function listenOn<Where extends Address | InheritedSocket>(
   server: ListeningServer,
   where: Where,
   choice: ListenChoice = {},
-): Promise<Where extends Address ? Address : null> {
-  return (await listening(server, where, choice)) as Where extends Address ? Address : null;
+): Promise<Where extends Address | BoundSocket ? Address : null> {
+  return (await listening(server, where, choice)) as Where extends Address | BoundSocket ? Address : null;
 }
 
 async function listening(
   server: ListeningServer,
-  where: Address | InheritedSocket,
+  where: Address | InheritedSocket | BoundSocket,
   { backlog, reusePort, mode = 0o660 }: ListenChoice,
 ): Promise<Address | null> {
   const isFile = 'kind' in where && where.kind === 'unix';
@@ -56,7 +74,7 @@ async function listening(
       resolve();
     });
   });
-  if ('fd' in where) return null;
+  if ('fd' in where) return 'address' in where ? where.address : null;
   if (isFile) {
     chmodSync(where.path, mode);
     return where;

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { AddressList } from '../address-list.ts';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { Address } from '../connection/address.ts';
-import { type InheritedSocket, listenOn } from '../connection/listen.ts';
+import { type BoundSocket, type InheritedSocket, listenOn } from '../connection/listen.ts';
 import { type Given, withDefaults } from '../defaults.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
@@ -57,6 +57,8 @@ export class FastcgiServer {
   readonly #log: Log;
   readonly #connections = new Set<ServerConnection>();
   #server: Server | null = null;
+  /** What was bound for it; null where that is not known. */
+  #bound: Address | null = null;
   #timer: Timer | null = null;
   #state: ServerState = 'new';
   /** Resolve when the last connection is gone. */
@@ -84,7 +86,8 @@ export class FastcgiServer {
   /** Where it listens; null before `listen` and after `close`. The port is the real one where 0 was asked for. */
   get address(): Address | null {
     const address = this.#server?.address() as AddressInfo | string | null | undefined;
-    if (address === null || address === undefined) return null;
+    // A socket file that was inherited has no name.
+    if (address === null || address === undefined) return this.#server === null ? null : this.#bound;
     if (typeof address === 'string') return { kind: 'unix', path: address };
     return { kind: 'tcp', host: address.address, port: address.port };
   }
@@ -99,7 +102,7 @@ export class FastcgiServer {
    * Listens on an address, or on a listening socket that was inherited.
    * @throws ADDRESS_IN_USE, CONFIG_INVALID
    */
-  async listen(where: Address | InheritedSocket): Promise<void> {
+  async listen(where: Address | InheritedSocket | BoundSocket): Promise<void> {
     const { allowedClients, backlog, reusePort } = this.#options;
     const allowed = allowedClients === undefined ? null : new AddressList(allowedClients, 'allowedClients');
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
@@ -111,7 +114,7 @@ export class FastcgiServer {
     });
     this.#move('opening');
     try {
-      await listenOn(server, where, { backlog, reusePort });
+      this.#bound = await listenOn(server, where, { backlog, reusePort });
     } catch (thrown) {
       if (this.#state === 'opening') this.#move('new');
       throw thrown;

@@ -4,6 +4,7 @@
 
 import { isIP } from 'node:net';
 import { type Address, formatAddress, isReachable } from '../connection/address.ts';
+import type { BoundSocket } from '../connection/listen.ts';
 import { PosternError } from '../errors.ts';
 import { FastcgiServer } from '../fastcgi-server/fastcgi-server.ts';
 import type { ServerSink } from '../fastcgi-server/server-exchange.ts';
@@ -40,7 +41,8 @@ export interface FastcgiFront {
  * Listens for FastCGI.
  * @throws ADDRESS_IN_USE; CONFIG_INVALID for an address that others can reach without `allowedClients`
  */
-export async function listenFastcgi(address: Address, options: FastcgiFrontOptions): Promise<FastcgiFront> {
+export async function listenFastcgi(where: Address | BoundSocket, options: FastcgiFrontOptions): Promise<FastcgiFront> {
+  const address = 'fd' in where ? where.address : where;
   if (isReachable(address) && options.allowedClients === undefined) {
     throw new PosternError(
       'CONFIG_INVALID',
@@ -53,7 +55,7 @@ export async function listenFastcgi(address: Address, options: FastcgiFrontOptio
     saysOk: false,
     run: (request, sink, peer) => runRequest(handler, request, sink, peer),
   });
-  await server.listen(address);
+  await server.listen(where);
   return server;
 }
 

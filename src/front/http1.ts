@@ -3,7 +3,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Address } from '../connection/address.ts';
-import { type ListenChoice, listenOn } from '../connection/listen.ts';
+import { type BoundSocket, type ListenChoice, listenOn } from '../connection/listen.ts';
 import { Http1Connections, type Http1Options } from './http1-connections.ts';
 import { acceptInto } from './http1-input.ts';
 
@@ -40,8 +40,11 @@ export class Http1Front {
    * @returns the address, with the port that was found for port 0
    * @throws ADDRESS_IN_USE, CONFIG_INVALID
    */
-  async listen(address: Address, { reusePort = false }: Pick<ListenChoice, 'reusePort'> = {}): Promise<Address> {
-    this.#address = await listenOn(this.#server, address, { backlog, reusePort });
+  async listen(
+    where: Address | BoundSocket,
+    { reusePort = false }: Pick<ListenChoice, 'reusePort'> = {},
+  ): Promise<Address> {
+    this.#address = await listenOn(this.#server, where, { backlog, reusePort });
     acceptInto(this.#server, this.#connections);
     this.#connections.start();
     return this.#address;

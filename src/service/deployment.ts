@@ -6,6 +6,7 @@ import { readTokenFile } from '../config/admin-token.ts';
 import type { Config } from '../config/config.ts';
 import { parseListenAddress } from '../config/listen-address.ts';
 import { nearestName } from '../config/nearest.ts';
+import type { Binder } from '../connection/listen.ts';
 import type { AdminListener } from '../control/admin-listener.ts';
 import { runtimeBases } from '../control/runtime-base.ts';
 import { PosternError } from '../errors.ts';
@@ -37,6 +38,8 @@ export interface ServiceOptions {
   readonly isDeveloped?: boolean | undefined;
   /** Folder that holds the private folders of services. @default see `runtimeBases` */
   readonly runtimeBase?: string | undefined;
+  /** Who binds the sockets that it listens on. @default this process */
+  readonly binder?: Binder | undefined;
   /** Told of each answer. @default nobody is */
   readonly onAccess?: AccessLog | undefined;
   /** How the log is written, for the status. @default it does not say */
@@ -79,9 +82,9 @@ export class Deployment {
     this.#options = options;
     this.#log = options.log;
     const { log, faults, service } = options;
-    const { onAccess, isDeveloped } = service;
+    const { onAccess, isDeveloped, binder } = service;
     const threads = threadCount(config.values.service.threads);
-    const fronts = { log, faults, onAccess, isDeveloped };
+    const fronts = { log, faults, onAccess, isDeveloped, binder };
     this.#fronts = threads === 1 ? new SiteFronts(fronts) : new FrontThreads({ ...fronts, count: threads });
   }
 

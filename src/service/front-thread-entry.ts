@@ -60,7 +60,7 @@ async function take(order: ThreadOrder): Promise<void> {
 async function carryOut(order: ThreadOrder): Promise<readonly string[]> {
   switch (order.type) {
     case 'open':
-      change = await fronts.open(order.config, order.ports);
+      change = await fronts.open(order.config, order.places);
       return change.words;
     case 'prepare':
       pools.prepare(order.pools);

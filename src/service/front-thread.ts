@@ -4,6 +4,7 @@ import { extname } from 'node:path';
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { PosternError } from '../errors.ts';
 import { type OrderBody, type SentError, type ThreadData, type ThreadReport, vital } from './thread-messages.ts';
+import type { Unit } from './unit.ts';
 
 /** As TypeScript from a checkout, as JavaScript when built. */
 const entry = new URL(`./front-thread-entry${extname(import.meta.url)}`, import.meta.url);
@@ -31,6 +32,18 @@ interface Asked {
   readonly resolve: (words: readonly string[]) => void;
   readonly reject: (error: PosternError) => void;
   readonly onInForce: (() => void) | null;
+}
+
+/** A place for a thread: what outlasts the one that is in it. */
+export interface Place {
+  readonly index: number;
+  readonly vitals: SharedArrayBuffer;
+  readonly answers: SharedArrayBuffer;
+  thread: FrontThread | null;
+  /** By pool: what it was given a share of. */
+  shared: Map<string, Pick<Unit, 'backend'> & { readonly fingerprint: string }>;
+  /** When it was lost, lately. */
+  losses: number[];
 }
 
 export class FrontThread {

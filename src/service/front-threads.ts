@@ -6,43 +6,41 @@ import type { ThreadStatus } from '../admin/source.ts';
 import { systemClock, type Timer } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { Gateway } from '../gateway/handle.ts';
-import type { Log } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
+import { BoundPlaces } from './bound-places.ts';
 import type { Faults } from './faults.ts';
-import { FrontThread } from './front-thread.ts';
-import { type AccessLog, answersOf, statusCount } from './gateways.ts';
+import { FrontThread, type Place } from './front-thread.ts';
+import { answersOf, statusCount } from './gateways.ts';
 import { PoolSums } from './pool-sums.ts';
-import { type Fronts, type FrontsChange, type ListenerPlace, SiteFronts } from './site-fronts.ts';
-import { findPorts, type Listened, listenedOn, shareOfLimits } from './thread-config.ts';
+import {
+  type Fronts,
+  type FrontsChange,
+  type ListenerPlace,
+  SiteFronts,
+  type SiteFrontsOptions,
+} from './site-fronts.ts';
+import {
+  allOrFirstError,
+  type Listened,
+  listenedOn,
+  listeningNowhere,
+  sharedPorts,
+  shareOfLimits,
+} from './thread-config.ts';
 import { type FrontsConfig, type PoolShare, type ThreadReport, vitalCount } from './thread-messages.ts';
 import type { Unit } from './unit.ts';
 
 /** What they are made with. */
-export interface FrontThreadsOptions {
+export type FrontThreadsOptions = Omit<SiteFrontsOptions, 'part' | 'counts' | 'faults'> & {
   readonly count: number;
-  readonly log: Log;
   readonly faults: Faults;
-  readonly onAccess?: AccessLog | undefined;
-  readonly isDeveloped?: boolean | undefined;
-}
+};
 
 /** What is in force: what a thread that takes the place of another begins with. */
 interface InForce {
   readonly sent: FrontsConfig;
   readonly ports: readonly number[];
   readonly units: ReadonlyMap<string, Unit>;
-}
-
-/** A place for a thread: what outlasts the one that is in it. */
-interface Place {
-  readonly index: number;
-  readonly vitals: SharedArrayBuffer;
-  readonly answers: SharedArrayBuffer;
-  thread: FrontThread | null;
-  /** By pool: what it was given a share of. */
-  shared: Map<string, Pick<Unit, 'backend'> & { readonly fingerprint: string }>;
-  /** When it was lost, lately. */
-  losses: number[];
 }
 
 const lookMs = 1_000;
@@ -60,6 +58,8 @@ export class FrontThreads implements Fronts {
   readonly #local: SiteFronts;
   readonly #places: readonly Place[];
   readonly #sums = new PoolSums();
+  /** Where somebody else binds the sockets. */
+  readonly #bound: BoundPlaces | null;
   #inForce: InForce | null = null;
   #listeners: readonly (Listened & ListenerPlace)[] = [];
   /** One change, or one replacement, at a time. */
@@ -70,7 +70,8 @@ export class FrontThreads implements Fronts {
 
   constructor(options: FrontThreadsOptions) {
     this.#options = options;
-    this.#local = new SiteFronts(options);
+    this.#local = new SiteFronts({ ...options, binder: undefined });
+    this.#bound = options.binder === undefined ? null : new BoundPlaces(options.binder, options.count);
     this.#places = Array.from({ length: options.count }, (_, at) => ({
       index: at + 1,
       vitals: new SharedArrayBuffer(vitalCount * 4),
@@ -121,16 +122,16 @@ export class FrontThreads implements Fronts {
   async open(config: Config): Promise<FrontsChange> {
     const over = await this.#takeTurn();
     try {
-      const ports = await findPorts(config.values.site, this.#listeners);
+      const { site } = config.values;
+      const placing = await (this.#bound?.open(site) ?? sharedPorts(site, this.#listeners, this.#places.length));
       const sent = shareOfLimits(config, this.#places.length);
-      const { values } = config;
-      const nowhere = Object.entries(values.site).map(([name, site]) => [name, { ...site, listen: [] }]);
-      const local = await this.#local.open({ ...config, values: { ...values, site: Object.fromEntries(nowhere) } });
+      const local = await this.#local.open(listeningNowhere(config));
       await this.#start();
       const threads = this.#threads;
       const undo = (): void => {
         local.undo();
-        for (const { shared } of this.#places) forget(shared, arriving);
+        placing.undo();
+        for (const { shared } of this.#places) for (const name of arriving) shared.delete(name);
         for (const thread of threads) void thread.ask({ type: 'undo' }).catch(() => {});
         over();
       };
@@ -138,7 +139,9 @@ export class FrontThreads implements Fronts {
       let words: readonly string[];
       try {
         const opened = await allOrFirstError(
-          threads.map((thread) => thread.ask({ type: 'open', config: sent, ports })),
+          threads.map((thread) =>
+            thread.ask({ type: 'open', config: sent, places: placing.byThread[thread.index - 1]! }),
+          ),
         );
         words = opened[0] ?? [];
       } catch (error) {
@@ -157,8 +160,9 @@ export class FrontThreads implements Fronts {
         },
         commit: async (deadlineMs) => {
           void local.commit(deadlineMs);
-          this.#inForce = { sent, ports, units };
-          this.#listeners = listenedOn(values.site, ports);
+          this.#inForce = { sent, ports: placing.ports, units };
+          this.#listeners = listenedOn(site, placing.ports);
+          placing.settle();
           const commits = threads.map((thread) => this.#commit(thread, deadlineMs));
           left = Promise.allSettled(commits.map(({ done }) => done));
           await Promise.all(commits.map(({ inForce }) => inForce));
@@ -189,6 +193,7 @@ export class FrontThreads implements Fronts {
   /** See Fronts. */
   async close(deadlineMs: number): Promise<void> {
     this.#isClosing = true;
+    this.#bound?.close();
     this.#look?.cancel();
     await Promise.allSettled(this.#threads.map((thread) => thread.ask({ type: 'close', deadlineMs })));
   }
@@ -202,6 +207,7 @@ export class FrontThreads implements Fronts {
   /** See Fronts. */
   async destroy(): Promise<void> {
     this.#isClosing = true;
+    this.#bound?.close();
     this.#look?.cancel();
     await Promise.all(this.#places.map(({ thread }) => thread?.end()));
   }
@@ -301,7 +307,7 @@ export class FrontThreads implements Fronts {
     const thread = this.#fill(place);
     try {
       await thread.ready;
-      await thread.ask({ type: 'open', config: sent, ports });
+      await thread.ask({ type: 'open', config: sent, places: (await this.#bound?.again()) ?? ports });
       await this.#prepare(thread, units, new Set());
       await this.#commit(thread, 0).inForce;
     } catch (error) {
@@ -342,14 +348,4 @@ export class FrontThreads implements Fronts {
     await before;
     return mine.resolve;
   }
-}
-
-function forget(shared: Map<string, unknown>, names: ReadonlySet<string>): void {
-  for (const name of names) shared.delete(name);
-}
-
-/** Waits for all, however one ends. @throws the first failure */
-async function allOrFirstError<Value>(promises: readonly Promise<Value>[]): Promise<Value[]> {
-  await Promise.allSettled(promises);
-  return Promise.all(promises);
 }

@@ -7,6 +7,7 @@ import type { ConfigValues } from '../config/config-schema.ts';
 import { formatListenAddress, type ListenAddress, parseListenAddress } from '../config/listen-address.ts';
 import type { ListenValues } from '../config/site-schema.ts';
 import type { Address } from '../connection/address.ts';
+import type { BoundSocket } from '../connection/listen.ts';
 import { PosternError } from '../errors.ts';
 import { ClientLimits, type ClientLimitValues } from '../front/client-limits.ts';
 import { Http1Front } from '../front/http1.ts';
@@ -44,23 +45,30 @@ export interface ListenerOptions {
 
 /**
  * Begins to listen.
- * @param port to listen on in place of the address's; 0: that
  * @throws ADDRESS_IN_USE, CONFIG_INVALID
  */
-export async function openListener(asked: ListenAddress, port: number, options: ListenerOptions): Promise<Listener> {
-  const key = formatListenAddress(asked);
-  const { address: place } = asked;
-  const listen = port !== 0 && place.kind === 'tcp' ? { ...asked, address: { ...place, port } } : asked;
-  if (listen.protocol === 'fastcgi') return fastcgiListener(listen, key, options);
+export async function openListener(
+  listen: ListenAddress,
+  place: ListeningPlace,
+  options: ListenerOptions,
+): Promise<Listener> {
+  const key = formatListenAddress(listen);
+  const where = whereOf(listen.address, place);
+  if (listen.protocol === 'fastcgi') return fastcgiListener(listen, where, key, options);
   const { handler, onRefused, log, reusePort } = options;
   const front = new Http1Front({ handler, onRefused, log, clients: options.clients });
-  const address = await front.listen(listen.address, { reusePort });
+  const address = await front.listen(where, { reusePort });
   return {
     key,
     address: { ...listen, address },
     close: (deadlineMs) => front.close(deadlineMs),
     destroy: () => front.destroy(),
   };
+}
+
+function whereOf(address: Address, place: ListeningPlace): Address | BoundSocket {
+  if (typeof place !== 'number') return place;
+  return place !== 0 && address.kind === 'tcp' ? { ...address, port: place } : address;
 }
 
 /** Connections at most, whatever the system allows. */
@@ -90,11 +98,12 @@ export function clientLimits(values: ConfigValues['service'], descriptors: numbe
 
 async function fastcgiListener(
   listen: ListenAddress,
+  where: Address | BoundSocket,
   key: string,
   { handler, allowedClients, log, reusePort }: ListenerOptions,
 ): Promise<Listener> {
   const { listenFastcgi } = await import('../front/fastcgi.ts');
-  const front = await listenFastcgi(listen.address, {
+  const front = await listenFastcgi(where, {
     handler,
     log,
     reusePort,
@@ -117,6 +126,8 @@ export interface SiteListener {
   /** Changed in place by a reload that gives its address to another site. */
   site: string;
   readonly listener: Listener;
+  /** Whether somebody else has bound it, and says who may use it. */
+  readonly isBound: boolean;
   /** Who may connect, where FastCGI is spoken. */
   readonly allowedClients: readonly string[];
 }
@@ -140,6 +151,9 @@ export interface ListenerSetOptions {
   /** Which of several threads this is, that listen on the same addresses. @default "alone" */
   readonly part?: ListeningPart | undefined;
 }
+
+/** Where to listen for an address: on a port in place of its own (0: that), or on a socket that was bound for us. */
+export type ListeningPlace = number | BoundSocket;
 
 /**
  * Who listens on the addresses of a service. Of several threads each has a socket of its own on a port (SO_REUSEPORT); a socket file has
@@ -179,12 +193,12 @@ export class ListenerSet {
 
   /**
    * Opens the addresses that are new; those of before go on unharmed.
-   * @param ports those to listen on, in the order of the addresses; 0 or absent: as the address says
+   * @param places where to listen, in the order of the addresses; absent: as the address says
    * @throws ADDRESS_IN_USE, CONFIG_INVALID; then nothing is left open
    */
   async change(
     { site: sites, service }: Pick<ConfigValues, 'site' | 'service'>,
-    ports: readonly number[] = [],
+    places: readonly ListeningPlace[] = [],
   ): Promise<ListenerChange> {
     const limits = clientLimits(service, descriptorLimit());
     this.#clients ??= new ClientLimits(limits);
@@ -195,16 +209,19 @@ export class ListenerSet {
     };
     try {
       for (const [index, { site, allowedClients, access, listen }] of wantedListeners(sites).entries()) {
-        if (this.#options.part === 'other' && listen.address.kind === 'unix') continue;
+        const place = places[index] ?? 0;
         const key = formatListenAddress(listen);
         const kept = this.#listeners.find(
           (one) => one.listener.key === key && !after.some(({ entry }) => entry === one),
         );
+        // A socket file has but one socket, unless this thread has a descriptor of it.
+        const isOfFirst = listen.address.kind === 'unix' && place === 0;
+        if (kept === undefined && isOfFirst && this.#options.part === 'other') continue;
         if (kept !== undefined) checkClients(kept, allowedClients);
-        const entry = kept ?? (await this.#open(site, listen, ports[index] ?? 0, allowedClients));
+        const entry = kept ?? (await this.#open(site, listen, place, allowedClients));
         if (kept === undefined) {
           opened.push(entry.listener);
-          setSocketAccess(listen.address, access);
+          if (!entry.isBound) setSocketAccess(listen.address, access);
         }
         after.push({ entry, site, access });
       }
@@ -225,7 +242,7 @@ export class ListenerSet {
         this.#clients?.change(limits);
         for (const { entry, site, access } of after) {
           entry.site = site;
-          setSocketAccess(entry.listener.address.address, access);
+          if (!entry.isBound) setSocketAccess(entry.listener.address.address, access);
         }
         this.#listeners = after.map(({ entry }) => entry);
         await Promise.all(gone.map((listener) => listener.close(deadlineMs)));
@@ -246,18 +263,18 @@ export class ListenerSet {
   async #open(
     site: string,
     listen: ListenAddress,
-    port: number,
+    place: ListeningPlace,
     allowedClients: readonly string[],
   ): Promise<SiteListener> {
-    const entry = { site, allowedClients };
+    const entry = { site, allowedClients, isBound: typeof place !== 'number' };
     const { handlerFor, onRefused, log, part = 'alone' } = this.#options;
-    const listener = await openListener(listen, port, {
+    const listener = await openListener(listen, place, {
       clients: this.#clients!,
       handler: handlerFor(entry),
       onRefused: (refusal) => onRefused(entry.site, refusal),
       allowedClients,
       log,
-      reusePort: part !== 'alone',
+      reusePort: part !== 'alone' && !entry.isBound,
     });
     return Object.assign(entry, { listener });
   }

@@ -4,12 +4,14 @@
 import type { ThreadStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import type { ListenAddress } from '../config/listen-address.ts';
+import type { Binder } from '../connection/listen.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import type { Log } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
+import { BoundPlaces } from './bound-places.ts';
 import type { Faults } from './faults.ts';
 import { type AccessLog, Gateways, makeGateways, refusedRecord } from './gateways.ts';
-import { ListenerSet, type ListeningPart } from './listeners.ts';
+import { ListenerSet, type ListeningPart, type ListeningPlace } from './listeners.ts';
 import type { FrontPool } from './pool-pages.ts';
 import type { FrontsConfig } from './thread-messages.ts';
 import type { Unit } from './unit.ts';
@@ -26,6 +28,8 @@ export interface SiteFrontsOptions {
   readonly part?: ListeningPart | undefined;
   /** Where answers are counted by status. @default memory of its own */
   readonly counts?: Uint32Array | undefined;
+  /** Who binds the sockets. @default this process */
+  readonly binder?: Binder | undefined;
 }
 
 /** The pools that routes lead to, by name. */
@@ -85,9 +89,11 @@ export class SiteFronts implements Fronts {
   readonly #options: SiteFrontsOptions;
   readonly #gateways: Gateways;
   readonly #listeners: ListenerSet;
+  readonly #places: BoundPlaces | null;
 
   constructor(options: SiteFrontsOptions) {
     this.#options = options;
+    this.#places = options.binder === undefined ? null : new BoundPlaces(options.binder, 1);
     this.#gateways = new Gateways(options.faults, options.onAccess, options.counts);
     this.#listeners = new ListenerSet({
       handlerFor: (listener) => this.#gateways.handlerFor(listener),
@@ -132,9 +138,14 @@ export class SiteFronts implements Fronts {
     return this.#gateways.of(site);
   }
 
-  /** See Fronts. @param ports see `ListenerSet.change` */
-  async open(config: FrontsConfig, ports: readonly number[] = []): Promise<FrontsChange> {
-    const listening = await this.#listeners.change(config.values, ports);
+  /** See Fronts. @param given see `ListenerSet.change` */
+  async open(config: FrontsConfig, given: readonly ListeningPlace[] = []): Promise<FrontsChange> {
+    const placing = await this.#places?.open(config.values.site);
+    const places = placing?.byThread[0] ?? given;
+    const listening = await this.#listeners.change(config.values, places).catch((error: unknown) => {
+      placing?.undo();
+      throw error;
+    });
     const { log, isDeveloped } = this.#options;
     let gateways: ReadonlyMap<string, Gateway> = new Map();
     let over = Promise.resolve();
@@ -146,15 +157,20 @@ export class SiteFronts implements Fronts {
       commit: (deadlineMs) => {
         this.#gateways.use(gateways);
         over = listening.settle(deadlineMs);
+        placing?.settle();
         return Promise.resolve();
       },
       over: () => over,
-      undo: () => listening.undo(),
+      undo: () => {
+        listening.undo();
+        placing?.undo();
+      },
     };
   }
 
   /** See Fronts. */
   close(deadlineMs: number): Promise<void> {
+    this.#places?.close();
     return this.#listeners.close(deadlineMs);
   }
 
@@ -165,6 +181,7 @@ export class SiteFronts implements Fronts {
 
   /** See Fronts. */
   destroy(): Promise<void> {
+    this.#places?.close();
     this.#listeners.destroy();
     return Promise.resolve();
   }

@@ -2,9 +2,11 @@
 
 import { createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
+import type { Config } from '../config/config.ts';
 import type { ConfigValues } from '../config/config-schema.ts';
 import { formatListenAddress } from '../config/listen-address.ts';
 import { listenOn } from '../connection/listen.ts';
+import type { PlacesChange } from './bound-places.ts';
 import { wantedListeners } from './listeners.ts';
 import type { ListenerPlace } from './site-fronts.ts';
 import type { FrontsConfig } from './thread-messages.ts';
@@ -20,7 +22,7 @@ export function threadCount(threads: number | 'auto'): number {
  * @param listened where the service listens already
  * @throws ADDRESS_IN_USE, CONFIG_INVALID
  */
-export async function findPorts(sites: ConfigValues['site'], listened: readonly Listened[]): Promise<number[]> {
+async function findPorts(sites: ConfigValues['site'], listened: readonly Listened[]): Promise<number[]> {
   const ports: number[] = [];
   const left = [...listened];
   for (const { listen } of wantedListeners(sites)) {
@@ -43,6 +45,16 @@ export async function findPorts(sites: ConfigValues['site'], listened: readonly 
   return ports;
 }
 
+/** Places on ports that so many threads share. @throws ADDRESS_IN_USE, CONFIG_INVALID */
+export async function sharedPorts(
+  sites: ConfigValues['site'],
+  listened: readonly Listened[],
+  threads: number,
+): Promise<PlacesChange> {
+  const ports = await findPorts(sites, listened);
+  return { ports, byThread: Array.from({ length: threads }, () => ports), settle: () => {}, undo: () => {} };
+}
+
 /** An address that is listened on: as it was asked for, and its port. */
 export interface Listened {
   readonly key: string;
@@ -62,6 +74,12 @@ export function listenedOn(
   });
 }
 
+/** The same sites without an address. */
+export function listeningNowhere({ values, ...config }: Config): Config {
+  const sites = Object.entries(values.site).map(([name, site]) => [name, { ...site, listen: [] }]);
+  return { ...config, values: { ...values, site: Object.fromEntries(sites) } };
+}
+
 /** The configuration for one of so many threads: what bounds the whole service is divided, since no thread sees what the others have. */
 export function shareOfLimits({ file, folder, values }: FrontsConfig, threads: number): FrontsConfig {
   const share = (limit: number): number => Math.ceil(limit / threads);
@@ -77,4 +95,10 @@ export function shareOfLimits({ file, folder, values }: FrontsConfig, threads: n
       ),
     },
   };
+}
+
+/** Waits for all, however one ends. @throws the first failure */
+export async function allOrFirstError<Value>(promises: readonly Promise<Value>[]): Promise<Value[]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
 }

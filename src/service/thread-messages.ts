@@ -7,6 +7,7 @@ import type { LogFields } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import type { UpstreamPoolOptions } from '../upstream/upstream-pool.ts';
 import type { AccessRecord } from './gateways.ts';
+import type { ListeningPlace } from './listeners.ts';
 
 /** What of a configuration has to do with clients. */
 export type FrontsConfig = Pick<Config, 'file' | 'folder' | 'values'>;
@@ -59,8 +60,13 @@ export type PoolShare = ConnectShare | CgiShare;
 
 /** What a thread is told. Each order with a number is answered by `done`. */
 export type ThreadOrder =
-  /** Open the addresses that are new. `ports`: where each is listened on, in the order of the configuration. */
-  | { readonly type: 'open'; readonly id: number; readonly config: FrontsConfig; readonly ports: readonly number[] }
+  /** Open the addresses that are new. `places`: where each is listened on, in the order of the configuration. */
+  | {
+      readonly type: 'open';
+      readonly id: number;
+      readonly config: FrontsConfig;
+      readonly places: readonly ListeningPlace[];
+    }
   /** Make what answers there. `pools`: those that are new, or have changed. */
   | { readonly type: 'prepare'; readonly id: number; readonly pools: readonly PoolShare[] }
   /** Put it in force. `pools`: those that there are. Told with `in-force`, and answered when what is not wanted any more has finished. */

@@ -6,7 +6,7 @@ import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { UpstreamPool } from '../upstream/upstream-pool.ts';
-import { type Launcher, openLauncher } from '../worker/launcher.ts';
+import { openSpawner, type Spawner } from '../worker/spawner.ts';
 import type { PoolShare } from './thread-messages.ts';
 
 /** A thread's part of one pool. */
@@ -35,7 +35,7 @@ export class ThreadPools {
   /** Settings that wait for the change to be put in force. */
   readonly #settings = new Map<string, PoolShare>();
   readonly #leaving = new Set<PoolPart>();
-  #launcher: Launcher | null = null;
+  #spawner: Spawner | null = null;
 
   constructor(log: Log) {
     this.#log = log;
@@ -94,7 +94,7 @@ export class ThreadPools {
   async close(deadlineMs: number): Promise<void> {
     const parts = [...[...this.#inForce.values()].map(({ part }) => part), ...this.#leaving];
     await Promise.all(parts.map((part) => part.close(deadlineMs)));
-    this.#launcher?.close();
+    this.#spawner?.close();
   }
 
   async #leave(part: PoolPart, deadlineMs: number): Promise<void> {
@@ -115,8 +115,8 @@ export class ThreadPools {
       };
       return { kind, use, ...partOf(pool) };
     }
-    this.#launcher ??= openLauncher();
-    const pool = new CgiPool({ ...share.settings, name: share.name, launcher: this.#launcher, clock, log });
+    this.#spawner ??= openSpawner();
+    const pool = new CgiPool({ ...share.settings, name: share.name, starter: this.#spawner, clock, log });
     const use = (next: PoolShare): void => {
       if (next.kind === kind) pool.use(next.settings);
     };
