@@ -38,8 +38,8 @@ export function adminHandler(source: AdminSource, options: AdminOptions = {}): H
       const { notReady } = source.status();
       answer(response, notReady.length === 0 ? 200 : 503, 'text/plain', `${notReady.join('\n') || 'ok'}\n`);
     },
-    '/metrics': (_request, response) => {
-      metrics(source.status()).then(
+    '/metrics': (_request, response, query) => {
+      metrics(source, query.get('names')).then(
         ({ type, text }) => answer(response, 200, type, text),
         () => answer(response, 500, 'text/plain', 'the metrics could not be made\n'),
       );
@@ -111,10 +111,12 @@ async function makeDashboard(source: AdminSource, access: ActionAccess): Promise
   return new Dashboard(source, access);
 }
 
-/** Loaded when first asked for: the library for it would make every start slower. */
-async function metrics(status: ServiceStatus): Promise<{ type: string; text: string }> {
+/** Loaded when first asked for: the library for it would make every start slower. @param names "phpfpm": under those of PHP-FPM's exporter */
+async function metrics(source: AdminSource, names: string | null): Promise<{ type: string; text: string }> {
   const { formatMetrics, metricsType } = await import('./metrics.ts');
-  return { type: metricsType, text: await formatMetrics(status) };
+  if (names !== 'phpfpm') return { type: metricsType, text: await formatMetrics(source.status(), source.measures()) };
+  const { formatFpmMetrics } = await import('./fpm-metrics.ts');
+  return { type: metricsType, text: await formatFpmMetrics(source.status(), Date.now()) };
 }
 
 /** JSON for programs; text where the request prefers it (a browser, a terminal), or ?format says so. */

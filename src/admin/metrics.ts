@@ -1,139 +1,92 @@
 // The counters in Prometheus' text format, made from a status when asked. Pure but for prom-client's registry.
 
-import { Counter, Gauge, Registry } from 'prom-client';
-import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
-import type { ServiceStatus } from './source.ts';
+import { Registry } from 'prom-client';
+import { type Labels, MetricTable } from './metric-table.ts';
+import { addPools } from './pool-metrics.ts';
+import type { Measures, ServiceStatus } from './source.ts';
 
 /** The media type of the text. */
 export const metricsType = Registry.PROMETHEUS_CONTENT_TYPE;
 
 /** All metrics of a status. The registry is made anew, so that a pool that is gone leaves no series behind. */
-export function formatMetrics(status: ServiceStatus): Promise<string> {
+export function formatMetrics(status: ServiceStatus, measures: Measures): Promise<string> {
   const registry = new Registry();
-  addService(registry, status);
-  for (const [name, help, read] of poolCounters) {
-    const counter = new Counter({ name, help, labelNames: ['pool'], registers: [registry] });
-    for (const pool of status.pools) counter.inc({ pool: pool.name }, read(pool));
-  }
-  for (const [name, help, read] of poolGauges) {
-    const gauge = new Gauge({ name, help, labelNames: ['pool'], registers: [registry] });
-    for (const pool of status.pools) gauge.set({ pool: pool.name }, read(pool));
-  }
-  addLanes(registry, status.pools);
-  addServers(registry, status.pools);
+  const table = new MetricTable(registry);
+  addService(table, status);
+  addLog(table, status);
+  addHttp(table, status, measures);
+  addProcess(table, measures);
+  addPools(table, status.pools, measures);
   return registry.metrics();
 }
 
-type Reading = readonly [name: string, help: string, read: (pool: PoolSnapshot) => number];
+const none: Labels = {};
 
-const poolCounters: readonly Reading[] = [
-  ['postern_pool_accepted_total', 'Requests that came to the pool.', ({ counters }) => counters.accepted],
-  ['postern_pool_finished_total', 'Requests that the program ended.', ({ counters }) => counters.finished],
-  ['postern_pool_refused_total', 'Requests that the pool refused.', ({ counters }) => counters.refused],
-  [
-    'postern_pool_aborted_total',
-    'Requests that ended before their answer was complete.',
-    ({ counters }) => counters.aborted,
-  ],
-  ['postern_pool_failed_total', 'Those of the aborted where no client had left.', ({ counters }) => counters.failed],
-  ['postern_pool_retried_total', 'Requests that were sent to a second worker.', ({ counters }) => counters.retried],
-  [
-    'postern_pool_limit_reached_total',
-    'Times that all workers were busy and requests waited.',
-    ({ counters }) => counters.limitReached,
-  ],
-  ['postern_pool_spawned_total', 'Processes started.', ({ spawned }) => spawned],
-];
-
-const poolGauges: readonly Reading[] = [
-  ['postern_pool_ready', 'Whether the pool can serve.', ({ notReady }) => (notReady === null ? 1 : 0)],
-  ['postern_pool_waiting', 'Requests that wait for a worker.', ({ counters }) => counters.waiting],
-  ['postern_pool_running', 'Requests that run.', ({ counters }) => counters.running],
-  ['postern_pool_workers', 'Requests that may run at a time.', ({ workers }) => workers],
-  ['postern_pool_queue', 'Requests that may wait.', ({ queue }) => queue],
-  ['postern_pool_generation', 'Generation of the workers.', ({ generation }) => generation],
-  ['postern_pool_spawn_score', 'Score that holds starts back at its limit.', ({ spawnScore }) => spawnScore],
-];
-
-function addService(registry: Registry, status: ServiceStatus): void {
-  const registers = [registry];
-  new Gauge({ name: 'postern_info', help: 'Which Postern.', labelNames: ['version'], registers }).set(
-    { version: status.version },
-    1,
-  );
-  new Gauge({ name: 'postern_start_time_seconds', help: 'Start, in seconds since 1970.', registers }).set(
-    status.startedAt / 1000,
-  );
-  new Gauge({ name: 'postern_ready', help: 'Whether /readyz says so.', registers }).set(
-    status.notReady.length === 0 ? 1 : 0,
-  );
-  new Counter({ name: 'postern_faults_total', help: 'Errors of its own that the service survived.', registers }).inc(
-    status.faults.count,
-  );
-  if (status.log !== null) {
-    new Counter({ name: 'postern_log_lost_lines_total', help: 'Lines of the log that were lost.', registers }).inc(
-      status.log.lostLines,
-    );
-    new Gauge({ name: 'postern_log_writable', help: 'Whether the log can be written.', registers }).set(
-      status.log.trouble === null ? 1 : 0,
-    );
-  }
-  const answers = new Counter({
-    name: 'postern_answers_total',
-    help: 'HTTP answers.',
-    labelNames: ['status'],
-    registers,
-  });
-  for (const [code, count] of Object.entries(status.answers)) answers.inc({ status: code }, count);
+function addService(table: MetricTable, status: ServiceStatus): void {
+  table.gauge('postern_info', 'Which Postern.', [[{ version: status.version }, 1]]);
+  table.gauge('postern_start_time_seconds', 'Start, in seconds since 1970.', [[none, status.startedAt / 1000]]);
+  table.gauge('postern_ready', 'Whether /readyz says so.', [[none, status.notReady.length === 0 ? 1 : 0]]);
+  table.counter('postern_faults_total', 'Errors of its own that the service survived.', [[none, status.faults.count]]);
 }
 
-function addLanes(registry: Registry, pools: readonly PoolSnapshot[]): void {
-  const registers = [registry];
-  const labelNames = ['pool', 'state'];
-  const lanes = new Gauge({ name: 'postern_pool_lanes', help: 'Lanes by state.', labelNames, registers });
-  const memory = new Gauge({
-    name: 'postern_pool_memory_bytes',
-    help: 'Resident memory of the lanes.',
-    labelNames: ['pool'],
-    registers,
-  });
-  const ended = new Counter({
-    name: 'postern_pool_ended_total',
-    help: 'Processes that ended, by why.',
-    labelNames: ['pool', 'reason'],
-    registers,
-  });
-  for (const pool of pools) {
-    for (const state of ['starting', 'idle', 'busy', 'draining', 'stopping'] as const) {
-      lanes.set({ pool: pool.name, state }, pool.lanes.filter((lane) => lane.state === state).length);
-    }
-    memory.set(
-      { pool: pool.name },
-      pool.lanes.reduce((sum, lane) => sum + lane.memoryBytes, 0),
-    );
-    for (const [reason, count] of Object.entries(pool.ended)) ended.inc({ pool: pool.name, reason }, count);
-  }
+function addLog(table: MetricTable, { log }: ServiceStatus): void {
+  if (log === null) return;
+  table.counter('postern_log_lost_lines_total', 'Lines of the log that were lost.', [[none, log.lostLines]]);
+  table.gauge('postern_log_writable', 'Whether the log can be written.', [[none, log.trouble === null ? 1 : 0]]);
 }
 
-function addServers(registry: Registry, pools: readonly PoolSnapshot[]): void {
-  const registers = [registry];
-  const labelNames = ['pool', 'server'];
-  const rests = new Gauge({
-    name: 'postern_server_rests',
-    help: 'Whether a server of a connect pool gets no requests for a while, after failures.',
-    labelNames,
-    registers,
-  });
-  const connections = new Gauge({
-    name: 'postern_server_connections',
-    help: 'Connections to a server of a connect pool.',
-    labelNames,
-    registers,
-  });
-  for (const pool of pools) {
-    for (const { address, restsMs, connections: open } of pool.servers) {
-      rests.set({ pool: pool.name, server: address }, restsMs > 0 ? 1 : 0);
-      connections.set({ pool: pool.name, server: address }, open);
-    }
-  }
+/** With OpenTelemetry's names and its words for labels, as its Prometheus exporters write them. */
+function addHttp(table: MetricTable, status: ServiceStatus, { http, active }: Measures): void {
+  table.histogram(
+    'http_server_request_duration_seconds',
+    'Duration of HTTP requests, from their head to the end of their answer.',
+    http.map((series) => {
+      const code = series.status === 0 ? '_OTHER' : String(series.status);
+      const labels = { site: series.site, http_request_method: series.method, http_response_status_code: code };
+      return [labels, series];
+    }),
+  );
+  table.gauge('http_server_active_requests', 'HTTP requests that are on their way.', [[none, active]]);
+  table.counter(
+    'postern_answers_total',
+    'HTTP answers.',
+    Object.entries(status.answers).map(([code, count]) => [{ status: code }, count]),
+  );
+}
+
+function addProcess(table: MetricTable, { threads, process }: Measures): void {
+  const { cpuS, memoryBytes, heapBytes, openDescriptors } = process;
+  table.counter('process_cpu_seconds_total', 'CPU time of the service itself, without its workers.', [[none, cpuS]]);
+  table.gauge('process_resident_memory_bytes', 'Resident memory of the service itself.', [[none, memoryBytes]]);
+  table.gauge('nodejs_heap_used_bytes', "Memory that the service's own objects take.", [[none, heapBytes]]);
+  if (openDescriptors !== null)
+    table.gauge('process_open_fds', 'Descriptors that the service has open.', [[none, openDescriptors]]);
+  const each = (read: (load: (typeof threads)[number]) => number) =>
+    threads.map((load) => [{ thread: String(load.thread) }, read(load)] as const);
+  table.gauge(
+    'nodejs_eventloop_utilization_ratio',
+    'Share of the time since the last scrape in which a thread had something to do.',
+    each(({ utilization }) => utilization),
+  );
+  table.gauge(
+    'postern_connections',
+    'Connections of clients that are open.',
+    each(({ connections }) => connections),
+  );
+  const late = 'by how much the event loop of a thread was late since the last scrape';
+  table.gauge(
+    'nodejs_eventloop_delay_p50_seconds',
+    `Median: ${late}.`,
+    each(({ delayP50S }) => delayP50S),
+  );
+  table.gauge(
+    'nodejs_eventloop_delay_p99_seconds',
+    `99th percentile: ${late}.`,
+    each(({ delayP99S }) => delayP99S),
+  );
+  table.gauge(
+    'nodejs_eventloop_delay_max_seconds',
+    `Most: ${late}.`,
+    each(({ delayMaxS }) => delayMaxS),
+  );
 }

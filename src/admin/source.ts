@@ -81,9 +81,53 @@ export interface ServiceStatus {
   readonly pools: readonly PoolSnapshot[];
 }
 
+/** One thread of the service, since it was last asked. Times are in seconds. */
+export interface ThreadLoad {
+  /** 0 is the main thread, 1 the first front thread. */
+  readonly thread: number;
+  /** The share of time in which its event loop had something to do, 0 to 1. */
+  readonly utilization: number;
+  /** By how much the event loop was late: the half, the 99th of a hundred, the latest. */
+  readonly delayP50S: number;
+  readonly delayP99S: number;
+  readonly delayMaxS: number;
+  /** Connections of clients that are open in it. */
+  readonly connections: number;
+}
+
+/** The service's own process. */
+export interface ProcessLoad {
+  readonly cpuS: number;
+  readonly memoryBytes: number;
+  readonly heapBytes: number;
+  /** null: the system does not tell. */
+  readonly openDescriptors: number | null;
+}
+
+/** A histogram: requests in each bucket, not summed up, and one more for what is above the last bound; all in seconds. */
+export interface Buckets {
+  readonly boundsS: readonly number[];
+  readonly counts: readonly number[];
+  readonly sumS: number;
+}
+
+/** What metrics have besides the status. */
+export interface Measures {
+  /** Of requests, by site, method and status; a status of 0 is of more than can be told apart. */
+  readonly http: readonly (Buckets & { readonly site: string; readonly method: string; readonly status: number })[];
+  /** Of pools by name. */
+  readonly pools: ReadonlyMap<string, { readonly wait: Buckets; readonly run: Buckets }>;
+  /** Requests that are on their way. */
+  readonly active: number;
+  readonly threads: readonly ThreadLoad[];
+  readonly process: ProcessLoad;
+}
+
 /** What the admin pages show. */
 export interface AdminSource {
   status(): ServiceStatus;
+  /** Asking is what has some of it measured. */
+  measures(): Measures;
 }
 
 /** How something that was asked for went, in words. */

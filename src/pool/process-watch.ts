@@ -2,6 +2,7 @@
 
 import type { Clock, Timer } from '../clock.ts';
 import type { LaneHandle } from '../worker/lane-handle.ts';
+import { isGone } from '../worker/process-table.ts';
 import { readUsage } from '../worker/usage.ts';
 import type { WorkerHandle } from '../worker/worker.ts';
 import type { LaneRecord, PoolEvent, PoolState } from './pool-state.ts';
@@ -21,12 +22,16 @@ const lookMs = 250;
 const looksPerSweep = 4;
 /** How often children that are to end are looked at. */
 const childLookMs = 10;
+/** Processes whose CPU time is remembered, before those that have ended are forgotten; no pool has more that live. */
+const mostCounted = 8_192;
 
 export class ProcessWatch {
   readonly #options: ProcessWatchOptions;
   #timer: Timer | null = null;
   #childTimer: Timer | null = null;
   #looks = 0;
+  /** CPU time of processes at the last look, by their ids. */
+  readonly #cpuMs = new Map<number, number>();
   /** Lanes whose process was gone at the last look, though its connection stood. */
   readonly #missing = new WeakSet<LaneRecord>();
 
@@ -60,8 +65,19 @@ export class ProcessWatch {
       const usage = pid === 0 ? null : readUsage(pid);
       columns.memoryBytes[record.slot] = usage?.memoryBytes ?? 0;
       columns.cpuMs[record.slot] = usage?.cpuMs ?? 0;
+      if (usage !== null) this.#countCpu(pid, usage.cpuMs);
     }
     onEvent({ type: 'swept' });
+  }
+
+  /** Adds what a process has used since the last look. Several lanes may have the same one. */
+  #countCpu(pid: number, cpuMs: number): void {
+    const before = this.#cpuMs.get(pid) ?? 0;
+    // Less than before is another process with its id.
+    this.#options.state.board.add('cpuMs', cpuMs >= before ? cpuMs - before : cpuMs);
+    this.#cpuMs.set(pid, cpuMs);
+    if (this.#cpuMs.size <= mostCounted) return;
+    for (const known of this.#cpuMs.keys()) if (isGone(known)) this.#cpuMs.delete(known);
   }
 
   /** Something that a process started may hold its connection open: what the process itself had sent has come when it is looked at twice. */

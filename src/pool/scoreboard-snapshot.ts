@@ -44,6 +44,7 @@ export function snapshotOf(state: PoolState, facts: SnapshotFacts): PoolSnapshot
     governor: score.describe(nowMs),
     spawnScore: score.value(nowMs),
     spawned: board.counter('spawned'),
+    cpuMs: board.counter('cpuMs'),
     ended: board.ended(),
     lastEnds: state.ends.snapshot(epochMs - nowMs),
     lastReload,

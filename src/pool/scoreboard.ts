@@ -37,7 +37,7 @@ const wideColumns = [
 ] as const;
 const narrowColumns = ['pid', 'workerPid', 'generation'] as const;
 /** Counters by name: where each stands. What counts requests is the queue's. */
-const counterIndex = { spawned: 0 } as const;
+const counterIndex = { spawned: 0, cpuMs: 1 } as const;
 const counterCount = Object.keys(counterIndex).length;
 
 /** A column of numbers, one a lane. */

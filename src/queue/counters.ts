@@ -1,5 +1,7 @@
 // The counters of one queue, in shared memory: accepted = waiting + running + finished + refused + aborted, at every moment.
 
+import type { ErrorCode } from '../errors.ts';
+
 const index = {
   accepted: 0,
   waiting: 1,
@@ -14,6 +16,20 @@ const index = {
   limitReached: 10,
   slow: 11,
 } as const;
+
+const refusals = [
+  'QUEUE_FULL',
+  'QUEUE_TIMEOUT',
+  'POOL_RESTING',
+  'POOL_CLOSING',
+  'POOL_DRAINED',
+  'REQUEST_CRASHES',
+] as const satisfies readonly ErrorCode[];
+
+/** Why a queue gives a request no seat. */
+export type RefusalCause = (typeof refusals)[number];
+
+const indexOfRefusals = Object.keys(index).length;
 
 /** A counter by its name. */
 export type CounterName = keyof typeof index;
@@ -39,10 +55,12 @@ export interface QueueCounters {
   readonly limitReached: number;
   /** Those that ran longer than `slowAfter`. */
   readonly slow: number;
+  /** The refused ones by why. */
+  readonly refusedBy: Readonly<Record<RefusalCause, number>>;
 }
 
 export class Counters {
-  readonly #cells = new Float64Array(new SharedArrayBuffer(Object.keys(index).length * 8));
+  readonly #cells = new Float64Array(new SharedArrayBuffer((indexOfRefusals + refusals.length) * 8));
 
   get(name: CounterName): number {
     return this.#cells[index[name]]!;
@@ -52,14 +70,21 @@ export class Counters {
     this.#cells[index[name]]! += by;
   }
 
+  /** A request was refused. */
+  refuse(code: ErrorCode): void {
+    this.add('refused', 1);
+    const cause = refusals.indexOf(code as RefusalCause);
+    if (cause >= 0) this.#cells[indexOfRefusals + cause]! += 1;
+  }
+
   /** Sets a highest value, where it is one. */
   raise(name: CounterName, to: number): void {
     if (to > this.#cells[index[name]]!) this.#cells[index[name]] = to;
   }
 
   snapshot(): QueueCounters {
-    return Object.fromEntries(
-      Object.entries(index).map(([name, at]) => [name, this.#cells[at]!]),
-    ) as unknown as QueueCounters;
+    const counted = Object.entries(index).map(([name, at]) => [name, this.#cells[at]!]);
+    const refusedBy = refusals.map((cause, at) => [cause, this.#cells[indexOfRefusals + at]!]);
+    return { ...Object.fromEntries(counted), refusedBy: Object.fromEntries(refusedBy) } as QueueCounters;
   }
 }

@@ -114,6 +114,8 @@ export interface PoolSnapshot {
   readonly spawnScore: number;
   /** Processes that were started, and those that ended, by why. */
   readonly spawned: number;
+  /** CPU time of its processes since the start, as far as looks at them have seen it: one a second. */
+  readonly cpuMs: number;
   readonly ended: Readonly<Record<StopReason, number>>;
   /** The last ends that were neither of a reload nor of a shutdown, newest first. */
   readonly lastEnds: readonly ProcessEndSnapshot[];
@@ -129,6 +131,7 @@ export const withoutWorkers = {
   governor: 'ready',
   spawnScore: 0,
   spawned: 0,
+  cpuMs: 0,
   ended: {
     idle: 0,
     'max-requests': 0,

@@ -252,7 +252,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   #refuse(attempt: Attempt, error: PosternError): Attempt {
     // A pool that rests has said so itself.
     if (this.#isTaking && error.code !== 'POOL_RESTING') this.#refusals.note(error);
-    this.counters.add('refused', 1);
+    this.counters.refuse(error.code);
     attempt.refuse(error, attempt.state === 'waiting' ? this.#clock.now() - attempt.waitingSinceMs : 0);
     return attempt;
   }

@@ -11,6 +11,7 @@ import type { FrontPool } from './pool-pages.ts';
 import { type FrontsChange, SiteFronts } from './site-fronts.ts';
 import {
   beatMs,
+  loopResolutionMs,
   type SentError,
   type ThreadData,
   type ThreadOrder,
@@ -22,7 +23,7 @@ import { ThreadPools } from './thread-pools.ts';
 /** How long the main thread may take to say how a pool is. */
 const answerMs = 5_000;
 
-const { index, isDeveloped, isTold, vitals: vitalMemory, answers, compileCache } = workerData as ThreadData;
+const { index, isDeveloped, isTold, vitals: vitalMemory, answers, durations, compileCache } = workerData as ThreadData;
 if (compileCache !== null) enableCompileCache(compileCache);
 
 const say = (report: ThreadReport): void => parentPort!.postMessage(report);
@@ -35,6 +36,7 @@ const fronts = new SiteFronts({
   isDeveloped,
   part: index === 1 ? 'first' : 'other',
   counts: new Uint32Array(answers),
+  durations,
 });
 let change: FrontsChange | null = null;
 /** By number: who waits for what the main thread says of a pool. */
@@ -123,7 +125,7 @@ function asked(pool: string): Promise<PoolSnapshot> {
 /** Shows the main thread that this one lives, and how it is. */
 function beat(): void {
   const vitals = new Int32Array(vitalMemory);
-  const delay = monitorEventLoopDelay({ resolution: 20 });
+  const delay = monitorEventLoopDelay({ resolution: loopResolutionMs });
   delay.enable();
   let told = '';
   let beats = 0;
@@ -131,8 +133,11 @@ function beat(): void {
     beats += 1;
     Atomics.store(vitals, vital.beats, beats);
     Atomics.store(vitals, vital.running, fronts.running);
+    Atomics.store(vitals, vital.connections, fronts.connections);
     if (beats % 10 === 0) {
       Atomics.store(vitals, vital.loopDelayMs, Math.round(delay.max / 1e6));
+      Atomics.store(vitals, vital.loopDelayP50Us, Math.round(delay.percentile(50) / 1e3));
+      Atomics.store(vitals, vital.loopDelayP99Us, Math.round(delay.percentile(99) / 1e3));
       delay.reset();
     }
     const snapshots = pools.snapshots();

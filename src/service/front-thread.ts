@@ -2,9 +2,16 @@
 
 import { extname } from 'node:path';
 import { type MessagePort, Worker } from 'node:worker_threads';
+import type { ThreadLoad } from '../admin/source.ts';
 import { PosternError } from '../errors.ts';
-import { type OrderBody, type SentError, type ThreadData, type ThreadReport, vital } from './thread-messages.ts';
-import type { Unit } from './unit.ts';
+import {
+  loopResolutionMs,
+  type OrderBody,
+  type SentError,
+  type ThreadData,
+  type ThreadReport,
+  vital,
+} from './thread-messages.ts';
 
 /** As TypeScript from a checkout, as JavaScript when built. */
 const entry = new URL(`./front-thread-entry${extname(import.meta.url)}`, import.meta.url);
@@ -34,18 +41,6 @@ interface Asked {
   readonly onInForce: (() => void) | null;
 }
 
-/** A place for a thread: what outlasts the one that is in it. */
-export interface Place {
-  readonly index: number;
-  readonly vitals: SharedArrayBuffer;
-  readonly answers: SharedArrayBuffer;
-  thread: FrontThread | null;
-  /** By pool: what it was given a share of. */
-  shared: Map<string, Pick<Unit, 'backend'> & { readonly fingerprint: string }>;
-  /** When it was lost, lately. */
-  losses: number[];
-}
-
 export class FrontThread {
   readonly index: number;
   /** Resolves when it takes orders. @throws INTERNAL */
@@ -61,6 +56,7 @@ export class FrontThread {
   #beats = -1;
   #beatAtMs = 0;
   #error: Error | null = null;
+  #loopBefore: ReturnType<Worker['performance']['eventLoopUtilization']> | null = null;
 
   constructor(data: ThreadData, events: ThreadEvents) {
     this.index = data.index;
@@ -83,6 +79,24 @@ export class FrontThread {
 
   get running(): number {
     return this.#state === 'gone' ? 0 : Atomics.load(this.#vitals, vital.running);
+  }
+
+  /** What it is busy with. */
+  get load(): ThreadLoad {
+    const { performance } = this.#worker;
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, this.#loopBefore ?? undefined);
+    this.#loopBefore = now;
+    const late = (cell: number, perS: number): number =>
+      Math.max(0, (Atomics.load(this.#vitals, cell) - (loopResolutionMs * perS) / 1000) / perS);
+    return {
+      thread: this.index,
+      utilization,
+      delayP50S: late(vital.loopDelayP50Us, 1e6),
+      delayP99S: late(vital.loopDelayP99Us, 1e6),
+      delayMaxS: late(vital.loopDelayMs, 1e3),
+      connections: Atomics.load(this.#vitals, vital.connections),
+    };
   }
 
   /** The longest delay of its event loop within a second, lately, in milliseconds. */

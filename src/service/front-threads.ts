@@ -1,16 +1,16 @@
 // The fronts of a service in several threads: all of them go from one configuration to the next together, and one that is lost is replaced.
 
-import { getCompileCacheDir } from 'node:module';
 import type { MessagePort } from 'node:worker_threads';
-import type { ThreadStatus } from '../admin/source.ts';
+import type { ThreadLoad, ThreadStatus } from '../admin/source.ts';
 import { systemClock, type Timer } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { BoundPlaces } from './bound-places.ts';
 import type { Faults } from './faults.ts';
-import { FrontThread, type Place } from './front-thread.ts';
-import { answersOf, statusCount } from './gateways.ts';
+import { FrontThread } from './front-thread.ts';
+import { answersOf } from './gateways.ts';
+import { type HttpSeries, readHttpDurations } from './http-durations.ts';
 import { PoolSums } from './pool-sums.ts';
 import {
   type Fronts,
@@ -27,11 +27,12 @@ import {
   sharedPorts,
   shareOfLimits,
 } from './thread-config.ts';
-import { type FrontsConfig, type PoolShare, type ThreadReport, vitalCount } from './thread-messages.ts';
+import type { FrontsConfig, PoolShare, ThreadReport } from './thread-messages.ts';
+import { newPlace, type Place, placeStatus, threadData } from './thread-place.ts';
 import type { Unit } from './unit.ts';
 
 /** What they are made with. */
-export type FrontThreadsOptions = Omit<SiteFrontsOptions, 'part' | 'counts' | 'faults'> & {
+export type FrontThreadsOptions = Omit<SiteFrontsOptions, 'part' | 'counts' | 'durations' | 'faults'> & {
   readonly count: number;
   readonly faults: Faults;
 };
@@ -72,14 +73,7 @@ export class FrontThreads implements Fronts {
     this.#options = options;
     this.#local = new SiteFronts({ ...options, binder: undefined });
     this.#bound = options.binder === undefined ? null : new BoundPlaces(options.binder, options.count);
-    this.#places = Array.from({ length: options.count }, (_, at) => ({
-      index: at + 1,
-      vitals: new SharedArrayBuffer(vitalCount * 4),
-      answers: new SharedArrayBuffer(statusCount * 4),
-      thread: null,
-      shared: new Map(),
-      losses: [],
-    }));
+    this.#places = Array.from({ length: options.count }, (_, at) => newPlace(at + 1));
   }
 
   /** See Fronts. */
@@ -94,18 +88,22 @@ export class FrontThreads implements Fronts {
 
   /** See Fronts. */
   get answers(): Readonly<Record<string, number>> {
-    return answersOf(this.#places.map(({ answers }) => new Uint32Array(answers)));
+    return answersOf(this.#places.map(({ memory }) => new Uint32Array(memory.answers)));
   }
 
   /** See Fronts. */
   get threads(): readonly ThreadStatus[] {
-    return this.#places.map(({ index, thread, losses }) => ({
-      thread: index,
-      state: thread?.isServing ? 'serving' : 'starting',
-      running: thread?.running ?? 0,
-      loopDelayMs: thread?.loopDelayMs ?? 0,
-      losses: losses.length,
-    }));
+    return this.#places.map(placeStatus);
+  }
+
+  /** See Fronts. */
+  get durations(): readonly HttpSeries[] {
+    return readHttpDurations(this.#places.map(({ memory }) => memory.durations));
+  }
+
+  /** See Fronts. */
+  get load(): readonly ThreadLoad[] {
+    return [...this.#local.load, ...this.#threads.map(({ load }) => load)];
   }
 
   /** See Fronts. */
@@ -224,14 +222,13 @@ export class FrontThreads implements Fronts {
   }
 
   #fill(place: Place): FrontThread {
-    const { index, vitals, answers } = place;
     const { isDeveloped = false, onAccess } = this.#options;
-    const data = { index, count: this.#places.length, isDeveloped, isTold: onAccess !== undefined, vitals, answers };
+    const data = threadData(place, { count: this.#places.length, isDeveloped, isTold: onAccess !== undefined });
     place.shared = new Map();
-    place.thread = new FrontThread(
-      { ...data, compileCache: getCompileCacheDir() ?? null },
-      { told: (report) => this.#told(index, report), lost: (thread, why) => this.#lost(place, thread, why) },
-    );
+    place.thread = new FrontThread(data, {
+      told: (report) => this.#told(place.index, report),
+      lost: (thread, why) => this.#lost(place, thread, why),
+    });
     return place.thread;
   }
 

@@ -20,6 +20,7 @@ import type { Backend } from '../protocol/cgi/exchange.ts';
 import { alternatives, parsePattern } from '../protocol/http/path.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { Faults } from './faults.ts';
+import { HttpDurations } from './http-durations.ts';
 import { type FrontPool, poolPages } from './pool-pages.ts';
 
 export type { AccessLog, AccessRecord };
@@ -191,16 +192,20 @@ export class Gateways {
   #old: Gateway[] = [];
   /** Answers since the start, by status. */
   readonly #counts: Uint32Array;
+  /** How long they took, by site, method and status. */
+  readonly durations: HttpDurations;
 
-  /** @param onAccess told of each answer @param counts where answers are counted by status; it may be shared memory */
+  /** @param onAccess told of each answer @param counts where answers are counted by status; it may be shared memory @param durations where durations are */
   constructor(
     faults: Pick<Faults, 'report'>,
     onAccess: AccessLog | undefined,
     counts: Uint32Array = new Uint32Array(statusCount),
+    durations?: SharedArrayBuffer,
   ) {
     this.#faults = faults;
     this.#onAccess = onAccess;
     this.#counts = counts;
+    this.durations = new HttpDurations(durations);
   }
 
   /** Puts others in force; those of before finish what they have. */
@@ -243,8 +248,9 @@ export class Gateways {
 
   /** Takes the record of a request that is over. */
   readonly tell: AccessLog = (record) => {
-    const { status } = record;
+    const { status, site, method, durationMs } = record;
     if (status >= 100 && status < statusCount) this.#counts[status]! += 1;
+    this.durations.note(site, method, status, durationMs);
     this.#onAccess?.(record);
   };
 }

@@ -23,6 +23,8 @@ export interface Listener {
   readonly key: string;
   /** With the port that was found for port 0. */
   readonly address: ListenAddress;
+  /** Connections that are open. */
+  readonly connections: number;
   /** Stops listening at once; resolves when the requests are done, or ended after the deadline. Repeatable. */
   close(deadlineMs: number): Promise<void>;
   /** Ends everything at once. Repeatable. */
@@ -61,6 +63,9 @@ export async function openListener(
   return {
     key,
     address: { ...listen, address },
+    get connections() {
+      return front.connections;
+    },
     close: (deadlineMs) => front.close(deadlineMs),
     destroy: () => front.destroy(),
   };
@@ -112,6 +117,9 @@ async function fastcgiListener(
   return {
     key,
     address: { ...listen, address: front.address ?? listen.address },
+    get connections() {
+      return front.connections;
+    },
     async close(deadlineMs) {
       const timer = systemClock.after(deadlineMs, () => front.destroy());
       await front.close();

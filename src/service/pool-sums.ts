@@ -1,6 +1,7 @@
 // What front threads tell of the pools that the main thread cannot see into, added up. Pure.
 
 import type { QueueCounters } from '../queue/counters.ts';
+import type { DurationCounts } from '../queue/durations.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 
 /** Highest values: of several threads the highest one is shown. */
@@ -10,7 +11,7 @@ export class PoolSums {
   /** By thread, by pool. */
   readonly #told = new Map<number, ReadonlyMap<string, PoolSnapshot>>();
   /** By pool: what threads counted that are no more. */
-  readonly #past = new Map<string, QueueCounters>();
+  readonly #past = new Map<string, Pick<PoolSnapshot, 'counters' | 'durations'>>();
 
   /** Takes what a thread tells of its pools. */
   take(thread: number, pools: readonly PoolSnapshot[]): void {
@@ -19,7 +20,7 @@ export class PoolSums {
 
   /** A thread is no more: what it had counted stays counted, what it was doing has failed. */
   forget(thread: number): void {
-    for (const [name, { counters }] of this.#told.get(thread) ?? []) {
+    for (const [name, { counters, durations }] of this.#told.get(thread) ?? []) {
       const { waiting, running } = counters;
       const lost = waiting + running;
       const over = {
@@ -30,7 +31,8 @@ export class PoolSums {
         failed: counters.failed + lost,
       };
       const past = this.#past.get(name);
-      this.#past.set(name, past === undefined ? over : sum(past, over));
+      const own = { counters: over, durations };
+      this.#past.set(name, past === undefined ? own : sumOf([past, own]));
     }
     this.#told.delete(thread);
   }
@@ -40,8 +42,7 @@ export class PoolSums {
     const parts = [...this.#told.values()].flatMap((pools) => pools.get(own.name) ?? []);
     const past = this.#past.get(own.name);
     if (parts.length === 0 && past === undefined) return own;
-    const counted = [own, ...parts].map((part) => part.counters);
-    const counters = (past === undefined ? counted : [past, ...counted]).reduce(sum);
+    const counted = sumOf([own, ...parts, ...(past === undefined ? [] : [past])]);
     const lanes = [own, ...parts].flatMap((part) => part.lanes).map((lane, at) => ({ ...lane, lane: at }));
     const notReady = parts.map((part) => part.notReady).find((why) => why !== null) ?? own.notReady;
     const servers = own.servers.map((server) => {
@@ -49,15 +50,36 @@ export class PoolSums {
       const connections = same.reduce((all, one) => all + one.connections, server.connections);
       return { ...server, connections, restsMs: Math.max(server.restsMs, ...same.map(({ restsMs }) => restsMs)) };
     });
-    return { ...own, counters, lanes, servers, notReady };
+    return { ...own, ...counted, lanes, servers, notReady };
   }
 }
 
-function sum(one: QueueCounters, other: QueueCounters): QueueCounters {
-  return Object.fromEntries(
-    Object.entries(other).map(([name, value]) => {
-      const before = one[name as keyof QueueCounters];
-      return [name, highest.has(name) ? Math.max(before, value) : before + value];
-    }),
-  ) as unknown as QueueCounters;
+type Counted = Pick<PoolSnapshot, 'counters' | 'durations'>;
+
+function sumOf(parts: readonly Counted[]): Counted {
+  return {
+    counters: parts.map(({ counters }) => counters).reduce(sumCounters),
+    durations: {
+      boundsMs: parts[0]!.durations.boundsMs,
+      wait: parts.map(({ durations }) => durations.wait).reduce(sumDurations),
+      run: parts.map(({ durations }) => durations.run).reduce(sumDurations),
+    },
+  };
+}
+
+function sumCounters(one: QueueCounters, other: QueueCounters): QueueCounters {
+  const sums = Object.entries(other).map(([name, value]: [string, unknown]) => {
+    const before: unknown = one[name as keyof QueueCounters];
+    if (typeof value !== 'number' || typeof before !== 'number') return [name, value];
+    return [name, highest.has(name) ? Math.max(before, value) : before + value];
+  });
+  const refused = Object.entries(other.refusedBy).map(([cause, count]) => [
+    cause,
+    count + one.refusedBy[cause as keyof QueueCounters['refusedBy']],
+  ]);
+  return { ...Object.fromEntries(sums), refusedBy: Object.fromEntries(refused) } as QueueCounters;
+}
+
+function sumDurations(one: DurationCounts, other: DurationCounts): DurationCounts {
+  return { counts: one.counts.map((count, at) => count + other.counts[at]!), sumMs: one.sumMs + other.sumMs };
 }

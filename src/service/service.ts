@@ -1,6 +1,6 @@
 // A service: what runs for one configuration and the socket that it is asked through, started, reloaded and ended together.
 
-import type { AdminControls, ReloadStatus, ServiceStatus } from '../admin/source.ts';
+import type { AdminControls, Measures, ReloadStatus, ServiceStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import type { Control } from '../control/control.ts';
 import { PosternError, toPosternError } from '../errors.ts';
@@ -11,6 +11,7 @@ import type { ServiceOptions } from './deployment.ts';
 import { Deployment } from './deployment.ts';
 import { Faults } from './faults.ts';
 import { siteHandler } from './gateways.ts';
+import { measuresOf } from './measures.ts';
 import { operationsOn } from './operations.ts';
 import type { PoolPlan } from './plan.ts';
 import { serviceStatus } from './service-status.ts';
@@ -154,6 +155,12 @@ export class Service {
       fronts,
       units,
     });
+  }
+
+  /** See AdminSource. */
+  measures(): Measures {
+    const { fronts, units } = this.#deployment;
+    return measuresOf(fronts, units);
   }
 
   async #openForOperators(): Promise<void> {

@@ -1,7 +1,7 @@
 // What faces clients in one thread: the gateways of the sites and the addresses that lead to them, and how both go from one
 // configuration to the next.
 
-import type { ThreadStatus } from '../admin/source.ts';
+import type { ThreadLoad, ThreadStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import type { ListenAddress } from '../config/listen-address.ts';
 import type { Binder } from '../connection/listen.ts';
@@ -11,8 +11,10 @@ import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { BoundPlaces } from './bound-places.ts';
 import type { Faults } from './faults.ts';
 import { type AccessLog, Gateways, makeGateways, refusedRecord } from './gateways.ts';
+import type { HttpSeries } from './http-durations.ts';
 import { ListenerSet, type ListeningPart, type ListeningPlace } from './listeners.ts';
 import type { FrontPool } from './pool-pages.ts';
+import { EventLoopWatch } from './thread-load.ts';
 import type { FrontsConfig } from './thread-messages.ts';
 import type { Unit } from './unit.ts';
 
@@ -28,6 +30,8 @@ export interface SiteFrontsOptions {
   readonly part?: ListeningPart | undefined;
   /** Where answers are counted by status. @default memory of its own */
   readonly counts?: Uint32Array | undefined;
+  /** Where durations are counted. @default memory of its own */
+  readonly durations?: SharedArrayBuffer | undefined;
   /** Who binds the sockets. @default this process */
   readonly binder?: Binder | undefined;
 }
@@ -66,6 +70,10 @@ export interface Fronts {
   readonly running: number;
   /** Answers by status. */
   readonly answers: Readonly<Record<string, number>>;
+  /** How long requests took, by site, method and status. */
+  readonly durations: readonly HttpSeries[];
+  /** What its threads are busy with, since this was last asked. */
+  readonly load: readonly ThreadLoad[];
   /** The front threads; none: this thread is the only one. */
   readonly threads: readonly ThreadStatus[];
   /** A pool as the main thread sees it, with what other threads tell of it. */
@@ -90,11 +98,12 @@ export class SiteFronts implements Fronts {
   readonly #gateways: Gateways;
   readonly #listeners: ListenerSet;
   readonly #places: BoundPlaces | null;
+  readonly #loop = new EventLoopWatch();
 
   constructor(options: SiteFrontsOptions) {
     this.#options = options;
     this.#places = options.binder === undefined ? null : new BoundPlaces(options.binder, 1);
-    this.#gateways = new Gateways(options.faults, options.onAccess, options.counts);
+    this.#gateways = new Gateways(options.faults, options.onAccess, options.counts, options.durations);
     this.#listeners = new ListenerSet({
       handlerFor: (listener) => this.#gateways.handlerFor(listener),
       onRefused: (site, refusal) => this.#gateways.tell(refusedRecord(site, refusal)),
@@ -106,6 +115,21 @@ export class SiteFronts implements Fronts {
   /** See Fronts. */
   get listeners(): readonly ListenerPlace[] {
     return this.#listeners.listeners.map(({ site, listener: { address } }) => ({ site, address }));
+  }
+
+  /** Connections of clients that are open in this thread. */
+  get connections(): number {
+    return this.#listeners.listeners.reduce((sum, { listener }) => sum + listener.connections, 0);
+  }
+
+  /** See Fronts. */
+  get durations(): readonly HttpSeries[] {
+    return this.#gateways.durations.snapshot();
+  }
+
+  /** See Fronts. */
+  get load(): readonly ThreadLoad[] {
+    return [{ ...this.#loop.read(0), connections: this.connections }];
   }
 
   /** See Fronts. */
@@ -170,6 +194,7 @@ export class SiteFronts implements Fronts {
 
   /** See Fronts. */
   close(deadlineMs: number): Promise<void> {
+    this.#loop.close();
     this.#places?.close();
     return this.#listeners.close(deadlineMs);
   }
@@ -181,6 +206,7 @@ export class SiteFronts implements Fronts {
 
   /** See Fronts. */
   destroy(): Promise<void> {
+    this.#loop.close();
     this.#places?.close();
     this.#listeners.destroy();
     return Promise.resolve();

@@ -23,6 +23,8 @@ export interface ThreadData {
   /** Its row of the vitals, and its counts of answers by status. */
   readonly vitals: SharedArrayBuffer;
   readonly answers: SharedArrayBuffer;
+  /** Its durations of requests. */
+  readonly durations: SharedArrayBuffer;
   /** Folder of compiled code; null: none is kept. */
   readonly compileCache: string | null;
 }
@@ -35,11 +37,18 @@ export const vital = {
   running: 1,
   /** The longest delay of its event loop in the last second, in milliseconds. */
   loopDelayMs: 2,
+  /** The same of the median and of 99 of a hundred, in microseconds. */
+  loopDelayP50Us: 3,
+  loopDelayP99Us: 4,
+  /** Connections of clients that are open. */
+  connections: 5,
 } as const;
 export const vitalCount = Object.keys(vital).length;
 
 /** How often a thread writes them. */
 export const beatMs = 100;
+/** How often its event loop is looked at: what it says of delays has this in it. */
+export const loopResolutionMs = 20;
 
 /** A pool of servers elsewhere: each thread has connections of its own. */
 export interface ConnectShare {

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { type AdminOptions, adminHandler } from '../../src/admin/admin-handler.ts';
 import type { ServiceStatus } from '../../src/admin/source.ts';
-import { laneSnapshot, poolSnapshot, serviceStatus } from '../support/service-status.ts';
+import { laneSnapshot, measures, poolSnapshot, serviceStatus } from '../support/service-status.ts';
 
 interface Got {
   readonly status: number;
@@ -16,7 +16,10 @@ interface Got {
 type Ask = (method: string, path: string, headers?: Record<string, string>) => Promise<Got>;
 
 async function pages(t: TestContext, status: ServiceStatus, options: AdminOptions = {}): Promise<Ask> {
-  const server = createServer(adminHandler({ status: () => status }, options)).listen(0, '127.0.0.1');
+  const server = createServer(adminHandler({ status: () => status, measures: () => measures() }, options)).listen(
+    0,
+    '127.0.0.1',
+  );
   await once(server, 'listening');
   t.after(() => {
     server.close();

@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { DashboardFeed, type ViewerSocket } from '../../src/admin/dashboard-feed.ts';
 import { applyPatch, type JsonObject } from '../../src/admin/merge-patch.ts';
 import type { ServiceStatus } from '../../src/admin/source.ts';
-import { poolSnapshot, serviceStatus } from '../support/service-status.ts';
+import { measures, poolSnapshot, serviceStatus } from '../support/service-status.ts';
 import { until } from '../support/until.ts';
 
 class FakeSocket implements ViewerSocket {
@@ -58,6 +58,7 @@ function feed(t: TestContext, options: { patienceMs?: number; mostViewers?: numb
       const pool = poolSnapshot({ lanes: [] });
       return serviceStatus({ pools: [{ ...pool, counters: { ...pool.counters, accepted } }] });
     },
+    measures,
   };
   const made = new DashboardFeed({ source, hasActions: () => true, sampleMs: 5, ...options });
   t.after(() => made.close());

@@ -8,7 +8,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { adminHandler } from '../../src/admin/admin-handler.ts';
 import type { AdminOperations } from '../../src/admin/source.ts';
 import { RecordingLog } from '../support/recording-log.ts';
-import { laneSnapshot, poolSnapshot, serviceStatus } from '../support/service-status.ts';
+import { laneSnapshot, measures, poolSnapshot, serviceStatus } from '../support/service-status.ts';
 
 const token = 'correct-horse-battery';
 
@@ -33,7 +33,10 @@ async function dashboard(t: TestContext, given: string | null = token) {
   const lane = laneSnapshot({ state: 'busy', url: '/<script>?secret=1' });
   const status = serviceStatus({ pools: [poolSnapshot({ name: 'a"<b>', lanes: [lane] })] });
   const access = { token: () => given, operations, log };
-  const server = createServer(adminHandler({ status: () => status }, { dashboard: access })).listen(0, '127.0.0.1');
+  const server = createServer(adminHandler({ status: () => status, measures }, { dashboard: access })).listen(
+    0,
+    '127.0.0.1',
+  );
   await once(server, 'listening');
   t.after(() => {
     server.close();
@@ -79,7 +82,7 @@ describe('the page of the dashboard', () => {
   });
 
   it('is not there on a socket without a dashboard', async (t) => {
-    const server = createServer(adminHandler({ status: () => serviceStatus() })).listen(0, '127.0.0.1');
+    const server = createServer(adminHandler({ status: () => serviceStatus(), measures })).listen(0, '127.0.0.1');
     await once(server, 'listening');
     t.after(() => server.close());
     const { port } = server.address() as AddressInfo;

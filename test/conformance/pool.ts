@@ -58,6 +58,14 @@ const noCounts: QueueCounters = {
   maxRunning: 0,
   limitReached: 0,
   slow: 0,
+  refusedBy: {
+    QUEUE_FULL: 0,
+    QUEUE_TIMEOUT: 0,
+    POOL_RESTING: 0,
+    POOL_CLOSING: 0,
+    POOL_DRAINED: 0,
+    REQUEST_CRASHES: 0,
+  },
 };
 const heldMs = 400;
 

@@ -1,6 +1,6 @@
 // A service's status to show, with what a test wants to see changed.
 
-import type { ServiceStatus } from '../../src/admin/source.ts';
+import type { Buckets, Measures, ServiceStatus } from '../../src/admin/source.ts';
 import { Durations } from '../../src/queue/durations.ts';
 import type { LaneSnapshot, PoolSnapshot } from '../../src/queue/pool-snapshot.ts';
 
@@ -56,9 +56,18 @@ export function poolSnapshot(changes: Partial<PoolSnapshot> = {}): PoolSnapshot 
       maxRunning: 4,
       limitReached: 1,
       slow: 0,
+      refusedBy: {
+        QUEUE_FULL: 2,
+        QUEUE_TIMEOUT: 1,
+        POOL_RESTING: 0,
+        POOL_CLOSING: 0,
+        POOL_DRAINED: 0,
+        REQUEST_CRASHES: 0,
+      },
       retried: 0,
     },
     spawned: 2,
+    cpuMs: 4_200,
     kind: 'workers',
     notReady: null,
     isDrained: false,
@@ -102,5 +111,21 @@ export function serviceStatus(changes: Partial<ServiceStatus> = {}): ServiceStat
     answers: { 200: 12 },
     pools: [poolSnapshot()],
     ...changes,
+  };
+}
+
+const buckets = (counts: readonly number[]): Buckets => ({ boundsS: [0.01, 0.1], counts, sumS: 0.5 });
+
+/** What that service has measured. */
+export function measures(): Measures {
+  return {
+    http: [
+      { site: 'main', method: 'GET', status: 200, ...buckets([3, 2, 1]) },
+      { site: '', method: '_OTHER', status: 0, ...buckets([0, 0, 1]) },
+    ],
+    pools: new Map([['php', { wait: buckets([5, 0, 0]), run: buckets([1, 2, 2]) }]]),
+    active: 2,
+    threads: [{ thread: 0, utilization: 0.25, delayP50S: 0.001, delayP99S: 0.01, delayMaxS: 0.02, connections: 3 }],
+    process: { cpuS: 1.5, memoryBytes: 80_000_000, heapBytes: 20_000_000, openDescriptors: 31 },
   };
 }
