@@ -83,6 +83,8 @@ export interface PosternErrorOptions {
   readonly fields?: Readonly<Record<string, unknown>>;
   /** @default false */
   readonly isTold?: boolean;
+  /** @default false */
+  readonly isHint?: boolean;
 }
 
 /** An error with a public code. `message` is for operators (what happened, with values, then what to do), never for clients. */
@@ -93,12 +95,15 @@ export class PosternError extends Error {
   readonly fields: Readonly<Record<string, unknown>>;
   /** Whether the log has it already, in one line for many such errors. */
   readonly isTold: boolean;
+  /** Whether the log gets it whatever its status is: there is something to mend on this side. */
+  readonly isHint: boolean;
 
   constructor(code: ErrorCode, message: string, options: PosternErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.fields = options.fields ?? {};
     this.isTold = options.isTold ?? false;
+    this.isHint = options.isHint ?? false;
   }
 
   /** The HTTP status of this error's code. */

@@ -24,6 +24,8 @@ export interface Entry {
   readonly isHidden: boolean;
   /** Whether its name or its real name is that of a program's source. */
   readonly isSource: boolean;
+  /** Whether it can be executed, and is named as CGI programs are. */
+  readonly isCgiProgram: boolean;
 }
 
 /** What a DocumentRoot needs to know. */
@@ -114,6 +116,7 @@ export class DocumentRoot {
     const realUrlPath = isWithin(real, this.#realRoot) ? real.slice(this.#realRoot.length) : null;
     const realName = realUrlPath ?? real.slice(real.lastIndexOf('/'));
     const { names } = this;
+    const isExecutable = kind === 'file' && (stats.mode & 0o111) !== 0;
     const isOwn = kind === 'file' && this.#ownFiles.has(real, stats);
     return {
       kind,
@@ -121,6 +124,7 @@ export class DocumentRoot {
       realUrlPath,
       isHidden: isOwn || names.isHidden(path) || (realName !== path && names.isHidden(realName)),
       isSource: kind === 'file' && (names.isSource(path) || names.isSource(realName)),
+      isCgiProgram: isExecutable && (names.isCgiProgram(path) || names.isCgiProgram(realName)),
     };
   }
 

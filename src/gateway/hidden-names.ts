@@ -3,6 +3,7 @@
 // 1. Names are compared as other file systems and people read them: case, compatible letters and invisible ones do not count (".ＰＨＰ" is
 //    ".php"). To run a program, its name has to end in the very bytes; see `protocol/http/path.ts`.
 // 2. A name that ends as a program does is its source, if no route runs it.
+//    So is one that ends as CGI programs do, or lies in a "cgi-bin", where its file may be executed.
 // 3. A name that holds PHP's ending, and more after it, is a copy of a script: "a.php.save", "a.php.txt", "#a.php#", "a.php.", "a.php ".
 
 import { lowerAscii } from '../protocol/http/path.ts';
@@ -23,6 +24,7 @@ const phpSuffixes = [
   ...['.php', '.php2', '.php3', '.php4', '.php5', '.php6', '.php7', '.php8', '.phps', '.pht', '.phtm', '.phtml'],
   ...['.phar', '.inc'],
 ];
+const cgiProgram = /\.(?:cgi|fcgi|pl)$|(?:^|\/)cgi-bin\//;
 const copyOfPhp = /\.ph(?:p[0-9s]?|tml?|ar|t)(?![a-z0-9])/;
 
 /** The hidden names of one site. */
@@ -59,6 +61,11 @@ export class HiddenNames {
     const folded = fold(name);
     if (this.#programs.some((suffix) => folded.endsWith(suffix))) return true;
     return copyOfPhp.test(folded) && !this.#visible.has(name);
+  }
+
+  /** Whether an executable file at the path is a CGI program. */
+  isCgiProgram(path: string): boolean {
+    return cgiProgram.test(fold(path));
   }
 
   #isHiddenName(name: string): boolean {

@@ -31,7 +31,10 @@ export function openFile(path: string): OpenFile {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'EACCES' || code === 'EPERM') {
-      throw new PosternError('FORBIDDEN', `${bytesToLog(path, 1024)} may not be read (${code})`, { cause: error });
+      throw new PosternError('FORBIDDEN', `${bytesToLog(path, 1024)} may not be read (${code})`, {
+        cause: error,
+        isHint: true,
+      });
     }
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') throw gone(path);
     throw error;

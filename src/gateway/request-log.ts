@@ -197,7 +197,8 @@ export class VisitLog {
     client: Client | null,
     answered: { readonly status: number; readonly bytes: number },
   ): void {
-    if (error !== null && !error.isTold && (error.status >= 500 || outcome === 'aborted')) this.#error(error);
+    const isOurs = error !== null && (error.status >= 500 || error.isHint || outcome === 'aborted');
+    if (isOurs && !error.isTold) this.#error(error);
     const { site, clock, accessLog } = this.#owner;
     if (accessLog === null) return;
     const { method, version, headers, peer } = this.#request;

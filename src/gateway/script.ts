@@ -59,9 +59,18 @@ interface Refusal {
   readonly kind: 'refuse';
   readonly code: ErrorCode;
   readonly why: string;
+  /** Whether the log says so. @default false */
+  readonly isHint?: boolean;
 }
 
 const sourceRefusal: Refusal = { kind: 'refuse', code: 'NOT_FOUND', why: 'it is the source of a program' };
+
+const cgiRefusal: Refusal = {
+  kind: 'refuse',
+  code: 'FORBIDDEN',
+  why: 'it is an executable program that no route runs: give it a route to a pool with cgi = true, or one with files and source = true to hand it out',
+  isHint: true,
+};
 
 /** Decides what answers a request for a path. */
 export function decide(routing: Routing, target: RequestPath): Decision {
@@ -167,6 +176,7 @@ function fileOf(routing: Routing, entry: Entry, path: string, place: Place, take
   if (led === 'script') return refuse('it is a link to a script');
   const showsSource = taker?.route.kind === 'files' && taker.route.source === true;
   if (entry.isSource && !showsSource) return sourceRefusal;
+  if (entry.isCgiProgram && !showsSource) return cgiRefusal;
   return { kind: 'file', entry, route: taker?.route.match ?? null };
 }
 
@@ -179,7 +189,7 @@ function folderAt(routing: Routing, place: Place, path: string, target: RequestP
     if (folder !== path) return withSlash(folder, target.query);
     found = at(routing, indexPath, { path: indexPath, query: target.query, nameLength: indexPath.length });
     // A script that nothing runs is no reason to withhold the page beside it.
-    if (found !== sourceRefusal) return found;
+    if (found !== sourceRefusal && found !== cgiRefusal) return found;
   }
   return found;
 }

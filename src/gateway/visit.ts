@@ -150,7 +150,11 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
         sendListing(this.reply, request.method, this.#gateway.routing, decision);
         break;
       case 'refuse':
-        this.reply.fail(new PosternError(decision.code, `${urlForLog(request.target)}: ${decision.why}`));
+        this.reply.fail(
+          new PosternError(decision.code, `${urlForLog(request.target)}: ${decision.why}`, {
+            isHint: decision.isHint ?? false,
+          }),
+        );
     }
   }
 

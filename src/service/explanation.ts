@@ -8,6 +8,7 @@ import type { Gateway } from '../gateway/handle.ts';
 import type { Decision } from '../gateway/script.ts';
 import { silentLog } from '../log.ts';
 import type { Environment } from '../protocol/cgi/exchange.ts';
+import { encodePath } from '../protocol/http/path.ts';
 import { ruleLine } from '../rules/rule-words.ts';
 import { makeGateways } from './gateways.ts';
 import { innerRequest } from './inner-request.ts';
@@ -130,13 +131,18 @@ function decidedByRoutes(decision: Decision, environment: Environment | null, ur
           why: `the route "${route.match}" mounts an application at ${scriptName || '/'}`,
         };
       }
-      const isOther = scriptName + pathInfo !== url.pathname;
-      const why = isOther
-        ? `there is no such file: the index or the fallback ${scriptName} takes it, by the route "${route.match}"`
-        : `the route "${route.match}" takes it, and there is such a script`;
+      const why = whyScript(url.pathname, scriptName, pathInfo, route.match);
       return { ...taken, outcome: 'script', file: scriptFile, why };
     }
   }
+}
+
+function whyScript(path: string, scriptName: string, pathInfo: string, match: string): string {
+  if (encodePath(scriptName + pathInfo) === path || scriptName + pathInfo === path)
+    return `the route "${match}" takes it, and there is such a script`;
+  const isIndex = encodePath(scriptName.slice(0, scriptName.lastIndexOf('/') + 1)) === path;
+  const how = isIndex ? 'it is a folder, whose index' : 'there is no such file: the fallback';
+  return `${how} ${scriptName} takes it, by the route "${match}"`;
 }
 
 /** Stands where a pool would: it is only asked for its name. */

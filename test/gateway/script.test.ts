@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { linkSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { Decision } from '../../src/gateway/script.ts';
@@ -243,6 +243,22 @@ describe('names that are never handed out (rule 5)', () => {
       const target = `/${encodeURIComponent(name)}`;
       assert.equal(short(gateway.explain(httpRequest(target)).decision!, root), `file /${name}`);
     }
+  });
+
+  it('executable CGI programs that no route runs: 403, and the log says what to do', (t) => {
+    const names = ['hello.cgi', 'a.pl', 'b.FCGI', 'cgi-bin/env', 'cgi-bin/deep/er.sh'];
+    const others = ['install.sh', 'notes.pl', 'cgi-bin/readme.txt'];
+    const files = Object.fromEntries([...names, ...others].map((name) => [name, '#!/bin/sh\n']));
+    const routes: Site['routes'] = [{ match: '/cgi-bin/deep/*', kind: 'files', source: true }];
+    const { gateway, root } = makeSite(t, files, { routes });
+    for (const name of [...names, 'install.sh']) chmodSync(join(root, name), 0o755);
+    const decide = (name: string): Decision => gateway.explain(httpRequest(`/${name}`)).decision;
+    for (const name of names.slice(0, 4)) {
+      const decision = decide(name);
+      assert.ok(decision.kind === 'refuse' && decision.code === 'FORBIDDEN' && decision.isHint === true, name);
+      assert.match(decision.why, /cgi = true/);
+    }
+    for (const name of [names[4]!, ...others]) assert.equal(short(decide(name), root), `file /${name}`);
   });
 
   it('unless a route says source, or the site names them', (t) => {
