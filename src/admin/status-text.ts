@@ -65,8 +65,13 @@ function head(status: ServiceStatus, paint: Paint): string[] {
 function poolLines(pool: PoolSnapshot, paint: Paint, width: number): string[] {
   const { counters } = pool;
   const lanes = pool.lanes.filter((lane) => lane.state !== 'gone');
-  const idle = lanes.filter(({ state }) => state === 'idle').length;
-  const busy = `${counters.running} busy${pool.kind === 'workers' ? `, ${idle} idle` : ''} of ${pool.workers}`;
+  const count = (wanted: string): number => lanes.filter(({ state }) => state === wanted).length;
+  // What leaves has no place among those that count, and may run for long.
+  const leaving = count('draining') === 0 ? '' : `, ${count('draining')} more leaving`;
+  const busy =
+    pool.kind === 'workers'
+      ? `${count('busy')} busy, ${count('idle')} idle of ${pool.workers}${leaving}`
+      : `${counters.running} busy of ${pool.workers}`;
   return [
     `${paint('bold', `pool ${pool.name}`)}  ${pool.program}`,
     `  ${busy}; ${counters.waiting} waiting of ${pool.queue}`,

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Paint, Style } from '../admin/formatting.ts';
 import type { Config } from '../config/config.ts';
+import type { Log, LogFields } from '../log.ts';
 import type { Explanation } from '../service/explanation.ts';
 import type { Finding } from '../service/trial.ts';
 import { exit, UsageError } from './exit-status.ts';
@@ -24,11 +25,28 @@ export function addCheck(program: Command, { out, err }: Terminal): void {
       const { examineConfig } = await import('../config/config-file.ts');
       const config = await examineConfig(options.config);
       const { checkService } = await import('../service/trial.ts');
-      const findings = await checkService(config, options.allowRoot ? 'allow' : 'refuse', humanLog(err, 'warn'));
+      const findings = await checkService(
+        config,
+        options.allowRoot ? 'allow' : 'refuse',
+        withoutRepeats(humanLog(err, 'warn')),
+      );
       const all: Finding[] = [{ state: 'ok', subject: 'configuration', message: options.config }, ...findings];
       out.write(options.json ? `${JSON.stringify(all, null, 2)}\n` : formatFindings(all, out.paint));
       if (all.some(({ state }) => state === 'failed')) process.exitCode = exit.failed;
     });
+}
+
+/** A program that fails at its start is tried again: what it says each time is told once. */
+function withoutRepeats(log: Log): Log {
+  const told = new Set<string>();
+  const once =
+    (level: keyof Log) =>
+    (fields: LogFields, message: string): void => {
+      const key = `${level} ${String(fields.pool)} ${message}`;
+      if (!told.has(key)) log[level](fields, message);
+      told.add(key);
+    };
+  return { debug: once('debug'), info: once('info'), warn: once('warn'), error: once('error') };
 }
 
 const styles: Readonly<Record<Finding['state'], Style>> = { ok: 'green', note: 'yellow', failed: 'red' };
@@ -54,9 +72,25 @@ export function addExplain(program: Command, { out }: Terminal): void {
     .action(async (url: string, options: { config?: string; json?: boolean }) => {
       const { explain } = await import('../service/explanation.ts');
       const wanted = urlOf(url);
-      const explanation = explain(await configOf(options.config, wanted), wanted);
+      const config = await configOf(options.config, wanted);
+      const explanation = await withReaders(explain(config, wanted), config);
+      // Whoever would run it cannot read it: that is no answer but a failure.
+      if (explanation.unreadable.length > 0) process.exitCode = exit.failed;
       out.write(options.json ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation, out.paint));
     });
+}
+
+/** What was explained, and who cannot read the file though it would have to. */
+type Readers = Explanation & { readonly unreadable: readonly string[] };
+
+async function withReaders(explanation: Explanation, { values }: Config): Promise<Readers> {
+  const { file, pool, root } = explanation;
+  const { whyUnreadable } = await import('../service/readable.ts');
+  const { findSetpriv } = await import('../worker/launcher.ts');
+  const runner = pool === null ? undefined : values.pool[pool];
+  const user = runner !== undefined && 'user' in runner ? (runner.user ?? null) : null;
+  const why = await whyUnreadable(file ?? root, user, await findSetpriv());
+  return { ...explanation, unreadable: why === null ? [] : [why] };
 }
 
 /** A URL as it is; anything else is a path from the top of the site, as a file's name is when it is typed there. */
@@ -93,7 +127,7 @@ const outcomeStyles: Readonly<Record<Explanation['outcome'], Style>> = {
   refused: 'red',
 };
 
-function formatExplanation(explanation: Explanation, paint: Paint): string {
+function formatExplanation(explanation: Readers, paint: Paint): string {
   const { url, site, root, outcome, rules, route, pool, file, location, error, why, environment } = explanation;
   const rows: [string, string | null][] = [
     ['url', url],
@@ -105,6 +139,7 @@ function formatExplanation(explanation: Explanation, paint: Paint): string {
     ['route', route],
     ['pool', pool],
     ['file', file],
+    ...explanation.unreadable.map((message): [string, string] => ['but', paint('red', message)]),
     ['location', location],
   ];
   const lines = rows.flatMap(([name, value]) => (value === null ? [] : [`  ${paint('dim', name.padEnd(9))}${value}`]));

@@ -65,7 +65,13 @@ export function addReload(program: Command, { out, err }: Terminal): void {
       const outcome = await askReload(socket, options.all === true ? ['*'] : options.pool);
       if (options.json) out.write(`${JSON.stringify(outcome, null, 2)}\n`);
       else if (outcome.ok) out.write(`${outcome.message}\n`);
-      else err.write(`postern: ${outcome.message}\n`);
+      else
+        err.write(
+          outcome.message
+            .split('\n')
+            .map((line) => `postern: ${line}\n`)
+            .join(''),
+        );
       if (!outcome.ok) process.exitCode = exit.failed;
     });
 }

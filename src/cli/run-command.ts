@@ -47,6 +47,9 @@ export function addRun(program: Command, _terminal: Terminal): void {
       await service.start();
       const { state, listeners, admin } = service.status();
       if (state === 'running') log.info({ service: process.pid, config: config.file, listeners, admin }, 'running');
+      for (const { name, warnings } of service.plans) for (const warning of warnings) log.warn({ pool: name }, warning);
+      const { unreadableRoots } = await import('../service/readable.ts');
+      for (const { site, message } of await unreadableRoots(config)) log.warn({ site }, message);
       const isPeaceful = await ended;
       log.info({}, isPeaceful ? 'ended' : 'ended at once by a second signal');
       // At once is now, though something should still be on its way.

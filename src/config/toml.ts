@@ -2,6 +2,7 @@
 
 import { type AST, ParseError, parseTOML } from 'toml-eslint-parser';
 import { type Lines, type Path, pathKey } from './problem.ts';
+import { openBracket } from './toml-brackets.ts';
 
 /** What a text holds. */
 export interface TomlDocument {
@@ -29,8 +30,9 @@ export function parseToml(text: string): TomlDocument {
     program = parseTOML(text.replace(/^\uFEFF/, ''));
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
-    const what = `${error.message.charAt(0).toLowerCase()}${error.message.slice(1)} (column ${error.column + 1})`;
-    throw new TomlError(what, error.lineNumber);
+    const bracket = openBracket(text, error.lineNumber);
+    const parser = `${error.message.charAt(0).toLowerCase()}${error.message.slice(1)} (column ${error.column + 1})`;
+    throw new TomlError(bracket?.what ?? parser, bracket?.line ?? error.lineNumber);
   }
   const reader = new Reader();
   for (const node of program.body[0].body) {

@@ -1,6 +1,6 @@
 // Why a queue gives a request no seat, in words: what happened, with its values, and what to do; and how the log is told of it.
 
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Attempt } from './attempt.ts';
@@ -57,13 +57,19 @@ export function crashingError(method: string, path: string, deaths: number, forM
 /** One line of the log in this time at most. */
 const periodMs = 10_000;
 
-/** Tells the log that requests are refused, and which limit to raise: not for each, that would only add to the load. */
+/**
+ * Tells the log that requests are refused, and which limit to raise: not for each, that would only add to the load. The first is told at
+ * once, and those of the time after it in one line at its end.
+ */
 export class RefusalLog {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #log: Log;
-  #toldAtMs = Number.NEGATIVE_INFINITY;
   #untold = 0;
+  /** The last that is not told yet. */
+  #last: PosternError | null = null;
+  /** Runs until more may be told. */
+  #period: Timer | null = null;
 
   constructor(name: string, clock: Clock, log: Log) {
     this.#name = name;
@@ -72,17 +78,22 @@ export class RefusalLog {
   }
 
   /** A request was refused. */
-  note({ code, message }: PosternError): void {
+  note(error: PosternError): void {
     this.#untold += 1;
-    const nowMs = this.#clock.now();
-    if (nowMs - this.#toldAtMs < periodMs) return;
+    this.#last = error;
+    if (this.#period === null) this.#tell();
+  }
+
+  #tell(): void {
+    this.#period = null;
+    if (this.#last === null) return;
+    const { code, message } = this.#last;
     const requests = this.#untold === 1 ? 'a request' : `${this.#untold} requests`;
-    this.#log.warn(
-      { pool: this.#name, code, refused: this.#untold },
-      `pool ${this.#name} refused ${requests}: ${message}`,
-    );
-    this.#toldAtMs = nowMs;
+    const fields = { pool: this.#name, code, refused: this.#untold };
+    this.#log.warn(fields, `pool ${this.#name} refused ${requests}: ${message}`);
     this.#untold = 0;
+    this.#last = null;
+    this.#period = this.#clock.after(periodMs, () => this.#tell());
   }
 }
 

@@ -23,6 +23,7 @@ import { innerGet } from './inner-request.ts';
 import type { PlanContext, PoolPlan, WorkersPlan } from './plan.ts';
 import { preparePools } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
+import { unreadableRoots } from './readable.ts';
 import type { Unit } from './unit.ts';
 
 /** One thing that was looked at. */
@@ -62,6 +63,10 @@ export async function checkService(
     for (const unit of pools.units.values())
       found.push(...(await poolFindings(unit, failed)), ...(await iniFindings(unit.plan, config)));
     found.push(...(await siteFindings(config, pools, failed, log)), ...ownFindings(config));
+    const unreadable = await unreadableRoots(config);
+    found.push(
+      ...unreadable.map(({ site, message }): Finding => ({ state: 'failed', subject: `site ${site}`, message })),
+    );
     return [...found, ...(await listenFindings(config))];
   } finally {
     await pools.close(2_000);

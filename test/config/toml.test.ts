@@ -104,4 +104,20 @@ describe('parseToml()', () => {
       );
     });
   }
+
+  const unclosed: readonly [text: string, line: number, words: RegExp][] = [
+    ['[site.main]\nlisten = ["127.0.0.1:0"\nroot = "."', 2, /^the "\[" of this line is not closed: a "\]" or a comma/],
+    ['[site.main\nroot = "."', 1, /^the "\]" at the end of this line is missing/],
+    ['[[site.main.route]\nmatch = "/"', 1, /^the "\]\]" at the end of this line is missing/],
+    ['env = { A = "]", B = "#"\n[x]', 1, /^the "\{" of this line is not closed: a "\}"/],
+    ['a = [1, # ]\n  [2, 3],\n\n[b]\nc = 1', 1, /^the "\[" of this line/],
+  ];
+  for (const [text, line, words] of unclosed) {
+    it(`names the bracket that is missing in ${JSON.stringify(text)}`, () => {
+      assert.throws(
+        () => parseToml(text),
+        (error) => error instanceof TomlError && error.line === line && words.test(error.message),
+      );
+    });
+  }
 });

@@ -252,7 +252,7 @@ describe('names that are never handed out (rule 5)', () => {
     const routes: Site['routes'] = [{ match: '/cgi-bin/deep/*', kind: 'files', source: true }];
     const { gateway, root } = makeSite(t, files, { routes });
     for (const name of [...names, 'install.sh']) chmodSync(join(root, name), 0o755);
-    const decide = (name: string): Decision => gateway.explain(httpRequest(`/${name}`)).decision;
+    const decide = (name: string): Decision => gateway.explain(httpRequest(`/${name}`)).decision!;
     for (const name of names.slice(0, 4)) {
       const decision = decide(name);
       assert.ok(decision.kind === 'refuse' && decision.code === 'FORBIDDEN' && decision.isHint === true, name);

@@ -95,10 +95,14 @@ describe('Queue', () => {
     const room = new Room({ seats: 1, queue: 0 });
     for (let count = 0; count < 5; count += 1) room.ask();
     assert.equal(room.log.matching(/refused a request: no lane is free \(1 of 1 busy\)/).length, 1);
+    assert.equal(room.log.matching(/refused \d+ requests/).length, 0);
+    // The others are told though no more come.
+    room.clock.advance(10_000);
+    assert.equal(room.log.matching(/refused 3 requests/).length, 1);
     room.clock.advance(10_000);
     room.ask();
     room.ask();
-    assert.equal(room.log.matching(/refused [45] requests/).length, 1);
+    assert.equal(room.log.matching(/refused a request/).length, 2, 'after a quiet time the next is told at once');
   });
 
   it('runs again at once what no program began, before all who wait', () => {

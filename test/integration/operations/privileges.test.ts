@@ -64,6 +64,28 @@ describe('privileges of workers', { skip: phpMissing || notRoot }, () => {
     assert.match(err, /there is no user "nobody-here"/);
   });
 
+  it('a root that the user of a pool cannot read: check and explain say who and where, run logs it', async (t) => {
+    const folder = temporaryFolder(t);
+    chmodSync(folder, 0o700);
+    const config = writePhpSite(folder, { files, pool: 'php = "auto"\nuser = "www-data"\nworkers = 1\n' });
+    const words = /user www-data cannot read \S+ \(permissions of \S+: drwx------, owner 0\)/;
+    const checked = await postern(t, folder, ['check', '-c', config]);
+    assert.equal(checked.status, 1, checked.out);
+    assert.match(checked.out, words);
+    const explained = await postern(t, folder, ['explain', '/who.php', '-c', config]);
+    assert.equal(explained.status, 1);
+    assert.match(explained.out, words);
+    const service = await PhpService.start(t, {
+      folder,
+      files,
+      pool: 'php = "auto"\nuser = "www-data"\nworkers = 1\n',
+    });
+    await service.logged('user www-data cannot read');
+    chmodSync(folder, 0o755);
+    const { status } = await postern(t, folder, ['explain', '/who.php', '-c', config]);
+    assert.equal(status, 0);
+  });
+
   it("a worker's environment is what the configuration says, and PATH", async (t) => {
     const pool = 'php = "auto"\nallowRoot = true\nenv = { APP_ENV = "prod" }\n';
     const wrapper = ['env', 'SECRET_OF_THE_MANAGER=1', 'LD_LIBRARY_PATH=/nowhere', 'PHPRC=/nowhere'];
