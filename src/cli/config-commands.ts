@@ -86,10 +86,9 @@ type Readers = Explanation & { readonly unreadable: readonly string[] };
 async function withReaders(explanation: Explanation, { values }: Config): Promise<Readers> {
   const { file, pool, root } = explanation;
   const { whyUnreadable } = await import('../service/readable.ts');
-  const { findSetpriv } = await import('../worker/launcher.ts');
   const runner = pool === null ? undefined : values.pool[pool];
   const user = runner !== undefined && 'user' in runner ? (runner.user ?? null) : null;
-  const why = await whyUnreadable(file ?? root, user, await findSetpriv());
+  const why = await whyUnreadable(file ?? root, user);
   return { ...explanation, unreadable: why === null ? [] : [why] };
 }
 

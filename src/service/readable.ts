@@ -17,7 +17,6 @@ export interface Unreadable {
 /** Looks at the folders of all sites and of their routes, for each user who needs them. */
 export async function unreadableRoots({ values, folder }: Config): Promise<Unreadable[]> {
   const found: Unreadable[] = [];
-  const setpriv = await findSetpriv();
   for (const [site, { root, route: routes }] of Object.entries(values.site)) {
     const needed = new Map<string, readonly [path: string, user: string | null]>();
     const need = (path: string, user: string | null): void => {
@@ -32,7 +31,7 @@ export async function unreadableRoots({ values, folder }: Config): Promise<Unrea
       need(resolve(folder, own), pool.user ?? null);
     }
     for (const [path, user] of needed.values()) {
-      const message = await whyUnreadable(path, user, setpriv);
+      const message = await whyUnreadable(path, user);
       if (message !== null) found.push({ site, message });
     }
   }
@@ -43,9 +42,9 @@ export async function unreadableRoots({ values, folder }: Config): Promise<Unrea
  * Why a user cannot read a path, in words; null: it can, or that is not known.
  * @param user null: the one of this process
  */
-export async function whyUnreadable(path: string, user: string | null, setpriv: string | null): Promise<string | null> {
+export async function whyUnreadable(path: string, user: string | null): Promise<string | null> {
   const steps = stepsTo(path);
-  const part = user === null ? firstClosed(steps) : await firstClosedTo(steps, user, setpriv);
+  const part = user === null ? firstClosed(steps) : await firstClosedTo(steps, user);
   if (part === null) return null;
   const who = user === null ? 'the user of this service' : `user ${user}`;
   const where = part === path ? 'its permissions' : `permissions of ${part}`;
@@ -73,11 +72,11 @@ function firstClosed(steps: readonly string[]): string | null {
 const question =
   'last=$1; shift; for part; do [ -x "$part" ] || { printf %s "$part"; exit; }; done; [ -r "$last" ] || printf %s "$last"';
 
-function firstClosedTo(steps: readonly string[], user: string, setpriv: string | null): Promise<string | null> {
+async function firstClosedTo(steps: readonly string[], user: string): Promise<string | null> {
+  const setpriv = await findSetpriv();
   const account = new Users().accountOf(user);
   const last = statSync(steps.at(-1)!, { throwIfNoEntry: false });
-  if (setpriv === null || account === null || process.getuid?.() !== 0 || last === undefined)
-    return Promise.resolve(null);
+  if (setpriv === null || account === null || process.getuid?.() !== 0 || last === undefined) return null;
   const onTheWay = last.isDirectory() ? steps : steps.slice(0, -1);
   const shell = ['/bin/sh', '-c', question, 'sh', steps.at(-1)!, ...onTheWay];
   const args = ['--reuid', user, '--regid', account.group, '--init-groups', '--', ...shell];
