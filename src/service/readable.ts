@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { resolve, sep } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { findSetpriv } from '../worker/launcher.ts';
+import { findSetpriv } from '../worker/spawner.ts';
 import { Users } from '../worker/user.ts';
 
 /** A folder that somebody needs and cannot read, in words. */
