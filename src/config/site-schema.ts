@@ -1,6 +1,7 @@
 // A site and its routes: every key with its default and meaning. Pure.
 
 import { z } from 'zod';
+import { codings } from '../protocol/http/accept-encoding.ts';
 import { duration, oneOrMore, size, text, urlPath, variables } from './key-types.ts';
 import { rule } from './rule-schema.ts';
 
@@ -100,6 +101,34 @@ const socketFile = z
 
 const listen = z.union([text, socketFile]);
 
+/** Media types that are compressed as a rule: others are compressed already, or not worth it. */
+const compressedTypes = [
+  ...['text/*', 'application/json', 'application/ld+json', 'application/manifest+json', 'application/problem+json'],
+  ...[
+    'application/javascript',
+    'application/xml',
+    'application/xhtml+xml',
+    'application/rss+xml',
+    'application/atom+xml',
+  ],
+  ...['application/wasm', 'application/vnd.ms-fontobject', 'font/ttf', 'font/otf', 'image/svg+xml', 'image/bmp'],
+  ...['image/x-icon', 'image/vnd.microsoft.icon'],
+];
+
+const compressTable = z.strictObject({
+  types: z
+    .array(z.string().regex(/^[\w.+-]+\/(?:\*|[\w.+-]+)$/, 'write a media type such as "text/*" or "application/json"'))
+    .prefault(compressedTypes)
+    .meta({ description: 'Media types; "text/*" is all of a kind.' }),
+  minSize: size.prefault('512B').meta({ description: 'Shorter answers are sent as they are.' }),
+  codings: z
+    .array(z.enum(codings))
+    .min(1)
+    .prefault([...codings])
+    .meta({ description: 'Those that are used, the preferred ones first.' }),
+  memory: size.prefault('32MB').meta({ description: 'What compressed files may take in memory. 0: none are kept.' }),
+});
+
 export const siteKeys = {
   listen: z
     .union([listen, z.array(listen)])
@@ -120,6 +149,14 @@ export const siteKeys = {
   fallback: urlPath
     .optional()
     .meta({ description: 'Front controller: the script for paths that are neither file nor script.' }),
+  compress: z
+    .union([z.boolean(), compressTable])
+    .transform((value) => (typeof value !== 'boolean' ? value : value ? compressTable.parse({}) : null))
+    .prefault(false)
+    .meta({
+      description:
+        'Whether answers are compressed with zstd, brotli or gzip, as the client likes; or a table { types, minSize, codings, memory }.',
+    }),
   maxBody: size.prefault('128MB').meta({ description: 'A larger request body is answered 413. 0: no limit.' }),
   memoryBody: size
     .prefault('256KB')

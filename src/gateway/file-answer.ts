@@ -98,7 +98,7 @@ function validatorsOf({ size, mtimeMs }: FileFacts): Validators {
 }
 
 /** Without a type a browser guesses one, and an upload that looks like a page becomes one. */
-function typeOf(path: string): string {
+export function typeOf(path: string): string {
   const name = path.slice(path.lastIndexOf('/') + 1);
   const type = (name.includes('.') ? lookup(name) : undefined) ?? 'application/octet-stream';
   return /^text\/|^application\/(?:javascript|json)$/.test(type) ? `${type}; charset=utf-8` : type;

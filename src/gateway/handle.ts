@@ -11,6 +11,8 @@ import type { Environment } from '../protocol/cgi/exchange.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import { bytesToLog, textToBytes } from '../protocol/text.ts';
 import { AnswerSpools } from './answer-spool.ts';
+import { CompressedFiles } from './compressed-file.ts';
+import { Compression } from './compression.ts';
 import type { HttpHandler, HttpRequest, WebServerRequest } from './message.ts';
 import { type BodyLimits, BodyMemory } from './request-body.ts';
 import { type Client, checkRequest, identifyClient } from './request-check.ts';
@@ -81,6 +83,8 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly names: HeaderNames;
   readonly #trustedPeers: AddressList;
   readonly files = new StaticFiles();
+  readonly compression: Compression | null;
+  readonly compressedFiles: CompressedFiles | null;
   readonly spoolBlocks = new SpoolBlocks();
   readonly answerSpools: AnswerSpools;
   readonly bodyMemory: BodyMemory;
@@ -96,6 +100,8 @@ class SiteGateway implements Gateway, VisitOwner {
     this.site = site;
     this.bodyLimits = { ...site, maxBodyBytes: site.maxBodyBytes === 0 ? Number.POSITIVE_INFINITY : site.maxBodyBytes };
     this.log = log;
+    this.compression = site.compress === null ? null : new Compression(site.compress);
+    this.compressedFiles = this.compression === null ? null : new CompressedFiles(this.files, this.compression);
     this.accessLog = accessLog;
     this.clock = clock;
     this.routing = compileRouting(site, clock);

@@ -2,6 +2,7 @@
 
 import type { Backend } from '../protocol/cgi/exchange.ts';
 import type { Rule } from '../rules/rule.ts';
+import type { CompressOptions } from './compression.ts';
 
 /** Which requests a route takes, on the decoded and normalised path: see `protocol/http/path.ts`. Letters of a suffix match in either ASCII case. */
 interface RouteMatch {
@@ -103,6 +104,8 @@ export interface Site {
   readonly pages?: readonly SitePage[];
   /** What is asked before the routes. */
   readonly rules: readonly Rule[];
+  /** What is compressed; null: nothing. */
+  readonly compress: CompressOptions | null;
   /** The pools that rules ask who may, by name. */
   readonly authorizers: Readonly<Record<string, Backend>>;
   /** More CGI variables for every route. */

@@ -136,6 +136,16 @@ export class StaticFiles {
     }
   }
 
+  /** Sends all of an open file, and closes it. */
+  sendOpen(reply: Reply, fd: number, size: number, headers: readonly string[]): void {
+    try {
+      if (size <= SMALL_FILE_BYTES) sendWhole(reply, 200, headers, readPart(fd, 0, size));
+      else this.#pump(reply, fd, { status: 200, headers, parts: [{ before: null, start: 0, end: size }], after: null });
+    } catch (error) {
+      reply.fail(toPosternError(error));
+    }
+  }
+
   /** @param fd is closed by the pump */
   #pump(reply: Reply, fd: number, answer: FileAnswer): void {
     reply.head(answer.status, answer.headers);

@@ -8,6 +8,9 @@ import { isIdempotent } from '../protocol/cgi/exchange.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import type { AnswerSpools } from './answer-spool.ts';
 import { collectBody } from './collect-body.ts';
+import { CompressedAnswer } from './compressed-answer.ts';
+import type { CompressedFiles } from './compressed-file.ts';
+import type { Compression } from './compression.ts';
 import { sendLastWords, sendListing } from './developer-pages.ts';
 import type { FileRequest } from './file-answer.ts';
 import { localTarget, MAX_LOCAL_REDIRECTS, redirected } from './local-redirect.ts';
@@ -35,6 +38,9 @@ export interface VisitOwner extends LogOwner, GuideOwner {
   readonly rules: SiteGates | null;
   readonly proxies: AddressList;
   readonly files: StaticFiles;
+  /** null: the site does not compress. */
+  readonly compression: Compression | null;
+  readonly compressedFiles: CompressedFiles | null;
   readonly spoolBlocks: SpoolBlocks;
   readonly answerSpools: AnswerSpools;
   readonly bodyMemory: BodyMemory;
@@ -85,8 +91,10 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
     this.#gateway = gateway;
     this.#first = request;
     this.#log = new VisitLog(gateway, request);
-    this.#guide = gateway.rules === null ? null : new RuleGuide(gateway.rules, gateway, this, request, answer);
-    this.reply = new Reply(this.#guide?.shaped ?? answer, request.headers, gateway, this);
+    const { compression, rules } = gateway;
+    const sent = compression === null ? answer : new CompressedAnswer(answer, compression, request);
+    this.#guide = rules === null ? null : new RuleGuide(rules, gateway, this, request, sent);
+    this.reply = new Reply(this.#guide?.shaped ?? sent, request.headers, gateway, this);
   }
 
   start(): void {
@@ -136,7 +144,7 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
         this.#prepare(request, client, target, decision);
         break;
       case 'file':
-        this.#gateway.files.send(this.reply, request, decision.entry);
+        (this.#gateway.compressedFiles ?? this.#gateway.files).send(this.reply, request, decision.entry);
         break;
       case 'redirect':
         this.#redirect(request, decision.location);

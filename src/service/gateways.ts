@@ -89,6 +89,7 @@ export function siteOf(
       route.match.flatMap(alternatives).map((match) => routeOf(match, route, folder, targetOf)),
     ),
     rules: values.rule.map((one) => compileRule(one, folder)),
+    compress: compressOf(values.compress),
     authorizers: authorizersOf(values, targetOf),
     env: values.env,
     linkFolders: values.linkFolders.map((path) => resolve(folder, path)),
@@ -118,6 +119,12 @@ export function ownFiles({ file, folder, values }: Pick<Config, 'file' | 'folder
   const log = values.log.file;
   const isFile = log !== undefined && log !== 'stdout' && log !== 'stderr';
   return [...(file === null ? [] : [file]), ...(isFile ? [resolve(folder, log)] : [])];
+}
+
+function compressOf(values: SiteValues['compress']): Site['compress'] {
+  if (values === null) return null;
+  const { types, minSize: minBytes, codings, memory: memoryBytes } = values;
+  return { types, minBytes, codings, memoryBytes };
 }
 
 function authorizersOf({ rule }: SiteValues, targetOf: (pool: string) => RouteTarget): Record<string, Backend> {
