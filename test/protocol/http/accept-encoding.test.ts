@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Coding, chooseCoding, codedHeader, codings, withVary } from '../../../src/protocol/http/accept-encoding.ts';
+import {
+  type Coding,
+  chooseCoding,
+  codedHeader,
+  codings,
+  withVary,
+} from '../../../src/protocol/http/accept-encoding.ts';
 
 describe('the coding that a client gets', () => {
   const table: [value: string | null, expected: Coding | null][] = [
