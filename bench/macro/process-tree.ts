@@ -55,6 +55,14 @@ export function treeUsage(roots: readonly number[]): TreeUsage {
   return { serverMicros, programMicros };
 }
 
+/** The processor time of one process alone, without its children, since it started. @throws when there is none with that pid */
+export function ownUsage(pid: number): { readonly userMicros: number; readonly systemMicros: number } {
+  const [user, system] = statFields(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+    .slice(11, 13)
+    .map(Number);
+  return { userMicros: user! * microsPerTick, systemMicros: system! * microsPerTick };
+}
+
 /** The proportional set size of the trees below `roots`: shared pages are counted once. */
 export function treeMemory(roots: readonly number[]): TreeMemory {
   let serverBytes = 0;
@@ -96,19 +104,21 @@ function readProcess(pid: number): ProcessEntry | null {
   } catch {
     return null;
   }
-  // The name is in parentheses and may hold some itself: the fields begin after the last one.
-  const open = stat.indexOf('(');
-  const close = stat.lastIndexOf(')');
-  const fields = stat.slice(close + 2).split(' ');
+  const fields = statFields(stat);
   if (fields[0] === 'Z') return null;
   const number = (index: number): number => Number(fields[index]);
   return {
     pid,
     parent: number(1),
-    name: stat.slice(open + 1, close),
+    name: stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')),
     cpuMicros: (number(11) + number(12) + number(13) + number(14)) * microsPerTick,
     startTicks: number(19),
   };
+}
+
+/** The fields behind the name, which is in parentheses and may hold some itself: they begin after the last one. */
+function statFields(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 function proportionalBytes(pid: number): number {

@@ -10,6 +10,8 @@ export interface Load {
   readonly seconds: number;
   /** Bytes of a body to PUT. @default none, GET */
   readonly bodyBytes?: number;
+  /** "Name: value" each. @default none but those of wrk */
+  readonly fields?: readonly string[];
   readonly signal: AbortSignal;
 }
 
@@ -30,7 +32,8 @@ const script = new URL('wrk.lua', import.meta.url).pathname;
 export async function runLoad(load: Load): Promise<LoadResult> {
   const size = load.bodyBytes === undefined ? [] : ['--', String(load.bodyBytes)];
   const wrk = [programPath('wrk'), '-t', '1', '-c', String(load.connections), '-d', `${load.seconds}s`];
-  const command = [...wrk, '--timeout', '10s', '-s', script, load.url, ...size];
+  const fields = (load.fields ?? []).flatMap((field) => ['-H', field]);
+  const command = [...wrk, '--timeout', '10s', '-s', script, ...fields, load.url, ...size];
   const output = await runProgram(command, { folder: '/', signal: load.signal });
   const line = output.split('\n').find((text) => text.startsWith('{'));
   if (line === undefined) throw new Error(`wrk printed no result:\n${output}`);

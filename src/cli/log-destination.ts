@@ -27,6 +27,8 @@ const pipeBytes = 4_096;
 /** Addresses of clients and of pages are not for every user of the machine. */
 const fileMode = 0o640;
 const newline = 0x0a;
+/** Characters that surely fit into the block in which lines become bytes: three bytes each at most, in UTF-8. */
+const blockCharacters = 3 * gatheredCharacters;
 
 /** A file, or a descriptor that is open already. */
 export class LogDestination {
@@ -36,6 +38,8 @@ export class LogDestination {
   #descriptor: number;
   #isPipe: boolean;
   #gathered = '';
+  /** Where gathered lines become bytes, again and again; null before the first. */
+  #block: Buffer | null = null;
   /** Whole lines each, in order. */
   #kept: Buffer[] = [];
   #keptBytes = 0;
@@ -70,11 +74,30 @@ export class LogDestination {
 
   /** Writes what was gathered, as far as the system takes it now. */
   flush(): void {
-    if (this.#gathered !== '') {
-      this.#keep(this.#gathered);
+    const lines = this.#gathered;
+    if (lines !== '') {
       this.#gathered = '';
+      if (this.#kept.length > 0 || this.#isPipe || lines.length > blockCharacters) this.#keep(Buffer.from(lines));
+      else this.#writeNow(lines);
     }
     if (this.#kept.length > 0) this.#empty();
+  }
+
+  /** The usual case: nothing waits, and the file takes all. */
+  #writeNow(lines: string): void {
+    this.#block ??= Buffer.allocUnsafeSlow(3 * blockCharacters);
+    const length = this.#block.write(lines, 0, 'utf8');
+    let written = 0;
+    try {
+      written = this.#write(this.#descriptor, this.#block.subarray(0, length));
+    } catch (error) {
+      this.#keep(Buffer.from(this.#block.subarray(0, length)));
+      this.#failed((error as NodeJS.ErrnoException).code ?? String(error));
+      return;
+    }
+    if (written === length) return;
+    this.#keep(Buffer.from(this.#block.subarray(0, length)));
+    this.#writtenBytes = written;
   }
 
   /** Opens the file again by its name, after it was moved away; does nothing for a descriptor. @throws what opening fails with; then the old one goes on */
@@ -98,10 +121,9 @@ export class LogDestination {
   }
 
   /** Keeps lines to be written, or counts them as lost. */
-  #keep(lines: string): void {
-    const bytes = Buffer.from(lines);
+  #keep(bytes: Buffer): void {
     if (this.#keptBytes + bytes.length > maxKeptBytes) {
-      this.#lost += lines.split('\n').length - 1;
+      this.#lost += linesIn(bytes);
       return;
     }
     this.#kept.push(...(this.#isPipe ? pieces(bytes) : [bytes]));
@@ -158,7 +180,7 @@ export class LogDestination {
     this.#lostBefore += this.#lost;
     this.#lost = 0;
     const line = { level: 'warn', time: new Date().toISOString(), msg: message };
-    this.#keep(`${JSON.stringify(line)}\n`);
+    this.#keep(Buffer.from(`${JSON.stringify(line)}\n`));
   }
 
   #tell(message: string): void {
@@ -212,6 +234,12 @@ function pieces(bytes: Buffer): Buffer[] {
     start = end;
   }
   return found;
+}
+
+function linesIn(bytes: Buffer): number {
+  let lines = 0;
+  for (let at = bytes.indexOf(newline); at !== -1; at = bytes.indexOf(newline, at + 1)) lines += 1;
+  return lines;
 }
 
 function isPipe(descriptor: number): boolean {

@@ -5,8 +5,9 @@
 import type { Socket } from 'node:net';
 import type { Timer } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
+import { KnownHeads } from '../protocol/cgi/cgi-head.ts';
 import type { CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
-import { type ApplicationValues, valueNames } from '../protocol/fastcgi/record.ts';
+import { type ApplicationValues, STDIN, valueNames } from '../protocol/fastcgi/record.ts';
 import { type Address, formatAddress } from './address.ts';
 import { AnswerReader, type EndedRequest, RunningExchanges } from './answer-reader.ts';
 import { BodySender, type BodyTarget } from './body-sender.ts';
@@ -55,6 +56,7 @@ export class ClientConnection {
   readonly #bodyTarget: BodyTarget;
   readonly #outgoing: Outgoing;
   readonly #exchanges = new RunningExchanges();
+  readonly #heads = new KnownHeads();
   /** Who waits for the answer to GET_VALUES. */
   #rejectValues: ((error: PosternError) => void) | null = null;
   #state: ConnectionState = 'connecting';
@@ -75,7 +77,7 @@ export class ClientConnection {
     const isCounted = (): boolean => !this.#isBlocked();
     const { clock, writeTimeoutMs } = options;
     const deadline = new WriteDeadline(this.#socket, clock, writeTimeoutMs, isCounted, () => this.#stalled());
-    this.#outgoing = new Outgoing(this.#socket, deadline);
+    this.#outgoing = new Outgoing(this.#socket, deadline, () => this.#drained());
     this.#bodyTarget = { outgoing: this.#outgoing, bodyFailed: (id, error) => this.#bodyFailed(id, error) };
   }
 
@@ -125,15 +127,20 @@ export class ClientConnection {
     const { writer } = this.#outgoing;
     try {
       writer.begin(id, request.role, keep);
-      writer.params(id, request.environment);
+      writer.params(id, request.pairs ?? request.environment);
     } catch (thrown) {
       writer.take();
       throw thrown;
     }
-    const exchange = new RecordExchange(id, request, sink, this.#carrier, this.#options.output);
+    const exchange = new RecordExchange(id, request, sink, this.#carrier, this.#options.output, this.#heads);
     this.#exchanges.add(exchange);
-    exchange.sender = new BodySender(this.#bodyTarget, id, request);
-    exchange.sender.pump();
+    if (request.body === null && request.role === 'responder') {
+      writer.end(STDIN, id);
+      this.#outgoing.send();
+    } else {
+      exchange.sender = new BodySender(this.#bodyTarget, id, request);
+      exchange.sender.pump();
+    }
     if (this.#state === 'open') this.#wrote(exchange);
     if (!keep) this.#drain();
     return exchange;
@@ -208,7 +215,6 @@ export class ClientConnection {
         this.#connectedAtMs = clock.now();
         for (const exchange of this.#exchanges) this.#wrote(exchange);
       })
-      .on('drain', () => this.#drained())
       .on('end', () => this.#lost(null))
       .on('error', (cause) => this.#lost(cause))
       .on('close', () => this.#lost(null));
@@ -241,7 +247,7 @@ export class ClientConnection {
     this.#outgoing.stopDeadline();
     for (const exchange of this.#exchanges) {
       exchange.sender?.pump();
-      if (this.#socket.writableNeedDrain) return;
+      if (this.#outgoing.isFull) return;
     }
   }
 
@@ -280,8 +286,8 @@ export class ClientConnection {
   /** After END_REQUEST: the sink is told, then the owner. */
   #finish(exchange: RecordExchange): void {
     if (!this.#isAlive) return;
-    const isSent = exchange.sender!.isDone && this.#outgoing.isEmpty;
-    exchange.sender!.stop();
+    const isSent = exchange.isSent && this.#outgoing.isEmpty;
+    exchange.sender?.stop();
     // What is unread or unsent now would be taken for a part of the next request.
     if (!isSent || exchange.isAborted || !this.#reader.isBetweenRecords) this.#drain();
     exchange.finish();
@@ -296,11 +302,11 @@ export class ClientConnection {
     if (!this.#isAlive || exchange.hasEnded) return;
     const isAlone = this.#options.maxExchanges === 1;
     if (isAlone) this.#drain();
-    if (isAlone && !exchange.sender!.isDone) {
+    if (isAlone && !exchange.isSent) {
       this.destroy();
       return;
     }
-    exchange.sender!.stop();
+    exchange.sender?.stop();
     this.#outgoing.writer.abort(exchange.id);
     this.#outgoing.send();
     this.#updateReading();

@@ -4,6 +4,7 @@
 //                              \-> silent                                          \-------\---> left
 
 import { type PosternError, toPosternError } from '../errors.ts';
+import type { KnownHeads } from '../protocol/cgi/cgi-head.ts';
 import { CgiOutput, type CgiOutputLimits } from '../protocol/cgi/cgi-output.ts';
 import type { CgiRequest, CgiSink, Exchange, Progress } from '../protocol/cgi/exchange.ts';
 import { decodeEnd, refusalOf } from '../protocol/fastcgi/record.ts';
@@ -70,7 +71,7 @@ export class RecordExchange implements ClientExchange {
   appStatus = 0;
   discardedBytes = 0;
   error: PosternError | null = null;
-  /** Sends the bodies; null before it was started. */
+  /** Sends the bodies; null where there is none. */
   sender: BodySender | null = null;
 
   readonly #carrier: Carrier;
@@ -82,12 +83,19 @@ export class RecordExchange implements ClientExchange {
   #isStderrClosed = false;
   #refusal: PosternError | null = null;
 
-  constructor(id: number, request: CgiRequest, sink: CgiSink, carrier: Carrier, limits: CgiOutputLimits) {
+  constructor(
+    id: number,
+    request: CgiRequest,
+    sink: CgiSink,
+    carrier: Carrier,
+    limits: CgiOutputLimits,
+    known: KnownHeads | null = null,
+  ) {
     this.id = id;
     this.request = request;
     this.#sink = sink;
     this.#carrier = carrier;
-    this.#output = new CgiOutput(sink, limits);
+    this.#output = new CgiOutput(sink, limits, known);
   }
 
   get progress(): Progress {
@@ -106,6 +114,11 @@ export class RecordExchange implements ClientExchange {
   /** Whether the sink wants no more for now. */
   get isBlocked(): boolean {
     return this.#asker === 'held';
+  }
+
+  /** Whether all of it was handed to the socket. */
+  get isSent(): boolean {
+    return this.sender === null || this.sender.isDone;
   }
 
   get awaitsBody(): boolean {

@@ -4,6 +4,7 @@ import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import type { Clock, Timer } from '../clock.ts';
 import { RecordWriter } from '../protocol/fastcgi/record-writer.ts';
 import type { Address } from './address.ts';
+import { SocketWriter } from './socket-writer.ts';
 
 /** Bytes read at once. */
 const READ_BYTES = 65_536;
@@ -52,16 +53,24 @@ export function dial(address: Address, onBytes: (chunk: Buffer) => boolean, buff
 export class Outgoing {
   readonly writer: RecordWriter = new RecordWriter();
   readonly #socket: Socket;
+  readonly #sent: SocketWriter;
   readonly #deadline: WriteDeadline;
 
-  constructor(socket: Socket, deadline: WriteDeadline) {
+  /** @param onDrain called when the socket has taken what it had, after a send gave false */
+  constructor(socket: Socket, deadline: WriteDeadline, onDrain: () => void) {
     this.#socket = socket;
+    this.#sent = new SocketWriter(socket, onDrain);
     this.#deadline = deadline;
   }
 
   /** Whether the kernel has taken all that was sent. */
   get isEmpty(): boolean {
-    return this.#socket.writableLength === 0;
+    return this.#sent.isEmpty;
+  }
+
+  /** Whether nothing more should be sent until the socket has drained. */
+  get isFull(): boolean {
+    return this.#sent.isFull;
   }
 
   /** Sends what the writer gathered. @returns false when nothing more should be sent until the socket has drained */
@@ -74,7 +83,7 @@ export class Outgoing {
 
   /** Sends whole records, which are the socket's until `isEmpty`. @returns as `send()` */
   sendRecords(records: Buffer): boolean {
-    const isTaken = this.#socket.write(records);
+    const isTaken = this.#sent.write(records);
     if (!isTaken && !this.#socket.destroyed) this.#deadline.start();
     return isTaken;
   }

@@ -13,6 +13,7 @@ export function peerOf(socket: Socket, secure: boolean): Peer {
     localAddress: plainAddress(socket.localAddress),
     localPort: socket.localPort ?? 0,
     secure,
+    memo: null,
   };
 }
 

@@ -87,7 +87,14 @@ export class Http1Answer implements HttpAnswer {
       this.#sendInterim(status, headers);
       return;
     }
-    const { text, hasDate, declaredLength } = formatAnswerHead(status, headers, mayHaveLength(status), manner?.reason);
+    const made = manner?.made;
+    let head = made?.answer ?? null;
+    // Fields may have been put to it on the way.
+    if (head === null || head.headers !== headers) {
+      head = formatAnswerHead(status, headers, mayHaveLength(status), manner?.reason);
+      if (made !== undefined) made.answer = head;
+    }
+    const { text, hasDate, declaredLength } = head;
     this.#head = text;
     this.#hasDate = hasDate;
     this.#framing = new AnswerFraming(this.#to.method, this.#to.version, status, declaredLength);
@@ -157,6 +164,7 @@ export class Http1Answer implements HttpAnswer {
     const framing = this.#framing!;
     const length = framing.take(chunk.length);
     if (framing.isCutShort) this.#keepsAlive = false;
+    if (length === chunk.length && Buffer.isBuffer(chunk)) return chunk;
     return Buffer.from(chunk.buffer, chunk.byteOffset, length);
   }
 

@@ -1,6 +1,7 @@
 // One HTTP/1.1 connection (RFC 9112, section 9): requests one after another, in their order, each given to the handler.
 
 import type { Socket } from 'node:net';
+import { SocketWriter } from '../connection/socket-writer.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Peer } from '../gateway/message.ts';
 import type { RequestHead } from '../protocol/http/http1-head-reader.ts';
@@ -17,6 +18,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   /** Where it is among the front's connections; theirs. */
   slot = -1;
   readonly #socket: Socket;
+  readonly #writer: SocketWriter;
   readonly #owner: ConnectionOwner;
   /** Kept, since a socket that is closed does not tell it any more. */
   readonly address: string;
@@ -36,6 +38,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
 
   constructor(socket: Socket, owner: ConnectionOwner) {
     this.#socket = socket;
+    this.#writer = new SocketWriter(socket, () => this.#drained());
     this.#owner = owner;
     this.address = socket.remoteAddress ?? '';
     this.#deadline = new Http1Deadline(owner);
@@ -81,11 +84,11 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
     else if (this.#state === 'running') {
       if (this.#body !== null)
         this.#failBody(new PosternError('BODY_INCOMPLETE', 'the client ended its request body early'));
-      if (!this.#socket.writableNeedDrain) this.#deadline.forHalfClosed();
+      if (!this.#writer.isFull) this.#deadline.forHalfClosed();
     }
   }
 
-  drained(): void {
+  #drained(): void {
     if (this.#state === 'sending') this.#becomeIdle();
     else if (this.#state === 'running') {
       this.#setRunningDeadline();
@@ -116,7 +119,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
     if (!this.#deadline.isOver(now)) return;
     if (this.#state === 'head') {
       this.#refuse(new PosternError('REQUEST_TIMEOUT', 'the request head took too long to arrive'));
-    } else if (this.#state === 'running' && this.#body !== null && !this.#socket.writableNeedDrain) {
+    } else if (this.#state === 'running' && this.#body !== null && !this.#writer.isFull) {
       this.#failBody(new PosternError('REQUEST_TIMEOUT', 'the request body took too long to arrive'));
     } else {
       this.#socket.destroy();
@@ -124,7 +127,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   }
 
   #checkBodyRate(body: Http1Body, now: number): void {
-    const rate = body.rateAt(now, !this.#socket.writableNeedDrain);
+    const rate = body.rateAt(now, !this.#writer.isFull);
     if (rate >= this.#owner.clients.values.minBodyRate) return;
     const message = `the request body came with ${Math.round(rate)} bytes a second: see minBodyRate`;
     this.#failBody(new PosternError('REQUEST_TIMEOUT', message));
@@ -156,7 +159,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   }
 
   send(data: string | Buffer): boolean {
-    const hasRoom = this.#socket.write(data, 'latin1');
+    const hasRoom = this.#writer.write(data);
     if (!hasRoom) this.#awaitClient(this.#answer?.listener?.writeTimeoutMs);
     else if (this.#isHalfClosed) this.#deadline.forHalfClosed();
     return hasRoom;
@@ -167,7 +170,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   }
 
   get isFlushed(): boolean {
-    return this.#socket.writableLength === 0;
+    return this.#writer.isEmpty;
   }
 
   get spare(): SpareBlock {
@@ -176,7 +179,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
 
   completed(keepsAlive: boolean): void {
     if (!keepsAlive || this.#body !== null) this.#linger();
-    else if (this.#socket.writableNeedDrain) this.#move('sending');
+    else if (this.#writer.isFull) this.#move('sending');
     else this.#becomeIdle();
   }
 
@@ -189,10 +192,9 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
 
   bodyWanted(body: Http1Body): void {
     if (body !== this.#body) return;
-    if (this.#owesContinue && this.#answer?.headSent === false)
-      this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1');
+    if (this.#owesContinue && this.#answer?.headSent === false) this.#writer.write('HTTP/1.1 100 Continue\r\n\r\n');
     this.#owesContinue = false;
-    if (!this.#socket.writableNeedDrain) this.#setRunningDeadline();
+    if (!this.#writer.isFull) this.#setRunningDeadline();
     this.#adjustReading();
   }
 
@@ -291,7 +293,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
     const { remoteAddress } = this.#peer ?? peerOf(this.#socket, false);
     this.#owner.tellRefused(error, remoteAddress);
     const { text, bytes } = formatRefusal(error, this.#owner.time.dateLine);
-    this.#socket.write(text, 'latin1');
+    this.#writer.write(text);
     this.#owner.onRefused({ error, remoteAddress, bytes });
     this.#linger();
   }

@@ -91,7 +91,6 @@ export class Http1Connections implements Acceptor {
     this.#connections.push(connection);
     socket.setNoDelay(true);
     socket.on('end', () => connection.ended());
-    socket.on('drain', () => connection.drained());
     socket.on('finish', () => connection.finished());
     socket.on('close', () => connection.closed());
     if (admission === 'waits') {

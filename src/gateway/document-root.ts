@@ -53,6 +53,9 @@ export class DocumentRoot {
   #realRoot = '';
   #linkFolders: readonly string[] = [];
   #since = Number.NEGATIVE_INFINITY;
+  /** How often all that was found was forgotten, and how often nothing was found. */
+  renewals = 0;
+  misses = 0;
 
   constructor(options: DocumentRootOptions) {
     this.names = options.names;
@@ -81,14 +84,20 @@ export class DocumentRoot {
     const known = this.#entries.peek(path);
     if (known !== undefined) return known;
     const entry = this.#find(path);
-    if (entry !== null && this.#options.validMs > 0) this.#entries.set(path, entry);
+    if (entry === null) this.misses += 1;
+    else if (this.#options.validMs > 0) this.#entries.set(path, entry);
     return entry;
   }
 
+  /** Whether the next look forgets what was found before. */
+  get isOutdated(): boolean {
+    return this.#options.clock.now() - this.#since >= this.#options.validMs;
+  }
+
   #renew(): void {
-    const now = this.#options.clock.now();
-    if (now - this.#since < this.#options.validMs) return;
-    this.#since = now;
+    if (!this.isOutdated) return;
+    this.#since = this.#options.clock.now();
+    this.renewals += 1;
     this.#entries.clear();
     const real = realPathOf(textToBytes(this.#options.root));
     if (real === null) {

@@ -6,8 +6,9 @@
 import { AddressList } from '../address-list.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { type Log, silentLog } from '../log.ts';
-import { HeaderNames, makeEnvironment } from '../protocol/cgi/environment.ts';
+import { clientPairs, environmentPairs, HeaderNames, scriptPairs } from '../protocol/cgi/environment.ts';
 import type { Environment } from '../protocol/cgi/exchange.ts';
+import { environmentOf } from '../protocol/fastcgi/name-values.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import { bytesToLog, textToBytes } from '../protocol/text.ts';
 import { AnswerSpools } from './answer-spool.ts';
@@ -19,7 +20,7 @@ import { type Client, checkRequest, identifyClient } from './request-check.ts';
 import type { AccessLog } from './request-log.ts';
 import { RecordRate } from './request-log.ts';
 import { compileRouting, type Routing } from './routing.ts';
-import { type Decision, decide, type Run } from './script.ts';
+import { type Decision, KnownDecisions, type Run } from './script.ts';
 import type { BackendRoute, Site } from './site.ts';
 import { type RuledDecision, SiteGates } from './site-gates.ts';
 import { SpoolBlocks } from './spool-blocks.ts';
@@ -65,8 +66,8 @@ export function createGateway(options: GatewayOptions): Gateway {
 
 /** What the configuration says of requests by one route. */
 interface RouteSettings {
-  /** Added to the environment; byte strings. */
-  readonly variables: Readonly<Record<string, string>>;
+  /** Added to the environment; byte strings. null: nothing is. */
+  readonly variables: Readonly<Record<string, string>> | null;
   readonly bodyLimits: BodyLimits;
   readonly timeLimits: TimeLimits | null;
 }
@@ -79,6 +80,7 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly clock: Clock;
   readonly routing: Routing;
   readonly rules: SiteGates | null;
+  readonly #decisions: KnownDecisions;
   readonly proxies: AddressList;
   readonly names: HeaderNames;
   readonly #trustedPeers: AddressList;
@@ -106,6 +108,7 @@ class SiteGateway implements Gateway, VisitOwner {
     this.clock = clock;
     this.routing = compileRouting(site, clock);
     this.rules = site.rules.length === 0 ? null : new SiteGates(site.rules, this.routing, { clock, log });
+    this.#decisions = new KnownDecisions(this.routing);
     this.proxies = new AddressList(site.trustedProxies, 'trustedProxies');
     this.#trustedPeers = new AddressList(site.trustedPeers, 'trustedPeers');
     this.names = new HeaderNames((name) => {
@@ -142,7 +145,7 @@ class SiteGateway implements Gateway, VisitOwner {
       ruled === null ? this.decide(request) : { target: ruled.ruling.target, decision: ruled.decision };
     if (decision?.kind !== 'run') return { decision, environment: null, ruled };
     const environment = this.environmentFor(request, client, target, decision, request.contentLength);
-    return { decision, environment, ruled };
+    return { decision, environment: typeof environment === 'string' ? environmentOf(environment) : environment, ruled };
   }
 
   decide(request: HttpRequest): { target: RequestPath; decision: Decision } {
@@ -150,7 +153,7 @@ class SiteGateway implements Gateway, VisitOwner {
     const { webServer } = request;
     if (webServer !== undefined) return decideForWebServer(this.routing, webServer.variables);
     const target = parseTarget(request.target);
-    return { target, decision: decide(this.routing, target) };
+    return { target, decision: this.#decisions.decide(target) };
   }
 
   foreignTo(webServer: WebServerRequest): readonly string[] {
@@ -161,21 +164,19 @@ class SiteGateway implements Gateway, VisitOwner {
     request: HttpRequest,
     client: Client,
     { query }: RequestPath,
-    { route, scriptName, pathInfo, scriptFile, place }: Run,
+    run: Run,
     contentLength: number | null,
-  ): Environment {
-    const { method, target, version, headers } = request;
-    const { serverName, serverPort, serverAddress, remoteAddress, remotePort, secure, host } = client;
-    const configured = this.#settingsFor(route).variables;
+  ): Environment | string {
+    const { variables: configured } = this.#settingsFor(run.route);
+    client.part ??= { pairs: clientPairs(client), hasHost: client.host !== null };
     // As Apache has it: that of the site, also for what stands elsewhere.
-    const documentRoot = (this.routing.place.root ?? place.root)?.path ?? null;
-    const ofRequest = { method, target, version, headers, query, scriptName, pathInfo, scriptFile, contentLength };
-    const ofClient = { serverName, serverPort, serverAddress, remoteAddress, remotePort, secure, host };
-    const computed = makeEnvironment({ ...ofRequest, ...ofClient, documentRoot, configured }, this.names);
+    run.pairs ??= scriptPairs(run, (this.routing.place.root ?? run.place.root)?.path ?? null);
+    const pairs = environmentPairs(client.part, run.pairs, request, query, contentLength, configured, this.names);
     const { webServer } = request;
-    if (webServer === undefined) return computed;
+    if (webServer === undefined) return pairs;
+    const isTrusted = this.#trustedPeers.has(webServer.address);
     const isBehindProxy = !this.proxies.isEmpty && this.proxies.has(request.peer.remoteAddress);
-    return passedOn(webServer, computed, configured, this.#trustedPeers.has(webServer.address), isBehindProxy);
+    return passedOn(webServer, environmentOf(pairs), configured ?? {}, isTrusted, isBehindProxy);
   }
 
   bodyLimitsFor(route: BackendRoute): BodyLimits {
@@ -197,7 +198,7 @@ class SiteGateway implements Gateway, VisitOwner {
         ...(typeof readTimeoutMs === 'number' && { readTimeoutMs }),
       };
       settings = {
-        variables: Object.fromEntries(entries.map(([name, value]) => [textToBytes(name), textToBytes(value)])),
+        variables: entries.length === 0 ? null : Object.fromEntries(entries.map((pair) => pair.map(textToBytes))),
         bodyLimits: { ...this.site, maxBodyBytes: maxBodyBytes === 0 ? Number.POSITIVE_INFINITY : maxBodyBytes },
         timeLimits: typeof requestTimeoutMs === 'number' || typeof readTimeoutMs === 'number' ? limits : null,
       };

@@ -2,7 +2,7 @@
 
 import type { Readable } from 'node:stream';
 import type { PosternError } from '../errors.ts';
-import type { Environment } from '../protocol/cgi/exchange.ts';
+import type { Environment, MadeOfHead } from '../protocol/cgi/exchange.ts';
 
 /** Where a connection came from and arrived. An address is text without a port; for Unix sockets it is empty and the port 0. */
 export interface Peer {
@@ -12,6 +12,8 @@ export interface Peer {
   readonly localPort: number;
   /** Whether the connection is encrypted. */
   readonly secure: boolean;
+  /** The gateway's, for as long as the connection lasts: what it knows of the client, for its next request. */
+  memo?: unknown;
 }
 
 /**
@@ -59,6 +61,8 @@ export interface AnswerManner {
   readonly reason: string;
   /** Whether it asked that the client's connection ends with the answer. */
   readonly closes?: boolean;
+  /** Of a head that comes again: see there. */
+  readonly made?: MadeOfHead;
 }
 
 /**

@@ -1,7 +1,7 @@
 // A program's answer on its way to the client: passed on as it is, but for redirects inside the server and files sent in its place.
 
 import type { PosternError } from '../errors.ts';
-import { localRedirectOf } from '../protocol/cgi/cgi-output.ts';
+import { localRedirectOf } from '../protocol/cgi/cgi-head.ts';
 import type { CgiHead, CgiSink } from '../protocol/cgi/exchange.ts';
 import type { Reply } from './reply.ts';
 import type { FileName } from './sendfile.ts';
@@ -45,6 +45,11 @@ export class ProgramAnswer implements CgiSink {
   }
 
   head(head: CgiHead): void {
+    const { made } = head;
+    if (made?.isPlain === true && !this.#owner.isForDeveloper(head.status)) {
+      this.#reply.head(head.status, head.headers, head);
+      return;
+    }
     const { headers, name } = takeServerFields(head.headers);
     if (head.lostLines !== undefined) this.#owner.onLostLines(head.lostLines);
     if (head.status < 200) {
@@ -52,6 +57,7 @@ export class ProgramAnswer implements CgiSink {
       return;
     }
     const redirect = localRedirectOf(head);
+    if (made !== undefined) made.isPlain = redirect === null && headers === head.headers;
     if (redirect !== null) this.#instead = () => this.#owner.onLocalRedirect(redirect);
     else if (name !== null) this.#instead = () => this.#owner.onSendfile(name, headers);
     else if (this.#owner.isForDeveloper(head.status)) this.#held = { ...head, headers };

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import type { AddressList } from '../address-list.ts';
 import { PosternError } from '../errors.ts';
 import { parseForwarded } from '../protocol/http/forwarded.ts';
-import { fieldsBytes, fieldValues, type Host, parseHost } from '../protocol/http/headers.ts';
+import { fieldsBytes, fieldValue, fieldValues, type Host, hasOne, parseHost } from '../protocol/http/headers.ts';
 import type { HttpRequest } from './message.ts';
 
 const MAX_FIELDS = 200;
@@ -21,6 +21,41 @@ export interface Client {
   readonly secure: boolean;
   /** What HTTP_HOST is, where a proxy's word makes it another than the Host field; null: that field. */
   readonly host: string | null;
+  /** Its part of the environment, once it was asked for: see `clientPairs`. */
+  part?: { readonly pairs: string; readonly hasHost: boolean };
+}
+
+/** What is remembered of a client for the next request on its connection. */
+class KnownClient {
+  readonly by: object;
+  readonly host: string | undefined;
+  readonly version: string;
+  readonly client: Client;
+
+  constructor(by: object, host: string | undefined, version: string, client: Client) {
+    this.by = by;
+    this.host = host;
+    this.version = version;
+    this.client = client;
+  }
+}
+
+/**
+ * As `identifyClient`; the client of the connection's request before, where this one says the same.
+ * @throws BAD_REQUEST
+ */
+export function recogniseClient(request: HttpRequest, proxies: AddressList): Client {
+  const { peer, headers, version } = request;
+  const known = peer.memo;
+  const host = fieldValue(headers, 'host');
+  if (known instanceof KnownClient && known.by === proxies && known.host === host && known.version === version) {
+    if (hasOne(headers, 'host')) return known.client;
+  }
+  const client = identifyClient(request, proxies);
+  // What a proxy says may be of another client each time.
+  const isOfPeer = proxies.isEmpty || !proxies.has(peer.remoteAddress);
+  if (isOfPeer && peer.memo !== undefined) peer.memo = new KnownClient(proxies, host, version, client);
+  return client;
 }
 
 /** @throws HEADERS_TOO_LARGE, URI_TOO_LONG, METHOD_* */

@@ -5,6 +5,7 @@ import type { AddressList } from '../address-list.ts';
 import type { Clock } from '../clock.ts';
 import { type ErrorCode, PosternError, toPosternError } from '../errors.ts';
 import { type CgiRequest, type Environment, isIdempotent } from '../protocol/cgi/exchange.ts';
+import { environmentOf, withVariables } from '../protocol/fastcgi/name-values.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import { encodePath, type RequestPath } from '../protocol/http/path.ts';
 import { forwardedFields } from '../protocol/http/proxy-fields.ts';
@@ -49,7 +50,7 @@ export interface GuideOwner {
     target: RequestPath,
     run: Run,
     contentLength: number | null,
-  ): Environment;
+  ): Environment | string;
 }
 
 /** The visit that is led. */
@@ -190,8 +191,9 @@ export class RuleGuide {
       place: routing.place,
     };
     const of = this.#owner.environmentFor(request, client, target, run, null);
-    const known = this.#ruled === null ? of : { ...of, ...this.#ruled.variables };
-    const environment = authorizerEnvironment(known, auth.role, who);
+    const known = withVariables(of, this.#ruled?.variables ?? {});
+    const variables = typeof known === 'string' ? environmentOf(known) : known;
+    const environment = authorizerEnvironment(variables, auth.role, who);
     const { reply } = this.#visit;
     const answer = new AuthorizerAnswer(reply, auth, (chunk) => this.#visit.onStderr(chunk));
     this.#visit.asks(backend.name);

@@ -13,7 +13,7 @@
 import type { ErrorCode } from '../errors.ts';
 import { componentEnd, encodePath, endsInOne, isMatch, type RequestPath, suffixEnd } from '../protocol/http/path.ts';
 import { bytesToLog } from '../protocol/text.ts';
-import type { Entry } from './document-root.ts';
+import type { DocumentRoot, Entry } from './document-root.ts';
 import { type CompiledRoute, fallbackFor, matchRoute, type Place, type Routing } from './routing.ts';
 import type { BackendRoute } from './site.ts';
 import type { CompiledPage } from './site-pages.ts';
@@ -37,6 +37,8 @@ export interface Run {
   readonly scriptFile: string | null;
   /** Where the script was found. */
   readonly place: Place;
+  /** The gateway's: its part of the environment, once it was asked for. */
+  pairs?: string;
 }
 
 /** A page of ours, or of a server elsewhere. */
@@ -90,6 +92,44 @@ function pageAt({ place }: Routing, page: CompiledPage, path: string): Page {
   const { route } = page;
   const names = { scriptName: path, pathInfo: '', scriptFile: path };
   return { kind: 'page', page, run: route === null ? null : { kind: 'run', route, ...names, place } };
+}
+
+const MAX_KNOWN = 4_096;
+
+/**
+ * Remembers decisions for as long as all is believed that was found on the disk for them (see `document-root.ts`), and no longer. What was not found
+ * is looked for each time, and so is everything where routes have folders of their own.
+ */
+export class KnownDecisions {
+  readonly #routing: Routing;
+  readonly #root: DocumentRoot | null;
+  readonly #known = new Map<string, Decision>();
+  /** The root's when they were made. */
+  #renewals = 0;
+
+  constructor(routing: Routing) {
+    const { place, routes } = routing;
+    this.#routing = routing;
+    this.#root = routes.every((one) => one.place.root === place.root) ? place.root : null;
+  }
+
+  /** As `decide`. */
+  decide(target: RequestPath): Decision {
+    const root = this.#root;
+    const { path, nameLength } = target;
+    if (root === null || nameLength < path.length || root.isOutdated) return decide(this.#routing, target);
+    if (root.renewals !== this.#renewals) {
+      this.#known.clear();
+      this.#renewals = root.renewals;
+    }
+    const known = this.#known.get(path);
+    if (known !== undefined) return known;
+    const { misses } = root;
+    const decision = decide(this.#routing, target);
+    const isFound = (decision.kind === 'run' || decision.kind === 'file') && root.misses === misses;
+    if (isFound && root.renewals === this.#renewals && this.#known.size < MAX_KNOWN) this.#known.set(path, decision);
+    return decision;
+  }
 }
 
 /** The decision for one path; null where nothing is there. */

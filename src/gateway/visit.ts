@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, Environment, Exchange } from '../protocol/cgi/exchange.ts';
 import { isIdempotent } from '../protocol/cgi/exchange.ts';
+import { environmentOf, withVariables } from '../protocol/fastcgi/name-values.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import type { AnswerSpools } from './answer-spool.ts';
 import { collectBody } from './collect-body.ts';
@@ -18,7 +19,7 @@ import type { HttpAnswer, HttpRequest, WebServerRequest } from './message.ts';
 import { type AnswerOwner, ProgramAnswer } from './program-answer.ts';
 import { type Outcome, Reply, type ReplyOwner } from './reply.ts';
 import { type BodyLimits, type BodyMemory, checkBodyLength, type HeldBody, streamBody } from './request-body.ts';
-import { type Client, checkRequest, identifyClient, isThisMachine } from './request-check.ts';
+import { type Client, checkRequest, isThisMachine, recogniseClient } from './request-check.ts';
 import { type LogOwner, urlForLog, VisitLog } from './request-log.ts';
 import type { Routing } from './routing.ts';
 import { type GuidedVisit, type GuideOwner, RuleGuide } from './rule-guide.ts';
@@ -49,14 +50,14 @@ export interface VisitOwner extends LogOwner, GuideOwner {
   decide(request: HttpRequest): { readonly target: RequestPath; readonly decision: Decision };
   /** Names of variables that a web server in front made up, and that are not to become the environment of a process. */
   foreignTo(webServer: WebServerRequest): readonly string[];
-  /** @param contentLength exact length of the body; null where there is none or it is not known */
+  /** By name, or as FastCGI's pairs. @param contentLength exact length of the body; null where there is none or it is not known */
   environmentFor(
     request: HttpRequest,
     client: Client,
     target: RequestPath,
     run: Run,
     contentLength: number | null,
-  ): Environment;
+  ): Environment | string;
   /** What a body may take that goes to a backend by that route. */
   bodyLimitsFor(route: BackendRoute): BodyLimits;
   /** How long a request by that route may take; null: it does not say. */
@@ -71,6 +72,7 @@ export type TimeLimits = Pick<CgiRequest, 'requestTimeoutMs' | 'readTimeoutMs'>;
 /** Characters of STDERR that a developer is shown. */
 const MAX_LAST_WORDS = 4_096;
 const none: readonly string[] = [];
+const noVariables: Readonly<Record<string, string>> = {};
 
 /** One request on its way. */
 export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
@@ -99,7 +101,7 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
 
   start(): void {
     try {
-      this.#client = identifyClient(this.#first, this.#gateway.proxies);
+      this.#client = recogniseClient(this.#first, this.#gateway.proxies);
       this.#take(this.#first, this.#client);
     } catch (error) {
       this.reply.fail(toPosternError(error));
@@ -199,18 +201,17 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
     const gateway = this.#gateway;
     const { backend } = found.route;
     const contentLength = body === null ? request.contentLength : body.length;
-    const environment = gateway.environmentFor(request, client, target, found, contentLength);
-    if (this.#guide !== null) Object.assign(environment, this.#guide.variables);
+    const known = gateway.environmentFor(request, client, target, found, contentLength);
+    const added = this.#guide?.variables ?? noVariables;
+    const environment = added === noVariables ? known : withVariables(known, added);
     const { method } = request;
     const url = request === this.#first ? this.#log.url : urlForLog(request.target);
     const answer = new ProgramAnswer(this.reply, this);
     this.#log.programStarts(backend.name);
     const { webServer } = request;
     const foreign = webServer === undefined ? none : gateway.foreignTo(webServer);
-    const idempotent = isIdempotent(method);
-    const run: CgiRequest = { role: 'responder', environment, body, data: null, method, url, idempotent, foreign };
     const limits = gateway.timeLimitsFor(found.route);
-    const exchange = backend.run(limits === null ? run : { ...run, ...limits }, answer);
+    const exchange = backend.run(new ProgramRequest(environment, body, method, url, foreign, limits), answer);
     // A refusal, or a very quick program, has ended it before run() returned; another may run already.
     if (answer.hasEnded) return;
     this.#exchange = exchange;
@@ -281,6 +282,47 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
     this.#body = null;
     this.#exchange = null;
     this.reply.producer = null;
+  }
+}
+
+/** What is asked of a program. */
+class ProgramRequest implements CgiRequest {
+  readonly role = 'responder';
+  readonly data = null;
+  readonly pairs: string | undefined;
+  readonly body: HeldBody | null;
+  readonly method: string;
+  readonly url: string;
+  readonly idempotent: boolean;
+  readonly foreign: readonly string[];
+  readonly requestTimeoutMs: number | undefined;
+  readonly readTimeoutMs: number | undefined;
+  #environment: Environment | null;
+
+  constructor(
+    environment: Environment | string,
+    body: HeldBody | null,
+    method: string,
+    url: string,
+    foreign: readonly string[],
+    limits: TimeLimits | null,
+  ) {
+    const isText = typeof environment === 'string';
+    this.pairs = isText ? environment : undefined;
+    this.#environment = isText ? null : environment;
+    this.body = body;
+    this.method = method;
+    this.url = url;
+    this.idempotent = isIdempotent(method);
+    this.foreign = foreign;
+    this.requestTimeoutMs = limits?.requestTimeoutMs;
+    this.readTimeoutMs = limits?.readTimeoutMs;
+  }
+
+  /** See CgiRequest. */
+  get environment(): Environment {
+    this.#environment ??= environmentOf(this.pairs!);
+    return this.#environment;
   }
 }
 

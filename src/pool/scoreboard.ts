@@ -6,6 +6,7 @@
 // each request has anyway: three stores a request, where bytes in a column would cost an encoding each. They are read by snapshot() alone.
 
 import type { CgiRequest, Environment } from '../protocol/cgi/exchange.ts';
+import { environmentOf } from '../protocol/fastcgi/name-values.ts';
 import type { StopReason } from '../queue/pool-snapshot.ts';
 import { type LaneState, laneMoves } from '../worker/state.ts';
 
@@ -65,7 +66,7 @@ export class Scoreboard {
   #columns: Columns = {} as Columns;
   readonly #methods: string[] = [];
   readonly #urls: string[] = [];
-  readonly #environments: (Environment | null)[] = [];
+  readonly #environments: (Environment | string | null)[] = [];
 
   constructor() {
     this.#grow(firstSlots);
@@ -130,7 +131,7 @@ export class Scoreboard {
   /** A lane takes a request. */
   begin(
     slot: number,
-    request: Pick<CgiRequest, 'method' | 'url' | 'environment'>,
+    request: Pick<CgiRequest, 'method' | 'url' | 'environment' | 'pairs'>,
     waitedMs: number,
     nowMs: number,
   ): void {
@@ -139,7 +140,7 @@ export class Scoreboard {
     columns.beganAtMs[slot] = nowMs;
     this.#methods[slot] = request.method;
     this.#urls[slot] = request.url;
-    this.#environments[slot] = request.environment;
+    this.#environments[slot] = request.pairs ?? request.environment;
   }
 
   method(slot: number): string {
@@ -152,7 +153,8 @@ export class Scoreboard {
 
   /** The variables of the current request, or the last one; null before the first. */
   environment(slot: number): Environment | null {
-    return this.#environments[slot] ?? null;
+    const environment = this.#environments[slot] ?? null;
+    return typeof environment === 'string' ? environmentOf(environment) : environment;
   }
 
   counter(name: CounterName): number {

@@ -1,7 +1,8 @@
 // The public entry `postern/protocol`: FastCGI records and CGI answers as bytes and as values, without a socket. Pure.
 
 export { type ErrorCode, PosternError } from '../errors.ts';
-export { CgiOutput, type CgiOutputLimits, defaultOutputLimits, localRedirectOf } from './cgi/cgi-output.ts';
+export { localRedirectOf } from './cgi/cgi-head.ts';
+export { CgiOutput, type CgiOutputLimits, defaultOutputLimits } from './cgi/cgi-output.ts';
 export type {
   CgiHead,
   CgiRequest,

@@ -37,6 +37,7 @@ describe('requests', () => {
       localAddress: '127.0.0.1',
       localPort: port,
       secure: false,
+      memo: null,
     });
   });
 

@@ -340,3 +340,24 @@ describe('a local redirect', () => {
     }
   });
 });
+
+describe('a client that asks again on its connection', () => {
+  it('is who it was, but for what it says anew: another Host, two, none', async (t) => {
+    const { gateway, backend } = makeSite(t);
+    const peer = { ...httpRequest('/index.php').peer, memo: null };
+    const say = async (headers: readonly string[], version = '1.1'): Promise<number> =>
+      (await ask((request, answer) => gateway.handle({ ...request, headers, version, peer }, answer), '/index.php'))
+        .status;
+    for (const host of ['one.example', 'one.example', 'two.example:81', 'one.example']) {
+      assert.equal(await say(['Host', host]), 200);
+      const { SERVER_NAME, HTTP_HOST } = backend.requests.at(-1)!.environment;
+      assert.deepEqual([SERVER_NAME, HTTP_HOST], [host.replace(':81', ''), host]);
+    }
+    assert.equal(await say(['Host', 'one.example', 'host', 'one.example']), 400);
+    assert.equal(await say(['Host', 'not valid']), 400);
+    assert.equal(await say([]), 400);
+    assert.equal(await say([], '1.0'), 200);
+    assert.equal(backend.requests.at(-1)!.environment.HTTP_HOST, undefined);
+    assert.equal(await say([]), 400);
+  });
+});

@@ -390,6 +390,23 @@ describe('symbolic links', () => {
 });
 
 describe('the cache of paths', () => {
+  it('sees at once what comes before a page that it has found, and goes on with that one', (t) => {
+    const clock = new FakeClock();
+    const { root, decide } = decider(t, { pathCacheMs: 1_000, index: ['index.html', 'index.php'] }, clock);
+    for (let round = 0; round < 2; round += 1) {
+      assert.equal(decide('/blog/'), 'run /blog/index.php');
+      assert.equal(decide('/blog/index.php'), 'run /blog/index.php');
+      assert.equal(decide('/style.css'), 'file /style.css');
+    }
+    writeFileSync(join(root, 'blog/index.html'), '');
+    assert.equal(decide('/blog/'), 'file /blog/index.html');
+    rmSync(join(root, 'blog/index.php'));
+    assert.equal(decide('/blog/index.php'), 'run /blog/index.php');
+    clock.advance(1_000);
+    assert.equal(decide('/blog/index.php'), '404');
+    assert.equal(decide('/style.css'), 'file /style.css');
+  });
+
   it('sees a new file at once, and a removed one after pathCacheMs', (t) => {
     const clock = new FakeClock();
     const { root, decide } = decider(t, {}, clock);

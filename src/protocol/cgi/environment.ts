@@ -1,5 +1,6 @@
 // The environment of a CGI request (RFC 3875, section 4.1), in one literal, and which header fields become a part of it. Pure.
 
+import { environmentOf, pairsText } from '../fastcgi/name-values.ts';
 import { fieldValue } from '../http/headers.ts';
 import type { Environment } from './exchange.ts';
 
@@ -35,59 +36,147 @@ export interface EnvironmentSource {
   readonly configured: Readonly<Record<string, string>>;
 }
 
-/** Makes the environment: computed variables win over configured ones, and those over header fields. */
-export function makeEnvironment(from: EnvironmentSource, names: HeaderNames): Environment {
-  const environment: Environment = {
-    GATEWAY_INTERFACE: 'CGI/1.1',
-    SERVER_SOFTWARE: 'postern',
-    SERVER_PROTOCOL: from.version === '2.0' ? 'HTTP/2.0' : `HTTP/${from.version}`,
-    SERVER_NAME: from.serverName,
-    SERVER_ADDR: from.serverAddress,
-    SERVER_PORT: String(from.serverPort),
-    REMOTE_ADDR: from.remoteAddress,
-    REMOTE_PORT: String(from.remotePort),
-    REQUEST_METHOD: from.method,
-    REQUEST_URI: from.target,
-    REQUEST_SCHEME: from.secure ? 'https' : 'http',
-    QUERY_STRING: from.query,
-    SCRIPT_NAME: from.scriptName,
-    // The document is the script: so nginx has it after its try_files.
-    DOCUMENT_URI: from.scriptFile === null ? from.scriptName + from.pathInfo : from.scriptName,
+// Name, value, name, value: in three lists, since what is the same for each request of a connection, or for each of a script, is made once. A variable
+// that does not apply is left out: programs ask whether it is set.
+
+/** What a connection says. */
+export type ClientSource = Pick<
+  EnvironmentSource,
+  'serverName' | 'serverPort' | 'serverAddress' | 'remoteAddress' | 'remotePort' | 'secure' | 'host'
+>;
+
+function ofClient(from: ClientSource): string[] {
+  const list = [
+    ...['GATEWAY_INTERFACE', 'CGI/1.1'],
+    ...['SERVER_SOFTWARE', 'postern'],
+    ...['SERVER_NAME', from.serverName],
+    ...['SERVER_ADDR', from.serverAddress],
+    ...['SERVER_PORT', String(from.serverPort)],
+    ...['REMOTE_ADDR', from.remoteAddress],
+    ...['REMOTE_PORT', String(from.remotePort)],
+    ...['REQUEST_SCHEME', from.secure ? 'https' : 'http'],
     // php-cgi that was built with --enable-force-cgi-redirect runs nothing without it.
-    REDIRECT_STATUS: '200',
-  };
-  // A variable that does not apply is left out: programs ask whether it is set.
-  if (from.secure) environment.HTTPS = 'on';
-  if (typeof from.host === 'string') environment.HTTP_HOST = from.host;
-  if (from.documentRoot !== null) environment.DOCUMENT_ROOT = from.documentRoot;
-  if (from.scriptFile !== null) environment.SCRIPT_FILENAME = from.scriptFile;
-  if (from.contentLength !== null) environment.CONTENT_LENGTH = String(from.contentLength);
+    ...['REDIRECT_STATUS', '200'],
+  ];
+  if (from.secure) list.push('HTTPS', 'on');
+  if (typeof from.host === 'string') list.push('HTTP_HOST', from.host);
+  return list;
+}
+
+/** What was found for a path. */
+export type ScriptSource = Pick<EnvironmentSource, 'scriptName' | 'pathInfo' | 'scriptFile'>;
+
+function ofScript(from: ScriptSource, documentRoot: string | null): string[] {
+  const list = [
+    ...['SCRIPT_NAME', from.scriptName],
+    // The document is the script: so nginx has it after its try_files.
+    ...['DOCUMENT_URI', from.scriptFile === null ? from.scriptName + from.pathInfo : from.scriptName],
+  ];
+  if (documentRoot !== null) list.push('DOCUMENT_ROOT', documentRoot);
+  if (from.scriptFile !== null) list.push('SCRIPT_FILENAME', from.scriptFile);
   // No PATH_TRANSLATED: with cgi.fix_pathinfo=0 PHP runs the file it names instead of SCRIPT_FILENAME, so that
   // /index.php/upload/x.jpg would run the upload (sapi/cgi, init_request_info). Plain CGI gets it from its backend.
-  if (from.pathInfo !== '') environment.PATH_INFO = from.pathInfo;
+  if (from.pathInfo !== '') list.push('PATH_INFO', from.pathInfo);
+  return list;
+}
+
+/** What one request says. */
+export type RequestSource = Pick<EnvironmentSource, 'method' | 'target' | 'version' | 'headers'>;
+
+function ofRequest(from: RequestSource, query: string, contentLength: number | null): string[] {
+  const { method, target, version } = from;
+  const protocol = version === '1.1' ? 'HTTP/1.1' : version === '2.0' ? 'HTTP/2.0' : `HTTP/${version}`;
+  const list = ['REQUEST_METHOD', method, 'REQUEST_URI', target, 'QUERY_STRING', query, 'SERVER_PROTOCOL', protocol];
+  if (contentLength !== null) list.push('CONTENT_LENGTH', String(contentLength));
   const contentType = fieldValue(from.headers, 'content-type');
-  if (contentType !== undefined) environment.CONTENT_TYPE = contentType;
-  for (const name of Object.keys(from.configured)) {
-    if (!Object.hasOwn(environment, name)) environment[name] = from.configured[name]!;
-  }
-  addHeaders(environment, from, names);
+  if (contentType !== undefined) list.push('CONTENT_TYPE', contentType);
+  return list;
+}
+
+/** Makes the environment: computed variables win over configured ones, and those over header fields. */
+export function makeEnvironment(from: EnvironmentSource, names: HeaderNames): Environment {
+  const list = ofRequest(from, from.query, from.contentLength);
+  const before = [...ofClient(from), ...ofScript(from, from.documentRoot)];
+  addConfigured(list, before, from.configured);
+  addHeaders(list, from.headers, from.configured, typeof from.host === 'string', names);
+  const environment: Environment = {};
+  for (const part of [before, list]) for (let i = 0; i < part.length; i += 2) environment[part[i]!] = part[i + 1]!;
   return environment;
+}
+
+/** The variables of a connection, as FastCGI's pairs: for all requests that come on it. */
+export function clientPairs(from: ClientSource): string {
+  return pairsText(ofClient(from));
+}
+
+/** The variables of a script, in the same way. */
+export function scriptPairs(from: ScriptSource, documentRoot: string | null): string {
+  return pairsText(ofScript(from, documentRoot));
+}
+
+/**
+ * The whole environment as FastCGI's pairs.
+ * @param client of `clientPairs`, and whether HTTP_HOST is among them
+ * @param script of `scriptPairs`
+ * @param configured null: nothing is
+ */
+export function environmentPairs(
+  client: { readonly pairs: string; readonly hasHost: boolean },
+  script: string,
+  request: RequestSource,
+  query: string,
+  contentLength: number | null,
+  configured: Readonly<Record<string, string>> | null,
+  names: HeaderNames,
+): string {
+  const list = ofRequest(request, query, contentLength);
+  if (configured !== null) addConfigured(list, namesIn(client.pairs + script), configured);
+  addHeaders(list, request.headers, configured, client.hasHost, names);
+  return client.pairs + script + pairsText(list);
+}
+
+/** Names and values of pairs: a list as those above. */
+function namesIn(pairs: string): string[] {
+  return Object.entries(environmentOf(pairs)).flat();
+}
+
+/** @param before what was computed besides what is in the list */
+function addConfigured(list: string[], before: readonly string[], configured: Readonly<Record<string, string>>): void {
+  const end = list.length;
+  for (const name of Object.keys(configured)) {
+    if (indexOfName(before, name, before.length) === -1 && indexOfName(list, name, end) === -1)
+      list.push(name, configured[name]!);
+  }
+}
+
+/** Where a variable stands among the first so many entries of a list; -1: nowhere. */
+function indexOfName(list: readonly string[], name: string, end: number): number {
+  for (let at = 0; at < end; at += 2) if (list[at] === name) return at;
+  return -1;
 }
 
 /** Adds the header fields; repeated ones are joined. HTTP_HOST alone may be computed, so only that and configured ones can be in the way. */
 function addHeaders(
-  environment: Environment,
-  { headers, configured, host }: EnvironmentSource,
+  list: string[],
+  headers: readonly string[],
+  configured: Readonly<Record<string, string>> | null,
+  hasHost: boolean,
   names: HeaderNames,
 ): void {
+  const turn = names.nextTurn();
   for (let i = 0; i < headers.length; i += 2) {
-    const variable = names.variable(headers[i]!);
-    if (variable === null || configured[variable] !== undefined) continue;
-    if (typeof host === 'string' && variable === 'HTTP_HOST') continue;
+    const name = names.find(headers[i]!);
+    if (name === null) continue;
+    const { variable } = name;
+    if (configured !== null && configured[variable] !== undefined) continue;
+    if (hasHost && variable === 'HTTP_HOST') continue;
     const value = headers[i + 1]!;
-    const before = environment[variable];
-    environment[variable] =
-      before === undefined ? value : `${before}${variable === 'HTTP_COOKIE' ? '; ' : ', '}${value}`;
+    if (name.turn !== turn) {
+      name.turn = turn;
+      name.valueAt = list.push(variable, value) - 1;
+    } else {
+      list[name.valueAt] = `${list[name.valueAt]!}${variable === 'HTTP_COOKIE' ? '; ' : ', '}${value}`;
+    }
   }
 }
 
@@ -123,26 +212,65 @@ export function headerVariable(name: string): string | null {
   return `HTTP_${name.toUpperCase().replaceAll('-', '_')}`;
 }
 
+/** A variable that header fields become, and where it stands in the list that is being made. */
+export interface HeaderName {
+  readonly variable: string;
+  /** The list that it was added to last, by its number; and where its value is in that. */
+  turn: number;
+  valueAt: number;
+}
+
 /** Remembers the variables of names seen before, up to a limit, since clients send the same names again and again. */
 export class HeaderNames {
-  readonly #known = new Map<string, string | null>();
+  readonly #known = new Map<string, HeaderName | null>();
+  /** However its name was written, a variable is one. */
+  readonly #variables = new Map<string, HeaderName>();
+  /** Those of the present list that are not remembered. */
+  readonly #others = new Map<string, HeaderName>();
   readonly #onDropped: (name: string) => void;
+  #turn = 0;
 
   /** @param onDropped told of a name that cannot be a variable, once for each name that is remembered */
   constructor(onDropped: (name: string) => void = () => {}) {
     this.#onDropped = onDropped;
   }
 
+  /** A new list begins. @returns its number */
+  nextTurn(): number {
+    if (this.#others.size > 0) this.#others.clear();
+    this.#turn += 1;
+    return this.#turn;
+  }
+
+  /** What a field of that name becomes; null: it is dropped. */
+  find(name: string): HeaderName | null {
+    const known = this.#known.get(name);
+    return known !== undefined ? known : this.#meet(name);
+  }
+
   /** As `headerVariable`. */
   variable(name: string): string | null {
-    const known = this.#known.get(name);
-    if (known !== undefined) return known;
+    return this.find(name)?.variable ?? null;
+  }
+
+  #meet(name: string): HeaderName | null {
     const variable = headerVariable(name);
-    if (this.#known.size < MAX_KNOWN && name.length <= MAX_KNOWN_LENGTH) {
-      this.#known.set(name, variable);
-      if (variable === null && !/^[A-Za-z0-9-]+$/.test(name)) this.#onDropped(name);
-    }
-    return variable;
+    const isKept = this.#known.size < MAX_KNOWN && name.length <= MAX_KNOWN_LENGTH;
+    const found = variable === null ? null : this.#nameOf(variable, isKept);
+    if (!isKept) return found;
+    this.#known.set(name, found);
+    if (variable === null && !/^[A-Za-z0-9-]+$/.test(name)) this.#onDropped(name);
+    return found;
+  }
+
+  #nameOf(variable: string, isKept: boolean): HeaderName {
+    const before = this.#variables.get(variable) ?? this.#others.get(variable);
+    if (before !== undefined) return before;
+    // A key of an object, so that it is found among others without being looked for in V8's table of them.
+    const [interned] = Object.keys({ [variable]: '' });
+    const made = { variable: interned!, turn: 0, valueAt: 0 };
+    (isKept ? this.#variables : this.#others).set(variable, made);
+    return made;
   }
 }
 

@@ -5,6 +5,7 @@
 
 import type { Readable } from 'node:stream';
 import type { PosternError } from '../../errors.ts';
+import type { AnswerHead } from '../http/answer-framing.ts';
 
 /** FastCGI's roles; plain CGI knows only the responder. */
 export type Role = 'responder' | 'authorizer' | 'filter';
@@ -33,6 +34,8 @@ export interface RequestBody {
 export interface CgiRequest {
   readonly role: Role;
   readonly environment: Environment;
+  /** The environment as FastCGI's pairs, a byte string, where it was made so: `environment` costs something then. */
+  readonly pairs?: string | undefined;
   /** null: no body (STDIN is empty). */
   readonly body: RequestBody | null;
   /** A filter's data stream; null in other roles. */
@@ -49,8 +52,8 @@ export interface CgiRequest {
    */
   readonly foreign?: readonly string[];
   /** Time limits of this request in place of the pool's, in milliseconds; 0: none. */
-  readonly requestTimeoutMs?: number;
-  readonly readTimeoutMs?: number;
+  readonly requestTimeoutMs?: number | undefined;
+  readonly readTimeoutMs?: number | undefined;
 }
 
 /** The head of a CGI answer (RFC 3875, section 6.3), checked: names are tokens, values hold no control bytes. */
@@ -65,6 +68,16 @@ export interface CgiHead {
   readonly lostLines?: readonly string[];
   /** Whether the program said "Connection: close": the client's connection is to end with the answer. */
   readonly closes?: boolean;
+  /** What was made of this head, for when it comes again: the same bytes give the same object. Absent: it does not. */
+  readonly made?: MadeOfHead;
+}
+
+/** What those who pass a head on made of it. */
+export interface MadeOfHead {
+  /** Whether it goes to the client as it is: it names no file to be sent and no place inside the server. null: nobody has looked. */
+  isPlain: boolean | null;
+  /** The head of the answer to the client; null: nobody has written it. */
+  answer: AnswerHead | null;
 }
 
 /**

@@ -22,6 +22,27 @@ const NO_BYTES = Buffer.alloc(0);
 /** The longest length that takes one byte. */
 export const SHORT_MAX = 127;
 
+const shortLengths: readonly string[] = Array.from({ length: SHORT_MAX + 1 }, (_, length) =>
+  String.fromCharCode(length),
+);
+
+/** A list of name, value, name, value as the byte string of its pairs. */
+export function pairsText(list: readonly string[]): string {
+  let text = '';
+  for (let at = 0; at < list.length; at += 2) text += pairText(list[at]!, list[at + 1]!);
+  return text;
+}
+
+/** One pair as a byte string. */
+export function pairText(name: string, value: string): string {
+  return lengthText(name.length) + lengthText(value.length) + name + value;
+}
+
+function lengthText(length: number): string {
+  if (length <= SHORT_MAX) return shortLengths[length]!;
+  return String.fromCharCode((length >>> 24) | 0x80, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff);
+}
+
 /**
  * Pairs from bytes that are there in full.
  * @throws PARAMS_TOO_LARGE, PROTOCOL_ERROR
@@ -30,6 +51,23 @@ export function decodeNameValues(bytes: Buffer, limits: NameValueLimits = defaul
   const reader = new NameValueReader(limits);
   reader.push(bytes);
   return reader.end();
+}
+
+/** The variables of pairs, however many there are. */
+export function environmentOf(pairs: string): Environment {
+  const limits = { maxBytes: Number.POSITIVE_INFINITY, maxPairs: Number.POSITIVE_INFINITY };
+  return decodeNameValues(Buffer.from(pairs, 'latin1'), limits);
+}
+
+/** An environment, or its pairs, with more variables, which win. */
+export function withVariables(
+  environment: Environment | string,
+  more: Readonly<Record<string, string>>,
+): Environment | string {
+  let isNone = true;
+  for (const _name in more) isNone = false;
+  if (isNone) return environment;
+  return { ...(typeof environment === 'string' ? environmentOf(environment) : environment), ...more };
 }
 
 /** Reads pairs that come in pieces, cut at any byte. */

@@ -3,7 +3,7 @@
 
 import { PosternError } from '../../errors.ts';
 import type { Environment, Role } from '../cgi/exchange.ts';
-import { SHORT_MAX } from './name-values.ts';
+import { environmentOf, pairText, SHORT_MAX } from './name-values.ts';
 import {
   ABORT_REQUEST,
   BEGIN_REQUEST,
@@ -30,10 +30,6 @@ const NO_BYTES = Buffer.alloc(0);
 const ALIGNMENT = 8;
 /** Memory up to this size is kept for the next records when it is given back: that of one full record. */
 const KEPT_BYTES = 66_560;
-
-const shortLengths: readonly string[] = Array.from({ length: SHORT_MAX + 1 }, (_, length) =>
-  String.fromCharCode(length),
-);
 
 /**
  * Gathers records until `take()`. Content of one stream that is added piece by piece goes into as few records as it fits in.
@@ -65,13 +61,14 @@ export class RecordWriter {
 
   /**
    * PARAMS, whole: the pairs, cut between records only where a pair ends, and the empty record that closes the stream.
+   * @param environment the variables, or their pairs as a byte string
    * @throws PARAMS_TOO_LARGE when one pair does not fit into a record; then nothing was added.
    */
-  params(id: number, environment: Environment): void {
+  params(id: number, environment: Environment | string): void {
     // One copy for all pairs: a walk that reads and copies each variable takes a third longer.
-    const text = nameValueText(environment);
+    const text = typeof environment === 'string' ? environment : nameValueText(environment);
     if (text.length > MAX_PARAMS_BYTES) {
-      this.#largeParams(id, environment, text.length);
+      this.#largeParams(id, typeof environment === 'string' ? environmentOf(text) : environment, text.length);
     } else {
       this.text(PARAMS, id, text);
       this.#close();
@@ -280,10 +277,7 @@ function writePair(target: Buffer, at: number, name: string, value: string): num
 /** Pairs as a byte string. */
 function nameValueText(environment: Environment): string {
   let text = '';
-  for (const name in environment) {
-    const value = environment[name]!;
-    text += lengthText(name.length) + lengthText(value.length) + name + value;
-  }
+  for (const name in environment) text += pairText(name, environment[name]!);
   return text;
 }
 
@@ -303,11 +297,6 @@ function writeLength(target: Buffer, at: number, length: number): number {
   if (length > SHORT_MAX) return target.writeUInt32BE((length | 0x80000000) >>> 0, at);
   target[at] = length;
   return at + 1;
-}
-
-function lengthText(length: number): string {
-  if (length <= SHORT_MAX) return shortLengths[length]!;
-  return String.fromCharCode((length >>> 24) | 0x80, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff);
 }
 
 /** write() is a call into the engine, so what is short is written here. */

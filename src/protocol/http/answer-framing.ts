@@ -90,6 +90,8 @@ export class AnswerFraming {
 /** The head of an answer but for the lines that its framing adds and the empty line at its end. */
 export interface AnswerHead {
   readonly text: string;
+  /** The fields that it was made of. */
+  readonly headers: readonly string[];
   /** From Content-Length among the headers; -1: there is none. */
   readonly declaredLength: number;
   /** Whether Date is among the headers. */
@@ -128,5 +130,5 @@ export function formatAnswerHead(
     }
     text += `${name}: ${value}\r\n`;
   }
-  return { text, declaredLength, hasDate };
+  return { text, headers, declaredLength, hasDate };
 }

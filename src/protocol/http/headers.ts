@@ -38,6 +38,13 @@ export function fieldValues(headers: readonly string[], name: string): string[] 
   return values;
 }
 
+/** Whether there is no more than one field of that name. @param name in lower case */
+export function hasOne(headers: readonly string[], name: string): boolean {
+  let count = 0;
+  for (let i = 0; i < headers.length; i += 2) if (isNamed(headers[i]!, name)) count += 1;
+  return count <= 1;
+}
+
 /** What the fields take on the wire, in bytes: name, colon, space, value, CRLF. */
 export function fieldsBytes(headers: readonly string[]): number {
   let bytes = 0;

@@ -42,6 +42,8 @@ const absoluteForm = /^https?:\/\/([^/?]*)/i;
 export class HeadReader {
   #text = '';
   #consumed = 0;
+  /** The last valid Host: a client says the same with each request. */
+  readonly #host: CheckedHost = { value: null };
 
   /** Whether part of a head has come. */
   get hasBegun(): boolean {
@@ -76,7 +78,7 @@ export class HeadReader {
     this.#text = '';
     this.#consumed = end + 4 - before;
     const bytes = before > 0 ? Buffer.from(text, 'latin1') : from > 0 ? chunk.subarray(from) : chunk;
-    return parseRequestHead(bytes, text, startOfHead(text), end + 2);
+    return parseRequestHead(bytes, text, startOfHead(text), end + 2, this.#host);
   }
 }
 
@@ -135,9 +137,16 @@ function tooLarge(text: string): PosternError {
  * @param text the same bytes as a byte string, of which the parts are cut
  * @param from where the head begins
  * @param to where the last CR LF, that of the empty line, begins
+ * @param host a value of Host that is known to be valid; then the present one
  * @throws BAD_REQUEST, URI_TOO_LONG, HEADERS_TOO_LARGE, EXPECTATION_FAILED, METHOD_UNKNOWN, CODING_UNKNOWN, VERSION_UNSUPPORTED
  */
-export function parseRequestHead(bytes: Uint8Array, text: string, from: number, to: number): RequestHead {
+export function parseRequestHead(
+  bytes: Uint8Array,
+  text: string,
+  from: number,
+  to: number,
+  host: CheckedHost = { value: null },
+): RequestHead {
   const methodEnd = endOfToken(bytes, from);
   if (methodEnd === from || bytes[methodEnd] !== space) throw malformed('no method');
   const targetEnd = endOfTarget(bytes, methodEnd + 1);
@@ -147,7 +156,7 @@ export function parseRequestHead(bytes: Uint8Array, text: string, from: number, 
   // Methods are an open set (RFC 9110, 9.1): what one means is the program's to say. CONNECT alone is about the connection.
   if (method === 'CONNECT') throw new PosternError('METHOD_UNKNOWN', 'CONNECT is for proxies');
   const headers = parseFields(bytes, text, targetEnd + 11, to);
-  const meaning = interpret(headers, version);
+  const meaning = interpret(headers, version, host);
   // Values have lost their white space, and not every proxy counts a tab as such: "chunked" with one is unknown to those.
   if (meaning.isChunked && tabInCoding.test(text.slice(targetEnd, to)))
     throw malformed('Transfer-Encoding holds a tab');
@@ -180,6 +189,11 @@ function versionAt(text: string, at: number): '1.0' | '1.1' {
   throw malformed('the request line does not end in a version of HTTP');
 }
 
+/** A value of Host that is valid; null: none is known. */
+interface CheckedHost {
+  value: string | null;
+}
+
 /** What the fields say to the front itself. */
 interface Meaning {
   /** Where the value of Host stands among the headers; -1: there is none. */
@@ -193,7 +207,7 @@ interface Meaning {
   expectsContinue: boolean;
 }
 
-function interpret(headers: readonly string[], version: '1.0' | '1.1'): Meaning {
+function interpret(headers: readonly string[], version: '1.0' | '1.1', host: CheckedHost): Meaning {
   const meaning: Meaning = {
     hostAt: -1,
     contentLength: null,
@@ -207,7 +221,7 @@ function interpret(headers: readonly string[], version: '1.0' | '1.1'): Meaning 
     // Only names of these lengths are looked at, so that the others need no copy in lower case.
     switch (name.length) {
       case 4:
-        if (isNamed(name, 'host')) readHost(meaning, headers[at + 1]!, at + 1);
+        if (isNamed(name, 'host')) readHost(meaning, headers[at + 1]!, at + 1, host);
         break;
       case 6:
         if (isNamed(name, 'expect')) readExpect(meaning, headers[at + 1]!, version);
@@ -230,9 +244,12 @@ function interpret(headers: readonly string[], version: '1.0' | '1.1'): Meaning 
   return meaning;
 }
 
-function readHost(meaning: Meaning, value: string, at: number): void {
+function readHost(meaning: Meaning, value: string, at: number, host: CheckedHost): void {
   if (meaning.hostAt !== -1) throw malformed('two Host headers');
-  if (parseHost(value) === null) throw malformed('Host is not the name of a host');
+  if (value !== host.value) {
+    if (parseHost(value) === null) throw malformed('Host is not the name of a host');
+    host.value = value;
+  }
   meaning.hostAt = at;
 }
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PosternError } from '../../../src/errors.ts';
-import { CgiOutput, localRedirectOf } from '../../../src/protocol/cgi/cgi-output.ts';
+import { KnownHeads, localRedirectOf } from '../../../src/protocol/cgi/cgi-head.ts';
+import { CgiOutput } from '../../../src/protocol/cgi/cgi-output.ts';
 import type { CgiHead } from '../../../src/protocol/cgi/exchange.ts';
 
 interface Seen {
@@ -242,3 +243,33 @@ describe('localRedirectOf()', () => {
 function isInvalid(error: unknown): boolean {
   return error instanceof PosternError && error.code === 'ANSWER_INVALID';
 }
+
+describe('KnownHeads', () => {
+  it('gives the same head for the same text, and another one for any other', () => {
+    const known = new KnownHeads();
+    const text = 'Content-Type: text/html\r\n\r\n';
+    const first = known.read(text, 200);
+    assert.equal(known.read(text, 200), first);
+    assert.deepEqual(first.head.made, { isPlain: null, answer: null });
+    const other = known.read('Status: 404\r\nContent-Type: text/html\r\n\r\n', 200);
+    assert.equal(other.head.status, 404);
+    assert.equal(known.read(text, 200).head.status, 200);
+  });
+
+  it('remembers no long head, none with lost lines, and none that is invalid', () => {
+    const known = new KnownHeads();
+    for (const text of [`X: ${'x'.repeat(600)}\r\n\r\n`, '<!--: spam\r\nA: b\r\n\r\n']) {
+      assert.notEqual(known.read(text, 200), known.read(text, 200));
+      assert.equal(known.read(text, 200).head.made, undefined);
+    }
+    for (let round = 0; round < 2; round += 1)
+      assert.throws(() => known.read('no header\r\n\r\n', 200), { code: 'ANSWER_INVALID' });
+  });
+
+  it('holds no more than so many, however many come', () => {
+    const known = new KnownHeads();
+    for (let count = 0; count < 1_000; count += 1) {
+      assert.deepEqual(known.read(`A: ${count}\r\n\r\n`, 200).head.headers, ['A', String(count)]);
+    }
+  });
+});

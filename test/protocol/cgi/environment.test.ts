@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type EnvironmentSource, HeaderNames, makeEnvironment } from '../../../src/protocol/cgi/environment.ts';
+import {
+  clientPairs,
+  type EnvironmentSource,
+  environmentPairs,
+  HeaderNames,
+  makeEnvironment,
+  scriptPairs,
+} from '../../../src/protocol/cgi/environment.ts';
+import { environmentOf } from '../../../src/protocol/fastcgi/name-values.ts';
 
 const source: EnvironmentSource = {
   method: 'GET',
@@ -95,5 +103,45 @@ describe('makeEnvironment()', () => {
     const environment = make({ headers: ['Content-Length', '3', 'Content-Type', 'a/b', 'CONTENT_TYPE', 'c/d'] });
     assert.ok(!Object.keys(environment).some((name) => name.startsWith('HTTP_CONTENT')));
     assert.equal(environment.CONTENT_TYPE, 'a/b');
+  });
+});
+
+describe('environmentPairs()', () => {
+  const long = 'x'.repeat(300);
+  const given: readonly Partial<EnvironmentSource>[] = [
+    {},
+    { secure: true, contentLength: 3, headers: ['Host', 'example.org', 'Content-Type', 'a/b'] },
+    { host: 'proxy.example', headers: ['Host', 'inner', 'X-Long', long, 'Cookie', 'a=b'] },
+    { scriptFile: null, documentRoot: null, pathInfo: '', version: '2.0', headers: [] },
+    { headers: ['A', '1', 'cookie', 'x=1', 'a', '2', 'Cookie', 'y=2', 'A', '3', 'bad_name', 'no', 'Proxy', 'no'] },
+    { configured: { REQUEST_METHOD: 'PUT', HTTPS: 'on', PATH_INFO: '/no', HTTP_A: 'configured', LONG: long } },
+    { configured: { CONTENT_TYPE: 'c/d', HTTP_HOST: 'configured' }, headers: ['Host', 'sent', 'Content-Type', 'a/b'] },
+    { target: `/a.php?${long}`, query: long, version: '1.0', remoteAddress: '2001:db8::1' },
+  ];
+
+  it('says the same as makeEnvironment(), however often its parts are used again', () => {
+    const names = new HeaderNames();
+    for (let round = 0; round < 3; round += 1) {
+      for (const one of given) {
+        const from = { ...source, ...one };
+        const client = { pairs: clientPairs(from), hasHost: typeof from.host === 'string' };
+        const script = scriptPairs(from, from.documentRoot);
+        const { query, contentLength } = from;
+        const configured = Object.keys(from.configured).length === 0 ? null : from.configured;
+        const pairs = environmentPairs(client, script, from, query, contentLength, configured, names);
+        assert.deepEqual({ ...environmentOf(pairs) }, makeEnvironment(from, new HeaderNames()));
+      }
+    }
+  });
+
+  it('joins repeated fields of names that are not remembered any more', () => {
+    const names = new HeaderNames();
+    for (let count = 0; count < 2_000; count += 1) names.find(`x-${count}`);
+    const headers = ['Late', '1', 'X-1', 'a', 'LATE', '2', 'x-1', 'b', 'late', '3'];
+    for (let round = 0; round < 2; round += 1) {
+      const environment = makeEnvironment({ ...source, headers }, names);
+      assert.equal(environment.HTTP_LATE, '1, 2, 3');
+      assert.equal(environment.HTTP_X_1, 'a, b');
+    }
   });
 });

@@ -7,6 +7,7 @@ describe('formatAnswerHead()', () => {
     const head = formatAnswerHead(404, ['B', '1', 'A', '\xe9'], true);
     assert.deepEqual(head, {
       text: 'HTTP/1.1 404 Not Found\r\nB: 1\r\nA: \xe9\r\n',
+      headers: ['B', '1', 'A', '\xe9'],
       declaredLength: -1,
       hasDate: false,
     });
