@@ -4,6 +4,8 @@
 // Node cannot leave connections in the system's backlog without closing the listening socket, and all that wait there with it. So those above the
 // limit are accepted, and nothing is read of them until others have gone: to a client that is the same. They are bounded, too.
 
+import { type ClientCounts, OwnClientCounts } from './client-counts.ts';
+
 /** The limits. 0: no limit. */
 export interface ClientLimitValues {
   /** Connections that are served at a time. */
@@ -25,17 +27,24 @@ export interface Waiting {
 /** What a new connection may do. */
 export type Admission = 'enters' | 'waits' | 'too-many' | 'too-many-of-client';
 
+/** How often those that wait look whether connections of other threads have gone. */
+const lookMs = 100;
+
 /** Counts the connections of all fronts. */
 export class ClientLimits {
   #values: ClientLimitValues;
-  #served = 0;
+  readonly #counts: ClientCounts;
+  readonly #isShared: boolean;
   readonly #waiting = new Set<Waiting>();
   /** Those that wait, in the order in which they came. */
   readonly waiting: ReadonlySet<Waiting> = this.#waiting;
-  readonly #ofClient = new Map<string, number>();
+  #look: NodeJS.Timeout | null = null;
 
-  constructor(values: ClientLimitValues) {
+  /** @param shared where other threads count theirs, too; null: there are none */
+  constructor(values: ClientLimitValues, shared: ClientCounts | null = null) {
     this.#values = values;
+    this.#counts = shared ?? new OwnClientCounts();
+    this.#isShared = shared !== null;
   }
 
   get values(): ClientLimitValues {
@@ -48,45 +57,42 @@ export class ClientLimits {
     this.#admit();
   }
 
-  /** Connections that are served. */
+  /** Connections that are served, by all threads. */
   get served(): number {
-    return this.#served;
-  }
-
-  /** Whether no more may be served than are. */
-  get isFull(): boolean {
-    return this.#values.maxConnections > 0 && this.#served >= this.#values.maxConnections;
+    return this.#counts.served;
   }
 
   /** A connection came. Where it may not stay, nothing is counted. @param address of its client; empty for a Unix socket */
   come(address: string, connection: Waiting): Admission {
-    const { maxConnectionsPerClient, maxWaiting } = this.#values;
-    const ofClient = this.#ofClient.get(address) ?? 0;
-    if (address !== '' && maxConnectionsPerClient > 0 && ofClient >= maxConnectionsPerClient)
-      return 'too-many-of-client';
-    const isFull = this.isFull;
-    if (isFull && this.#waiting.size >= maxWaiting) return 'too-many';
-    if (address !== '') this.#ofClient.set(address, ofClient + 1);
-    if (isFull) this.#waiting.add(connection);
-    else this.#served += 1;
-    return isFull ? 'waits' : 'enters';
+    const { maxConnections, maxConnectionsPerClient, maxWaiting } = this.#values;
+    const isCounted = address !== '' && maxConnectionsPerClient > 0;
+    if (isCounted && this.#counts.of(address) >= maxConnectionsPerClient) return 'too-many-of-client';
+    const enters = this.#counts.serve(maxConnections);
+    if (!enters && this.#waiting.size >= maxWaiting) return 'too-many';
+    // Counted in any case: the limit may be set by a reload while it is here.
+    if (address !== '') this.#counts.add(address);
+    if (!enters) {
+      this.#waiting.add(connection);
+      if (this.#isShared) this.#look ??= setInterval(() => this.#admit(), lookMs).unref();
+    }
+    return enters ? 'enters' : 'waits';
   }
 
   /** A connection that entered, or waited, has gone. */
   go(address: string, connection: Waiting): void {
-    const left = (this.#ofClient.get(address) ?? 1) - 1;
-    if (left === 0) this.#ofClient.delete(address);
-    else if (address !== '') this.#ofClient.set(address, left);
-    if (!this.#waiting.delete(connection)) this.#served -= 1;
+    if (address !== '') this.#counts.remove(address);
+    if (!this.#waiting.delete(connection)) this.#counts.leave();
     this.#admit();
   }
 
   #admit(): void {
     for (const next of this.#waiting) {
-      if (this.isFull) return;
+      if (!this.#counts.serve(this.#values.maxConnections)) return;
       this.#waiting.delete(next);
-      this.#served += 1;
       next.enter();
     }
+    if (this.#look === null) return;
+    clearInterval(this.#look);
+    this.#look = null;
   }
 }

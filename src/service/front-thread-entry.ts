@@ -4,6 +4,7 @@ import { enableCompileCache } from 'node:module';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PosternError, toPosternError } from '../errors.ts';
+import { SharedClientCounts } from '../front/client-counts.ts';
 import type { Log, LogFields } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import type { AccessRecord } from './gateways.ts';
@@ -23,7 +24,16 @@ import { ThreadPools } from './thread-pools.ts';
 /** How long the main thread may take to say how a pool is. */
 const answerMs = 5_000;
 
-const { index, isDeveloped, isTold, vitals: vitalMemory, answers, durations, compileCache } = workerData as ThreadData;
+const {
+  index,
+  isDeveloped,
+  isTold,
+  vitals: vitalMemory,
+  answers,
+  clients,
+  durations,
+  compileCache,
+} = workerData as ThreadData;
 if (compileCache !== null) enableCompileCache(compileCache);
 
 const say = (report: ThreadReport): void => parentPort!.postMessage(report);
@@ -35,6 +45,7 @@ const fronts = new SiteFronts({
   onAccess: isTold ? sentAccess() : undefined,
   isDeveloped,
   part: index === 1 ? 'first' : 'other',
+  clients: new SharedClientCounts(clients, index - 1),
   counts: new Uint32Array(answers),
   durations,
 });

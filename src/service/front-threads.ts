@@ -2,8 +2,9 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { ThreadLoad, ThreadStatus } from '../admin/source.ts';
-import { systemClock, type Timer } from '../clock.ts';
+import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
+import { clearClientCounts } from '../front/client-counts.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { BoundPlaces } from './bound-places.ts';
@@ -29,6 +30,7 @@ import {
 } from './thread-config.ts';
 import type { FrontsConfig, PoolShare, ThreadReport } from './thread-messages.ts';
 import { newPlace, type Place, placeStatus, threadData } from './thread-place.ts';
+import { ThreadWatch } from './thread-watch.ts';
 import type { Unit } from './unit.ts';
 
 /** What they are made with. */
@@ -44,10 +46,6 @@ interface InForce {
   readonly units: ReadonlyMap<string, Unit>;
 }
 
-const lookMs = 1_000;
-/** A thread whose event loop has not turned for so long is replaced. */
-const stuckMs = 5_000;
-const whereaboutsMs = 2_000;
 /** A thread that is lost is replaced after so long; twice as long for each loss of the last minute, up to the longest. */
 const firstPauseMs = 50;
 const longestPauseMs = 10_000;
@@ -66,13 +64,14 @@ export class FrontThreads implements Fronts {
   /** One change, or one replacement, at a time. */
   #turn: Promise<void> = Promise.resolve();
   #isClosing = false;
-  #look: Timer | null = null;
-  #lookedAtMs = 0;
+  readonly #watch: ThreadWatch;
+  #isStarted = false;
 
   constructor(options: FrontThreadsOptions) {
     this.#options = options;
     this.#local = new SiteFronts({ ...options, binder: undefined });
     this.#bound = options.binder === undefined ? null : new BoundPlaces(options.binder, options.count);
+    this.#watch = new ThreadWatch(() => this.#threads, options.log);
     this.#places = Array.from({ length: options.count }, (_, at) => newPlace(at + 1));
   }
 
@@ -192,7 +191,7 @@ export class FrontThreads implements Fronts {
   async close(deadlineMs: number): Promise<void> {
     this.#isClosing = true;
     this.#bound?.close();
-    this.#look?.cancel();
+    this.#watch.stop();
     await Promise.allSettled(this.#threads.map((thread) => thread.ask({ type: 'close', deadlineMs })));
   }
 
@@ -206,7 +205,7 @@ export class FrontThreads implements Fronts {
   async destroy(): Promise<void> {
     this.#isClosing = true;
     this.#bound?.close();
-    this.#look?.cancel();
+    this.#watch.stop();
     await Promise.all(this.#places.map(({ thread }) => thread?.end()));
   }
 
@@ -216,14 +215,21 @@ export class FrontThreads implements Fronts {
 
   /** Starts those that there are none of yet. */
   async #start(): Promise<void> {
-    if (this.#look !== null) return;
-    this.#look = systemClock.every(lookMs, () => this.#lookAtAll());
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    this.#watch.start();
     await allOrFirstError(this.#places.map((place) => this.#fill(place).ready));
   }
 
   #fill(place: Place): FrontThread {
     const { isDeveloped = false, onAccess } = this.#options;
-    const data = threadData(place, { count: this.#places.length, isDeveloped, isTold: onAccess !== undefined });
+    const clients = this.#places.map((one) => one.clients);
+    const data = threadData(place, {
+      count: this.#places.length,
+      isDeveloped,
+      isTold: onAccess !== undefined,
+      clients,
+    });
     place.shared = new Map();
     place.thread = new FrontThread(data, {
       told: (report) => this.#told(place.index, report),
@@ -285,6 +291,7 @@ export class FrontThreads implements Fronts {
     const { log } = this.#options;
     place.thread = null;
     this.#sums.forget(place.index);
+    clearClientCounts(place.clients);
     for (const unit of this.#inForce?.units.values() ?? []) unit.threadDied(place.index);
     if (this.#isClosing) return;
     const now = systemClock.now();
@@ -312,29 +319,6 @@ export class FrontThreads implements Fronts {
     } finally {
       over();
     }
-  }
-
-  #lookAtAll(): void {
-    const nowMs = systemClock.now();
-    // Where this thread was held up itself, it can say nothing of the others.
-    const wasHeldUp = nowMs - this.#lookedAtMs > 2 * lookMs;
-    this.#lookedAtMs = nowMs;
-    for (const thread of this.#threads) {
-      const stillMs = thread.stillMs(nowMs);
-      if (stillMs >= stuckMs && !wasHeldUp) void this.#endStuck(thread, stillMs);
-    }
-  }
-
-  async #endStuck(thread: FrontThread, stillMs: number): Promise<void> {
-    const limit = new Promise<null>((resolve) => systemClock.after(whereaboutsMs, () => resolve(null)));
-    const stack = await Promise.race([thread.whereabouts().catch(() => null), limit]);
-    if (!thread.isServing) return;
-    const why = `its event loop has not turned for ${Math.round(stillMs)} ms`;
-    this.#options.log.error(
-      { thread: thread.index, ...(stack === null ? {} : { stack }) },
-      `front thread ${thread.index} hangs: ${why}`,
-    );
-    thread.kill(why);
   }
 
   /** Waits until nobody else changes anything. @returns what ends the turn; repeatable */

@@ -173,9 +173,11 @@ export function siteHandler(site: string, gatewayOf: (site: string) => Gateway |
       gateway.handle(request, answer);
       return;
     }
-    refuse(request, answer, new PosternError('POOL_CLOSING', `site ${site} is not served now`));
+    refuse(request, answer, notServed(site));
   };
 }
+
+const notServed = (site: string): PosternError => new PosternError('POOL_CLOSING', `site ${site} is not served now`);
 
 /** Statuses that are counted are below it. */
 export const statusCount = 600;
@@ -197,6 +199,9 @@ export class Gateways {
   #inForce: ReadonlyMap<string, Gateway> = new Map();
   /** Gateways that a change replaced, while requests are still on their way through them. */
   #old: Gateway[] = [];
+  /** Requests that came to an address before its gateway was in force: a thread listens a moment before. */
+  #early: (() => void)[] = [];
+  #isReplaying = false;
   /** Answers since the start, by status. */
   readonly #counts: Uint32Array;
   /** How long they took, by site, method and status. */
@@ -219,6 +224,12 @@ export class Gateways {
   use(gateways: ReadonlyMap<string, Gateway>): void {
     this.#old = [...this.#old, ...this.#inForce.values()].filter(({ active }) => active > 0);
     this.#inForce = gateways;
+    this.#replay();
+  }
+
+  /** What was opened is not put in force: who came early is told so. */
+  undo(): void {
+    this.#replay();
   }
 
   /** The gateway of a site; undefined: the site is not served. */
@@ -241,9 +252,12 @@ export class Gateways {
    * @param listener its site may change, and is asked for with each request
    */
   handlerFor(listener: { readonly site: string }): HttpHandler {
-    return (request, answer) => {
+    const handle: HttpHandler = (request, answer) => {
+      const gateway = this.#inForce.get(listener.site);
       try {
-        this.#inForce.get(listener.site)!.handle(request, answer);
+        if (gateway !== undefined) gateway.handle(request, answer);
+        else if (this.#isReplaying) refuse(request, answer, notServed(listener.site));
+        else this.#early.push(() => handle(request, answer));
       } catch (thrown) {
         this.#faults.report(thrown, 'a request', { method: request.method, url: bytesToLog(request.target, 2_048) });
         const error = toPosternError(thrown);
@@ -251,6 +265,15 @@ export class Gateways {
         else refuse(request, answer, error);
       }
     };
+    return handle;
+  }
+
+  #replay(): void {
+    const early = this.#early;
+    this.#early = [];
+    this.#isReplaying = true;
+    for (const handle of early) handle();
+    this.#isReplaying = false;
   }
 
   /** Takes the record of a request that is over. */

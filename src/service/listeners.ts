@@ -9,6 +9,7 @@ import type { ListenValues } from '../config/site-schema.ts';
 import type { Address } from '../connection/address.ts';
 import type { BoundSocket } from '../connection/listen.ts';
 import { PosternError } from '../errors.ts';
+import type { ClientCounts } from '../front/client-counts.ts';
 import { ClientLimits, type ClientLimitValues } from '../front/client-limits.ts';
 import { Http1Front } from '../front/http1.ts';
 import type { Refusal } from '../front/http1-refusal.ts';
@@ -158,6 +159,8 @@ export interface ListenerSetOptions {
   readonly log: Log;
   /** Which of several threads this is, that listen on the same addresses. @default "alone" */
   readonly part?: ListeningPart | undefined;
+  /** Where connections are counted. @default for this set alone */
+  readonly counts?: ClientCounts | undefined;
 }
 
 /** Where to listen for an address: on a port in place of its own (0: that), or on a socket that was bound for us. */
@@ -209,7 +212,7 @@ export class ListenerSet {
     places: readonly ListeningPlace[] = [],
   ): Promise<ListenerChange> {
     const limits = clientLimits(service, descriptorLimit());
-    this.#clients ??= new ClientLimits(limits);
+    this.#clients ??= new ClientLimits(limits, this.#options.counts);
     const after: { readonly entry: SiteListener; readonly site: string; readonly access: SocketAccess }[] = [];
     const opened: Listener[] = [];
     const undo = (): void => {

@@ -5,6 +5,7 @@ import type { ThreadLoad, ThreadStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import type { ListenAddress } from '../config/listen-address.ts';
 import type { Binder } from '../connection/listen.ts';
+import type { ClientCounts } from '../front/client-counts.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import type { Log } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
@@ -28,6 +29,8 @@ export interface SiteFrontsOptions {
   readonly isDeveloped?: boolean | undefined;
   /** @default "alone" */
   readonly part?: ListeningPart | undefined;
+  /** Where connections of clients are counted. @default for this thread alone */
+  readonly clients?: ClientCounts | undefined;
   /** Where answers are counted by status. @default memory of its own */
   readonly counts?: Uint32Array | undefined;
   /** Where durations are counted. @default memory of its own */
@@ -109,6 +112,7 @@ export class SiteFronts implements Fronts {
       onRefused: (site, refusal) => this.#gateways.tell(refusedRecord(site, refusal)),
       log: options.log,
       part: options.part,
+      counts: options.clients,
     });
   }
 
@@ -188,6 +192,7 @@ export class SiteFronts implements Fronts {
       undo: () => {
         listening.undo();
         placing?.undo();
+        this.#gateways.undo();
       },
     };
   }

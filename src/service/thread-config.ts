@@ -89,7 +89,7 @@ export function shareOfLimits({ file, folder, values }: FrontsConfig, threads: n
     folder,
     values: {
       ...values,
-      service: { ...service, maxConnections: share(service.maxConnections), memoryBodies: share(service.memoryBodies) },
+      service: { ...service, memoryBodies: share(service.memoryBodies) },
       site: Object.fromEntries(
         Object.entries(site).map(([name, one]) => [name, { ...one, spoolAnswers: share(one.spoolAnswers) }]),
       ),

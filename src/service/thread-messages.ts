@@ -25,6 +25,8 @@ export interface ThreadData {
   readonly answers: SharedArrayBuffer;
   /** Its durations of requests. */
   readonly durations: SharedArrayBuffer;
+  /** Of each thread: its connections of clients. */
+  readonly clients: readonly SharedArrayBuffer[];
   /** Folder of compiled code; null: none is kept. */
   readonly compileCache: string | null;
 }

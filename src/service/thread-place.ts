@@ -2,6 +2,7 @@
 
 import { getCompileCacheDir } from 'node:module';
 import type { ThreadStatus } from '../admin/source.ts';
+import { clientCountsMemory } from '../front/client-counts.ts';
 import type { FrontThread } from './front-thread.ts';
 import { statusCount } from './gateways.ts';
 import { HttpDurations } from './http-durations.ts';
@@ -13,6 +14,8 @@ export interface Place {
   readonly index: number;
   /** Each has one writer, its thread: vitals, answers by status, durations. */
   readonly memory: Pick<ThreadData, 'vitals' | 'answers' | 'durations'>;
+  /** Its connections of clients: all threads read them. */
+  readonly clients: SharedArrayBuffer;
   thread: FrontThread | null;
   /** By pool: what it was given a share of. */
   shared: Map<string, Pick<Unit, 'backend'> & { readonly fingerprint: string }>;
@@ -27,13 +30,13 @@ export function newPlace(index: number): Place {
     answers: new SharedArrayBuffer(statusCount * 4),
     durations: new SharedArrayBuffer(HttpDurations.bytes),
   };
-  return { index, memory, thread: null, shared: new Map(), losses: [] };
+  return { index, memory, clients: clientCountsMemory(), thread: null, shared: new Map(), losses: [] };
 }
 
 /** What a thread in it is started with. */
 export function threadData(
   { index, memory }: Place,
-  about: Pick<ThreadData, 'count' | 'isDeveloped' | 'isTold'>,
+  about: Pick<ThreadData, 'count' | 'isDeveloped' | 'isTold' | 'clients'>,
 ): ThreadData {
   return { index, ...about, ...memory, compileCache: getCompileCacheDir() ?? null };
 }

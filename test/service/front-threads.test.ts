@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { chmodSync, writeFileSync } from 'node:fs';
+import { Session } from 'node:inspector/promises';
 import { syncBuiltinESMExports } from 'node:module';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
 import threads from 'node:worker_threads';
@@ -36,7 +38,7 @@ interface Running {
   config(changes?: Partial<ConfigInput>): ReturnType<typeof defineConfig>;
 }
 
-async function running(t: TestContext): Promise<Running> {
+async function running(t: TestContext, values: ConfigInput['service'] = { threads: 3 }): Promise<Running> {
   started.length = 0;
   const folder = temporaryFolder(t);
   writeFileSync(join(folder, 'a.txt'), 'one');
@@ -45,7 +47,7 @@ async function running(t: TestContext): Promise<Running> {
   const config = (changes: Partial<ConfigInput> = {}): ReturnType<typeof defineConfig> =>
     defineConfig(
       {
-        service: { threads: 3 },
+        service: values,
         site: { main: { listen: '127.0.0.1:0', root: '.', route: [{ match: '*.cgi', pool: 'cgi' }] } },
         pool: { cgi: { cgi: true, workers: 6, allowRoot: true } },
         ...changes,
@@ -57,6 +59,20 @@ async function running(t: TestContext): Promise<Running> {
   t.after(() => service.destroy());
   await service.start();
   return { service, folder, log, config, url: () => service.status().listeners[0]!.url! };
+}
+
+/** Runs something in a thread, which need not come to its end. */
+async function evaluateIn(t: TestContext, thread: string, expression: string): Promise<void> {
+  const session = new Session();
+  session.connect();
+  t.after(() => session.disconnect());
+  const attached = Promise.withResolvers<string>();
+  session.on('NodeWorker.attachedToWorker', ({ params }) => {
+    if (params.workerInfo.title.includes(thread)) attached.resolve(params.sessionId);
+  });
+  await session.post('NodeWorker.enable', { waitForDebuggerOnStart: false });
+  const message = JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression } });
+  void session.post('NodeWorker.sendMessageToWorker', { message, sessionId: await attached.promise });
 }
 
 /** So many requests, each on a connection of its own: they come to all threads. */
@@ -117,6 +133,50 @@ describe('a service in three front threads', () => {
     assert.ok((await ask(`${url()}a.txt`, 20)).every(({ status }) => status === 200));
     await until(() => service.status().answers['200'] === 30);
     assert.equal(log.records.filter(({ message }) => message.includes('front thread 2 was lost')).length, 1);
+  });
+
+  it('replaces a thread that hangs, and tells where it did', async (t) => {
+    const { service, url, log } = await running(t);
+    const fixture = new URL('../fixtures/spins.ts', import.meta.url).pathname;
+    const hang = `process.getBuiltinModule('module').createRequire('/')(${JSON.stringify(fixture)})`;
+    await evaluateIn(t, 'front 3', `setTimeout(() => ${hang})`);
+    await until(() => started.length === 4 && service.status().threads.every(({ state }) => state === 'serving'));
+    assert.ok((await ask(`${url()}a.txt`, 20)).every(({ status }) => status === 200));
+    const told = log.records.find(({ message }) => message.startsWith('front thread 3 hangs'));
+    assert.match(String(told?.fields.stack), /spins\.ts/);
+  });
+
+  it('goes on in a thread after an error that nothing foresaw, and tells of it', async (t) => {
+    const { service, url, log } = await running(t);
+    await evaluateIn(t, 'front 2', 'setTimeout(() => { throw new Error("unforeseen") })');
+    await until(() => service.status().faults.count === 1);
+    assert.equal(service.status().faults.last?.where, 'a timer or callback of front thread 2');
+    assert.ok((await ask(`${url()}a.txt`, 20)).every(({ status }) => status === 200));
+    assert.equal(started.length, 3);
+    assert.ok(log.records.some(({ fields }) => String(fields.stack).includes('unforeseen')));
+  });
+
+  it('bounds connections over all threads', async (t) => {
+    const { url } = await running(t, { threads: 3, maxConnectionsPerClient: 4 });
+    const { hostname, port } = new URL(url());
+    const sockets = Array.from({ length: 12 }, () => connect(Number(port), hostname));
+    t.after(() => {
+      for (const socket of sockets) socket.destroy();
+    });
+    let closed = 0;
+    for (const socket of sockets) {
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        closed += 1;
+      });
+      socket.resume();
+    }
+    await until(() => closed === 8);
+    for (const socket of sockets) socket.destroy();
+    await until(async () => {
+      const answer = await fetch(`${url()}a.txt`, { headers: { connection: 'close' } }).catch(() => null);
+      return answer?.ok === true;
+    });
   });
 
   it('leaves no thread when it is closed', async (t) => {

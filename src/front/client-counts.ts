@@ -1,0 +1,144 @@
+// Connections of clients as they are counted: by one thread for itself, or by several in shared memory.
+//
+// Shared, of each thread: | those that are served, i32 | slots: the address as a hash of 32 bits, how many connections it has, i32 each |
+// One thread writes, all read. A slot is found from the hash, within a window; one whose count is 0 is free. Two addresses with the same hash share
+// their count, which happens to one pair of 4 thousand million.
+
+/** How many connections there are, in all and of each address. */
+export interface ClientCounts {
+  /** Those that are served. */
+  readonly served: number;
+  /** Serves one more, unless so many are. @param most 0: no limit @returns whether it may be served */
+  serve(most: number): boolean;
+  /** One that was served has gone. */
+  leave(): void;
+  /** Connections of an address. */
+  of(address: string): number;
+  add(address: string): void;
+  remove(address: string): void;
+}
+
+/** The counts of one thread. */
+export class OwnClientCounts implements ClientCounts {
+  served = 0;
+  readonly #ofClient = new Map<string, number>();
+
+  serve(most: number): boolean {
+    if (most > 0 && this.served >= most) return false;
+    this.served += 1;
+    return true;
+  }
+
+  leave(): void {
+    this.served -= 1;
+  }
+
+  of(address: string): number {
+    return this.#ofClient.get(address) ?? 0;
+  }
+
+  add(address: string): void {
+    this.#ofClient.set(address, this.of(address) + 1);
+  }
+
+  remove(address: string): void {
+    const left = this.of(address) - 1;
+    if (left <= 0) this.#ofClient.delete(address);
+    else this.#ofClient.set(address, left);
+  }
+}
+
+/** A power of two, above the connections that there may be. */
+const slotCount = 131_072;
+const windowSlots = 16;
+const headCells = 1;
+const slotCells = 2;
+
+/** Memory for the counts of one thread. The system gives pages of it only where something is written. */
+export function clientCountsMemory(): SharedArrayBuffer {
+  return new SharedArrayBuffer((headCells + slotCount * slotCells) * Int32Array.BYTES_PER_ELEMENT);
+}
+
+/** A thread is no more, and its connections are not, either. */
+export function clearClientCounts(memory: SharedArrayBuffer): void {
+  new Int32Array(memory).fill(0);
+}
+
+/** The counts of one of several threads: it writes its own, and reads all. */
+export class SharedClientCounts implements ClientCounts {
+  readonly #own: Int32Array;
+  readonly #all: readonly Int32Array[];
+
+  /** @param memories of all threads @param own which of them is this one's */
+  constructor(memories: readonly SharedArrayBuffer[], own: number) {
+    this.#all = memories.map((memory) => new Int32Array(memory));
+    this.#own = this.#all[own]!;
+  }
+
+  get served(): number {
+    return this.#all.reduce((sum, counts) => sum + Atomics.load(counts, 0), 0);
+  }
+
+  serve(most: number): boolean {
+    // Counted first: of two that come at once for the last place, one sees that it is one too many.
+    Atomics.add(this.#own, 0, 1);
+    if (most === 0 || this.served <= most) return true;
+    Atomics.sub(this.#own, 0, 1);
+    return false;
+  }
+
+  leave(): void {
+    Atomics.sub(this.#own, 0, 1);
+  }
+
+  of(address: string): number {
+    const hash = hashOf(address);
+    let count = 0;
+    for (const counts of this.#all) {
+      const at = slotWith(counts, hash);
+      if (at >= 0) count += Atomics.load(counts, at + 1);
+    }
+    return count;
+  }
+
+  /** A window that is full of other addresses counts nothing: that client is not limited. */
+  add(address: string): void {
+    const hash = hashOf(address);
+    const at = slotWith(this.#own, hash);
+    const slot = at >= 0 ? at : freeSlot(this.#own, hash);
+    if (slot < 0) return;
+    Atomics.store(this.#own, slot, hash);
+    Atomics.add(this.#own, slot + 1, 1);
+  }
+
+  remove(address: string): void {
+    const at = slotWith(this.#own, hashOf(address));
+    if (at >= 0) Atomics.sub(this.#own, at + 1, 1);
+  }
+}
+
+/** Where an address with connections is counted; -1: it has none. */
+function slotWith(counts: Int32Array, hash: number): number {
+  for (let step = 0; step < windowSlots; step += 1) {
+    const at = slotAt(hash, step);
+    if (Atomics.load(counts, at) === hash && Atomics.load(counts, at + 1) > 0) return at;
+  }
+  return -1;
+}
+
+function freeSlot(counts: Int32Array, hash: number): number {
+  for (let step = 0; step < windowSlots; step += 1) {
+    const at = slotAt(hash, step);
+    if (Atomics.load(counts, at + 1) === 0) return at;
+  }
+  return -1;
+}
+
+const slotAt = (hash: number, step: number): number => headCells + ((hash + step) & (slotCount - 1)) * slotCells;
+
+/** FNV-1a, as a signed number of 32 bits. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return hash | 0;
+}
