@@ -8,19 +8,19 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { adminHandler } from '../../src/admin/admin-handler.ts';
 import type { AdminOperations, ServiceStatus } from '../../src/admin/source.ts';
 import { browserMissing, screenshot, startBrowser } from '../support/browser.ts';
 import { busyService } from '../support/busy-service.ts';
 import { RecordingLog } from '../support/recording-log.ts';
-import { laneSnapshot, poolSnapshot, serviceStatus } from '../support/service-status.ts';
+import { laneSnapshot, measures, poolSnapshot, serviceStatus } from '../support/service-status.ts';
 import { until } from '../support/until.ts';
 
 const root = new URL('../../', import.meta.url);
 const token = 'correct-horse-battery';
 const patience = { timeout: 60_000 };
-const axe = readFileSync(new URL('node_modules/axe-core/axe.min.js', root), 'utf8');
 
 interface Shown {
   readonly page: Page;
@@ -77,6 +77,7 @@ describe('the dashboard in a browser', { skip: browserMissing() ?? false }, () =
     };
     let looks = 0;
     const source = {
+      measures,
       status: () => {
         looks += 1;
         return status();
@@ -104,7 +105,7 @@ describe('the dashboard in a browser', { skip: browserMissing() ?? false }, () =
   }
 
   async function findings(page: Page): Promise<unknown[]> {
-    await page.evaluate(axe);
+    await page.evaluate(axe.source);
     const { violations } = await page.evaluate(
       'axe.run(document, { resultTypes: ["violations"] })' as unknown as () => Promise<{
         violations: { id: string; nodes: { html: string; failureSummary: string }[] }[];
@@ -254,7 +255,7 @@ describe('the dashboard in a browser', { skip: browserMissing() ?? false }, () =
       log: new RecordingLog(),
     };
     const open = async (port: number) => {
-      const server = createServer(adminHandler({ status }, { dashboard: access })).listen(port, '127.0.0.1');
+      const server = createServer(adminHandler({ status, measures }, { dashboard: access })).listen(port, '127.0.0.1');
       await once(server, 'listening');
       return server;
     };
