@@ -194,6 +194,7 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
     preforks: false,
     probe: null,
     answersValues: isApp,
+    ...(isApp ? { deathSignal: 'KILL' } : {}),
     reuse: pool.reuse,
     title: isApp ? `application ${pool.app}` : command.join(' '),
   };

@@ -34,6 +34,11 @@ export interface Program {
    * leave at once. Absent: the program knows none, and SIGTERM is sent.
    */
   readonly leaveSignal?: NodeJS.Signals;
+  /**
+   * KILL: it gets SIGKILL when whoever started it dies, since one that is busy in a loop of its own hears nothing else. Absent: SIGTERM, which
+   * the parent of preforked children passes on to them.
+   */
+  readonly deathSignal?: 'KILL';
   /** What runs, in words, for the status page: "php-cgi 8.2.36 (/usr/bin/php-cgi)". Absent: its command. */
   readonly title?: string;
 }

@@ -29,7 +29,7 @@ import { type Account, Users } from './user.ts';
 const setprivPaths = ['/usr/bin/setpriv', '/bin/setpriv', '/usr/local/bin/setpriv'];
 
 /** What of a program matters for starting it. */
-type Startable = Pick<Program, 'command' | 'cwd' | 'env' | 'user'>;
+type Startable = Pick<Program, 'command' | 'cwd' | 'env' | 'user' | 'deathSignal'>;
 
 /** What starting processes needs to know of this system: looked up once, by `openSpawner`. */
 export class Spawner implements Starter {
@@ -103,8 +103,16 @@ export class Spawner implements Starter {
       throw new PosternError('LAUNCH_FAILED', `user = "${program.user}" needs setpriv(1): install util-linux`);
     }
     const user = program.user === null ? [] : this.#identity(program.user);
-    // TERM and not KILL: the parent of preforked children ends them on SIGTERM, while SIGKILL would leave them behind.
-    return [this.#setpriv, '--pdeathsig', 'TERM', '--no-new-privs', ...user, '--', ...program.command];
+    // TERM where nothing else is said: the parent of preforked children ends them on SIGTERM, while SIGKILL would leave them behind.
+    return [
+      this.#setpriv,
+      '--pdeathsig',
+      program.deathSignal ?? 'TERM',
+      '--no-new-privs',
+      ...user,
+      '--',
+      ...program.command,
+    ];
   }
 
   #identity(user: string): string[] {

@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { isGone } from '../../../src/worker/process-table.ts';
+import { isGone, readProcessStat } from '../../../src/worker/process-table.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 import { PhpService, phpMissing, phpPool, writePhpSite } from '../../support/php-service.ts';
 import { postern, startPostern } from '../../support/postern-process.ts';
@@ -39,6 +40,22 @@ describe('the manager', { skip: phpMissing }, () => {
       await until(() => processes.every(isGone), 'no process of the first is left');
     });
   }
+
+  it('kill -9 of the manager: a worker of an application that is busy in a loop ends with it', async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, 'busy.ts'), 'export default { fetch() { for (;;) process.title; } };');
+    const more =
+      '[[site.main.route]]\nmatch = "/busy"\npool = "busy"\n[pool.busy]\napp = "busy.ts"\nallowRoot = true\n';
+    const first = await PhpService.start(t, { folder, files, more });
+    const busy = first.get('busy').catch(() => null);
+    const spins = (): number[] =>
+      descendants(first.postern.pid).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('busy.ts'));
+    await until(() => spins().some((pid) => (readProcessStat(pid)?.cpuTicks ?? 0) > 100), 'it spins');
+    const processes = spins();
+    first.postern.child.kill('SIGKILL');
+    await busy;
+    await until(() => processes.every(isGone), 'no worker spins on');
+  });
 
   it('kill -9 of the manager: a restart without the old socket files finds no orphans either', async (t) => {
     const first = await PhpService.start(t, { files });
