@@ -1,6 +1,7 @@
 // The values of options and arguments: read, or refused with a sentence that names the value.
 
 import { InvalidArgumentError } from 'commander';
+import { mostThreads } from '../config/config-schema.ts';
 import { absoluteAddress, formatListenAddress, parseListenAddress } from '../config/listen-address.ts';
 
 /** A whole number. */
@@ -13,6 +14,17 @@ export function wholeNumber(text: string): number {
 export function positiveNumber(text: string): number {
   const number = wholeNumber(text);
   if (number < 1) throw new InvalidArgumentError(`${number} is too few: it must be at least 1`);
+  return number;
+}
+
+/** How many front threads: "auto" is one a processor. */
+export type Threads = number | 'auto';
+
+export function threads(text: string): Threads {
+  if (text === 'auto') return text;
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError(`"${text}" is neither "auto" nor a whole number`);
+  const number = positiveNumber(text);
+  if (number > mostThreads) throw new InvalidArgumentError(`${number} is too many: the most is ${mostThreads}`);
   return number;
 }
 

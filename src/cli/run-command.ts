@@ -2,11 +2,15 @@
 
 import type { Command } from 'commander';
 import { exit } from './exit-status.ts';
+import { type Threads, threads } from './option-values.ts';
 import { phpAhead } from './php-ahead.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Where the configuration is looked for. */
 export const defaultConfigFile = 'postern.toml';
+
+/** Where neither the command line nor the configuration says. */
+const defaultThreads: Threads = 1;
 
 /** Adds the command. */
 export function addRun(program: Command, _terminal: Terminal): void {
@@ -14,8 +18,13 @@ export function addRun(program: Command, _terminal: Terminal): void {
     .command('run')
     .description('run the service that a configuration describes')
     .option('-c, --config <file>', 'the configuration', defaultConfigFile)
+    .option(
+      '--threads <number>',
+      'front threads, in place of what the configuration says: a number, or "auto"',
+      threads,
+    )
     .option('--allow-root', 'let pools run as root when no user is configured')
-    .action(async (options: { config: string; allowRoot?: boolean }) => {
+    .action(async (options: { config: string; threads?: Threads; allowRoot?: boolean }) => {
       const { examineConfig } = await import('../config/config-file.ts');
       const config = await examineConfig(options.config);
       const asRoot = options.allowRoot === true ? 'allow' : 'refuse';
@@ -38,6 +47,7 @@ export function addRun(program: Command, _terminal: Terminal): void {
         logStatus,
         findPhp,
         asRoot,
+        threads: options.threads ?? config.values.service.threads ?? defaultThreads,
         onStopAsked: stopAsked.ask,
         ...(config.values.log.access ? { onAccess: access } : {}),
       });

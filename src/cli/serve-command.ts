@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { FindPhp } from '../php/find-php.ts';
-import { fallback, listenAddress, port, positiveNumber, repeatable } from './option-values.ts';
+import { fallback, listenAddress, port, positiveNumber, repeatable, type Threads, threads } from './option-values.ts';
 import { phpAhead } from './php-ahead.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -15,6 +15,7 @@ export interface ServeOptions {
   readonly port?: number;
   readonly php?: string;
   readonly workers?: number;
+  readonly threads?: Threads;
   readonly admin?: string;
   readonly fallback?: string;
   readonly ini: readonly string[];
@@ -30,6 +31,7 @@ export function addServe(program: Command, terminal: Terminal): void {
     .addOption(new Option('--port <number>', 'listen on this port of 127.0.0.1').argParser(port).conflicts('listen'))
     .option('--php <which>', '"auto", "wasm" (embedded), or the path of a php-cgi')
     .option('--workers <number>', 'requests that run at a time', positiveNumber)
+    .option('--threads <number>', 'front threads: a number, or "auto"', threads)
     .option('--fallback <path>', 'front controller for paths that are neither file nor script: index.php', fallback)
     .option('--ini <setting>', 'a setting of PHP, "memory_limit=256M" (repeatable)', repeatable, [])
     .option('--admin <address>', 'where the admin pages are', listenAddress)

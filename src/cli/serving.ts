@@ -47,6 +47,7 @@ export async function serve({ dir, options, findPhp, terminal: { out, err } }: S
   const { service, what, notes } = await startFree(dir, options, {
     log: humanLog(err, 'warn'),
     asRoot: 'warn',
+    threads: options.threads,
     isDeveloped: options.config === undefined,
     ...(findPhp === null ? {} : { findPhp }),
     ...(options.workers === undefined && options.config === undefined ? { embeddedWorkers } : {}),

@@ -5,13 +5,16 @@ import { count, sectionKey, size, text } from './key-types.ts';
 import { pool } from './pool-schema.ts';
 import { site } from './site-schema.ts';
 
+/** Front threads at most. */
+export const mostThreads = 64;
+
 export const service = z.strictObject({
   threads: z
-    .union([z.literal('auto'), z.int().min(1).max(64)])
-    .prefault(1)
+    .union([z.literal('auto'), z.int().min(1).max(mostThreads)])
+    .optional()
     .meta({
       description:
-        'Front threads: each accepts, parses and answers. "auto": as many as there are processors. 1: the main thread does it all.',
+        'Front threads: each accepts, parses and answers. "auto": as many as there are processors. 1: the main thread does it all. Absent: "auto" under `postern run`, 1 elsewhere.',
     }),
   maxConnections: count.prefault(0).meta({
     description:

@@ -32,6 +32,8 @@ export interface ServiceOptions {
   readonly asRoot?: PlanContext['asRoot'] | undefined;
   /** How PHP is looked for: one that was looked for ahead, for instance. @default when a start or a reload needs it */
   readonly findPhp?: FindPhp | undefined;
+  /** Front threads, whatever the configuration says. @default as configured, or else 1 */
+  readonly threads?: number | 'auto' | undefined;
   /** Workers of embedded PHP at most. @default as configured */
   readonly embeddedWorkers?: number | undefined;
   /** Whether whoever looks at its sites develops them: see `Site.isDeveloped`. @default false */
@@ -83,7 +85,7 @@ export class Deployment {
     this.#log = options.log;
     const { log, faults, service } = options;
     const { onAccess, isDeveloped, binder } = service;
-    const threads = threadCount(config.values.service.threads);
+    const threads = threadCount(service.threads ?? config.values.service.threads ?? 1);
     const fronts = { log, faults, onAccess, isDeveloped, binder };
     this.#fronts = threads === 1 ? new SiteFronts(fronts) : new FrontThreads({ ...fronts, count: threads });
   }
