@@ -1,7 +1,7 @@
 // Clients that do not read what a real PHP writes: what that costs a real process, and what it costs others.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -10,6 +10,7 @@ import { phpMissing, phpPool } from '../../support/php-service.ts';
 import { startPostern } from '../../support/postern-process.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { writeFiles } from '../../support/site.ts';
+import { until } from '../../support/until.ts';
 
 const files = {
   'public/huge.php':
@@ -72,4 +73,39 @@ describe('a client of a real process', { skip: phpMissing }, () => {
     // The first one's script held the only worker for up to three seconds.
     assert.ok(performance.now() - askedAt < 5_500, 'the end waited for the script');
   });
+});
+
+const endless = {
+  'public/endless.sh': '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n"\nexec cat /dev/zero\n',
+  'public/endless.php': '<?php while (ob_get_level()) ob_end_clean(); for (;;) echo str_repeat("d", 1048576);',
+};
+const kinds: Readonly<Record<string, { readonly path: string; readonly match: string; readonly pool: string }>> = {
+  cgi: { path: '/endless.sh', match: '*.sh', pool: 'cgi = true\nallowRoot = true' },
+  command: { path: '/endless.php', match: '*.php', pool: 'command = ["php-cgi"]\nallowRoot = true' },
+};
+
+describe('a client that reads nothing of an endless answer', { skip: phpMissing }, () => {
+  for (const [kind, { path, match, pool }] of Object.entries(kinds)) {
+    it(`of a pool of kind ${kind}: a bounded amount waits for it, and after writeTimeout its program is stopped`, async (t) => {
+      const folder = temporaryFolder(t);
+      writeFiles(folder, {
+        ...endless,
+        'postern.toml': `[site.main]\nlisten = ["127.0.0.1:0"]\nroot = "public"\nwriteTimeout = "3s"\n[[site.main.route]]\nmatch = "${match}"\npool = "it"\n[pool.it]\n${pool}\nworkers = 1\n`,
+      });
+      chmodSync(join(folder, 'public/endless.sh'), 0o755);
+      const args = ['run', '-c', join(folder, 'postern.toml')];
+      const postern = startPostern(t, temporaryFolder(t), args, folder);
+      const [, port] = await postern.wrote(/"address":"127\.0\.0\.1:(\d+)"/);
+      const before = residentMegabytes(postern.pid);
+      const client = await RawClient.connect(t, Number(port));
+      client.socket.pause();
+      client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+      let most = 0;
+      await until(() => {
+        most = Math.max(most, residentMegabytes(postern.pid));
+        return /the client took no more of its answer for 3000 ms/.test(postern.output());
+      }, 'the client is given up');
+      assert.ok(most < before + 150, `${before.toFixed(0)} MB grew to ${most.toFixed(0)} MB`);
+    });
+  }
 });
