@@ -20,9 +20,12 @@ export interface Clock {
 /** What setTimeout takes at most, some 24 days; it makes 1 ms of more. */
 const longestMs = 2 ** 31 - 1;
 
-/** The system's clock. */
+/** What the clock of a thread is behind the machine's: each thread's begins with itself, and what threads share has one time. */
+const originMs = originOf(process.hrtime(), performance.now());
+
+/** The system's clock: the same in all threads of a process. */
 export const systemClock: Clock = {
-  now: () => performance.now(),
+  now: () => originMs + performance.now(),
   wall: () => Date.now(),
   after(delayMs, run) {
     if (delayMs > longestMs) return afterLong(delayMs, run);
@@ -52,6 +55,10 @@ export function guardedClock(clock: Clock, onError: (error: unknown) => void): C
     after: (delayMs, run) => clock.after(delayMs, guarded(run)),
     every: (periodMs, run) => clock.every(periodMs, guarded(run)),
   };
+}
+
+function originOf([seconds, nanoseconds]: [number, number], nowMs: number): number {
+  return seconds * 1_000 + nanoseconds / 1e6 - nowMs;
 }
 
 function afterLong(delayMs: number, run: () => void): Timer {

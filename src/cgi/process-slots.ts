@@ -67,6 +67,7 @@ export class ProcessSlots implements SeatProvider<CgiRun> {
         lane: from + rows.length,
         pid,
         workerPid: pid,
+        thread: 0,
         generation: 1,
         state: 'draining',
         reason: null,

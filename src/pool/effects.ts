@@ -12,8 +12,9 @@ import type { Program } from '../worker/program.ts';
 import { openSpawner, type Spawner } from '../worker/spawner.ts';
 import type { Starter } from '../worker/starter.ts';
 import { Worker, type WorkerEvents, type WorkerHandle } from '../worker/worker.ts';
+import type { LaneHolders } from './lane-holders.ts';
 import type { Effect, Failure, PoolEvent, PoolState, WorkerRecord } from './pool-state.ts';
-import { tell, tellAnonymous, tellForeign, tellSilence, tellStraggler } from './pool-words.ts';
+import { tell } from './pool-words.ts';
 import { ProcessWatch } from './process-watch.ts';
 
 /** What effects are carried out with, and who hears what. */
@@ -24,8 +25,8 @@ export interface EffectsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly onEvent: (event: PoolEvent) => void;
-  /** Lanes are free. */
-  readonly onFreed: () => void;
+  /** Who has the lanes. */
+  readonly holders: LaneHolders;
   /** No worker can be started soon. */
   readonly onRefuse: () => void;
   readonly onStarted: (failure: Failure | null) => void;
@@ -36,20 +37,16 @@ export interface EffectsOptions {
 
 export class Effects implements WorkerEvents {
   readonly #options: EffectsOptions;
-  /** By slot, and by id: what is behind the records of the state. */
-  readonly #lanes: LaneHandle[] = [];
+  /** By id: what is behind the records of the state. */
   readonly #workers = new Map<number, WorkerHandle>();
   readonly #ids = new Map<WorkerHandle, number>();
   readonly #watch: ProcessWatch;
-  /** Programs that left a request on a kept connection unread: theirs are not kept any more. */
-  readonly #unread = new WeakSet<Program>();
-  readonly #anonymous = new WeakSet<Program>();
   #wakeTimer: Timer | null = null;
 
   constructor(options: EffectsOptions) {
     this.#options = options;
-    const { clock, state, onEvent } = options;
-    this.#watch = new ProcessWatch({ clock, state, lanes: this.#lanes, workers: this.#workers, onEvent });
+    const { clock, state, holders, onEvent } = options;
+    this.#watch = new ProcessWatch({ clock, state, holders, workers: this.#workers, onEvent });
   }
 
   /** Workers that are not gone. */
@@ -61,9 +58,9 @@ export class Effects implements WorkerEvents {
     return this.#workers.size === 0;
   }
 
-  /** The lane on a slot; undefined: there was none. */
-  lane(slot: number): LaneHandle | undefined {
-    return this.#lanes[slot];
+  /** The worker of a record; undefined: it is gone. */
+  worker(id: number): WorkerHandle | undefined {
+    return this.#workers.get(id);
   }
 
   start(): void {
@@ -82,10 +79,10 @@ export class Effects implements WorkerEvents {
         this.#startWorker(effect.worker);
         return;
       case 'open-lane':
-        this.#addLane(this.#workers.get(effect.lane.worker.id)!, effect.lane.slot);
+        this.#options.holders.openLane(effect.lane.slot);
         return;
       case 'close-lane':
-        this.#lanes[effect.slot]?.close();
+        this.#options.holders.closeLane(effect.slot);
         return;
       case 'stop':
         this.#workers.get(effect.worker.id)?.stop(effect.how.graceMs, effect.how.signal);
@@ -102,12 +99,13 @@ export class Effects implements WorkerEvents {
       }
       case 'forget':
         this.#workers.get(effect.worker.id)?.forget(effect.process);
+        this.#options.holders.forgetProcess(effect.worker.id, effect.process.pid);
         return;
       case 'look':
         this.#watch.lookAtChildren();
         return;
       case 'freed':
-        this.#options.onFreed();
+        this.#options.holders.freed();
         return;
       case 'refuse':
         this.#options.onRefuse();
@@ -139,15 +137,19 @@ export class Effects implements WorkerEvents {
   /** See WorkerEvents. */
   workerReady(worker: WorkerHandle): void {
     const id = this.#ids.get(worker);
-    if (id !== undefined) this.#options.onEvent({ type: 'ready', worker: id });
+    const record = id === undefined ? undefined : this.#options.state.workers.get(id);
+    if (id === undefined) return;
+    if (record !== undefined) this.#options.holders.workerReady(record, worker);
+    this.#options.onEvent({ type: 'ready', worker: id });
   }
 
   /** See WorkerEvents. */
   workerExited(worker: WorkerHandle): void {
     const id = this.#ids.get(worker);
     const { exit, ending, isShortage, diedAtQuestion } = worker;
-    if (id !== undefined)
-      this.#options.onEvent({ type: 'exited', worker: id, exit, ending, isShortage, diedAtQuestion });
+    if (id === undefined) return;
+    this.#options.holders.workerExited(id, exit);
+    this.#options.onEvent({ type: 'exited', worker: id, exit, ending, isShortage, diedAtQuestion });
   }
 
   /** See WorkerEvents. */
@@ -157,65 +159,52 @@ export class Effects implements WorkerEvents {
     this.#ids.delete(worker);
     this.#workers.delete(id);
     this.#options.onEvent({ type: 'gone', worker: id });
+    this.#options.holders.workerGone(id);
     this.#options.onGone();
   }
 
   /** See LaneEvents. */
   laneKnown(lane: LaneHandle): void {
-    if (this.#lanes[lane.slot] === lane)
-      this.#options.onEvent({ type: 'known', slot: lane.slot, process: lane.process });
+    this.#options.holders.local.laneKnown(lane);
   }
 
   /** See LaneEvents. */
   laneLost(lane: LaneHandle, process: LaneProcess): void {
-    const record = this.#options.state.lanes[lane.slot];
-    if (!record || this.#lanes[lane.slot] !== lane) return;
-    const ending = this.#workers.get(record.worker.id)?.endOf(process) ?? null;
-    this.#options.onEvent({ type: 'lost', slot: lane.slot, exit: ending?.exit ?? null });
+    this.#options.holders.local.laneLost(lane, process);
   }
 
   /** See LaneEvents. */
-  laneForeign(_lane: LaneHandle, pid: number): void {
-    tellForeign(this.#options.log, this.#options.name, pid);
+  laneForeign(lane: LaneHandle, pid: number): void {
+    this.#options.holders.local.laneForeign(lane, pid);
   }
 
   /** See LaneEvents. */
   laneAnonymous(program: Program): void {
-    if (this.#anonymous.has(program)) return;
-    this.#anonymous.add(program);
-    tellAnonymous(this.#options.log, this.#options.name);
+    this.#options.holders.local.laneAnonymous(program);
   }
 
   /** See LaneEvents. */
-  laneStraggled({ pid }: LaneHandle, of: EndedRequest | null): void {
-    tellStraggler(this.#options.log, this.#options.name, pid, of);
+  laneStraggled(lane: LaneHandle, of: EndedRequest | null): void {
+    this.#options.holders.local.laneStraggled(lane, of);
   }
 
   /** See LaneEvents. */
-  laneSilent({ pid }: LaneHandle, program: Program, isResent: boolean): void {
-    if (this.#unread.has(program)) return;
-    this.#unread.add(program);
-    tellSilence(this.#options.log, this.#options.name, pid, isResent);
+  laneSilent(lane: LaneHandle, program: Program, isResent: boolean): void {
+    this.#options.holders.local.laneSilent(lane, program, isResent);
   }
 
   /** See LaneEvents. */
   isReused(program: Program): boolean {
-    return !this.#unread.has(program);
+    return this.#options.holders.local.isReused(program);
   }
 
   #startWorker(record: WorkerRecord): void {
     const worker = this.#options.factory.make(record.generation.program, this, record.generation.asksValues);
     this.#workers.set(record.id, worker);
     this.#ids.set(worker, record.id);
-    for (const { slot } of record.lanes) this.#addLane(worker, slot);
+    this.#options.holders.workerMade(record, worker);
     worker.start();
     this.#options.onEvent({ type: 'launched', worker: record.id, pid: worker.pid });
-  }
-
-  #addLane(worker: WorkerHandle, slot: number): void {
-    const lane = worker.addLane();
-    lane.slot = slot;
-    this.#lanes[slot] = lane;
   }
 
   #wake(atMs: number | null): void {

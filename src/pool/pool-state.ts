@@ -86,8 +86,6 @@ export interface LaneRecord {
   process: LaneProcess | null;
   /** Its child is to end: when SIGKILL is due; null: it is not. */
   killAtMs: number | null;
-  /** Whether an operator has its process leave when its request is done. */
-  isAskedToLeave: boolean;
   /** Whether its process ends with the request that it had, and how, where that was seen. */
   isLost: boolean;
   exit: Exit | null;
@@ -109,9 +107,7 @@ export interface PoolState {
   nextWorker: number;
   /** By slot. */
   readonly lanes: (LaneRecord | null)[];
-  /** Free lanes; the last one is taken first, so that a lane which traffic never needs keeps sharing its parent's pages. */
-  readonly idle: LaneRecord[];
-  /** Requests that wait: told with each event. */
+  /** Requests that wait in all threads: told with each event. */
   waiting: number;
   /** When it decides again what to start; null: nothing is held back. */
   wakeAtMs: number | null;
@@ -128,6 +124,8 @@ export type Fate = 'keep' | 'leave' | 'stop' | 'kill' | 'end' | 'lost' | 'unreac
 /** What can happen to a pool. */
 export type PoolEvent =
   | { readonly type: 'open' }
+  /** It has finished its first request. */
+  | { readonly type: 'worked'; readonly worker: number }
   /** More requests wait, or were refused just now for want of a lane. */
   | { readonly type: 'wanted'; readonly refused: number }
   | { readonly type: 'woke' }
@@ -148,8 +146,8 @@ export type PoolEvent =
   | { readonly type: 'gone'; readonly worker: number }
   /** A lane has learnt which process it speaks with, or does not know it any more. */
   | { readonly type: 'known'; readonly slot: number; readonly process: LaneProcess | null }
-  /** A free lane's connection was closed by the other side. */
-  | { readonly type: 'lost'; readonly slot: number; readonly exit: Exit | null }
+  /** A free lane's connection was closed by the process that it had. @param exit how that has ended; null: it lives */
+  | { readonly type: 'lost'; readonly slot: number; readonly process: LaneProcess; readonly exit: Exit | null }
   /** A lane's request has ended in a way that is more than "next, please". */
   | { readonly type: 'released'; readonly slot: number; readonly fate: Fate; readonly lost: LostRequest | null }
   /** Children that are to end were looked at: those that have. */
@@ -255,7 +253,6 @@ export function newPoolState(name: string, board: Scoreboard, program: Program, 
     workers: new Map(),
     nextWorker: 1,
     lanes: [],
-    idle: [],
     waiting: 0,
     wakeAtMs: null,
     shortUntilMs: 0,
@@ -273,7 +270,6 @@ export function openLane(state: PoolState, worker: WorkerRecord, nowMs: number):
     worker,
     process: null,
     killAtMs: null,
-    isAskedToLeave: false,
     isLost: false,
     exit: null,
   };
@@ -285,41 +281,41 @@ export function openLane(state: PoolState, worker: WorkerRecord, nowMs: number):
   return lane;
 }
 
-/** The only caller of the scoreboard's `move`; keeps the list of free lanes, and what a generation counts. */
-export function moveLane(state: PoolState, lane: LaneRecord, to: LaneState, nowMs: number): void {
+/**
+ * The only caller of the scoreboard's `move`; keeps what a generation counts.
+ * @param from by default the state that it has
+ * @returns false when it is not in that state any more: a request has taken the lane or left it at this moment
+ */
+export function moveLane(
+  state: PoolState,
+  lane: LaneRecord,
+  to: LaneState,
+  nowMs: number,
+  from: LaneState = state.board.state(lane.slot),
+): boolean {
   const { slot, worker } = lane;
   const { generation } = worker;
-  const from = state.board.state(slot);
-  if (from === 'idle') withdraw(state, lane);
-  state.board.move(slot, to, nowMs);
+  if (!state.board.move(slot, from, to, nowMs)) return false;
   if (from === 'starting') generation.startingLanes -= 1;
-  if (to === 'idle') state.idle.push(lane);
-  if (to !== 'gone') return;
+  if (to !== 'gone') return true;
   worker.lanes.delete(lane);
   if (worker.retirement === null) generation.lanes -= 1;
   state.lanes[slot] = null;
+  return true;
 }
 
-/** A lane without a connection is free: those that have one are taken before it. */
-export function offerLast(state: PoolState, lane: LaneRecord, nowMs: number): void {
-  if (state.board.state(lane.slot) !== 'idle') moveLane(state, lane, 'idle', nowMs);
-  withdraw(state, lane);
-  state.idle.unshift(lane);
+/** Lanes that are free. */
+export function freeLanes(state: PoolState): LaneRecord[] {
+  return state.lanes.filter((lane): lane is LaneRecord => !!lane && state.board.state(lane.slot) === 'idle');
 }
 
-/** Writes whose lane it is into its row of the scoreboard. */
+/** Writes whose lane it is into its row of the scoreboard, while no thread holds it. */
 export function describeLane({ board }: PoolState, { slot, worker, process }: LaneRecord): void {
-  const { columns } = board;
-  const { preforks } = worker.generation.program;
-  columns.generation[slot] = worker.generation.number;
-  columns.workerPid[slot] = worker.pid;
-  columns.pid[slot] = process?.pid ?? (preforks ? 0 : worker.pid);
-  columns.startedAtMs[slot] = preforks && process !== null ? process.sinceMs : worker.startedAtMs;
-  columns.requests[slot] = process?.requests ?? 0;
-  columns.workedMs[slot] = process?.workedMs ?? 0;
-}
-
-function withdraw(state: PoolState, lane: LaneRecord): void {
-  const at = state.idle.lastIndexOf(lane);
-  if (at >= 0) state.idle.splice(at, 1);
+  const { program } = worker.generation;
+  const row = board.row(slot);
+  row.worker = worker.id;
+  row.generation = worker.generation.number;
+  row.workerPid = worker.pid;
+  row.pid = process?.pid ?? (program.preforks ? 0 : worker.pid);
+  row.startedAtMs = worker.startedAtMs;
 }

@@ -10,30 +10,24 @@
 // - Finality: nothing leaves `gone`; shutdown overrides reload; nothing overrides shutdown.
 
 import { type Clock, systemClock } from '../clock.ts';
-import { type ErrorCode, PosternError } from '../errors.ts';
+import { PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
-import { Queue } from '../queue/queue.ts';
-import type { SeatOutcome, SeatProvider, SeatSeeker, Then } from '../queue/seat.ts';
+import type { Queue } from '../queue/queue.ts';
 import type { LaneHandle } from '../worker/lane-handle.ts';
 import type { Program } from '../worker/program.ts';
 import type { Starter } from '../worker/starter.ts';
 import type { WorkerEvents, WorkerHandle } from '../worker/worker.ts';
 import { Effects, WorkerFactory } from './effects.ts';
+import { LaneHolders } from './lane-holders.ts';
+import type { PoolPort, PoolShared } from './lease-messages.ts';
 import { type PoolLimits, queueLimits } from './pool-limits.ts';
-import {
-  type Failure,
-  type LostRequest,
-  moveLane,
-  newPoolState,
-  type PoolEvent,
-  type PoolState,
-} from './pool-state.ts';
-import { reasonAfterRequest } from './recycling.ts';
-import { fateOf } from './retiring.ts';
+import { type Failure, newPoolState, type PoolEvent, type PoolState } from './pool-state.ts';
 import { Scoreboard } from './scoreboard.ts';
 import { snapshotOf } from './scoreboard-snapshot.ts';
+import type { Bells, CellsMaker } from './shared-cells.ts';
 import { step } from './step.ts';
+import { ThreadTalk } from './thread-talk.ts';
 
 /** What a pool is made from. */
 export interface PoolOptions {
@@ -51,19 +45,22 @@ export interface PoolOptions {
   readonly onFault?: (error: unknown) => void;
   /** Makes workers; for tests. @default those of `worker/worker.ts` */
   readonly hire?: (program: Program, events: WorkerEvents) => WorkerHandle;
+  /** How memory is read and written that threads share; for tests. */
+  readonly cells?: CellsMaker;
+  /** How threads wake each other; for tests. */
+  readonly bells?: Bells;
 }
 
-export class Pool implements SeatProvider<LaneHandle> {
+export class Pool {
   readonly name: string;
-  /** Where its requests wait; what routes lead to. */
-  readonly queue: Queue<LaneHandle>;
-  readonly words = { seat: 'lane', limit: 'workers' };
   readonly #clock: Clock;
   readonly #factory: WorkerFactory;
   readonly #startedAt: number;
   readonly #state: PoolState;
   readonly #onFault: (error: unknown) => void;
   readonly #effects: Effects;
+  readonly #holders: LaneHolders;
+  readonly #talk: ThreadTalk;
   readonly #events: PoolEvent[] = [];
   #isStepping = false;
   #isDestroyed = false;
@@ -80,26 +77,57 @@ export class Pool implements SeatProvider<LaneHandle> {
     this.#startedAt = clock.wall();
     this.#factory = new WorkerFactory({ directory, clock, log, starter, hire });
     this.#onFault = options.onFault ?? rethrow;
-    this.#state = newPoolState(program.name, new Scoreboard(), program, limits);
+    this.#state = newPoolState(program.name, new Scoreboard(options.cells), program, limits);
+    const onEvent = (event: PoolEvent): void => this.#dispatch(event);
+    const worker = (id: number): WorkerHandle | undefined => this.#effects.worker(id);
+    this.#talk = new ThreadTalk({
+      state: this.#state,
+      log,
+      worker,
+      onEvent,
+      send: (index, message) => this.#holders.link(index)?.send(message),
+      onServed: () => this.#served(),
+      onLeft: (index) => this.threadDied(index),
+    });
+    this.#holders = new LaneHolders({
+      state: this.#state,
+      limits: queueLimits(limits),
+      clock,
+      log,
+      owner: this.#talk,
+      listener: this.#talk,
+      onLook: () => this.#look(),
+      cells: options.cells,
+      bells: options.bells,
+    });
     this.#effects = new Effects({
       name: program.name,
       state: this.#state,
       factory: this.#factory,
+      holders: this.#holders,
       clock,
       log,
-      onEvent: (event) => this.#dispatch(event),
-      onFreed: () => this.queue.serve(),
-      onRefuse: () => this.queue.refuseWaiting(restingError(this.#state, clock.now())),
+      onEvent,
+      onRefuse: () => this.#refuse(),
       onStarted: (failure) => this.#started(failure),
       onReloaded: (failure) => this.#reloaded(failure),
       onGone: () => this.#endWhenClosed(),
     });
-    this.queue = new Queue({ name: program.name, provider: this, limits: queueLimits(limits), clock, log });
+  }
+
+  /** Where its requests wait in this thread; what routes lead to. */
+  get queue(): Queue<LaneHandle> {
+    return this.#holders.local.queue;
+  }
+
+  /** What a front thread needs to open it there, besides a port: may be sent to it. */
+  get shared(): PoolShared {
+    return this.#holders.shared;
   }
 
   /** For `invariants.ts` and tests alone. */
   get state(): PoolState {
-    this.#state.waiting = this.queue.waiting;
+    this.#state.waiting = this.#holders.waiting;
     return this.#state;
   }
 
@@ -116,6 +144,31 @@ export class Pool implements SeatProvider<LaneHandle> {
     this.#dispatch({ type: 'open' });
     if (this.#state.workers.size === 0) this.#started(null);
     return promise;
+  }
+
+  /**
+   * Lets a front thread take its lanes: `openPoolThread` at the other end of the port does so.
+   * @param index from 1, below 63; 0 is this thread
+   */
+  openThread(index: number, port: PoolPort): void {
+    this.#holders.open(index, port);
+  }
+
+  /** Asks a front thread to leave: it finishes its requests, and gives its lanes back. @param deadlineMs how long it may take for that */
+  closeThread(index: number, deadlineMs: number = this.#state.generation.limits.stopTimeoutMs): void {
+    this.#holders.close(index, deadlineMs);
+  }
+
+  /**
+   * A front thread has ended, whatever it was doing. Its lanes come back; a process that runs a request of it may finish that, and is killed
+   * when its time is over, as where a client has left. Repeatable.
+   */
+  threadDied(index: number): void {
+    for (const { slot } of this.#holders.forget(index)) {
+      this.#dispatch({ type: 'released', slot, fate: 'leave', lost: null });
+    }
+    this.#look();
+    this.#served();
   }
 
   /**
@@ -140,14 +193,16 @@ export class Pool implements SeatProvider<LaneHandle> {
    */
   close(deadlineMs: number = this.#state.generation.limits.stopTimeoutMs): Promise<void> {
     this.#beginClose();
-    void this.queue.close(deadlineMs, () => this.#dispatch({ type: 'served' }));
+    this.#holders.closeAll(deadlineMs);
+    void this.queue.close(deadlineMs, () => this.#served());
     return this.#closed.promise;
   }
 
   /** Ends every request and process at once. Repeatable. */
   destroy(): Promise<void> {
     this.#beginClose();
-    void this.queue.destroy(() => this.#dispatch({ type: 'served' }));
+    this.#holders.closeAll(null);
+    void this.queue.destroy(() => this.#served());
     if (this.#state.phase !== 'closed') this.#dispatch({ type: 'destroy' });
     // Whatever the state says: nothing of it is left behind.
     this.#isDestroyed = true;
@@ -158,14 +213,30 @@ export class Pool implements SeatProvider<LaneHandle> {
 
   /** What the scoreboard says at this moment. */
   snapshot(): PoolSnapshot {
-    const { queue } = this;
+    const holders = this.#holders;
+    holders.local.describeRequests();
+    const { name, phase } = this.queue;
     return snapshotOf(this.state, {
-      queue,
+      queue: {
+        name,
+        phase,
+        counters: { snapshot: () => holders.counters },
+        durations: { snapshot: () => holders.durations },
+      },
       startedAt: this.#startedAt,
       nowMs: this.#clock.now(),
       epochMs: this.#clock.wall(),
-      requestOn: this.#requestNumbers(),
     });
+  }
+
+  /** An operator has it take no new requests, and finish those it has; or take them again. */
+  drain(isDrained: boolean): void {
+    this.#holders.drain(isDrained);
+  }
+
+  /** Ends a request that runs, and what runs it. @param number of a snapshot @returns false: it does not run any more */
+  endRequest(number: number): boolean {
+    return this.#holders.endRequest(number);
   }
 
   /** Replaces a process, a child or a whole worker, when what it runs is done. @returns false: there is none with this id */
@@ -177,65 +248,26 @@ export class Pool implements SeatProvider<LaneHandle> {
     return isKnown;
   }
 
-  /** See SeatProvider. */
-  take(seeker: SeatSeeker): LaneHandle | null {
-    const state = this.#state;
-    const record = state.idle.at(-1);
-    if (record === undefined) return null;
-    const nowMs = this.#clock.now();
-    moveLane(state, record, 'busy', nowMs);
-    state.board.begin(record.slot, seeker.request, seeker.waitedMs, nowMs);
-    return this.#effects.lane(record.slot)!;
+  /** What is done when a front thread has rung; for tests, which ring no bell. */
+  look(): void {
+    this.#holders.look();
   }
 
-  /** See SeatProvider. */
-  giveBack(lane: LaneHandle, outcome: SeatOutcome, next: Then): void {
-    const { slot } = lane;
-    const state = this.#state;
-    const record = state.lanes[slot];
-    if (!record || this.#effects.lane(slot) !== lane) return;
-    const { board } = state;
-    const nowMs = this.#clock.now();
-    const ranMs = nowMs - board.columns.beganAtMs[slot]!;
-    board.columns.ranMs[slot] = ranMs;
-    const { worker } = record;
-    // A complete answer leaves no question about its process.
-    const fate = outcome.code === null && outcome.isDone ? 'keep' : fateOf(outcome);
-    if (fate === 'keep') {
-      const process = lane.process ?? record.process;
-      if (process !== null) {
-        process.requests += 1;
-        process.workedMs += ranMs;
-      }
-      board.columns.requests[slot] = process?.requests ?? board.columns.requests[slot]! + 1;
-      board.columns.workedMs[slot] = process?.workedMs ?? board.columns.workedMs[slot]! + ranMs;
-      // The usual way back is no event.
-      const mayLeave = worker.generation.recycles || record.isAskedToLeave;
-      const isAsked = mayLeave && reasonAfterRequest(state, record, nowMs) !== null;
-      if (worker.hasWorked && board.state(slot) === 'busy' && !isAsked) {
-        worker.usedAtMs = nowMs;
-        moveLane(state, record, 'idle', nowMs);
-        return;
-      }
-    }
-    const { pid, exit, processEnd } = lane;
-    const isOutOfMemory = processEnd === 'memory';
-    const isLost = fate === 'lost' && pid > 0;
-    const [method, url] = [board.method(slot), board.url(slot)];
-    const lost: LostRequest | null = isLost
-      ? { pid, method, url, ranMs: Math.round(ranMs), exit, isOutOfMemory, isAgain: next === 'again' }
-      : null;
-    this.#dispatch({ type: 'released', slot, fate, lost });
+  /** What front threads have written is looked at: more may wait. */
+  #look(): void {
+    const refused = this.#holders.takeRefused();
+    if (refused > 0 || this.#holders.waiting > 0) this.#dispatch({ type: 'wanted', refused });
   }
 
-  /** See SeatProvider. */
-  wanted(_waiting: number, refused: number): void {
-    this.#dispatch({ type: 'wanted', refused });
+  /** Nobody waits any more in this thread, or in another. */
+  #served(): void {
+    const isOver = this.queue.phase === 'served' || this.queue.phase === 'closed';
+    if (isOver && this.#holders.isServed) this.#dispatch({ type: 'served' });
   }
 
-  /** See SeatProvider. A worker that takes no connection says nothing of the others. */
-  hasOther(_seeker: SeatSeeker, code: ErrorCode): boolean {
-    return code === 'CONNECT_FAILED';
+  #refuse(): void {
+    const error = restingError(this.#state, this.#clock.now());
+    this.#holders.refuse(error, (error.fields as { readonly retryAfterS: number }).retryAfterS);
   }
 
   /** One event, and what follows from it. One that comes while another is carried out waits for its turn. */
@@ -255,17 +287,6 @@ export class Pool implements SeatProvider<LaneHandle> {
     }
   }
 
-  /** By slot: the numbers of the requests that run. */
-  #requestNumbers(): ReadonlyMap<number, number> {
-    const { queue } = this;
-    const numbers = new Map<number, number>();
-    for (const attempt of queue.attempts()) {
-      const lane = attempt.seat as LaneHandle | null;
-      if (lane !== null) numbers.set(lane.slot, queue.numbers.of(attempt));
-    }
-    return numbers;
-  }
-
   #started(failure: Failure | null): void {
     if (failure === null) this.#starting?.resolve();
     else this.#starting?.reject(new PosternError(failure.code, failure.words));
@@ -276,7 +297,7 @@ export class Pool implements SeatProvider<LaneHandle> {
     const reload = this.#reload;
     this.#reload = null;
     if (failure === null) {
-      this.queue.use(queueLimits(this.#state.generation.limits));
+      this.#holders.use(queueLimits(this.#state.generation.limits));
       reload?.resolve();
     } else reload?.reject(new PosternError(failure.code, failure.words));
   }
@@ -291,6 +312,7 @@ export class Pool implements SeatProvider<LaneHandle> {
   #endWhenClosed(): void {
     if ((this.#state.phase !== 'closed' && !this.#isDestroyed) || !this.#effects.isEmpty) return;
     this.#effects.stop();
+    this.#holders.end();
     if (this.#keepAlive !== null) clearInterval(this.#keepAlive);
     this.#factory.close();
     this.#closed.resolve();

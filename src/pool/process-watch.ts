@@ -1,24 +1,32 @@
 // Looks at the processes of a pool from outside: what they use, which have gone though their connections stand, which children have ended.
 
 import type { Clock, Timer } from '../clock.ts';
-import type { LaneHandle } from '../worker/lane-handle.ts';
 import { isGone } from '../worker/process-table.ts';
 import { readUsage } from '../worker/usage.ts';
 import type { WorkerHandle } from '../worker/worker.ts';
+import type { LaneRow } from './lane-row.ts';
 import type { LaneRecord, PoolEvent, PoolState } from './pool-state.ts';
+
+/** Who has the lanes. */
+export interface LaneBreaker {
+  /** The process of a lane has ended, though something holds its connection open: what it runs fails. */
+  breakLane(row: LaneRow): void;
+  /** Looks whether requests were read by nobody. */
+  lookForSilence(): void;
+}
 
 /** What is looked at, and who hears of it. */
 export interface ProcessWatchOptions {
   readonly clock: Clock;
   readonly state: PoolState;
-  /** By slot, and by id: what is behind the records of the state. */
-  readonly lanes: readonly LaneHandle[];
+  readonly holders: LaneBreaker;
+  /** By id: what is behind the records of the state. */
   readonly workers: ReadonlyMap<number, WorkerHandle>;
   readonly onEvent: (event: PoolEvent) => void;
 }
 
 /** How often running processes are looked at, and every how many looks all of them are measured. */
-const lookMs = 250;
+export const lookMs = 250;
 const looksPerSweep = 4;
 /** How often children that are to end are looked at. */
 const childLookMs = 10;
@@ -58,14 +66,13 @@ export class ProcessWatch {
     this.#looks += 1;
     if (this.#looks % looksPerSweep !== 0) return;
     const { state, onEvent } = this.#options;
-    const { columns } = state.board;
     for (const record of state.lanes) {
       if (!record) continue;
-      const pid = columns.pid[record.slot]!;
-      const usage = pid === 0 ? null : readUsage(pid);
-      columns.memoryBytes[record.slot] = usage?.memoryBytes ?? 0;
-      columns.cpuMs[record.slot] = usage?.cpuMs ?? 0;
-      if (usage !== null) this.#countCpu(pid, usage.cpuMs);
+      const row = state.board.row(record.slot);
+      const usage = row.pid === 0 ? null : readUsage(row.pid);
+      row.memoryBytes = usage?.memoryBytes ?? 0;
+      row.cpuMs = usage?.cpuMs ?? 0;
+      if (usage !== null) this.#countCpu(row.pid, usage.cpuMs);
     }
     onEvent({ type: 'swept' });
   }
@@ -82,19 +89,17 @@ export class ProcessWatch {
 
   /** Something that a process started may hold its connection open: what the process itself had sent has come when it is looked at twice. */
   #lookAtRunning(): void {
-    const { state, lanes, clock } = this.#options;
-    const { board } = state;
-    const nowMs = clock.now();
+    const { state, holders } = this.#options;
     for (const record of state.lanes) {
       if (!record) continue;
-      const { slot } = record;
-      const isRunning = board.state(slot) === 'busy' || board.state(slot) === 'draining';
-      const isMissing = isRunning && this.#hasEnded(record, board.columns.pid[slot]!);
-      if (isRunning && !isMissing) lanes[slot]?.lookForSilence(nowMs);
+      const row = state.board.row(record.slot);
+      const isRunning = row.state === 'busy' || row.state === 'draining';
+      const isMissing = isRunning && this.#hasEnded(record, row.pid);
       if (!isMissing) this.#missing.delete(record);
-      else if (this.#missing.has(record)) lanes[slot]?.break();
+      else if (this.#missing.has(record)) holders.breakLane(row);
       else this.#missing.add(record);
     }
+    holders.lookForSilence();
   }
 
   #lookAtChildren(): void {

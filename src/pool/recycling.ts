@@ -1,8 +1,9 @@
 // Decides which processes have had their time: too many requests, too old, too large, idle for too long. Pure.
 
 import type { StopReason } from '../queue/pool-snapshot.ts';
+import type { LaneRow } from './lane-row.ts';
 import type { PoolLimits } from './pool-limits.ts';
-import type { LaneRecord, PoolState, Step, WorkerRecord } from './pool-state.ts';
+import { freeLanes, type LaneRecord, type Step, type WorkerRecord } from './pool-state.ts';
 import { recycle, retire } from './retiring.ts';
 import { minServerLifeMs } from './spawn-score.ts';
 
@@ -16,7 +17,7 @@ interface ProcessFacts {
   readonly isAboveMinimum: boolean;
 }
 
-type RecycleLimits = Pick<PoolLimits, 'maxRequests' | 'maxAgeMs' | 'maxMemoryBytes' | 'idleTimeoutMs'>;
+export type RecycleLimits = Pick<PoolLimits, 'maxRequests' | 'maxAgeMs' | 'maxMemoryBytes' | 'idleTimeoutMs'>;
 
 /** Why a process should be recycled now that it has no request; null: it should not. */
 export function recycleReason(process: ProcessFacts, limits: RecycleLimits): StopReason | null {
@@ -29,23 +30,13 @@ export function recycleReason(process: ProcessFacts, limits: RecycleLimits): Sto
 }
 
 /** Why a process should be recycled as soon as its request is done; null: it should not. */
-export function reasonAfterRequest(state: PoolState, lane: LaneRecord, nowMs: number): StopReason | null {
-  const { slot, worker, isAskedToLeave } = lane;
-  const { limits } = worker.generation;
-  const { columns } = state.board;
-  if (isAskedToLeave) return 'operator';
-  if (!worker.generation.recycles) return null;
-  return recycleReason(
-    {
-      requests: columns.requests[slot]!,
-      ageMs: nowMs - columns.startedAtMs[slot]!,
-      idleMs: 0,
-      // Above the limit it goes when it is idle; far above it, the next request is not waited for.
-      memoryBytes: columns.memoryBytes[slot]! / 2,
-      isAboveMinimum: false,
-    },
-    limits,
-  );
+export function reasonAfterRequest(limits: RecycleLimits, row: LaneRow, nowMs: number): StopReason | null {
+  if (row.isAskedToLeave) return 'operator';
+  const { maxRequests, maxAgeMs, maxMemoryBytes } = limits;
+  if (maxRequests > 0 && row.requests >= maxRequests) return 'max-requests';
+  if (maxAgeMs > 0 && nowMs - row.startedAtMs >= maxAgeMs) return 'max-age';
+  // Above the limit it goes when it is idle; far above it, the next request is not waited for.
+  return maxMemoryBytes > 0 && row.memoryBytes > 2 * maxMemoryBytes ? 'max-memory' : null;
 }
 
 /** Once a second: a worker that has lived long enough has shown that its program works; those whose time has come leave. */
@@ -73,39 +64,45 @@ function sweepChildren(step: Step, worker: WorkerRecord): void {
   const { state, nowMs } = step;
   const { board } = state;
   const { limits } = worker.generation;
-  const { columns } = board;
   const { idleTimeoutMs, minWorkers } = limits;
-  const free = state.idle.filter((lane) => lane.worker === worker);
+  const all = freeLanes(state);
+  const free = all.filter((lane) => lane.worker === worker);
+  for (const { slot } of worker.lanes) worker.usedAtMs = Math.max(worker.usedAtMs, endOfWork(board.row(slot)));
   const isUnused = nowMs - worker.usedAtMs >= idleTimeoutMs && free.length === worker.lanes.size;
   if (minWorkers === 0 && idleTimeoutMs > 0 && isUnused) {
     retire(step, worker, { reason: 'idle', graceMs: limits.stopTimeoutMs, signal: 'SIGTERM' });
     return;
   }
-  const isUsed = (lane: LaneRecord): boolean => lane.process !== null && columns.requests[lane.slot]! > 0;
-  let staying = state.idle.filter(isUsed).length;
-  for (const lane of free.filter(isUsed)) {
-    const { slot } = lane;
+  // One whose thread has just let go of its process is not known, whatever was heard last.
+  const isUsed = ({ slot, process }: LaneRecord): boolean =>
+    process !== null && process.pid === board.row(slot).pid && board.row(slot).requests > 0;
+  let staying = all.filter(isUsed).length;
+  const since = ({ slot }: LaneRecord): number => board.row(slot).sinceMs;
+  for (const lane of free.filter(isUsed).sort((one, other) => since(one) - since(other))) {
+    const row = board.row(lane.slot);
     const reason = recycleReason(
       {
-        requests: columns.requests[slot]!,
-        ageMs: nowMs - columns.startedAtMs[slot]!,
-        idleMs: nowMs - columns.sinceMs[slot]!,
-        memoryBytes: columns.memoryBytes[slot]!,
+        requests: row.requests,
+        ageMs: nowMs - row.startedAtMs,
+        idleMs: nowMs - row.sinceMs,
+        memoryBytes: row.memoryBytes,
         isAboveMinimum: staying > minWorkers,
       },
       limits,
     );
     if (reason === null) continue;
     staying -= 1;
-    recycle(step, lane, reason);
+    recycle(step, lane, reason, 'idle');
   }
 }
+
+/** When the last request of a lane's process has ended. */
+const endOfWork = ({ beganAtMs, ranMs }: LaneRow): number => beganAtMs + ranMs;
 
 /** A process without children goes as a whole, with all its lanes: for a limit of its own when its requests are done, for idleness when all are free. */
 function sweepWorker(step: Step, worker: WorkerRecord): void {
   const { state, nowMs } = step;
   const { board } = state;
-  const { columns } = board;
   const { limits, program, lanes } = worker.generation;
   const all = [...worker.lanes];
   const [first] = all;
@@ -114,10 +111,10 @@ function sweepWorker(step: Step, worker: WorkerRecord): void {
   if (first === undefined || (!isFree && all.length === 1)) return;
   const reason = recycleReason(
     {
-      requests: columns.requests[first.slot]!,
+      requests: board.row(first.slot).requests,
       ageMs: nowMs - worker.startedAtMs,
-      idleMs: isFree ? Math.min(...all.map(({ slot }) => nowMs - columns.sinceMs[slot]!)) : 0,
-      memoryBytes: columns.memoryBytes[first.slot]!,
+      idleMs: isFree ? Math.min(...all.map(({ slot }) => nowMs - board.row(slot).sinceMs)) : 0,
+      memoryBytes: board.row(first.slot).memoryBytes,
       isAboveMinimum: lanes - all.length >= limits.minWorkers,
     },
     limits,

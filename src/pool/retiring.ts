@@ -3,13 +3,13 @@
 import type { StopReason } from '../queue/pool-snapshot.ts';
 import type { SeatOutcome } from '../queue/seat.ts';
 import type { Exit } from '../worker/exit.ts';
+import type { LaneProcess } from '../worker/lane-process.ts';
+import type { LaneState } from '../worker/state.ts';
 import {
-  describeLane,
   type Fate,
   type Generation,
   type LaneRecord,
   moveLane,
-  offerLast,
   openLane,
   type Retirement,
   type Step,
@@ -96,8 +96,8 @@ export function meetFate(step: Step, fate: Exclude<Fate, 'keep'>, lane: LaneReco
   } else if (fate === 'lost' || fate === 'leave') {
     // Nobody had taken the connection, or the one who had is dead: there is nothing to end.
     step.effects.push({ type: 'close-lane', slot: lane.slot });
-    step.state.board.setReason(lane.slot, how.reason);
-    replaceLane(step, lane);
+    step.state.board.row(lane.slot).reason = how.reason;
+    replaceLane(step, lane, step.state.board.state(lane.slot));
   } else {
     endWorker(step, lane, how);
   }
@@ -117,44 +117,38 @@ export function drained(step: Step, lane: LaneRecord, fate: Fate): void {
   settle(step, worker);
 }
 
-/** Ends the process of a free lane for a reason of ours. */
-export function recycle(step: Step, lane: LaneRecord, reason: StopReason): void {
+/** Ends the process of a lane for a reason of ours, unless a request has taken it at this moment. */
+export function recycle(step: Step, lane: LaneRecord, reason: StopReason, from: LaneState): void {
   const { program, limits } = lane.worker.generation;
   const how = { reason, signal: program.leaveSignal ?? 'SIGTERM', graceMs: limits.stopTimeoutMs } as const;
-  if (program.preforks && lane.process !== null) endChild(step, lane, how);
+  if (program.preforks && lane.process !== null) endChild(step, lane, how, from);
   else endWorker(step, lane, how);
 }
 
-/** A free lane's connection was closed by the other side: its child has ended, unless it only wants another connection. */
-export function childLost(step: Step, lane: LaneRecord, exit: Exit | null): void {
-  const { state, nowMs, effects } = step;
-  const { process, worker } = lane;
-  lane.process = null;
-  if (exit === null || process === null) {
-    describeLane(state, lane);
-    offerLast(state, lane, nowMs);
-    return;
-  }
-  const { pid } = process;
-  effects.push({ type: 'tell', what: { kind: 'child-exited', generation: worker.generation, pid, exit } });
-  lane.process = process;
-  state.board.setReason(lane.slot, 'crash');
+/** A free lane's connection was closed by the process that it had, which has ended, unless it only wants another connection. */
+export function childLost(step: Step, lane: LaneRecord, process: LaneProcess, exit: Exit | null): void {
+  const { state, effects } = step;
+  const { worker, slot } = lane;
+  if (lane.process?.pid === process.pid) lane.process = null;
+  if (exit === null) return;
+  effects.push({ type: 'tell', what: { kind: 'child-exited', generation: worker.generation, pid: process.pid, exit } });
+  if (state.board.state(slot) === 'idle') state.board.row(slot).reason = 'crash';
   lane.exit = exit;
-  childGone(step, lane);
+  childGone(step, lane, process, 'idle');
 }
 
-/** A child that was to end has; its parent has forked another by now, or is about to. */
-export function childGone(step: Step, lane: LaneRecord): void {
+/** A child that was to end, or was free, has ended; its parent has forked another by now, or is about to. */
+export function childGone(step: Step, lane: LaneRecord, process: LaneProcess | null, from: LaneState): void {
   const { state, effects } = step;
   const { board } = state;
-  const { worker, process } = lane;
-  const reason = board.reason(lane.slot) ?? 'crash';
-  effects.push({ type: 'close-lane', slot: lane.slot });
+  const { worker, slot } = lane;
+  const reason = (from === 'idle' ? 'crash' : board.row(slot).reason) ?? 'crash';
+  effects.push({ type: 'close-lane', slot });
   if (process !== null) effects.push({ type: 'forget', worker, process });
   board.countEnd(reason);
   noteEnd(step, lane, process?.pid ?? 0, reason, lane.exit);
   board.add('spawned', 1);
-  replaceLane(step, lane);
+  replaceLane(step, lane, from);
 }
 
 /** Keeps the end of a process, with the request of a lane of it. */
@@ -167,17 +161,18 @@ export function noteEnd(
 ): void {
   const { board, ends } = state;
   const { slot, worker, isLost } = lane;
-  const { ranMs, beganAtMs } = board.columns;
-  const isRunning = board.state(slot) === 'busy' || board.state(slot) === 'draining';
+  const row = board.row(slot);
+  const { method, url, ranMs, beganAtMs } = row;
+  const isRunning = row.state === 'busy' || row.state === 'draining';
   ends.note({
     atMs: nowMs,
     pid,
     generation: worker.generation.number,
     reason,
     how,
-    method: board.method(slot),
-    url: board.url(slot),
-    ranMs: isRunning ? nowMs - beganAtMs[slot]! : ranMs[slot]!,
+    method,
+    url,
+    ranMs: isRunning ? nowMs - beganAtMs : ranMs,
     isCause: isLost || isRunning,
   });
 }
@@ -195,17 +190,17 @@ export function replace(step: Step, pid: number): void {
     }
     const lane = [...worker.lanes].find(({ process }) => process?.pid === pid);
     if (lane === undefined) continue;
-    const laneState = state.board.state(lane.slot);
-    if (laneState === 'idle') recycle(step, lane, 'operator');
-    else if (laneState === 'busy') lane.isAskedToLeave = true;
+    const row = state.board.row(lane.slot);
+    // First: a request that ends at this moment finds it, or leaves a lane that is free.
+    row.isAskedToLeave = true;
+    recycle(step, lane, 'operator', 'idle');
     return;
   }
 }
 
 /** Takes no more requests on a worker; its process ends when the running ones have. Later calls change nothing, but for a shutdown. */
 export function retire(step: Step, worker: WorkerRecord, how: Retirement): void {
-  const { state, nowMs, effects } = step;
-  const { board } = state;
+  const { board } = step.state;
   const earlier = worker.retirement;
   if (earlier === null) {
     worker.generation.lanes -= worker.lanes.size;
@@ -213,15 +208,27 @@ export function retire(step: Step, worker: WorkerRecord, how: Retirement): void 
   const retirement = earlier === null || how.reason === 'shutdown' ? how : earlier;
   worker.retirement = retirement;
   for (const lane of worker.lanes) {
-    const laneState = board.state(lane.slot);
-    if (laneState === 'draining') continue;
-    board.setReason(lane.slot, retirement.reason);
+    const row = board.row(lane.slot);
+    if (row.state === 'draining') continue;
+    row.reason = retirement.reason;
     lane.killAtMs = null;
-    if (laneState === 'stopping') continue;
-    moveLane(state, lane, laneState === 'busy' ? 'draining' : 'stopping', nowMs);
-    if (laneState !== 'busy') effects.push({ type: 'close-lane', slot: lane.slot });
+    retireLane(step, lane);
   }
   settle(step, worker);
+}
+
+/** What runs on a lane may finish; nothing more is taken. */
+function retireLane(step: Step, lane: LaneRecord): void {
+  const { state, nowMs, effects } = step;
+  // A request may take it, or leave it, between the look and the move.
+  for (;;) {
+    const from = state.board.state(lane.slot);
+    if (from === 'stopping' || from === 'draining') return;
+    const to = from === 'busy' ? 'draining' : 'stopping';
+    if (!moveLane(state, lane, to, nowMs, from)) continue;
+    if (to === 'stopping') effects.push({ type: 'close-lane', slot: lane.slot });
+    return;
+  }
 }
 
 /** Retires the workers of a generation. */
@@ -246,10 +253,10 @@ export function settle(step: Step, worker: WorkerRecord): void {
 }
 
 /** Ends the child behind a lane, and no other. */
-function endChild(step: Step, lane: LaneRecord, how: Retirement): void {
+function endChild(step: Step, lane: LaneRecord, how: Retirement, from: LaneState = 'busy'): void {
   const { state, nowMs, effects } = step;
-  state.board.setReason(lane.slot, how.reason);
-  moveLane(state, lane, 'stopping', nowMs);
+  if (!moveLane(state, lane, 'stopping', nowMs, from)) return;
+  state.board.row(lane.slot).reason = how.reason;
   effects.push({ type: 'signal', lane, signal: how.signal });
   // After the signal: php-cgi goes on reading a kept connection until that ends, and then sees that it is to leave.
   effects.push({ type: 'close-lane', slot: lane.slot });
@@ -266,11 +273,11 @@ function endWorker(step: Step, lane: LaneRecord, how: Retirement): void {
   retire(step, worker, how);
 }
 
-/** A new lane to the same worker in the place of one that is over. */
-function replaceLane(step: Step, lane: LaneRecord): void {
+/** A new lane to the same worker in the place of one that is over; nothing, where a request has taken that at this moment. */
+function replaceLane(step: Step, lane: LaneRecord, from: LaneState): void {
   const { state, nowMs, effects } = step;
   const { worker } = lane;
-  moveLane(state, lane, 'gone', nowMs);
+  if (!moveLane(state, lane, 'gone', nowMs, from)) return;
   if (worker.retirement !== null) {
     settle(step, worker);
     return;
@@ -278,6 +285,6 @@ function replaceLane(step: Step, lane: LaneRecord): void {
   const next = openLane(state, worker, nowMs);
   effects.push({ type: 'open-lane', lane: next });
   if (worker.phase !== 'ready') return;
-  offerLast(state, next, nowMs);
+  moveLane(state, next, 'idle', nowMs);
   step.isFreed = true;
 }

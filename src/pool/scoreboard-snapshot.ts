@@ -1,35 +1,24 @@
 // Makes plain data of a pool and its scoreboard. Pure.
 
-import {
-  aboutRequest,
-  type LaneSnapshot,
-  operated,
-  type PoolSnapshot,
-  type ShownQueue,
-  showBytes,
-} from '../queue/pool-snapshot.ts';
+import { type LaneSnapshot, operated, type PoolSnapshot, type ShownQueue, showBytes } from '../queue/pool-snapshot.ts';
+import type { LaneRow } from './lane-row.ts';
+import { holderOf, nobody, stateOf } from './lane-word.ts';
 import type { PoolState } from './pool-state.ts';
-import type { Scoreboard } from './scoreboard.ts';
 
 /** What a snapshot holds besides the state of a pool. */
 export interface SnapshotFacts {
-  readonly queue: ShownQueue;
+  readonly queue: Pick<ShownQueue, 'name' | 'phase' | 'counters' | 'durations'>;
   readonly startedAt: number;
   readonly nowMs: number;
   /** The same moment in milliseconds since 1970. */
   readonly epochMs: number;
-  /** By slot: the number of the request that runs there. */
-  readonly requestOn: ReadonlyMap<number, number>;
 }
 
 export function snapshotOf(state: PoolState, facts: SnapshotFacts): PoolSnapshot {
-  const { queue, startedAt, nowMs, epochMs, requestOn } = facts;
+  const { queue, startedAt, nowMs, epochMs } = facts;
   const { board, generation, name, lastReload } = state;
   const { program, limits, score, number } = generation;
-  const lanes: LaneSnapshot[] = [];
-  for (let slot = 0; slot < board.slots; slot += 1) {
-    if (board.state(slot) !== 'gone') lanes.push(laneRow(board, slot, nowMs, requestOn.get(slot) ?? 0));
-  }
+  const lanes = board.rows.filter(({ state }) => state !== 'gone').map((row) => laneRow(row, nowMs));
   return {
     name,
     kind: 'workers',
@@ -68,28 +57,29 @@ function notReady({ board, generation, name, phase }: PoolState, nowMs: number):
   return `pool ${name} has no worker that is ready${isHeld ? `: ${score.describe(nowMs)}` : ''}`;
 }
 
-function laneRow(board: Scoreboard, slot: number, nowMs: number, request: number): LaneSnapshot {
-  const { columns } = board;
-  const state = board.state(slot);
+function laneRow(row: LaneRow, nowMs: number): LaneSnapshot {
+  const { word } = row;
+  const state = stateOf(word);
   const isRunning = state === 'busy' || state === 'draining';
   return {
-    lane: slot,
-    pid: columns.pid[slot]!,
-    workerPid: columns.workerPid[slot]!,
-    generation: columns.generation[slot]!,
+    lane: row.slot,
+    pid: row.pid,
+    workerPid: row.workerPid,
+    thread: holderOf(word) === nobody ? null : holderOf(word),
+    generation: row.generation,
     state,
-    reason: board.reason(slot),
-    requests: columns.requests[slot]!,
-    ageMs: nowMs - columns.startedAtMs[slot]!,
-    sinceMs: nowMs - columns.sinceMs[slot]!,
-    method: showBytes(board.method(slot)),
-    url: showBytes(board.url(slot)),
-    request,
-    ...aboutRequest(board.environment(slot)),
-    waitedMs: columns.waitedMs[slot]!,
-    runMs: isRunning ? nowMs - columns.beganAtMs[slot]! : columns.ranMs[slot]!,
-    memoryBytes: columns.memoryBytes[slot]!,
-    cpuMs: columns.cpuMs[slot]!,
-    workedMs: columns.workedMs[slot]!,
+    reason: row.reason,
+    requests: row.requests,
+    ageMs: nowMs - row.startedAtMs,
+    sinceMs: nowMs - row.sinceMs,
+    method: showBytes(row.method),
+    url: showBytes(row.url),
+    request: isRunning ? row.request : 0,
+    ...row.about,
+    waitedMs: row.waitedMs,
+    runMs: isRunning ? nowMs - row.beganAtMs : row.ranMs,
+    memoryBytes: row.memoryBytes,
+    cpuMs: row.cpuMs,
+    workedMs: row.workedMs,
   };
 }

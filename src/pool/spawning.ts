@@ -76,10 +76,11 @@ export function start({ state, nowMs, effects }: Step, generation: Generation): 
 }
 
 /** How many workers are wanted that do not live, and may be had but for the score. */
-export function wantedWorkers({ generation, waiting, idle }: PoolState, refused = 0): number {
+export function wantedWorkers({ generation, waiting, board }: PoolState, refused = 0): number {
   const { limits, program, lanes, startingLanes, workers, score } = generation;
   const { lanesPerWorker } = program;
-  const wantedLanes = Math.max(waiting + refused - startingLanes - idle.length, limits.minWorkers - lanes, 0);
+  const free = waiting + refused > startingLanes ? board.count('idle') : 0;
+  const wantedLanes = Math.max(waiting + refused - startingLanes - free, limits.minWorkers - lanes, 0);
   const byNeed = Math.ceil(wantedLanes / lanesPerWorker);
   const byLimit =
     lanes === 0

@@ -84,13 +84,18 @@ function handle(one: Step, event: PoolEvent): void {
       const lane = state.lanes[event.slot];
       if (!lane || lane.killAtMs !== null) return;
       lane.process = event.process;
-      describeLane(state, lane);
       return;
     }
     case 'lost': {
       const lane = state.lanes[event.slot];
       const { preforks } = state.generation.program;
-      if (lane && preforks && state.board.state(event.slot) === 'idle') childLost(one, lane, event.exit);
+      const isOpen = lane && (state.board.state(event.slot) === 'idle' || state.board.state(event.slot) === 'busy');
+      if (isOpen && preforks) childLost(one, lane, event.process, event.exit);
+      return;
+    }
+    case 'worked': {
+      const worker = state.workers.get(event.worker);
+      if (worker !== undefined) worked(one, worker);
       return;
     }
     case 'released':
@@ -203,6 +208,14 @@ function endedLane({ lanes }: WorkerRecord, hasRequest: (lane: LaneRecord) => bo
   return all.find(({ isLost }) => isLost) ?? all.find(hasRequest) ?? all[0];
 }
 
+/** A worker has finished its first request: its program can be started. */
+function worked(one: Step, worker: WorkerRecord): void {
+  if (worker.hasWorked) return;
+  worker.hasWorked = true;
+  worker.generation.score.worked();
+  if (worker.generation === one.state.generation) report(one, false);
+}
+
 /** A lane's request has ended. */
 function released(one: Step, event: PoolEvent & { readonly type: 'released' }): void {
   const { state, nowMs, effects } = one;
@@ -211,11 +224,6 @@ function released(one: Step, event: PoolEvent & { readonly type: 'released' }): 
   const { worker } = lane;
   const { fate, lost } = event;
   worker.usedAtMs = nowMs;
-  if (fate === 'keep' && !worker.hasWorked) {
-    worker.hasWorked = true;
-    worker.generation.score.worked();
-    if (worker.generation === state.generation) report(one, false);
-  }
   // What the process had is lost with it, or was taken from it.
   lane.isLost = fate !== 'keep';
   lane.exit = lost?.exit ?? null;
@@ -227,9 +235,10 @@ function released(one: Step, event: PoolEvent & { readonly type: 'released' }): 
     drained(one, lane, fate);
     return;
   }
-  const reason = fate === 'keep' ? reasonAfterRequest(state, lane, nowMs) : null;
+  const { limits } = worker.generation;
+  const reason = fate === 'keep' ? reasonAfterRequest(limits, state.board.row(event.slot), nowMs) : null;
   if (fate !== 'keep') meetFate(one, fate, lane);
-  else if (reason !== null) recycle(one, lane, reason);
+  else if (reason !== null) recycle(one, lane, reason, 'busy');
   else {
     moveLane(state, lane, 'idle', nowMs);
     one.isFreed = true;
@@ -241,7 +250,7 @@ function looked(one: Step, gone: readonly number[]): void {
   const { state, nowMs, effects } = one;
   for (const slot of gone) {
     const lane = state.lanes[slot];
-    if (lane && lane.killAtMs !== null) childGone(one, lane);
+    if (lane && lane.killAtMs !== null) childGone(one, lane, lane.process, 'stopping');
   }
   for (const lane of state.lanes) {
     if (!lane || lane.killAtMs === null) continue;

@@ -1,4 +1,5 @@
-// The counters of one queue, in shared memory: accepted = waiting + running + finished + refused + aborted, at every moment.
+// The counters of one queue, in shared memory: accepted = waiting + running + finished + refused + aborted, at every moment. A queue writes its own
+// alone; whoever wants those of a pool adds up what the queues of its threads have.
 
 import type { ErrorCode } from '../errors.ts';
 
@@ -59,8 +60,19 @@ export interface QueueCounters {
   readonly refusedBy: Readonly<Record<RefusalCause, number>>;
 }
 
+/** Whole lines of the cache: queues that count in two threads do not slow each other down. */
+export const counterBytes = Math.ceil(((indexOfRefusals + refusals.length) * 8) / 64) * 64;
+
+/** What is a highest value, of all threads as the one saw it that wrote it. */
+const highest: ReadonlySet<string> = new Set<CounterName>(['maxWaiting', 'maxRunning']);
+
 export class Counters {
-  readonly #cells = new Float64Array(new SharedArrayBuffer((indexOfRefusals + refusals.length) * 8));
+  readonly #cells: Float64Array;
+
+  /** @param from where in the memory they begin */
+  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(counterBytes), from = 0) {
+    this.#cells = new Float64Array(memory, from, indexOfRefusals + refusals.length);
+  }
 
   get(name: CounterName): number {
     return this.#cells[index[name]]!;
@@ -82,9 +94,30 @@ export class Counters {
     if (to > this.#cells[index[name]]!) this.#cells[index[name]] = to;
   }
 
+  /** What waited and ran is aborted: the thread that did it has ended. */
+  abandon(): void {
+    const left = this.get('waiting') + this.get('running');
+    this.add('aborted', left);
+    this.add('failed', left);
+    this.add('waiting', -this.get('waiting'));
+    this.add('running', -this.get('running'));
+  }
+
   snapshot(): QueueCounters {
     const counted = Object.entries(index).map(([name, at]) => [name, this.#cells[at]!]);
     const refusedBy = refusals.map((cause, at) => [cause, this.#cells[indexOfRefusals + at]!]);
     return { ...Object.fromEntries(counted), refusedBy: Object.fromEntries(refusedBy) } as QueueCounters;
   }
+}
+
+/** The counters of a pool, from those of its queues. */
+export function sumOf(all: readonly QueueCounters[]): QueueCounters {
+  const of = (name: CounterName): number => {
+    const values = all.map((counters) => counters[name]);
+    return highest.has(name) ? Math.max(...values) : values.reduce((sum, value) => sum + value, 0);
+  };
+  const by = (cause: RefusalCause): number => all.reduce((sum, { refusedBy }) => sum + refusedBy[cause], 0);
+  const counted = (Object.keys(index) as CounterName[]).map((name) => [name, of(name)]);
+  const refusedBy = refusals.map((cause) => [cause, by(cause)]);
+  return { ...Object.fromEntries(counted), refusedBy: Object.fromEntries(refusedBy) } as QueueCounters;
 }

@@ -27,9 +27,17 @@ export interface DurationsSnapshot {
 
 const buckets = durationBoundsMs.length + 1;
 
+/** The buckets, then the sum; whole lines of the cache. */
+const histogramBytes = Math.ceil(((buckets + 1) * 8) / 64) * 64;
+/** Two histograms. */
+export const durationBytes = 2 * histogramBytes;
+
 class Histogram {
-  /** The buckets, then the sum. */
-  readonly #cells = new Float64Array(new SharedArrayBuffer((buckets + 1) * 8));
+  readonly #cells: Float64Array;
+
+  constructor(memory: SharedArrayBuffer, from: number) {
+    this.#cells = new Float64Array(memory, from, buckets + 1);
+  }
 
   note(ms: number): void {
     let low = 0;
@@ -50,8 +58,14 @@ class Histogram {
 
 /** The durations of one queue: of requests that had a seat. */
 export class Durations {
-  readonly #wait = new Histogram();
-  readonly #run = new Histogram();
+  readonly #wait: Histogram;
+  readonly #run: Histogram;
+
+  /** @param from where in the memory they begin */
+  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(durationBytes), from = 0) {
+    this.#wait = new Histogram(memory, from);
+    this.#run = new Histogram(memory, from + histogramBytes);
+  }
 
   /** A request has ended. */
   note(waitedMs: number, ranMs: number): void {
@@ -62,4 +76,13 @@ export class Durations {
   snapshot(): DurationsSnapshot {
     return { boundsMs: durationBoundsMs, wait: this.#wait.snapshot(), run: this.#run.snapshot() };
   }
+}
+
+/** The durations of a pool, from those of its queues. */
+export function durationsOf(all: readonly DurationsSnapshot[]): DurationsSnapshot {
+  const sum = (which: 'wait' | 'run'): DurationCounts => ({
+    counts: Array.from({ length: buckets }, (_, at) => all.reduce((total, one) => total + one[which].counts[at]!, 0)),
+    sumMs: all.reduce((total, one) => total + one[which].sumMs, 0),
+  });
+  return { boundsMs: durationBoundsMs, wait: sum('wait'), run: sum('run') };
 }

@@ -30,6 +30,8 @@ export interface LaneSnapshot {
   readonly pid: number;
   /** Process id of the worker that the manager started (for a preforked lane, the parent). */
   readonly workerPid: number;
+  /** Index of the front thread that holds it; null: none does. 0 where there is but one. */
+  readonly thread: number | null;
   readonly generation: number;
   readonly state: 'starting' | 'idle' | 'busy' | 'draining' | 'stopping' | 'gone';
   /** Why its process is being stopped, or why the one before it on this lane was; null: never. */
@@ -155,8 +157,8 @@ export const withoutWorkers = {
 export interface ShownQueue {
   readonly name: string;
   readonly phase: QueuePhase;
-  readonly counters: Counters;
-  readonly durations: Durations;
+  readonly counters: Pick<Counters, 'snapshot'>;
+  readonly durations: Pick<Durations, 'snapshot'>;
   readonly numbers: RequestNumbers;
   attempts(): Iterable<Attempt>;
 }
@@ -167,6 +169,7 @@ export function runningRows(queue: ShownQueue, nowMs: number): LaneSnapshot[] {
     lane,
     pid: attempt.pid,
     workerPid: attempt.pid,
+    thread: 0,
     generation: 1,
     state: attempt.state === 'leaving' ? 'draining' : 'busy',
     reason: null,
@@ -187,7 +190,7 @@ export function runningRows(queue: ShownQueue, nowMs: number): LaneSnapshot[] {
 
 /** What every kind of pool shows of its queue. @param notReady why it could not serve though its queue were open */
 export function operated(
-  queue: ShownQueue,
+  queue: Pick<ShownQueue, 'name' | 'phase' | 'counters' | 'durations'>,
   notReady: string | null = null,
 ): Pick<PoolSnapshot, 'notReady' | 'isDrained' | 'counters' | 'durations'> {
   const { phase, name, counters, durations } = queue;

@@ -2,6 +2,8 @@
 
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import type { QueueBooks } from './queue-books.ts';
+import type { SharedRoom } from './queue-lines.ts';
 import type { Seat, SeatProvider } from './seat.ts';
 
 /** What a queue may do. Every duration is in milliseconds. */
@@ -24,6 +26,10 @@ export interface QueueOptions<Place extends Seat> {
   readonly name: string;
   readonly provider: SeatProvider<Place>;
   readonly limits: QueueLimits;
+  /** Where several threads serve one pool. @default its own */
+  readonly room?: SharedRoom;
+  /** @default of its own */
+  readonly books?: QueueBooks;
   /** @default systemClock */
   readonly clock?: Clock;
   /** @default silentLog */

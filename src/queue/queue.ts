@@ -4,30 +4,35 @@ import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { ErrorCode, PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { Backend, CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
-import { Attempt, AttemptList, type AttemptOwner, type TimeLimit } from './attempt.ts';
-import { Counters } from './counters.ts';
+import { Attempt, type AttemptOwner, type TimeLimit } from './attempt.ts';
+import type { Counters } from './counters.ts';
 import { CrashGuard } from './crash-guard.ts';
 import { Deadlines } from './deadlines.ts';
-import { Durations } from './durations.ts';
+import type { Durations } from './durations.ts';
+import { newBooks } from './queue-books.ts';
 import type { QueueLimits, QueueOptions, QueuePhase } from './queue-limits.ts';
+import { ownRoom, RunningLine, WaitingLine } from './queue-lines.ts';
 import { closedError, endedError, fullError, limitError, RefusalLog, tellTaken, tooLateError } from './refusals.ts';
-import { RequestNumbers } from './request-numbers.ts';
+import type { RequestNumbers } from './request-numbers.ts';
 import { mayRetry } from './retry.ts';
 import type { Seat, SeatOutcome, SeatProvider } from './seat.ts';
 
+/** How long a request may wait for a seat that another thread is about to let go of, where none may wait for one. */
+const comingMs = 1_000;
+
 export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   readonly name: string;
-  readonly counters = new Counters();
+  readonly counters: Counters;
   /** How long requests waited and ran that have ended. */
-  readonly durations = new Durations();
+  readonly durations: Durations;
   /** What those that run are called, for whoever looks at them. */
-  readonly numbers = new RequestNumbers();
+  readonly numbers: RequestNumbers;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #refusals: RefusalLog;
   readonly #guard: CrashGuard;
-  readonly #waiting = new AttemptList<Attempt>();
-  readonly #running = new AttemptList<Attempt>();
+  readonly #waiting: WaitingLine;
+  readonly #running: RunningLine;
   readonly #provider: SeatProvider<Place>;
   #limits: QueueLimits;
   #phase: QueuePhase = 'open';
@@ -37,9 +42,17 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   #onServed: (() => void) | null = null;
   readonly #empty = Promise.withResolvers<void>();
 
-  constructor({ name, provider, limits, clock = systemClock, log = silentLog }: QueueOptions<Place>) {
+  constructor(options: QueueOptions<Place>) {
+    const { name, provider, limits, clock = systemClock, log = silentLog } = options;
     this.name = name;
+    const { counters, durations, numbers } = options.books ?? newBooks();
+    this.counters = counters;
+    this.durations = durations;
+    this.numbers = numbers;
     this.#provider = provider;
+    const { room = ownRoom } = options;
+    this.#waiting = new WaitingLine(room, counters);
+    this.#running = new RunningLine(room, counters);
     this.#limits = limits;
     this.#clock = clock;
     this.#log = log;
@@ -47,8 +60,8 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     this.#guard = new CrashGuard(clock);
     this.#deadlines = new Deadlines({
       clock,
-      waiting: this.#waiting,
-      running: this.#running,
+      waiting: this.#waiting.list,
+      running: this.#running.list,
       onLate: (attempt, nowMs) => this.#late(attempt, nowMs),
       onLimit: (attempt, limit, nowMs) => this.#expire(attempt, limit, nowMs),
       onTick: () => this.#tellServed(),
@@ -66,6 +79,11 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   /** How many wait. */
   get waiting(): number {
     return this.#waiting.length;
+  }
+
+  /** When the first of those began to wait; null: none does. */
+  get waitingSinceMs(): number | null {
+    return this.#waiting.sinceMs;
   }
 
   /** How many have a seat. */
@@ -104,13 +122,16 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
       return attempt;
     }
     const { seats, queue, queueTimeoutMs } = this.#limits;
-    if (this.#waiting.length >= queue || queueTimeoutMs === 0) {
-      this.#refuse(attempt, fullError(this.#provider.words, this.#limits, this.#waiting.length, this.#running.length));
+    const waiting = this.#waiting.inAll;
+    const isFull = waiting >= queue || queueTimeoutMs === 0;
+    // One that is on its way from another thread is no waiting for want of seats.
+    if (isFull && !this.#provider.isComing?.(this.#waiting.length)) {
+      this.#refuse(attempt, fullError(this.#provider.words, this.#limits, waiting, this.#running.inAll));
       this.#provider.wanted(this.#waiting.length, 1);
       return attempt;
     }
-    if (this.#waiting.length === 0 && this.#running.length >= seats) this.counters.add('limitReached', 1);
-    this.#wait(attempt, false);
+    if (waiting === 0 && this.#running.inAll >= seats) this.counters.add('limitReached', 1);
+    this.#wait(attempt, false, isFull ? Math.max(comingMs, queueTimeoutMs) : queueTimeoutMs);
     this.#provider.wanted(this.#waiting.length, 0);
     return attempt;
   }
@@ -124,7 +145,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
       for (let attempt = this.#waiting.first; attempt !== null; attempt = this.#waiting.first) {
         const place = this.#provider.take(attempt);
         if (place === null) break;
-        this.#unwait(attempt);
+        this.#waiting.remove(attempt);
         this.#start(attempt, place);
       }
     } finally {
@@ -148,7 +169,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   /** Answers all who wait: no seat can come soon. */
   refuseWaiting(error: PosternError): void {
     for (let attempt = this.#waiting.first; attempt !== null; attempt = this.#waiting.first) {
-      this.#unwait(attempt);
+      this.#waiting.remove(attempt);
       this.#refuse(attempt, error);
     }
     this.#tellServed();
@@ -188,7 +209,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   /** See AttemptOwner. */
   released(attempt: Attempt, seat: Seat, outcome: SeatOutcome, isAgain: boolean): void {
-    this.#leave(attempt);
+    this.#running.remove(attempt);
     if (attempt.processEnd !== null || !this.#guard.isEmpty) this.#guard.note(attempt, outcome);
     if (isAgain && this.#mayWait) {
       this.#again(attempt, seat, outcome);
@@ -203,7 +224,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   /** See AttemptOwner. */
   cancelled(attempt: Attempt): void {
-    this.#unwait(attempt);
+    this.#waiting.remove(attempt);
     attempt.over();
     this.counters.add('aborted', 1);
     this.#tellServed();
@@ -221,32 +242,16 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   #start(attempt: Attempt, place: Place): void {
     const nowMs = this.#clock.now();
-    const { counters } = this;
     this.#deadlines.watch(nowMs);
     this.#running.add(attempt);
-    counters.add('running', 1);
-    counters.raise('maxRunning', this.#running.length);
     attempt.start(place, nowMs, this.#limits);
   }
 
-  #wait(attempt: Attempt, isFirst: boolean): void {
+  #wait(attempt: Attempt, isFirst: boolean, timeoutMs: number): void {
     const nowMs = this.#clock.now();
     this.#deadlines.watch(nowMs);
-    attempt.wait(nowMs, this.#limits.queueTimeoutMs);
-    if (isFirst) this.#waiting.addFirst(attempt);
-    else this.#waiting.add(attempt);
-    this.counters.add('waiting', 1);
-    this.counters.raise('maxWaiting', this.#waiting.length);
-  }
-
-  #unwait(attempt: Attempt): void {
-    if (this.#waiting.remove(attempt)) this.counters.add('waiting', -1);
-  }
-
-  /** It has no seat any more; what it counts as then is the caller's to say. */
-  #leave(attempt: Attempt): void {
-    if (!this.#running.remove(attempt)) return;
-    this.counters.add('running', -1);
+    attempt.wait(nowMs, timeoutMs);
+    this.#waiting.add(attempt, isFirst);
   }
 
   #refuse(attempt: Attempt, error: PosternError): Attempt {
@@ -266,7 +271,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   /** It runs again, before all who wait. */
   #again(attempt: Attempt, seat: Seat, outcome: SeatOutcome): void {
     this.counters.add('retried', 1);
-    this.#wait(attempt, true);
+    this.#wait(attempt, true, this.#limits.queueTimeoutMs);
     this.#provider.giveBack(seat as Place, outcome, 'again');
     this.serve();
     if (this.#waiting.length > 0) this.#provider.wanted(this.#waiting.length, 0);
@@ -283,8 +288,8 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   #late(attempt: Attempt, nowMs: number): void {
     const waitedMs = nowMs - attempt.waitingSinceMs;
-    this.#unwait(attempt);
-    this.#refuse(attempt, tooLateError(this.#provider.words, this.#limits, waitedMs, this.#running.length));
+    this.#waiting.remove(attempt);
+    this.#refuse(attempt, tooLateError(this.#provider.words, this.#limits, waitedMs, this.#running.inAll));
   }
 
   /** Its time is over: the seat is taken from it. */
@@ -308,13 +313,13 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
       this.#takeFrom(attempt, error, outcome);
       return;
     }
-    this.#leave(attempt);
+    this.#running.remove(attempt);
     this.#again(attempt, attempt.takeSeat(), outcome);
   }
 
   #takeFrom(attempt: Attempt, error: PosternError | null, outcome: SeatOutcome): void {
     const seat = attempt.takeSeat();
-    this.#leave(attempt);
+    this.#running.remove(attempt);
     if (error !== null) attempt.tell(error);
     attempt.over();
     this.#count(attempt, outcome);

@@ -5,9 +5,14 @@ import type { Attempt } from './attempt.ts';
 /** The numbers of one queue. Nothing is kept of a request that has ended, and a number never comes again. */
 export class RequestNumbers {
   readonly #numbers = new WeakMap<Attempt, number>();
-  #last = 0;
+  #last: number;
 
-  /** The number of a request, 1 or more. */
+  /** @param after no number is this, or lower */
+  constructor(after = 0) {
+    this.#last = after;
+  }
+
+  /** The number of a request, above all those that were given before. */
   of(attempt: Attempt): number {
     const known = this.#numbers.get(attempt);
     if (known !== undefined) return known;

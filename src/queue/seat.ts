@@ -84,6 +84,8 @@ export interface SeatProvider<Place extends Seat = Seat> {
    * @param refused those that were refused just now for want of a seat
    */
   wanted(waiting: number, refused: number): void;
+  /** Whether more seats are on their way to this queue than so many, though `take()` had none: from another thread. @default false */
+  isComing?(beyond: number): boolean;
   /** Whether there is a place for a request that failed so which that failure says nothing of: another server, another process. */
   hasOther(seeker: SeatSeeker, code: ErrorCode): boolean;
 }

@@ -97,7 +97,7 @@ export function workersUnit(plan: WorkersPlan, { directory, log, clock, starter,
       await pool.destroy();
       prepared.release();
     },
-    operations: { ...queueOperations(pool.queue), recycle: (pid) => pool.recycle(pid) },
+    operations: { ...queueOperations(pool), recycle: (pid) => pool.recycle(pid) },
     snapshot: () => pool.snapshot(),
     share() {
       throw new PosternError(

@@ -18,6 +18,8 @@ export interface LaneHandle extends Seat {
   readonly process: LaneProcess | null;
   /** How the process ended that had the last request; null: it did not. */
   readonly exit: Exit | null;
+  /** Whether it has a connection that stands and takes another request. */
+  readonly isConnected: boolean;
   /** Its process has ended, though something holds the connection open: what it runs fails. */
   break(): void;
   /** Looks whether its request was read by nobody. To be called now and then. */

@@ -78,6 +78,11 @@ export class Lane implements LaneHandle, ConnectionOwner {
     return this.#ending?.exit ?? null;
   }
 
+  /** See LaneHandle. */
+  get isConnected(): boolean {
+    return this.#link === 'free';
+  }
+
   /** See Seat. */
   get discardedBytes(): number {
     return this.#exchange?.discardedBytes ?? 0;

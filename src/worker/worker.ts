@@ -20,8 +20,7 @@ import { type WorkerState, workerMoves } from './state.ts';
 export type WorkerHandle = Omit<Pick<Worker, keyof Worker>, 'addLane' | keyof LaneWorker> & {
   readonly pid: number;
   addLane(): LaneHandle;
-  endOf: LaneWorker['endOf'];
-};
+} & Pick<LaneWorker, 'endOf' | 'endForeign' | 'meet'>;
 
 /** What a worker tells the one who started it; never before `start()` has returned. */
 export interface WorkerEvents extends LaneEvents {

@@ -423,7 +423,7 @@ test('a busy process far above maxMemory is ended as soon as its request is done
   const asked = ask();
   asked.lane.answer();
   const again = ask();
-  pool.state.board.columns.memoryBytes[again.lane.slot] = 201;
+  pool.state.board.row(again.lane.slot).memoryBytes = 201;
   again.lane.answer();
   check();
   assert.deepEqual(hiring.workers[0]!.asked, ['SIGTERM']);
@@ -460,8 +460,7 @@ test('an error that nothing foresaw is told to whoever made the pool, which ends
     onFault: (error) => faults.push(error),
   });
   await Promise.all([pool.start(), hiring.readyAll()]);
-  const [lane] = pool.state.idle;
-  pool.state.board.move(lane!.slot, 'gone', 0);
+  pool.state.board.move(0, 'idle', 'gone', 0);
   hiring.workers[0]!.end(crashed);
   assert.match(String(faults[0]), /cannot go from gone to/);
   await pool.destroy();

@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { holderOf, laneWord, nobody, tagOf } from '../../src/pool/lane-word.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import { newPoolState } from '../../src/pool/pool-state.ts';
-import { Scoreboard } from '../../src/pool/scoreboard.ts';
+import { LaneBoard, Scoreboard } from '../../src/pool/scoreboard.ts';
 import { snapshotOf } from '../../src/pool/scoreboard-snapshot.ts';
 import type { LaneSnapshot } from '../../src/queue/pool-snapshot.ts';
 import { type LaneState, laneMoves } from '../../src/worker/state.ts';
@@ -15,8 +16,7 @@ import { plainProgram } from '../support/programs.ts';
 function lanesOf(board: Scoreboard): readonly LaneSnapshot[] {
   const state = newPoolState('app', board, plainProgram(), defaultLimits);
   const { queue } = new Pool({ program: plainProgram(), limits: defaultLimits, directory: '/nowhere' });
-  const requestOn = new Map();
-  return snapshotOf(state, { queue, startedAt: 0, nowMs: 500, epochMs: 500, requestOn }).lanes;
+  return snapshotOf(state, { queue, startedAt: 0, nowMs: 500, epochMs: 500 }).lanes;
 }
 
 test('a lane moves as the table of moves allows, and in no other way', () => {
@@ -32,11 +32,22 @@ test('a lane moves as the table of moves allows, and in no other way', () => {
     for (const to of Object.keys(laneMoves) as LaneState[]) {
       const board = new Scoreboard();
       const slot = board.open(0);
-      for (const state of paths[from]) board.move(slot, state, 0);
-      if (laneMoves[from].includes(to)) board.move(slot, to, 0);
-      else assert.throws(() => board.move(slot, to, 0), new RegExp(`cannot go from ${from} to ${to}`));
+      for (const state of paths[from]) board.move(slot, board.state(slot), state, 0);
+      if (laneMoves[from].includes(to)) assert.ok(board.move(slot, from, to, 0));
+      else assert.throws(() => board.move(slot, from, to, 0), new RegExp(`cannot go from ${from} to ${to}`));
     }
   }
+});
+
+test('a lane that a thread has moved meanwhile is not moved, and keeps its holder where it is', () => {
+  const board = new Scoreboard();
+  const slot = board.open(0);
+  board.move(slot, 'starting', 'idle', 0);
+  const row = board.row(slot);
+  row.swap(row.word, laneWord('busy', 3, nobody, tagOf(row.word)));
+  assert.equal(board.move(slot, 'idle', 'stopping', 0), false);
+  assert.ok(board.move(slot, 'busy', 'draining', 0));
+  assert.deepEqual([row.state, holderOf(row.word)], ['draining', 3]);
 });
 
 test('the board grows when there are more lanes than slots, and keeps what it holds', () => {
@@ -46,35 +57,50 @@ test('the board grows when there are more lanes than slots, and keeps what it ho
     slots,
     Array.from({ length: 100 }, (_, index) => index),
   );
-  board.columns.pid[3] = 42;
+  board.row(3).pid = 42;
   board.add('spawned', 7);
-  board.setReason(3, 'crash');
+  board.row(3).reason = 'crash';
   for (let count = 0; count < 200; count += 1) board.open(0);
-  assert.equal(board.columns.pid[3], 42);
+  assert.equal(board.row(3).pid, 42);
   assert.equal(board.counter('spawned'), 7);
-  assert.equal(board.reason(3), 'crash');
+  assert.equal(board.row(3).reason, 'crash');
   assert.equal(board.count('starting'), 300);
-  assert.ok(board.buffer instanceof SharedArrayBuffer);
+  assert.ok(board.blocks.every((block) => block instanceof SharedArrayBuffer));
 });
 
-test('the slot of a lane that is gone is used again, and shows why the one before it ended', () => {
+test('a thread that is given the blocks sees what the pool writes, and the pool what it writes', () => {
   const board = new Scoreboard();
   const slot = board.open(0);
-  board.setReason(slot, 'max-memory');
-  board.move(slot, 'gone', 0);
+  const other = new LaneBoard();
+  for (const block of board.blocks) other.addBlock(block);
+  board.row(slot).pid = 7;
+  const row = other.rows[slot]!;
+  assert.deepEqual([row.pid, row.state], [7, 'starting']);
+  row.begin({ method: 'POST', url: `/${'\xff'.repeat(400)}` }, 1, 2);
+  assert.deepEqual([board.row(slot).method, board.row(slot).url], ['POST', `/${'\xff'.repeat(239)}`]);
+});
+
+test('the slot of a lane that is gone is used again by another lane, and shows why the one before it ended', () => {
+  const board = new Scoreboard();
+  const slot = board.open(0);
+  const { word } = board.row(slot);
+  board.row(slot).reason = 'max-memory';
+  board.move(slot, 'starting', 'gone', 0);
   assert.equal(board.open(1), slot);
+  assert.notEqual(tagOf(board.row(slot).word), tagOf(word));
   assert.equal(lanesOf(board)[0]?.reason, 'max-memory');
 });
 
-test('a snapshot shows the current request, with control bytes escaped and cut to a bound', () => {
+test('a snapshot shows the current request, with control bytes escaped and cut to a bound, and the thread that runs it', () => {
   const board = new Scoreboard();
   const slot = board.open(0);
-  board.move(slot, 'idle', 100);
-  board.move(slot, 'busy', 200);
-  board.begin(slot, { method: 'GET', url: `/\x1b[31m\xe9${'x'.repeat(500)}`, environment: {} }, 30, 200);
+  board.move(slot, 'starting', 'idle', 100);
+  const row = board.row(slot);
+  row.swap(row.word, laneWord('busy', 2, nobody, tagOf(row.word)));
+  row.begin({ method: 'GET', url: `/\x1b[31m\xe9${'x'.repeat(500)}` }, 30, 200);
   const [lane] = lanesOf(board);
   assert.equal(lane?.method, 'GET');
   assert.ok(lane?.url.startsWith('/\\x1b[31m'));
   assert.ok(lane.url.length <= 220);
-  assert.deepEqual([lane.state, lane.waitedMs, lane.runMs, lane.sinceMs], ['busy', 30, 300, 300]);
+  assert.deepEqual([lane.state, lane.thread, lane.waitedMs, lane.runMs, lane.sinceMs], ['busy', 2, 30, 300, 300]);
 });

@@ -214,7 +214,7 @@ export class PoolHistory {
         if (lane !== undefined) lane.worker.ended.add(lane.process!.pid);
         return;
       case 'grow':
-        if (lane !== undefined) this.pool.state.board.columns.memoryBytes[lane.slot] = which;
+        if (lane !== undefined) this.pool.state.board.row(lane.slot).memoryBytes = which;
         return;
       case 'shortage': {
         const starting = this.hiring.starting[0];

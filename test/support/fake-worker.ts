@@ -16,6 +16,7 @@ export class FakeLane extends FakeSeat implements LaneHandle {
   slot = -1;
   process: LaneProcess | null = null;
   exit: Exit | null = null;
+  isConnected = false;
   readonly worker: FakeWorker;
 
   constructor(worker: FakeWorker) {
@@ -29,6 +30,7 @@ export class FakeLane extends FakeSeat implements LaneHandle {
       this.worker.known(this);
     }
     this.exit = null;
+    this.isConnected = true;
     super.run(...given);
   }
 
@@ -46,7 +48,13 @@ export class FakeLane extends FakeSeat implements LaneHandle {
 
   lookForSilence(): void {}
 
+  override fail(...given: Parameters<FakeSeat['fail']>): void {
+    this.isConnected = given[1] ?? false;
+    super.fail(...given);
+  }
+
   close(): void {
+    this.isConnected = false;
     this.user = null;
     this.request = null;
     if (this.worker.program.preforks) this.process = null;
@@ -97,9 +105,18 @@ export class FakeWorker implements WorkerHandle {
     return lane;
   }
 
-  meet(): LaneProcess {
+  meet(pid: number = this.nextChild()): LaneProcess {
+    return { pid, sinceMs: this.startedAtMs, requests: 0, workedMs: 0 };
+  }
+
+  /** The process that takes its next connection. */
+  nextChild(): number {
     if (this.program.preforks) nextPid += 1;
-    return { pid: this.program.preforks ? nextPid : this.pid, sinceMs: this.startedAtMs, requests: 0, workedMs: 0 };
+    return this.program.preforks ? nextPid : this.pid;
+  }
+
+  endForeign(): boolean {
+    return false;
   }
 
   known(lane: FakeLane): void {
@@ -153,6 +170,7 @@ export class FakeWorker implements WorkerHandle {
     if (process === null || lane.user !== null) return;
     if (isDead) this.ended.add(process.pid);
     lane.process = null;
+    lane.isConnected = false;
     this.#events.laneLost(lane, process);
   }
 

@@ -10,6 +10,7 @@ export function laneSnapshot(changes: Partial<LaneSnapshot> = {}): LaneSnapshot 
     lane: 0,
     pid: 4242,
     workerPid: 4241,
+    thread: 0,
     generation: 1,
     state: 'idle',
     reason: null,

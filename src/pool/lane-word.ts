@@ -1,0 +1,66 @@
+// The word of a lane on the scoreboard: its state, who holds it, for whom it is kept, and which lane of its slot it is, in 32 bits. Pure.
+//
+//   31 ........ 16 | 15 ... 10 | 9 ... 4 | 3   0
+//   tag of the lane|   taker   | holder  | state        holder and taker: index of a thread + 1, 0: nobody
+//
+// `idle`, held: only its holder may take it, who has a connection to it.  `idle`, held by nobody: whoever comes may; nobody has a connection.
+// `idle` with a taker: it is kept for him. While another holds it, that one closes his connection, and then lets go of it.
+// `busy`, `draining`: its holder runs a request on it.  `stopping`, held: its holder still has to close his connection.
+
+import type { LaneState } from '../worker/state.ts';
+
+/** States by their numbers in a word; 0 is what memory begins with. */
+export const laneStates = [
+  'gone',
+  'starting',
+  'idle',
+  'busy',
+  'draining',
+  'stopping',
+] as const satisfies readonly LaneState[];
+
+/** In place of a thread's index. */
+export const nobody = -1;
+/** Threads that a word has room for; that of the pool counts as one. */
+export const mostThreads = 63;
+
+const numberOf = Object.fromEntries(laneStates.map((state, number) => [state, number])) as Record<LaneState, number>;
+const holderShift = 4;
+const takerShift = 10;
+const tagShift = 16;
+const stateMask = 0xf;
+const threadMask = 0x3f;
+
+/** A word. @param holder index of a thread, or `nobody`; so is `taker` */
+export function laneWord(state: LaneState, holder: number, taker: number, tag: number): number {
+  return numberOf[state] | ((holder + 1) << holderShift) | ((taker + 1) << takerShift) | (tag << tagShift);
+}
+
+export const stateOf = (word: number): LaneState => laneStates[word & stateMask]!;
+
+export const holderOf = (word: number): number => ((word >>> holderShift) & threadMask) - 1;
+
+export const takerOf = (word: number): number => ((word >>> takerShift) & threadMask) - 1;
+
+/** The number of the lane among those that its slot has had, modulo 2^16: whoever comes late with word of an earlier one is known by it. */
+export const tagOf = (word: number): number => word >>> tagShift;
+
+/** The same lane in another state. */
+export function inState(word: number, state: LaneState): number {
+  return (word & ~stateMask) | numberOf[state];
+}
+
+/** The same lane, held by another. */
+export function heldBy(word: number, holder: number): number {
+  return (word & ~(threadMask << holderShift)) | ((holder + 1) << holderShift);
+}
+
+/** The same lane, kept for somebody. */
+export function keptFor(word: number, taker: number): number {
+  return (word & ~(threadMask << takerShift)) | ((taker + 1) << takerShift);
+}
+
+/** Whether it may be given to anybody: it is free, and kept for nobody. */
+export function isFree(word: number): boolean {
+  return (word & (stateMask | (threadMask << takerShift))) === numberOf.idle;
+}

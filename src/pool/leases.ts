@@ -1,0 +1,167 @@
+// Who may use which lane: the protocol by which threads take lanes, pass them on and wait for them, over memory that all of them share.
+//
+//   idle, nobody's --take--> busy, A's --release--> idle, A's (its connection stays) or nobody's (there is none)
+//   idle, B's      --keep--> idle, B's, kept for A --let go--> idle, nobody's, kept for A --take--> busy, A's
+//
+// 1. A thread takes what it holds, or what nobody holds, without asking anybody.
+// 2. Whoever finds a free lane and somebody waiting brings them together: the lane is kept for the thread whose oldest request has waited longest,
+//    and so many lanes for a thread as requests wait in it.
+// 3. A lane that another holds is let go of by that one, when he has closed his connection.
+// 4. Who begins to wait writes that first, and looks for a free lane second. Who frees a lane writes that first, and looks for those that wait second.
+//    So one of the two sees the other.
+// 5. Who takes away a lane that was kept for a thread rings for that thread, which looks again.
+// 6. Each move is a compare and exchange of the lane's word. One that fails has been overtaken, and what it was for is looked at again.
+
+import type { LaneRow } from './lane-row.ts';
+import { heldBy, holderOf, inState, isFree, keptFor, nobody, stateOf, takerOf } from './lane-word.ts';
+import type { LaneBoard } from './scoreboard.ts';
+import { laterBy, type WaitingBoard } from './waiting-board.ts';
+
+/** One hand-over: a request that waits elsewhere has to have waited so much longer before a lane that is in use here goes there. */
+export const handOverMs = 5;
+
+/** What one thread does with the lanes of a pool. */
+export class Leases {
+  /** The index of this thread. */
+  readonly own: number;
+  readonly #board: LaneBoard;
+  readonly #waiting: WaitingBoard;
+  readonly #ring: (index: number) => void;
+
+  constructor(own: number, board: LaneBoard, waiting: WaitingBoard, ring: (index: number) => void) {
+    this.own = own;
+    this.#board = board;
+    this.#waiting = waiting;
+    this.#ring = ring;
+  }
+
+  /** Takes a lane for a request, if it is ours or nobody's, and kept for nobody else. */
+  take(row: LaneRow, word: number = row.word): boolean {
+    return this.#mayTake(word) && row.swap(word, inState(keptFor(heldBy(word, this.own), nobody), 'busy'));
+  }
+
+  /** Takes a lane that is kept for us, or else one that is ours or nobody's; null: there is none. @param isKnown whether it can be used here */
+  find(isKnown: (row: LaneRow) => boolean): LaneRow | null {
+    for (const row of this.#board.rows) {
+      const { word } = row;
+      if (takerOf(word) === this.own && isKnown(row) && this.take(row, word)) return row;
+    }
+    if (this.#waiting.isWaitedElsewhere(this.own)) return null;
+    for (const row of this.#board.rows) {
+      const { word } = row;
+      if (this.#mayTake(word) && isKnown(row) && this.take(row, word)) return row;
+    }
+    return null;
+  }
+
+  /**
+   * Has a lane that is free elsewhere kept for us, before anybody waits for it.
+   * @param beyond lanes that are kept for us already and have their use
+   * @returns whether more than those are on their way
+   */
+  ask(beyond: number): boolean {
+    if (this.coming(this.own) > beyond) return true;
+    if (this.#waiting.isWaitedElsewhere(this.own)) return false;
+    for (const row of this.#board.rows) if (this.#keep(row, this.own)) return true;
+    return false;
+  }
+
+  /** A request has ended on a lane of ours: it is free, and stays ours where its connection is kept. @returns false when it is to drain, or was taken away */
+  release(row: LaneRow, isConnected: boolean): boolean {
+    const { word } = row;
+    if (stateOf(word) !== 'busy' || holderOf(word) !== this.own) return false;
+    return row.swap(word, inState(heldBy(word, isConnected ? this.own : nobody), 'idle'));
+  }
+
+  /** Who should have a lane that ends a request here; `nobody`: we keep it. @param ownSinceMs since when one waits here; null: none does */
+  heir(ownSinceMs: number | null): number {
+    if (!this.#waiting.isWaitedElsewhere(this.own)) return nobody;
+    const heir = this.#neediest(ownSinceMs === null ? nobody : this.own);
+    if (heir === nobody || ownSinceMs === null) return heir;
+    return laterBy(this.#waiting.oldestMs(heir), ownSinceMs) > handOverMs ? heir : nobody;
+  }
+
+  /** Passes a lane of ours on, whose request has ended and whose connection is closed. @returns false when it is to drain, or was taken away */
+  pass(row: LaneRow, heir: number): boolean {
+    const { word } = row;
+    if (stateOf(word) !== 'busy' || holderOf(word) !== this.own) return false;
+    if (!row.swap(word, inState(keptFor(heldBy(word, nobody), heir), 'idle'))) return false;
+    this.#ring(heir);
+    return true;
+  }
+
+  /** Lets go of a lane to which we have no connection any more, or none yet. Nothing, where it is not ours or a request runs on it. */
+  letGo(row: LaneRow): void {
+    for (;;) {
+      const { word } = row;
+      const state = stateOf(word);
+      if (holderOf(word) !== this.own || state === 'busy' || state === 'draining') return;
+      if (!row.swap(word, heldBy(word, nobody))) continue;
+      if (takerOf(word) !== nobody) this.#ring(takerOf(word));
+      return;
+    }
+  }
+
+  /** Gives up what is kept for us beyond what waits here. @returns whether there was any: others may have use of it */
+  decline(): boolean {
+    const surplus = this.coming(this.own) - this.#waiting.waiting(this.own);
+    let left = surplus;
+    for (const row of this.#board.rows) {
+      if (left <= 0) break;
+      const { word } = row;
+      const isKept = takerOf(word) === this.own && stateOf(word) === 'idle';
+      if (isKept && row.swap(word, keptFor(word, nobody))) left -= 1;
+    }
+    return surplus > 0;
+  }
+
+  /** Brings free lanes and those that wait together. @returns whether one of them is for us, and nobody has to let go of it first */
+  match(): boolean {
+    let isOurs = false;
+    for (;;) {
+      const taker = this.#neediest(nobody);
+      if (taker === nobody) return isOurs;
+      const row = this.#board.rows.find((one) => isFree(one.word));
+      if (row === undefined) return isOurs;
+      const { word } = row;
+      if (!isFree(word) || !row.swap(word, keptFor(word, taker))) continue;
+      const holder = holderOf(word);
+      const isReady = holder === nobody || holder === taker;
+      if (!isReady) this.#ring(holder);
+      else if (taker === this.own) isOurs = true;
+      else this.#ring(taker);
+    }
+  }
+
+  /** How many lanes are kept for a thread. */
+  coming(index: number): number {
+    let coming = 0;
+    for (const { word } of this.#board.rows) if (takerOf(word) === index && stateOf(word) === 'idle') coming += 1;
+    return coming;
+  }
+
+  #mayTake(word: number): boolean {
+    if (stateOf(word) !== 'idle') return false;
+    const [holder, taker] = [holderOf(word), takerOf(word)];
+    return (holder === nobody || holder === this.own) && (taker === nobody || taker === this.own);
+  }
+
+  #keep(row: LaneRow, taker: number): boolean {
+    const { word } = row;
+    if (!isFree(word) || !row.swap(word, keptFor(word, taker))) return false;
+    const holder = holderOf(word);
+    if (holder !== nobody && holder !== taker) this.#ring(holder);
+    return true;
+  }
+
+  /** The thread whose oldest has waited longest, of those in which more wait than lanes are kept for; `nobody`: there is none. */
+  #neediest(but: number): number {
+    const waiting = this.#waiting;
+    let neediest = nobody;
+    for (let index = waiting.threads - 1; index >= 0; index -= 1) {
+      if (index === but || waiting.waiting(index) === 0 || waiting.waiting(index) <= this.coming(index)) continue;
+      if (neediest === nobody || laterBy(waiting.oldestMs(index), waiting.oldestMs(neediest)) > 0) neediest = index;
+    }
+    return neediest;
+  }
+}

@@ -1,0 +1,116 @@
+// How many requests wait in each thread, and since when: what whoever has a free lane looks at. In memory that the threads share.
+
+import type { SharedRoom } from '../queue/queue-lines.ts';
+import { mostThreads } from './lane-word.ts';
+import { atomicCells, type Cells, type CellsMaker, cellsPerLine } from './shared-cells.ts';
+
+const cellOf = { waiting: 0, oldestMs: 1, refused: 2 } as const;
+/** Before the lines of the threads stands how many there are. */
+const firstLine = 1;
+
+/** What each thread writes into its own line, and all read. */
+export class WaitingBoard {
+  readonly #cells: Cells;
+
+  constructor(buffer: SharedArrayBuffer = newWaitingMemory(), cells: CellsMaker = atomicCells) {
+    this.#cells = cells(buffer);
+  }
+
+  /** Threads that are looked at: indices below this. */
+  get threads(): number {
+    return this.#cells.load(0);
+  }
+
+  /** Written by the pool alone. */
+  set threads(count: number) {
+    this.#cells.store(0, count);
+  }
+
+  waiting(index: number): number {
+    return this.#cells.load(lineOf(index) + cellOf.waiting);
+  }
+
+  /** When the one began to wait that has waited longest, in whole milliseconds modulo 2^32. */
+  oldestMs(index: number): number {
+    return this.#cells.load(lineOf(index) + cellOf.oldestMs);
+  }
+
+  /** Requests that were refused for want of a lane, so far. */
+  refused(index: number): number {
+    return this.#cells.load(lineOf(index) + cellOf.refused);
+  }
+
+  countRefused(index: number, count: number): void {
+    const at = lineOf(index) + cellOf.refused;
+    this.#cells.store(at, (this.#cells.load(at) + count) | 0);
+  }
+
+  /** Requests that wait in all threads. */
+  total(): number {
+    let total = 0;
+    for (let index = this.threads - 1; index >= 0; index -= 1) total += this.waiting(index);
+    return total;
+  }
+
+  /** Whether any waits in another thread than this one. */
+  isWaitedElsewhere(own: number): boolean {
+    for (let index = this.threads - 1; index >= 0; index -= 1) {
+      if (index !== own && this.waiting(index) > 0) return true;
+    }
+    return false;
+  }
+
+  /** What waits in a thread. Who writes this looks for a free lane afterwards: see `leases.ts`. */
+  note(index: number, waiting: number, oldestMs: number): void {
+    const line = lineOf(index);
+    // Before the number: whoever sees that one waits is to see since when.
+    if (waiting > 0) this.#cells.store(line + cellOf.oldestMs, wholeMs(oldestMs));
+    this.#cells.store(line + cellOf.waiting, waiting);
+  }
+}
+
+/** What the queue of one thread knows of the others. */
+export class WaitingRoom implements SharedRoom {
+  readonly #board: WaitingBoard;
+  readonly #index: number;
+  readonly #others: (index: number) => number;
+
+  /** @param running requests that run in another thread */
+  constructor(board: WaitingBoard, index: number, running: (index: number) => number) {
+    this.#board = board;
+    this.#index = index;
+    this.#others = running;
+  }
+
+  /** See SharedRoom. */
+  note(waiting: number, oldestMs: number): void {
+    this.#board.note(this.#index, waiting, oldestMs);
+  }
+
+  /** See SharedRoom. */
+  get waitingElsewhere(): number {
+    return this.#board.total() - this.#board.waiting(this.#index);
+  }
+
+  /** See SharedRoom. */
+  get runningElsewhere(): number {
+    let running = 0;
+    for (let index = this.#board.threads - 1; index >= 0; index -= 1) {
+      if (index !== this.#index) running += this.#others(index);
+    }
+    return running;
+  }
+}
+
+/** Memory for as many threads as a lane's word has room for. */
+export function newWaitingMemory(): SharedArrayBuffer {
+  return new SharedArrayBuffer((firstLine + mostThreads) * cellsPerLine * 4);
+}
+
+/** A time as a cell holds it. */
+export const wholeMs = (ms: number): number => Math.floor(ms % 2 ** 32) | 0;
+
+/** How much later the second is than the first: both may have passed the end of their cell since. */
+export const laterBy = (first: number, second: number): number => (second - first) | 0;
+
+const lineOf = (index: number): number => (firstLine + index) * cellsPerLine;
