@@ -8,7 +8,7 @@ import { findProgram } from './folder.ts';
 import { until } from './until.ts';
 
 /** The machine may be busy with other tests. */
-const patienceMs = 60_000;
+const patienceMs = 120_000;
 
 const screenshots = new URL('../screenshots/', import.meta.url).pathname;
 
