@@ -2,7 +2,7 @@
 // program, the program's answer, and the answer to the client. What a request costs above this is Node's and the kernel's.
 
 import { fileURLToPath } from 'node:url';
-import { AccessLines } from '../../src/cli/log-file.ts';
+import { AccessLines } from '../../src/cli/access-lines.ts';
 import { AnswerReader, RunningExchanges } from '../../src/connection/answer-reader.ts';
 import { RecordExchange } from '../../src/connection/client-exchange.ts';
 import { type AnswerConnection, Http1Answer } from '../../src/front/http1-answer.ts';

@@ -15,7 +15,7 @@ const looks: Readonly<Record<Level, { readonly rank: number; readonly style: Sty
 };
 
 /** A log that writes lines such as "18:20:11  warn   pool php: ...", from a level up. */
-export function humanLog(output: Output, least: Level): Log {
+export function humanLog(output: Pick<Output, 'write' | 'paint'>, least: Level): Log {
   const write = (level: Level, fields: LogFields, message: string): void => {
     if (looks[level].rank < looks[least].rank) return;
     const named = typeof fields.pool === 'string' ? `pool ${fields.pool}` : '';

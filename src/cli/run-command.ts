@@ -38,7 +38,7 @@ export function addRun(program: Command, _terminal: Terminal): void {
       const { openLog } = await import('./log-file.ts');
       const { createService } = await import('../service/service.ts');
       const { live, StopAsked } = await import('./lifetime.ts');
-      const { log, access, reopen, status: logStatus, close } = openLog(config);
+      const { log, access, reopen, change, status: logStatus, close } = openLog(config);
       // Whatever ends the process: what was gathered is written.
       process.once('exit', close);
       const stopAsked = new StopAsked();
@@ -49,7 +49,8 @@ export function addRun(program: Command, _terminal: Terminal): void {
         asRoot,
         threads: options.threads ?? config.values.service.threads ?? defaultThreads,
         onStopAsked: stopAsked.ask,
-        ...(config.values.log.access ? { onAccess: access } : {}),
+        onChange: change,
+        onAccess: access,
       });
       const onStopping = (running: number): void => log.info({ running }, `stopping: ${running} requests run`);
       // Before the start: a signal that comes while workers start would end this process, and leave them behind.

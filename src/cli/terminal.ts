@@ -51,10 +51,15 @@ function output(stream: NodeJS.WriteStream, kept: { text: string }): Output {
       stream.write(`${eraseLine}${text}`);
       kept.text = text;
     },
-    paint: isTerminal && hasColour(process.env) ? ansiPaint : plainPaint,
+    paint: paintFor(isTerminal, process.env),
     isTerminal,
     width: isTerminal ? stream.columns : 0,
   };
+}
+
+/** Colours where a person looks, and wants them. */
+export function paintFor(isTerminal: boolean, env: NodeJS.ProcessEnv): Paint {
+  return isTerminal && hasColour(env) ? ansiPaint : plainPaint;
 }
 
 /** https://no-color.org: set and not empty means none. */

@@ -57,6 +57,10 @@ export const log = z.strictObject({
     description:
       'File that log lines (JSON, one a line) are added to, not through a symbolic link; "stdout" and "stderr" are those. USR1 reopens it.',
   }),
+  format: z
+    .enum(['auto', 'json', 'text'])
+    .prefault('auto')
+    .meta({ description: 'Lines of JSON, or short lines for people; "auto" writes text on a terminal.' }),
   access: z.boolean().prefault(true).meta({ description: 'Whether each request is logged.' }),
 });
 

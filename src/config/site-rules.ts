@@ -1,6 +1,7 @@
 // The rules of a site and its routes that span keys, or that ask the disk.
 
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
+import { compileAccessFormat } from '../access-format.ts';
 import { AddressList } from '../address-list.ts';
 import { alternatives, type PathPattern, parsePattern, patternHint } from '../protocol/http/path.ts';
 import type { Users } from '../worker/user.ts';
@@ -25,12 +26,42 @@ export function checkSite(
     site[key].flatMap((entry, index) => refused(() => new AddressList([entry], key), [...path, key, index]));
   return [
     ...checkFolder(site.root, 'root', path, folder),
+    ...checkAccessLog(site, path, folder),
     ...(site.spoolFolder === undefined ? [] : checkFolder(site.spoolFolder, 'spoolFolder', path, folder)),
     ...site.listen.flatMap((listen, index) => checkListen(listen, [...path, 'listen', index], users)),
     ...entries('trustedProxies'),
     ...entries('trustedPeers'),
     ...entries('trustedPeers'),
     ...entries('allowedClients'),
+  ];
+}
+
+function checkAccessLog(
+  { accessLog, accessFormat }: Pick<SiteValues, 'accessLog' | 'accessFormat'>,
+  path: Path,
+  folder: string,
+): Problem[] {
+  const section = sectionName(path);
+  const file = accessLog === undefined || accessLog === 'off' ? null : resolve(folder, accessLog);
+  return [
+    ...when(
+      file !== null && isFolder(file),
+      [...path, 'accessLog'],
+      `accessLog in ${section}: ${file} is a folder: name a file in it`,
+    ),
+    ...when(
+      file !== null && !isFolder(dirname(file)),
+      [...path, 'accessLog'],
+      `accessLog in ${section}: there is no folder ${dirname(file ?? '')}`,
+    ),
+    ...when(
+      accessFormat !== undefined && file === null,
+      [...path, 'accessFormat'],
+      `accessFormat in ${section} is for a file: name one in accessLog, or take it out`,
+    ),
+    ...(accessFormat === undefined || accessFormat === 'json'
+      ? []
+      : refused(() => compileAccessFormat(accessFormat), [...path, 'accessFormat'])),
   ];
 }
 

@@ -179,6 +179,14 @@ export const siteKeys = {
   writeTimeout: duration
     .prefault('60s')
     .meta({ description: 'Longest time that a client may take no byte of a waiting answer. 0: no limit.' }),
+  accessLog: text.optional().meta({
+    description:
+      'File of its access lines, not through a symbolic link; "off" is none. Default: lines of JSON in the log of the service.',
+  }),
+  accessFormat: text.optional().meta({
+    description:
+      'How lines of accessLog are written: "json", "combined", "common", or a format with the letters of PHP-FPM (access.format). Default: "json".',
+  }),
   pathCache: duration.prefault('1s').meta({
     description: 'How long a path that was looked up on disk is believed to be as it was. 0: looked up each time.',
   }),

@@ -17,8 +17,8 @@ import { Compression } from './compression.ts';
 import type { HttpHandler, HttpRequest, WebServerRequest } from './message.ts';
 import { type BodyLimits, BodyMemory } from './request-body.ts';
 import { type Client, checkRequest, identifyClient } from './request-check.ts';
-import type { AccessLog } from './request-log.ts';
-import { RecordRate } from './request-log.ts';
+import type { AccessLog, CountAnswer } from './request-log.ts';
+import { RecordRate, RequestIds } from './request-log.ts';
 import { compileRouting, type Routing } from './routing.ts';
 import { type Decision, KnownDecisions, type Run } from './script.ts';
 import type { BackendRoute, Site } from './site.ts';
@@ -35,6 +35,8 @@ export interface GatewayOptions {
   readonly log?: Log;
   /** Told of each request when it is over. @default null */
   readonly accessLog?: AccessLog | null;
+  /** Told of each request, too, with what is counted. @default null */
+  readonly count?: CountAnswer | null;
   /** Shared with other sites. @default no limit */
   readonly bodyMemory?: BodyMemory;
   readonly clock?: Clock;
@@ -77,6 +79,7 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly site: Site;
   readonly log: Log;
   readonly accessLog: AccessLog | null;
+  readonly count: CountAnswer | null;
   readonly clock: Clock;
   readonly routing: Routing;
   readonly rules: SiteGates | null;
@@ -91,13 +94,15 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly answerSpools: AnswerSpools;
   readonly bodyMemory: BodyMemory;
   readonly bodyLimits: BodyLimits;
+  readonly ids = new RequestIds();
   readonly stderrRate: RecordRate;
   readonly errorRate: RecordRate;
   /** What the configuration says of requests by a route. */
   readonly #settings = new Map<object, RouteSettings>();
   active = 0;
 
-  constructor({ site, log = silentLog, accessLog = null, bodyMemory, clock = systemClock }: GatewayOptions) {
+  constructor(options: GatewayOptions) {
+    const { site, log = silentLog, accessLog = null, count = null, bodyMemory, clock = systemClock } = options;
     this.bodyMemory = bodyMemory ?? new BodyMemory(0);
     this.site = site;
     this.bodyLimits = { ...site, maxBodyBytes: site.maxBodyBytes === 0 ? Number.POSITIVE_INFINITY : site.maxBodyBytes };
@@ -105,6 +110,7 @@ class SiteGateway implements Gateway, VisitOwner {
     this.compression = site.compress === null ? null : new Compression(site.compress);
     this.compressedFiles = this.compression === null ? null : new CompressedFiles(this.files, this.compression);
     this.accessLog = accessLog;
+    this.count = count;
     this.clock = clock;
     this.routing = compileRouting(site, clock);
     this.rules = site.rules.length === 0 ? null : new SiteGates(site.rules, this.routing, { clock, log });

@@ -8,6 +8,8 @@ import type { FileName } from './sendfile.ts';
 
 /** What an answer may turn into. */
 export interface AnswerOwner {
+  /** The head of its answer has come. */
+  onHead(headers: readonly string[]): void;
   /** The program has ended, and wants this path run in its place. */
   onLocalRedirect(target: string): void;
   /** The program has ended, and wants this file sent with these fields. */
@@ -56,6 +58,7 @@ export class ProgramAnswer implements CgiSink {
       this.#reply.inform(head.status, headers);
       return;
     }
+    this.#owner.onHead(headers);
     const redirect = localRedirectOf(head);
     if (made !== undefined) made.isPlain = redirect === null && headers === head.headers;
     if (redirect !== null) this.#instead = () => this.#owner.onLocalRedirect(redirect);

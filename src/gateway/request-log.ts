@@ -1,15 +1,21 @@
 // What the log is told of a request: its errors, the lines that its program writes on STDERR, and the access record when it is over.
 
+import { randomBytes } from 'node:crypto';
+import type { LoggedRequest } from '../access-format.ts';
+import type { AddressList } from '../address-list.ts';
 import type { Clock } from '../clock.ts';
 import type { PosternError } from '../errors.ts';
 import type { Log, LogFields } from '../log.ts';
+import type { Environment } from '../protocol/cgi/exchange.ts';
+import { environmentOf } from '../protocol/fastcgi/name-values.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { HttpRequest } from './message.ts';
 import type { Client } from './request-check.ts';
+import { StderrLog } from './stderr-log.ts';
 
 /** One request that is over. Texts are escaped and safe to print; credentials are blanked. */
-export interface AccessRecord {
+export interface AccessRecord extends LoggedRequest {
   readonly site: string;
   readonly method: string;
   /** Request target, cut at 2048 bytes. */
@@ -28,16 +34,32 @@ export interface AccessRecord {
   readonly waitedMs: number | null;
   /** From the start at the backend (after the body came in) to the end of the answer, without the wait; null where none ran. */
   readonly runMs: number | null;
+  /** From the request's head to that of the program's answer; null where none came. */
+  readonly firstByteMs: number | null;
   /** Name of the backend, or null. */
   readonly pool: string | null;
+  /** The process that ran it; 0: none is known. */
+  readonly pid: number;
+  /** How often it was given to one; 0: never. */
+  readonly attempts: number;
+  readonly userAgent: string | null;
+  /** Credentials in it are blanked. */
+  readonly referer: string | null;
+  /** By which all that is logged of this request is found: a trusted proxy's X-Request-Id, or one of ours. */
+  readonly requestId: string;
+  /** From traceparent; null: there is none. */
+  readonly traceId: string | null;
   /** How it ended: complete, gone (the client left), aborted (the answer could not be completed). */
   readonly outcome: 'complete' | 'gone' | 'aborted';
   /** Code of the error that was answered or logged, or null. */
   readonly error: string | null;
 }
 
-/** Takes the records. */
-export type AccessLog = (record: AccessRecord) => void;
+/** Told of each request that is over, whether it is logged or not. */
+export type CountAnswer = (site: string, method: string, status: number, durationMs: number) => void;
+
+/** Takes the records. `thread`: which front thread it was; 0: the main one. */
+export type AccessLog = (record: AccessRecord, thread?: number) => void;
 
 const MAX_URL_LENGTH = 2048;
 
@@ -88,58 +110,34 @@ export class RecordRate {
   }
 }
 
-const MAX_LINE_LENGTH = 4096;
-
-/** The STDERR of one request. */
-export class StderrLog {
-  readonly #log: Log;
-  readonly #fields: Readonly<Record<string, unknown>>;
-  readonly #rate: RecordRate;
-  /** The line that has not ended; no longer than what is shown of it. */
-  #line = '';
-
-  constructor(log: Log, fields: Readonly<Record<string, unknown>>, rate: RecordRate) {
-    this.#log = log;
-    this.#fields = fields;
-    this.#rate = rate;
-  }
-
-  write(chunk: Uint8Array): void {
-    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
-    let start = 0;
-    for (let end = bytes.indexOf(10); end !== -1; end = bytes.indexOf(10, start)) {
-      this.#append(bytes, start, end);
-      this.end();
-      start = end + 1;
-    }
-    this.#append(bytes, start, bytes.length);
-  }
-
-  /** The line ends here, and so does what the program had to say. */
-  end(): void {
-    const line = this.#line;
-    this.#line = '';
-    if (line === '' || line === '\r' || !this.#rate.take()) return;
-    const droppedRecords = this.#rate.takeDropped();
-    const fields = droppedRecords === 0 ? this.#fields : { ...this.#fields, droppedRecords };
-    this.#log.warn(fields, bytesToLog(line.endsWith('\r') ? line.slice(0, -1) : line, MAX_LINE_LENGTH));
-  }
-
-  #append(bytes: Buffer, start: number, end: number): void {
-    // One more than is shown, so that the cut is visible.
-    const room = MAX_LINE_LENGTH + 1 - this.#line.length;
-    if (room > 0 && start < end) this.#line += bytes.toString('latin1', start, Math.min(end, start + room));
-  }
-}
-
 /** What the logs of all requests of a site share. */
 export interface LogOwner {
-  readonly site: { readonly name: string };
+  readonly site: {
+    readonly name: string;
+    /** See `Site.logs`. */
+    readonly logs?: { readonly asks: readonly string[] };
+  };
   readonly clock: Clock;
   readonly log: Log;
+  readonly count: CountAnswer | null;
   readonly accessLog: AccessLog | null;
   readonly stderrRate: RecordRate;
   readonly errorRate: RecordRate;
+  readonly proxies: AddressList;
+  readonly ids: RequestIds;
+}
+
+/** What is known of a program at the end of a request. */
+interface RanProgram {
+  readonly waitedMs?: number;
+  readonly pid?: number;
+  readonly attempts?: number;
+}
+
+/** What was answered. */
+interface Answered {
+  readonly status: number;
+  readonly bytes: number;
 }
 
 /** The log of one request. */
@@ -148,10 +146,16 @@ export class VisitLog {
   readonly #request: HttpRequest;
   readonly #startedAt: number;
   #shownUrl: string | null = null;
+  #requestId: string | null = null;
   #pool: string | null = null;
+  #environment: Environment | string | null = null;
   #runFrom = 0;
+  #headAt = 0;
+  #sent: readonly string[] | null = null;
   #waitedMs: number | null = null;
   #runMs: number | null = null;
+  #pid = 0;
+  #attempts = 0;
   #stderr: StderrLog | null = null;
 
   constructor(owner: LogOwner, request: HttpRequest) {
@@ -166,21 +170,32 @@ export class VisitLog {
     return this.#shownUrl;
   }
 
-  programStarts(pool: string): void {
+  /** @param environment or its pairs; null: it is not told */
+  programStarts(pool: string, environment: Environment | string | null = null): void {
     this.#pool = pool;
+    this.#environment = environment;
     this.#runFrom = this.#owner.clock.now();
   }
 
-  /** @param waitedMs how long it waited for its turn, where that is known */
-  programEnds(waitedMs: number | undefined): void {
+  /** The head of its answer has come. */
+  programAnswers(headers: readonly string[]): void {
+    if (this.#headAt === 0) this.#headAt = this.#owner.clock.now();
+    this.#sent = headers;
+  }
+
+  /** @param ran undefined: it was refused before it could run */
+  programEnds(ran: RanProgram | undefined): void {
     this.#stderr?.end();
-    this.#waitedMs = waitedMs ?? this.#waitedMs;
+    this.#waitedMs = ran?.waitedMs ?? this.#waitedMs;
+    this.#pid = ran?.pid ?? this.#pid;
+    this.#attempts = ran?.attempts ?? this.#attempts;
     this.#runMs = this.#owner.clock.now() - this.#runFrom - (this.#waitedMs ?? 0);
   }
 
-  stderr(chunk: Uint8Array): void {
-    const { log, stderrRate } = this.#owner;
-    this.#stderr ??= new StderrLog(log, this.#fields(), stderrRate);
+  stderr(chunk: Uint8Array, pid: number): void {
+    const { log, stderrRate, clock } = this.#owner;
+    const process = pid > 0 ? { pid } : {};
+    this.#stderr ??= new StderrLog(log, { ...this.#fields(), ...process }, stderrRate, clock);
     this.#stderr.write(chunk);
   }
 
@@ -191,17 +206,18 @@ export class VisitLog {
     log.warn(fields, "lines of the program's header are no fields, and were left out of its answer");
   }
 
-  over(
-    outcome: AccessRecord['outcome'],
-    error: PosternError | null,
-    client: Client | null,
-    answered: { readonly status: number; readonly bytes: number },
-  ): void {
+  over(outcome: AccessRecord['outcome'], error: PosternError | null, client: Client | null, answered: Answered): void {
     const isOurs = error !== null && (error.status >= 500 || error.isHint || outcome === 'aborted');
     if (isOurs && !error.isTold) this.#error(error);
-    const { site, clock, accessLog } = this.#owner;
+    const { site, clock, count, accessLog } = this.#owner;
+    const status = answered.status === 0 ? 499 : answered.status;
+    const durationMs = clock.now() - this.#startedAt;
+    count?.(site.name, this.#request.method, status, durationMs);
     if (accessLog === null) return;
     const { method, version, headers, peer } = this.#request;
+    const logs = site.logs ?? null;
+    const environment = logs === null ? null : this.#variables();
+    const length = this.#request.contentLength;
     accessLog({
       site: site.name,
       method: bytesToLog(method, 32),
@@ -209,15 +225,38 @@ export class VisitLog {
       version,
       host: bytesToLog(fieldValue(headers, 'host') ?? '', 255),
       remoteAddress: client?.remoteAddress ?? peer.remoteAddress,
-      status: answered.status === 0 ? 499 : answered.status,
+      status,
       bytes: answered.bytes,
-      durationMs: clock.now() - this.#startedAt,
+      durationMs,
       waitedMs: this.#waitedMs,
       runMs: this.#runMs,
+      firstByteMs: this.#headAt === 0 ? null : this.#headAt - this.#startedAt,
       pool: this.#pool,
+      pid: this.#pid,
+      attempts: this.#attempts,
       outcome,
       error: error?.code ?? null,
+      userAgent: shownField(headers, 'user-agent'),
+      referer: shownReferer(headers),
+      requestId: this.requestId,
+      traceId: traceIdOf(fieldValue(headers, 'traceparent')),
+      script:
+        environment?.SCRIPT_FILENAME === undefined ? null : bytesToLog(environment.SCRIPT_FILENAME, MAX_FIELD_LENGTH),
+      user: environment?.REMOTE_USER ? bytesToLog(environment.REMOTE_USER, 255) : null,
+      contentLength: length,
+      asked: logs === null ? null : askedValues(logs.asks, environment, this.#sent),
     });
+  }
+
+  /** Made when first asked for. */
+  get requestId(): string {
+    this.#requestId ??= givenId(this.#request, this.#owner) ?? this.#owner.ids.next();
+    return this.#requestId;
+  }
+
+  /** They cost something where they are pairs. */
+  #variables(): Environment | null {
+    return typeof this.#environment === 'string' ? environmentOf(this.#environment) : this.#environment;
   }
 
   #error(error: PosternError): void {
@@ -232,6 +271,57 @@ export class VisitLog {
   }
 
   #fields(): LogFields {
-    return { pool: this.#pool, method: this.#request.method, url: this.url };
+    return { pool: this.#pool, method: this.#request.method, url: this.url, requestId: this.requestId };
   }
+}
+
+const MAX_FIELD_LENGTH = 512;
+
+/** Ids of requests: whoever makes them begins them with letters of its own. */
+export class RequestIds {
+  readonly #prefix = randomBytes(5).toString('base64url');
+  #last = 0;
+
+  next(): string {
+    this.#last += 1;
+    return `${this.#prefix}-${this.#last.toString(36)}`;
+  }
+}
+
+/** What a trusted proxy has called the request. */
+function givenId({ headers, peer }: HttpRequest, { proxies }: LogOwner): string | null {
+  if (proxies.isEmpty || !proxies.has(peer.remoteAddress)) return null;
+  const given = fieldValue(headers, 'x-request-id');
+  return given !== undefined && /^[\w.:=+/-]{1,128}$/.test(given) ? given : null;
+}
+
+function shownField(headers: readonly string[], name: string): string | null {
+  const value = fieldValue(headers, name);
+  return value === undefined ? null : bytesToLog(value, MAX_FIELD_LENGTH);
+}
+
+/** The page before may have had credentials in its address. */
+function shownReferer(headers: readonly string[]): string | null {
+  const value = fieldValue(headers, 'referer');
+  return value === undefined ? null : urlForLog(value).slice(0, MAX_FIELD_LENGTH);
+}
+
+/** "00-TRACE-SPAN-FLAGS" (W3C Trace Context) */
+function traceIdOf(traceparent: string | undefined): string | null {
+  return traceparent === undefined ? null : (/^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(traceparent)?.[1] ?? null);
+}
+
+/** What a format asks for besides. @param sent fields of the program's answer */
+function askedValues(
+  asks: readonly string[],
+  environment: Environment | null,
+  sent: readonly string[] | null,
+): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const ask of asks) {
+    const name = ask.slice(2);
+    const value = ask.startsWith('e:') ? environment?.[name] : fieldValue(sent ?? [], name);
+    if (value !== undefined) values[ask] = urlForLog(value).slice(0, MAX_FIELD_LENGTH);
+  }
+  return values;
 }

@@ -207,7 +207,7 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
     const { method } = request;
     const url = request === this.#first ? this.#log.url : urlForLog(request.target);
     const answer = new ProgramAnswer(this.reply, this);
-    this.#log.programStarts(backend.name);
+    this.#log.programStarts(backend.name, environment);
     const { webServer } = request;
     const foreign = webServer === undefined ? none : gateway.foreignTo(webServer);
     const limits = gateway.timeLimitsFor(found.route);
@@ -218,12 +218,16 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
     this.reply.producer = exchange;
   }
 
+  onHead(headers: readonly string[]): void {
+    this.#log.programAnswers(headers);
+  }
+
   onLostLines(lost: readonly string[]): void {
     this.#log.lostLines(lost);
   }
 
   onStderr(chunk: Uint8Array): void {
-    this.#log.stderr(chunk);
+    this.#log.stderr(chunk, this.#exchange?.pid ?? 0);
     if (this.#gateway.site.isDeveloped) this.#lastWords = (this.#lastWords + Buffer.from(chunk)).slice(-MAX_LAST_WORDS);
   }
 
@@ -237,7 +241,7 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
   }
 
   onProgramEnd(): void {
-    this.#log.programEnds(this.#exchange?.waitedMs);
+    this.#log.programEnds(this.#exchange ?? undefined);
     this.#release();
   }
 

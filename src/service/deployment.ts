@@ -44,6 +44,8 @@ export interface ServiceOptions {
   readonly binder?: Binder | undefined;
   /** Told of each answer. @default nobody is */
   readonly onAccess?: AccessLog | undefined;
+  /** Told of the configuration that a reload puts in force, before it is. @throws to have nothing changed */
+  readonly onChange?: ((config: Config) => void) | undefined;
   /** How the log is written, for the status. @default it does not say */
   readonly logStatus?: (() => LogStatus) | undefined;
   /** Called when the control socket was asked to stop. @default the service closes itself */
@@ -165,6 +167,7 @@ export class Deployment {
         checkWanted();
         await fronting.prepare(this.#pools!.units);
         checkWanted();
+        this.#options.service.onChange?.(config);
       } catch (error) {
         await pooling.undo();
         throw error;

@@ -46,7 +46,7 @@ export interface Explanation {
 export function explain(config: Config, text: string): Explanation {
   const names = Object.keys(config.values.pool);
   const units = new Map(names.map((name) => [name, idlePool(name)]));
-  const gateways = makeGateways(config, units, silentLog, null);
+  const gateways = makeGateways(config, units, silentLog, { access: null, count: null });
   const isPath = text.startsWith('/');
   const url = new URL(isPath ? `http://${firstHost(config)}${text}` : text);
   // As it was typed: a URL's parser takes out "..", and what a program then gets would not be what a client can send.

@@ -270,7 +270,7 @@ export class FrontThreads implements Fronts {
 
   #told(index: number, report: ThreadReport): void {
     const { log, faults, onAccess } = this.#options;
-    if (report.type === 'access') for (const record of report.records) onAccess?.(record);
+    if (report.type === 'access') for (const record of report.records) onAccess?.(record, index);
     else if (report.type === 'log') log[report.level](report.fields, report.message);
     else if (report.type === 'question') this.#answer(index, report.question, report.pool);
     else if (report.type === 'snapshots') this.#sums.take(index, report.pools);

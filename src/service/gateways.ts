@@ -3,6 +3,7 @@
 
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
+import { compileAccessFormat } from '../access-format.ts';
 import type { Config } from '../config/config.ts';
 import type { PoolKind } from '../config/pool-schema.ts';
 import { compileRule } from '../config/rule-compile.ts';
@@ -13,7 +14,7 @@ import { errorAnswer } from '../gateway/error-page.ts';
 import { createGateway, type Gateway } from '../gateway/handle.ts';
 import type { HttpAnswer, HttpHandler, HttpRequest } from '../gateway/message.ts';
 import { BodyMemory } from '../gateway/request-body.ts';
-import type { AccessLog, AccessRecord } from '../gateway/request-log.ts';
+import type { AccessLog, AccessRecord, CountAnswer } from '../gateway/request-log.ts';
 import type { Route, Site } from '../gateway/site.ts';
 import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
@@ -30,7 +31,7 @@ export function makeGateways(
   config: Pick<Config, 'file' | 'folder' | 'values'>,
   units: ReadonlyMap<string, FrontPool>,
   log: Log,
-  accessLog: AccessLog | null,
+  { access, count }: { readonly access: AccessLog | null; readonly count: CountAnswer | null },
   isDeveloped = false,
 ): ReadonlyMap<string, Gateway> {
   const bodyMemory = new BodyMemory(config.values.service.memoryBodies);
@@ -49,10 +50,24 @@ export function makeGateways(
           snapshot: () => units.get(pool)!.snapshot(),
         })),
       );
-      const made = { ...siteOf(name, site, config, targetOf, isDeveloped), pages };
-      return [name, createGateway({ site: made, log, accessLog, bodyMemory })];
+      const logs = asksOf(site);
+      const made = { ...siteOf(name, site, config, targetOf, isDeveloped), pages, ...(logs === null ? {} : { logs }) };
+      return [
+        name,
+        createGateway({ site: made, log, accessLog: isLogged(site, config) ? access : null, count, bodyMemory }),
+      ];
     }),
   );
+}
+
+/** Whether anybody writes lines of its requests. */
+function isLogged({ accessLog }: SiteValues, { values }: Pick<Config, 'values'>): boolean {
+  return accessLog === undefined ? values.log.access : accessLog !== 'off';
+}
+
+/** What the lines of its access log ask for; null: they are JSON. */
+function asksOf({ accessFormat = 'json' }: SiteValues): { asks: readonly string[] } | null {
+  return accessFormat === 'json' ? null : { asks: compileAccessFormat(accessFormat).asks };
 }
 
 /** What routes keep of a pool for good: one that is made anew after a fault has another backend. */
@@ -116,9 +131,9 @@ export function siteOf(
 
 /** Files of the service's own, which a document root may hold too: `root = "."` is the default. */
 export function ownFiles({ file, folder, values }: Pick<Config, 'file' | 'folder' | 'values'>): string[] {
-  const log = values.log.file;
-  const isFile = log !== undefined && log !== 'stdout' && log !== 'stderr';
-  return [...(file === null ? [] : [file]), ...(isFile ? [resolve(folder, log)] : [])];
+  const logs = [values.log.file, ...Object.values(values.site).map(({ accessLog }) => accessLog)];
+  const files = logs.filter((log) => log !== undefined && !['stdout', 'stderr', 'off'].includes(log));
+  return [...(file === null ? [] : [file]), ...files.map((log) => resolve(folder, log!))];
 }
 
 function compressOf(values: SiteValues['compress']): Site['compress'] {
@@ -195,7 +210,8 @@ export function answersOf(counts: readonly Uint32Array[]): Record<string, number
 /** The gateways in force, and those before them that are not done; and the count of their answers. */
 export class Gateways {
   readonly #faults: Pick<Faults, 'report'>;
-  readonly #onAccess: AccessLog | undefined;
+  /** Told of each answer; null: nobody is. */
+  readonly onAccess: AccessLog | null;
   #inForce: ReadonlyMap<string, Gateway> = new Map();
   /** Gateways that a change replaced, while requests are still on their way through them. */
   #old: Gateway[] = [];
@@ -215,7 +231,7 @@ export class Gateways {
     durations?: SharedArrayBuffer,
   ) {
     this.#faults = faults;
-    this.#onAccess = onAccess;
+    this.onAccess = onAccess ?? null;
     this.#counts = counts;
     this.durations = new HttpDurations(durations);
   }
@@ -276,13 +292,17 @@ export class Gateways {
     this.#isReplaying = false;
   }
 
-  /** Takes the record of a request that is over. */
-  readonly tell: AccessLog = (record) => {
-    const { status, site, method, durationMs } = record;
+  /** Takes what is counted of a request that is over. */
+  readonly count: CountAnswer = (site, method, status, durationMs) => {
     if (status >= 100 && status < statusCount) this.#counts[status]! += 1;
     this.durations.note(site, method, status, durationMs);
-    this.#onAccess?.(record);
   };
+
+  /** Takes the record of what was no request. */
+  refused(record: AccessRecord): void {
+    this.count(record.site, record.method, record.status, record.durationMs);
+    this.onAccess?.(record);
+  }
 }
 
 function refuse(request: HttpRequest, answer: HttpAnswer, error: PosternError): void {
@@ -312,5 +332,16 @@ export function refusedRecord(site: string, { error, remoteAddress, bytes }: Ref
     pool: null,
     outcome: 'complete',
     error: error.code,
+    firstByteMs: null,
+    pid: 0,
+    attempts: 0,
+    userAgent: null,
+    referer: null,
+    requestId: unread,
+    traceId: null,
+    script: null,
+    user: null,
+    contentLength: null,
+    asked: null,
   };
 }

@@ -109,7 +109,7 @@ export class SiteFronts implements Fronts {
     this.#gateways = new Gateways(options.faults, options.onAccess, options.counts, options.durations);
     this.#listeners = new ListenerSet({
       handlerFor: (listener) => this.#gateways.handlerFor(listener),
-      onRefused: (site, refusal) => this.#gateways.tell(refusedRecord(site, refusal)),
+      onRefused: (site, refusal) => this.#gateways.refused(refusedRecord(site, refusal)),
       log: options.log,
       part: options.part,
       counts: options.clients,
@@ -180,7 +180,13 @@ export class SiteFronts implements Fronts {
     return {
       words: listening.words,
       prepare: async (backends) => {
-        gateways = makeGateways(config, backends, log, this.#gateways.tell, isDeveloped);
+        gateways = makeGateways(
+          config,
+          backends,
+          log,
+          { access: this.#gateways.onAccess, count: this.#gateways.count },
+          isDeveloped,
+        );
       },
       commit: (deadlineMs) => {
         this.#gateways.use(gateways);

@@ -1,24 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { AccessLines } from '../../src/cli/log-file.ts';
-import type { AccessRecord } from '../../src/gateway/request-log.ts';
-
-const record: AccessRecord = {
-  site: 'main',
-  method: 'GET',
-  url: '/a?b=1',
-  version: '1.1',
-  host: 'example.org',
-  remoteAddress: '::1',
-  status: 200,
-  bytes: 5,
-  durationMs: 1.23456789,
-  waitedMs: null,
-  runMs: 0,
-  pool: 'php',
-  outcome: 'complete',
-  error: null,
-};
+import { AccessLines } from '../../src/cli/access-lines.ts';
+import { accessRecord as record } from '../support/access-record.ts';
 
 describe('AccessLines', () => {
   const lines = new AccessLines();
@@ -27,22 +10,36 @@ describe('AccessLines', () => {
   it('writes every value of a record, and what all lines of the log begin with', () => {
     const line = lines.format(record, wallMs);
     assert.ok(line.endsWith('\n'));
+    const { script: _1, user: _2, contentLength: _3, asked: _4, traceId: _5, ...written } = record;
     assert.deepEqual(JSON.parse(line), {
       level: 30,
       time: '2026-01-02T03:04:05.006Z',
-      ...record,
+      ...written,
       durationMs: 1.235,
+      thread: 0,
       msg: 'request',
     });
+    const traced = lines.format({ ...record, traceId: 'a'.repeat(32) }, wallMs, 2);
+    assert.deepEqual([JSON.parse(traced).traceId, JSON.parse(traced).thread], ['a'.repeat(32), 2]);
   });
 
   it('escapes what JSON wants escaped', () => {
     for (const text of ['a"b', 'a\\x0d', '{"status":200}', 'a\nb', '\ud800', 'é€😀']) {
-      const given = { ...record, site: text, method: text, url: text, host: text, remoteAddress: text, pool: text };
+      const given = {
+        ...record,
+        userAgent: text,
+        referer: text,
+        site: text,
+        method: text,
+        url: text,
+        host: text,
+        remoteAddress: text,
+        pool: text,
+      };
       const line = lines.format({ ...given, error: text }, wallMs);
       assert.equal(line.indexOf('\n'), line.length - 1);
-      const { url, host, method, pool, site, remoteAddress, error } = JSON.parse(line);
-      assert.deepEqual([url, host, method, pool, site, remoteAddress, error], Array(7).fill(text));
+      const { url, host, method, pool, site, remoteAddress, error, userAgent, referer } = JSON.parse(line);
+      assert.deepEqual([url, host, method, pool, site, remoteAddress, error, userAgent, referer], Array(9).fill(text));
     }
   });
 

@@ -107,7 +107,7 @@ describe('parseConfig()', () => {
     [
       'a key that is near to nothing',
       `${site}[log]\nxyzzy = 1`,
-      ':4: unknown key "xyzzy" in [log]: known are level, file, access',
+      ':4: unknown key "xyzzy" in [log]: known are level, file, format, access',
     ],
     ['a number that is too small', `${site}${php}workers = 0`, ':5: workers in [pool.php] must be at least 1, not 0'],
     [

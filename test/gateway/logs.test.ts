@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PosternError } from '../../src/errors.ts';
-import { RecordRate, StderrLog, urlForLog } from '../../src/gateway/request-log.ts';
+import { RecordRate, urlForLog } from '../../src/gateway/request-log.ts';
+import { StderrLog } from '../../src/gateway/stderr-log.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { ask, httpRequest } from '../support/recording-answer.ts';
 import { RecordingLog } from '../support/recording-log.ts';
@@ -15,11 +16,23 @@ describe('the access log', () => {
       clock.advance(12);
       return 'hello';
     };
-    const headers = ['Host', 'example.org', 'Authorization', 'Basic c2VjcmV0', 'Cookie', 'session=secret'];
+    const headers = [
+      ...['Host', 'example.org', 'Authorization', 'Basic c2VjcmV0', 'Cookie', 'session=secret'],
+      ...[
+        'User-Agent',
+        'curl/8',
+        'Referer',
+        'http://a.example/?token=x',
+        'Traceparent',
+        `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+      ],
+    ];
     await ask(gateway.handle, httpRequest('/index.php?a=b', { headers }));
     await ask(gateway.handle, '/a.css');
     await ask(gateway.handle, '/none');
-    assert.deepEqual(access[0], {
+    const { requestId, ...record } = access[0]!;
+    assert.match(requestId, /^[\w-]{7}-1$/);
+    assert.deepEqual(record, {
       site: 'test',
       method: 'GET',
       url: '/index.php?a=b',
@@ -31,9 +44,19 @@ describe('the access log', () => {
       durationMs: 12,
       waitedMs: null,
       runMs: 12,
+      firstByteMs: 12,
       pool: 'scripted',
+      pid: 0,
+      attempts: 0,
       outcome: 'complete',
       error: null,
+      userAgent: 'curl/8',
+      referer: 'http://a.example/?token=***',
+      traceId: 'a'.repeat(32),
+      script: null,
+      user: null,
+      contentLength: null,
+      asked: null,
     });
     assert.deepEqual(access.map(({ status, bytes, pool, error }) => [status, bytes, pool, error]).slice(1), [
       [200, 3, null, null],
@@ -58,25 +81,31 @@ describe('the access log', () => {
 
 describe('the error log', () => {
   it('names the request, the pool and what the error knows', async (t) => {
-    const { gateway, backend, log } = makeSite(t);
+    const { gateway, backend, log, access } = makeSite(t);
     backend.script = () => {
       throw new PosternError('CONNECTION_LOST', 'php-cgi ended', { fields: { pid: 7, signal: 'SIGKILL' } });
     };
     await ask(gateway.handle, '/index.php?token=x');
-    assert.deepEqual(log.records, [
-      {
-        level: 'error',
-        message: 'php-cgi ended',
-        fields: {
-          pid: 7,
-          signal: 'SIGKILL',
-          code: 'CONNECTION_LOST',
-          method: 'GET',
-          url: '/index.php?token=***',
-          pool: 'scripted',
+    const { requestId, ...fields } = log.records[0]!.fields;
+    assert.equal(requestId, access[0]!.requestId);
+    assert.deepEqual(
+      [{ ...log.records[0], fields }, log.records.length],
+      [
+        {
+          level: 'error',
+          message: 'php-cgi ended',
+          fields: {
+            pid: 7,
+            signal: 'SIGKILL',
+            code: 'CONNECTION_LOST',
+            method: 'GET',
+            url: '/index.php?token=***',
+            pool: 'scripted',
+          },
         },
-      },
-    ]);
+        1,
+      ],
+    );
   });
 
   it('has the stack of what nobody expected', async (t) => {
@@ -110,16 +139,68 @@ describe('the error log', () => {
 });
 
 describe('the log of STDERR', () => {
-  const write = (...chunks: readonly string[]) => {
+  const records = (...chunks: readonly string[]) => {
     const log = new RecordingLog();
-    const stderr = new StderrLog(log, { pool: 'php' }, new RecordRate(new FakeClock()));
+    const clock = new FakeClock();
+    const stderr = new StderrLog(log, { pool: 'php' }, new RecordRate(clock), clock);
     for (const chunk of chunks) stderr.write(Buffer.from(chunk));
     stderr.end();
-    return log.records.map(({ message }) => message);
+    return log.records;
   };
+  const write = (...chunks: readonly string[]) => records(...chunks).map(({ message }) => message);
 
-  it('has one line a record, however the bytes are cut', () => {
+  it('has one record a line that says something of its own, however the bytes are cut', () => {
     assert.deepEqual(write('one\ntw', 'o\r', '\n\n', 'three'), ['one', 'two', 'three']);
+  });
+
+  it('keeps the lines of one message together, whole, wherever they are cut', () => {
+    const thrown =
+      "PHP Fatal error:  Uncaught Exception: no in /srv/www/a.php:3\nStack trace:\n#0 /srv/www/b.php(7): f('x')\n#1 {main}\n  thrown in /srv/www/a.php on line 3";
+    const text = `before\n${thrown}\nPHP Warning:  Undefined variable $x in /srv/www/a.php on line 9\nafter\n`;
+    const expected = ['before', thrown, 'PHP Warning:  Undefined variable $x in /srv/www/a.php on line 9', 'after'];
+    for (const at of [1, 20, 90, 150, text.length - 2])
+      assert.deepEqual(write(text.slice(0, at), text.slice(at)), expected);
+  });
+
+  it('gives what PHP says its severity, and the place', () => {
+    const found = records(
+      'PHP Fatal error:  Uncaught Exception: no in /srv/www/a.php:3\nStack trace:\n#0 {main}\n  thrown in /srv/www/a.php on line 3\n',
+      'PHP message: PHP Deprecated:  old() in /srv/www/b.php on line 12\n',
+      'PHP Warning:  odd in /srv/www/c.php on line 1\n',
+      'something of a program\n',
+      'PHP message: my own line\n',
+    );
+    assert.deepEqual(
+      found.map(({ level, message, fields: { severity, file, line } }) => [
+        level,
+        severity,
+        file,
+        line,
+        message.slice(0, 16),
+      ]),
+      [
+        ['error', 'Fatal error', '/srv/www/a.php', 3, 'PHP Fatal error:'],
+        ['info', 'Deprecated', '/srv/www/b.php', 12, 'PHP Deprecated: '],
+        ['warn', 'Warning', '/srv/www/c.php', 1, 'PHP Warning:  od'],
+        ['warn', undefined, undefined, undefined, 'something of a p'],
+        ['warn', undefined, undefined, undefined, 'my own line'],
+      ],
+    );
+  });
+
+  it('tells what was said last though the program goes on', () => {
+    const log = new RecordingLog();
+    const clock = new FakeClock();
+    const stderr = new StderrLog(log, {}, new RecordRate(clock), clock);
+    stderr.write(Buffer.from('I hang now\n'));
+    assert.deepEqual(log.records, []);
+    clock.advance(1_000);
+    assert.deepEqual(
+      log.records.map(({ message }) => message),
+      ['I hang now'],
+    );
+    stderr.end();
+    assert.equal(log.records.length, 1);
   });
 
   it('escapes control bytes', () => assert.deepEqual(write('a\x1b[2Jb\0\n'), ['a\\x1b[2Jb\\x00']));
@@ -127,6 +208,12 @@ describe('the log of STDERR', () => {
   it('cuts what is too long, without keeping it', () => {
     const [line] = write('x'.repeat(3000), 'x'.repeat(3_000_000), '\n');
     assert.equal(line?.length, 4096 + '...'.length);
+  });
+
+  it('cuts a message of many lines, too', () => {
+    const [message, second] = write('begins\n', ' goes on\n'.repeat(10_000));
+    assert.equal(message?.length, 4096 + '...'.length);
+    assert.equal(second, undefined);
   });
 
   it('stops when there is too much', () => assert.equal(write('a\n'.repeat(100_000)).length, 100));
