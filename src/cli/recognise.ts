@@ -10,6 +10,8 @@ export interface Recognised {
   readonly what: string;
   /** The folder to serve. */
   readonly root: string;
+  /** The preset of its application; null: there is none. */
+  readonly preset: string | null;
   /** Front controller; null: there is none. */
   readonly fallback: string | null;
   /** Front controllers of folders below: "/app1/*" -> "/app1/index.php". */
@@ -28,25 +30,50 @@ interface Kind {
   readonly files: readonly string[];
   /** Folder in it to serve. @default "." */
   readonly root?: string;
+  readonly preset?: string;
   /** @default null */
   readonly fallback?: string;
-  readonly deny?: readonly string[];
 }
 
 const frontController = '/index.php';
 
 const kinds: readonly Kind[] = [
-  { what: 'WordPress', files: ['wp-load.php', 'wp-includes'], fallback: frontController },
-  { what: 'Laravel', files: ['artisan', 'public/index.php'], root: 'public', fallback: frontController },
-  { what: 'Symfony', files: ['bin/console', 'public/index.php'], root: 'public', fallback: frontController },
-  { what: 'Symfony', files: ['symfony.lock', 'public/index.php'], root: 'public', fallback: frontController },
-  { what: 'Drupal', files: ['web/index.php', 'web/core'], root: 'web', fallback: frontController },
-  { what: 'Drupal', files: ['index.php', 'core/lib/Drupal.php'], fallback: frontController, deny: ['/vendor/*'] },
+  { what: 'WordPress', files: ['wp-load.php', 'wp-includes'], preset: 'wordpress', fallback: frontController },
   {
-    what: 'DokuWiki',
-    files: ['doku.php', 'inc'],
-    deny: ['/data/*', '/conf/*', '/bin/*', '/inc/*', '/vendor/*'],
+    what: 'Laravel',
+    files: ['artisan', 'public/index.php'],
+    root: 'public',
+    preset: 'laravel',
+    fallback: frontController,
   },
+  {
+    what: 'Symfony',
+    files: ['bin/console', 'public/index.php'],
+    root: 'public',
+    preset: 'symfony',
+    fallback: frontController,
+  },
+  {
+    what: 'Symfony',
+    files: ['symfony.lock', 'public/index.php'],
+    root: 'public',
+    preset: 'symfony',
+    fallback: frontController,
+  },
+  { what: 'Drupal', files: ['web/index.php', 'web/core'], root: 'web', preset: 'drupal', fallback: frontController },
+  { what: 'Drupal', files: ['index.php', 'core/lib/Drupal.php'], preset: 'drupal', fallback: frontController },
+  { what: 'DokuWiki', files: ['doku.php', 'inc'], preset: 'dokuwiki' },
+  { what: 'MediaWiki', files: ['api.php', 'load.php', 'includes'], preset: 'mediawiki' },
+  { what: 'Nextcloud', files: ['remote.php', 'occ', 'index.php'], preset: 'nextcloud', fallback: frontController },
+  {
+    what: 'Joomla',
+    files: ['administrator/index.php', 'libraries', 'index.php'],
+    preset: 'joomla',
+    fallback: frontController,
+  },
+  { what: 'phpBB', files: ['viewtopic.php', 'phpbb', 'app.php'], preset: 'phpbb', fallback: '/app.php' },
+  { what: 'Matomo', files: ['matomo.php', 'core/Version.php'], preset: 'matomo' },
+  { what: 'Moodle', files: ['config-dist.php', 'course/view.php'], preset: 'moodle' },
   {
     what: 'a Composer project',
     files: ['composer.json', 'public/index.php'],
@@ -59,9 +86,9 @@ const kinds: readonly Kind[] = [
 export function recognise(folder: string): Recognised {
   const kind = kinds.find(({ files }) => files.every((file) => existsSync(join(folder, file))));
   if (kind !== undefined) {
-    const { what, root = '.', fallback = null, deny = [] } = kind;
+    const { what, root = '.', preset = null, fallback = null } = kind;
     const shown = root === '.' ? what : `${what}, its ${root}/ is served`;
-    return withHtaccess({ what: shown, root: join(folder, root), fallback, deny, hasPhp: true });
+    return withHtaccess({ what: shown, root: join(folder, root), preset, fallback, deny: [], hasPhp: true });
   }
   // A folder without a page of its own whose public/ has one: the rest is not meant to be seen.
   const inner = join(folder, 'public');
@@ -72,7 +99,7 @@ export function recognise(folder: string): Recognised {
   const hasPhp = readdirSync(folder).some((name) => /\.php$/i.test(name));
   // As php -S and Caddy have it: an index.php answers what is neither file nor script.
   const fallback = existsSync(join(folder, 'index.php')) ? frontController : null;
-  return withHtaccess({ what: hasPhp ? 'PHP' : 'files', root: folder, fallback, deny: [], hasPhp });
+  return withHtaccess({ what: hasPhp ? 'PHP' : 'files', root: folder, preset: null, fallback, deny: [], hasPhp });
 }
 
 /** Adds what the .htaccess files of a folder say. */

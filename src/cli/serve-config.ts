@@ -22,7 +22,10 @@ const seenAtOnce = { pathCache: '100ms' } as const;
 const savedIsRun = { 'opcache.revalidate_freq': 0 };
 
 /** A folder of files and PHP. */
-export function folderConfig({ root, fallbacks, deny, ...recognised }: Recognised, choices: ServeChoices): ConfigInput {
+export function folderConfig(
+  { root, preset, fallbacks, deny, ...recognised }: Recognised,
+  choices: ServeChoices,
+): ConfigInput {
   const fallback = choices.fallback ?? recognised.fallback;
   return {
     admin: { listen: choices.admin },
@@ -31,6 +34,7 @@ export function folderConfig({ root, fallbacks, deny, ...recognised }: Recognise
         listen: choices.listen,
         root,
         ...seenAtOnce,
+        ...(preset === null ? {} : { preset }),
         ...(fallback === null ? {} : { fallback }),
         route: [
           ...(deny.length === 0 ? [] : [{ match: [...deny], deny: true as const }]),

@@ -106,6 +106,8 @@ function withAbsoluteSockets(values: ConfigValues, folder: string): ConfigValues
 function withNamedRules(values: ConfigValues, lines: Lines): ConfigValues {
   const sites = Object.entries(values.site).map(([name, site]) => {
     const rules = site.rule.map((rule, at) => {
+      // That of a preset has a name.
+      if (rule.name !== '') return rule;
       const line = lineOf(lines, ['site', name, 'rule', at]);
       return { ...rule, name: `rule ${at + 1}${line === null ? '' : ` (line ${line})`}` };
     });

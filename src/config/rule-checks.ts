@@ -1,15 +1,16 @@
 // What is wrong in the rules of a site whose keys and types are right; it looks at password files, too.
 
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { hashKind, parsePasswords } from '../rules/password-hash.ts';
 import type { AuthorizerRole } from '../rules/rule.ts';
 import { nearestName } from './nearest.ts';
 import type { PoolValues } from './pool-schema.ts';
+import { folderOf, missingFile, presetNames } from './preset.ts';
 import { type Path, type Problem, sectionName } from './problem.ts';
 import { compileRule, RuleFault } from './rule-compile.ts';
 import type { RuleValues } from './rule-schema.ts';
-import type { ListenValues } from './site-schema.ts';
+import type { ListenValues, SiteValues } from './site-schema.ts';
 
 /** @param path of the rule */
 export function checkRule(
@@ -42,6 +43,24 @@ export function checkRuledListeners(listen: readonly ListenValues[], path: Path)
     const message = `listen in ${sectionName(path)}: rules are for HTTP, and "${address}" is for a web server, which has its own: make two sites of it`;
     return [{ path: [...path, 'listen', at], message }];
   });
+}
+
+/** Whether a preset is known, and its root is the folder that it is for. */
+export function checkPreset({ preset, root, listen }: SiteValues, path: Path, folder: string): Problem[] {
+  const name = preset!;
+  const where = `preset in ${sectionName(path)}`;
+  if (!presetNames.includes(name)) {
+    const near = nearestName(name, presetNames);
+    const instead = near === null ? `there are ${presetNames.join(', ')}` : `did you mean "${near}"?`;
+    return [{ path: [...path, 'preset'], message: `${where}: there is no preset "${name}": ${instead}` }];
+  }
+  const problems = checkRuledListeners(listen, path);
+  const missing = missingFile(name, resolve(folder, root));
+  const inner = folderOf(name);
+  const isAbove = missing !== null && inner !== null && missingFile(name, resolve(folder, root, inner)) === null;
+  if (!isAbove) return problems;
+  const message = `root in ${sectionName(path)}: ${name} is served from its ${inner}/: write root = "${join(root, inner)}"`;
+  return [...problems, { path: [...path, 'root'], message }];
 }
 
 function checkAuthorizer(

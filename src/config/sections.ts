@@ -9,8 +9,9 @@ import { sectionKeyHint, sectionKeyPattern } from './key-types.ts';
 import { nearestName } from './nearest.ts';
 import { checkPool } from './pool-rules.ts';
 import { type PoolValues, poolKinds } from './pool-schema.ts';
+import { phpPoolOf, withPreset } from './preset.ts';
 import { keyName, type Path, type Problem, pathKey, problemsOf, sectionName, shown } from './problem.ts';
-import { checkRule, checkRuledListeners } from './rule-checks.ts';
+import { checkPreset, checkRule, checkRuledListeners } from './rule-checks.ts';
 import { rule as ruleSchema } from './rule-schema.ts';
 import { checkRoute, checkSite, type Targets } from './site-rules.ts';
 import { type RouteValues, routeKinds, type SiteValues, sendfile, siteKeys } from './site-schema.ts';
@@ -46,7 +47,7 @@ export function readSections(input: unknown, folder: string): ReadSections {
   const pools = reader.named(top.pool, 'pool');
   const poolValues = readEach(pools, (pool, name) => readPool(reader, pool, ['pool', name], folder, users));
   const targets: Targets = new Map(Object.keys(pools).map((name) => [name, poolValues[name] ?? null]));
-  const values: ConfigValues = {
+  const read: ConfigValues = {
     service: reader.section(service, top.service ?? {}, ['service']) ?? service.parse({}),
     log: reader.section(log, top.log ?? {}, ['log'], (one) => checkLog(one, folder)) ?? log.parse({}),
     admin:
@@ -56,11 +57,28 @@ export function readSections(input: unknown, folder: string): ReadSections {
     site: readEach(sites, (site, name) => readSite(reader, site, ['site', name], folder, targets, users)),
     pool: poolValues,
   };
+  const values = withPresets(read, folder, reader);
   if (Object.keys(sites).length === 0)
     reader.add({ path: [], message: 'there is no site: add a section [site.main] with its root and routes' });
   reader.addRules(checkListeners(values, folder, (path) => reader.isFaulty(path)));
   reader.addRules(checkPoolPages(values));
   return { values, problems: reader.problems };
+}
+
+/** Adds what presets say. A file that has none of the pools that they need gets it. */
+function withPresets(values: ConfigValues, folder: string, reader: SectionReader): ConfigValues {
+  const named = Object.entries(values.site).filter(([, { preset }]) => preset !== undefined);
+  if (named.length === 0) return values;
+  const found = phpPoolOf(values.pool);
+  const pool = found ?? (values.pool.php === undefined ? 'php' : 'php-preset');
+  const sites = { ...values.site };
+  for (const [name, site] of named) {
+    const problems = checkPreset(site, ['site', name], folder);
+    reader.addRules(problems);
+    if (problems.length === 0) sites[name] = withPreset(site, site.preset!, pool);
+  }
+  const added = found === null ? { [pool]: poolKinds.php.parse({ php: 'auto' }) } : {};
+  return { ...values, site: sites, pool: { ...values.pool, ...added } };
 }
 
 function readSite(reader: SectionReader, input: unknown, path: Path, folder: string, pools: Targets, users: Users) {

@@ -58,7 +58,15 @@ const toNowhere = z
     match,
     deny: z.literal(true).meta({ description: 'Such paths are answered 404.' }),
   })
-  .transform((values) => ({ kind: 'deny' as const, ...values }));
+  .transform((values): DenyValues => ({ kind: 'deny', ...values }));
+
+/** A route to nowhere as it was read; of a preset, where it has one. */
+export interface DenyValues {
+  readonly kind: 'deny';
+  readonly match: string[];
+  readonly deny: true;
+  readonly preset?: string;
+}
 
 /** The kinds of route, by the key that says so. */
 export const routeKinds = { pool: toPool, files: toFiles, deny: toNowhere } as const;
@@ -149,6 +157,10 @@ export const siteKeys = {
   fallback: urlPath
     .optional()
     .meta({ description: 'Front controller: the script for paths that are neither file nor script.' }),
+  preset: text.optional().meta({
+    description:
+      'The application that it is: "wordpress", "drupal", "joomla", "mediawiki", "dokuwiki", "nextcloud", "phpbb", "matomo", "moodle", "laravel" or "symfony". Its rules and routes are added.',
+  }),
   compress: z
     .union([z.boolean(), compressTable])
     .transform((value) => (typeof value !== 'boolean' ? value : value ? compressTable.parse({}) : null))

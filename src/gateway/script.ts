@@ -15,7 +15,7 @@ import { componentEnd, encodePath, endsInOne, isMatch, type RequestPath, suffixE
 import { bytesToLog } from '../protocol/text.ts';
 import type { DocumentRoot, Entry } from './document-root.ts';
 import { type CompiledRoute, fallbackFor, matchRoute, type Place, type Routing } from './routing.ts';
-import type { BackendRoute } from './site.ts';
+import type { BackendRoute, Route } from './site.ts';
 import type { CompiledPage } from './site-pages.ts';
 
 /** What answers a request. */
@@ -137,7 +137,7 @@ function at(routing: Routing, path: string, target: RequestPath): Decision | nul
   for (const compiled of routing.routes) {
     if (!isMatch(compiled.pattern, path)) continue;
     const { route } = compiled;
-    if (route.kind === 'deny') return refuse(`the route "${route.match}" denies it`);
+    if (route.kind === 'deny') return refuse(deniedBy(route));
     if (route.kind === 'files') return fileAt(routing, compiled.place, path, target, compiled);
     if (route.kind === 'mount') return mounted(route, compiled, path);
     const decision = scriptAt(routing, route, compiled, path, target);
@@ -175,6 +175,11 @@ function scriptAt(
       return pattern.kind === 'prefix' && end === path.length ? fileOf(routing, entry, path, place, compiled) : null;
     }
     if (leadsTo(routing, entry, scriptName, place) === 'deny') return refuse('it is a link to what a route denies');
+    // Who denies a script does not mean it with a PATH_INFO.
+    if (end < path.length) {
+      const named = matchRoute(routing.routes, scriptName)?.route;
+      if (named?.kind === 'deny') return refuse(deniedBy(named));
+    }
     const scriptFile = root.path + path.slice(prefixLength, end);
     return { kind: 'run', route, scriptName, pathInfo: path.slice(end), scriptFile, place };
   }
@@ -260,6 +265,10 @@ function leadsTo({ routes }: Routing, { realUrlPath }: Entry, path: string, plac
 
 function hiddenOrNothing({ root }: Place, path: string): Decision | null {
   return root!.names.hasDotName(path) ? refuse('its name is hidden') : null;
+}
+
+function deniedBy({ match, preset }: Extract<Route, { kind: 'deny' }>): string {
+  return preset === undefined ? `the route "${match}" denies it` : `the preset ${preset} denies "${match}"`;
 }
 
 function refuse(why: string): Refusal {

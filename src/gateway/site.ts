@@ -55,6 +55,8 @@ export interface FilesRoute extends RouteMatch, RoutePlace {
 /** A route to nowhere (404). */
 interface DenyRoute extends RouteMatch {
   readonly kind: 'deny';
+  /** The preset that it came from. */
+  readonly preset?: string;
 }
 
 /** Where the requests that it matches go. The first route that matches decides. */

@@ -10,7 +10,15 @@
 
 import { RE2JS } from 're2js';
 import { PosternError } from '../errors.ts';
-import { alternatives, isMatch, type PathPattern, parsePattern, suffixEnd } from '../protocol/http/path.ts';
+import {
+  alternatives,
+  componentEnd,
+  isMatch,
+  lowerAscii,
+  type PathPattern,
+  parsePattern,
+  suffixEnd,
+} from '../protocol/http/path.ts';
 import { bytesToText, isAscii, textToBytes } from '../protocol/text.ts';
 
 /** One component of a glob: what it begins and ends with; `part`: what is between is any text without "/". */
@@ -35,7 +43,15 @@ interface Regex {
   readonly regex: RE2JS;
 }
 
-type RulePattern = PathPattern | Glob | Regex;
+/** Several suffixes of one dot below one prefix: looked up, not tried one after another. */
+interface Suffixes {
+  readonly kind: 'suffixes';
+  readonly below: string;
+  /** In lower case, each with its dot. */
+  readonly suffixes: ReadonlySet<string>;
+}
+
+type RulePattern = PathPattern | Suffixes | Glob | Regex;
 
 /** What a rule takes. */
 export interface RuleMatch {
@@ -68,7 +84,7 @@ export function parseRuleMatch(
   const all = regex === null ? match.flatMap(either).map(partsOf) : [partsOfRegex(regex)];
   return {
     shown: regex === null ? match.join(' ') : `regex ${regex}`,
-    patterns,
+    patterns: gathered(patterns),
     methods: methods === null ? null : new Set(methods),
     // What only some of them have cannot be counted on.
     parts: (all[0] ?? []).filter((name) => all.every((names) => names.includes(name))),
@@ -96,6 +112,8 @@ function isTaken(pattern: RulePattern, path: string): boolean {
       return pattern.regex.test(readable(path));
     case 'glob':
       return globParts(pattern, path) !== null;
+    case 'suffixes':
+      return path.startsWith(pattern.below) && suffixIn(pattern, path) !== null;
     default:
       return isMatch(pattern, path);
   }
@@ -109,6 +127,10 @@ function partsIn(pattern: RulePattern, path: string): Parts {
       const end = suffixEnd(path, pattern.suffix, pattern.below.length);
       return { 1: path.slice(pattern.below.length, end - pattern.suffix.length) };
     }
+    case 'suffixes': {
+      const { end = 0, suffix = '' } = suffixIn(pattern, path) ?? {};
+      return { 1: path.slice(pattern.below.length, end - suffix.length) };
+    }
     case 'glob': {
       const names = pattern.components.filter(({ part }) => part).map(({ name }) => name);
       const parts = globParts(pattern, path) ?? [];
@@ -121,6 +143,40 @@ function partsIn(pattern: RulePattern, path: string): Parts {
     default:
       return {};
   }
+}
+
+// Suffixes.
+
+/** The first component that ends in one of them. */
+function suffixIn(
+  { below, suffixes }: Suffixes,
+  path: string,
+): { readonly end: number; readonly suffix: string } | null {
+  for (let end = componentEnd(path, below.length); end !== -1; end = componentEnd(path, end + 1)) {
+    const dot = path.lastIndexOf('.', end - 1);
+    // A dot of another component gives a text that is no suffix.
+    if (dot < below.length) continue;
+    const suffix = path.slice(dot, end);
+    if (suffixes.has(suffix) || suffixes.has(lowerAscii(suffix))) return { end, suffix };
+  }
+  return null;
+}
+
+/** The same patterns, with those put together that can be looked up. */
+function gathered(patterns: readonly RulePattern[]): RulePattern[] {
+  const kept: RulePattern[] = [];
+  const byPrefix = new Map<string, Set<string>>();
+  for (const pattern of patterns) {
+    if (pattern.kind !== 'suffix' || pattern.suffix.lastIndexOf('.') !== 0) {
+      kept.push(pattern);
+      continue;
+    }
+    const suffixes = byPrefix.get(pattern.below) ?? new Set();
+    if (suffixes.size === 0) kept.push({ kind: 'suffixes', below: pattern.below, suffixes });
+    suffixes.add(pattern.suffix);
+    byPrefix.set(pattern.below, suffixes);
+  }
+  return kept;
 }
 
 // Globs.

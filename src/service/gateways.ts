@@ -153,7 +153,8 @@ function passwordFiles({ rule }: SiteValues, folder: string): string[] {
 }
 
 function routeOf(match: string, route: RouteValues, folder: string, targetOf: (pool: string) => RouteTarget): Route {
-  if (route.kind === 'deny') return { match, kind: 'deny' };
+  if (route.kind === 'deny')
+    return { match, kind: 'deny', ...(route.preset !== undefined && { preset: route.preset }) };
   const root = route.root === undefined ? null : resolve(folder, route.root);
   const place = { match, root, index: route.index ?? null };
   if (route.kind === 'files') return { ...place, kind: 'files', source: route.source };

@@ -61,9 +61,9 @@ describe('recognise()', () => {
     ]);
   });
 
-  it("keeps DokuWiki's data closed, as its .htaccess files would", (t) => {
+  it('knows the preset of an application', (t) => {
     const folder = temporaryFolder(t);
     for (const file of ['doku.php', 'inc']) writeFileSync(join(folder, file), '');
-    assert.ok(recognise(folder).deny.includes('/data/*'));
+    assert.equal(recognise(folder).preset, 'dokuwiki');
   });
 });
