@@ -71,7 +71,8 @@ function cgiProgram(options: PhpProgramOptions): PhpProgram {
     user,
     lanesPerWorker: workers,
     preforks: true,
-    probe,
+    // Data alone: a program goes over to front threads.
+    probe: { environment: probe.environment },
     reuse: connectionReuse(php.version),
     // On SIGTERM a running script is lost, and its answer with it.
     leaveSignal: 'SIGUSR1',

@@ -38,7 +38,7 @@ if (compileCache !== null) enableCompileCache(compileCache);
 
 const say = (report: ThreadReport): void => parentPort!.postMessage(report);
 const log = sentLog();
-const pools = new ThreadPools(log);
+const pools = new ThreadPools(index, log);
 const fronts = new SiteFronts({
   log,
   faults: { report: tellFault },

@@ -1,9 +1,11 @@
 // What the main thread and a front thread say to each other: plain data, and ports. Pure.
 
+import type { MessagePort } from 'node:worker_threads';
 import type { CgiSettings } from '../cgi/cgi-settings.ts';
 import type { Config } from '../config/config.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { LogFields } from '../log.ts';
+import type { PoolShared } from '../pool/lease-messages.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import type { UpstreamPoolOptions } from '../upstream/upstream-pool.ts';
 import type { AccessRecord } from './gateways.ts';
@@ -52,6 +54,15 @@ export const beatMs = 100;
 /** How often its event loop is looked at: what it says of delays has this in it. */
 export const loopResolutionMs = 20;
 
+/** A pool of managed workers: its lanes are leased to the threads. */
+export interface WorkersShare {
+  readonly kind: 'workers';
+  readonly name: string;
+  readonly shared: PoolShared;
+  /** What the thread and the pool talk over. */
+  readonly port: MessagePort;
+}
+
 /** A pool of servers elsewhere: each thread has connections of its own. */
 export interface ConnectShare {
   readonly kind: 'connect';
@@ -67,7 +78,7 @@ export interface CgiShare {
 }
 
 /** A pool on its way to a thread: what it makes its part of the pool from. */
-export type PoolShare = ConnectShare | CgiShare;
+export type PoolShare = WorkersShare | ConnectShare | CgiShare;
 
 /** What a thread is told. Each order with a number is answered by `done`. */
 export type ThreadOrder =

@@ -3,6 +3,7 @@
 import { CgiPool } from '../cgi/cgi-pool.ts';
 import { systemClock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import { openPoolThread } from '../pool/pool-thread.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { UpstreamPool } from '../upstream/upstream-pool.ts';
@@ -28,6 +29,7 @@ interface Place {
 }
 
 export class ThreadPools {
+  readonly #index: number;
   readonly #log: Log;
   readonly #inForce = new Map<string, Place>();
   /** What a change has made, and not put in force. */
@@ -37,7 +39,8 @@ export class ThreadPools {
   readonly #leaving = new Set<PoolPart>();
   #spawner: Spawner | null = null;
 
-  constructor(log: Log) {
+  constructor(index: number, log: Log) {
+    this.#index = index;
     this.#log = log;
   }
 
@@ -55,7 +58,7 @@ export class ThreadPools {
   prepare(shares: readonly PoolShare[]): void {
     for (const share of shares) {
       const old = this.#inForce.get(share.name)?.part;
-      if (old?.kind === share.kind) this.#settings.set(share.name, share);
+      if (old?.kind === share.kind && share.kind !== 'workers') this.#settings.set(share.name, share);
       else this.#arriving.set(share.name, placeOf(this.#open(share)));
     }
   }
@@ -107,6 +110,18 @@ export class ThreadPools {
     const log = this.#log;
     const clock = systemClock;
     const { kind } = share;
+    if (kind === 'workers') {
+      const part = openPoolThread({ ...share, index: this.#index, clock, log });
+      const { queue } = part;
+      return {
+        kind,
+        backend: queue,
+        snapshot: null,
+        use: () => {},
+        close: (deadlineMs) => part.close(deadlineMs),
+        destroy: () => part.destroy(),
+      };
+    }
     if (kind === 'connect') {
       const pool = new UpstreamPool({ ...share.options, clock, log });
       void pool.watch();

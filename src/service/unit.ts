@@ -1,6 +1,6 @@
 // One running pool of a service: the backend that routes lead to, and its life; and how each kind of pool becomes one.
 
-import type { MessagePort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { CgiPool } from '../cgi/cgi-pool.ts';
 import type { CgiSettings } from '../cgi/cgi-settings.ts';
 import type { Clock } from '../clock.ts';
@@ -99,13 +99,12 @@ export function workersUnit(plan: WorkersPlan, { directory, log, clock, starter,
     },
     operations: { ...queueOperations(pool), recycle: (pid) => pool.recycle(pid) },
     snapshot: () => pool.snapshot(),
-    share() {
-      throw new PosternError(
-        'CONFIG_INVALID',
-        `pool ${plan.name}: its lanes cannot be leased to front threads yet: set threads = 1`,
-      );
+    share(thread) {
+      const { port1, port2 } = new MessageChannel();
+      pool.openThread(thread, port1);
+      return { share: { kind: 'workers', name: plan.name, shared: pool.shared, port: port2 }, ports: [port2] };
     },
-    threadDied: () => {},
+    threadDied: (thread) => pool.threadDied(thread),
   };
 }
 
