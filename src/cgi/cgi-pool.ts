@@ -6,6 +6,7 @@ import type { QueueCounters } from '../queue/counters.ts';
 import { operated, type PoolSnapshot, runningRows, withoutWorkers } from '../queue/pool-snapshot.ts';
 import { Queue } from '../queue/queue.ts';
 import type { QueueLimits } from '../queue/queue-limits.ts';
+import { lookAtProcess } from '../worker/process-look.ts';
 import type { CgiRun } from './cgi-run.ts';
 import type { CgiLimits, CgiParts, CgiSettings } from './cgi-settings.ts';
 import { ProcessSlots } from './process-slots.ts';
@@ -24,7 +25,8 @@ export class CgiPool implements Backend {
     this.#clock = clock;
     this.#startedAt = clock.wall();
     this.#slots = new ProcessSlots(options, () => this.#queue.serve());
-    this.#queue = new Queue({ name, provider: this.#slots, limits: queueLimits(limits), clock, log });
+    const ofQueue = queueLimits(limits);
+    this.#queue = new Queue({ name, provider: this.#slots, limits: ofQueue, clock, log, look: lookAtProcess });
   }
 
   get queue(): Queue<CgiRun> {
@@ -90,6 +92,6 @@ export class CgiPool implements Backend {
   }
 }
 
-function queueLimits({ workers, queue, queueTimeoutMs, requestTimeoutMs, readTimeoutMs }: CgiLimits): QueueLimits {
-  return { seats: workers, queue, queueTimeoutMs, requestTimeoutMs, readTimeoutMs };
+function queueLimits({ workers, stopTimeoutMs: _, ...limits }: CgiLimits): QueueLimits {
+  return { seats: workers, ...limits };
 }

@@ -17,6 +17,10 @@ const queueKeys = {
   requestTimeout: duration
     .prefault(0)
     .meta({ description: 'How long a request may run in all, before what runs it is ended. 0: no limit.' }),
+  slowAfter: duration.prefault(0).meta({
+    description:
+      'A request that has run so long is noted with what its process is doing, and logged (request_slowlog_timeout). 0: none is.',
+  }),
   stopTimeout: duration
     .refine((value) => value > 0, 'write a duration above 0: "1ms" is at once')
     .prefault('10s')

@@ -11,6 +11,7 @@ import { Queue } from '../queue/queue.ts';
 import type { SeatOutcome, SeatProvider, SeatSeeker, Then } from '../queue/seat.ts';
 import type { LaneEvents, LaneHandle } from '../worker/lane-handle.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
+import { lookAtProcess } from '../worker/process-look.ts';
 import type { Program } from '../worker/program.ts';
 import type { Held, HolderOptions, HolderOwner, LaneSource } from './lane-owner.ts';
 import type { LaneRow } from './lane-row.ts';
@@ -46,7 +47,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     this.#clock = clock;
     this.#leases = new Leases(index, board, waiting, ring);
     const room = new WaitingRoom(waiting, index, running);
-    this.queue = new Queue({ name, provider: this, limits, room, books, clock, log });
+    this.queue = new Queue({ name, provider: this, limits, room, books, clock, log, look: lookAtProcess });
   }
 
   /** A worker's lanes may be used here from now on. */

@@ -30,6 +30,6 @@ export interface PoolLimits extends Omit<QueueLimits, 'seats'> {
 
 /** What its queue needs of them. */
 export function queueLimits(limits: PoolLimits): QueueLimits {
-  const { workers, queue, queueTimeoutMs, requestTimeoutMs, readTimeoutMs } = limits;
-  return { seats: workers, queue, queueTimeoutMs, requestTimeoutMs, readTimeoutMs };
+  const { workers, queue, queueTimeoutMs, requestTimeoutMs, readTimeoutMs, slowAfterMs = 0 } = limits;
+  return { seats: workers, queue, queueTimeoutMs, requestTimeoutMs, readTimeoutMs, slowAfterMs };
 }

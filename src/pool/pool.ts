@@ -215,13 +215,14 @@ export class Pool {
   snapshot(): PoolSnapshot {
     const holders = this.#holders;
     holders.local.describeRequests();
-    const { name, phase } = this.queue;
+    const { name, phase, slow } = this.queue;
     return snapshotOf(this.state, {
       queue: {
         name,
         phase,
         counters: { snapshot: () => holders.counters },
         durations: { snapshot: () => holders.durations },
+        slow,
       },
       startedAt: this.#startedAt,
       nowMs: this.#clock.now(),

@@ -7,7 +7,7 @@ import type { PoolState } from './pool-state.ts';
 
 /** What a snapshot holds besides the state of a pool. */
 export interface SnapshotFacts {
-  readonly queue: Pick<ShownQueue, 'name' | 'phase' | 'counters' | 'durations'>;
+  readonly queue: Pick<ShownQueue, 'name' | 'phase' | 'counters' | 'durations' | 'slow'>;
   readonly startedAt: number;
   readonly nowMs: number;
   /** The same moment in milliseconds since 1970. */

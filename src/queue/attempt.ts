@@ -1,9 +1,11 @@
-// One request on its way through the queue: it waits, runs on a seat, and where that does no harm on another; and the lists of those that do.
+// One request on its way through the queue: it waits, runs on a seat, and where that does no harm on another.
 
 import { type ErrorCode, type PosternError, toPosternError } from '../errors.ts';
 import type { CgiHead, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
+import type { Listed } from './attempt-list.ts';
 import type { FailedAttempt } from './retry.ts';
 import type { ProcessEnd, Seat, SeatOutcome, SeatSeeker, SeatUser } from './seat.ts';
+import type { SlowRecord } from './slow-record.ts';
 
 /**
  * `new`: nothing was decided; `waiting`: for a seat; `running`: on one; `leaving`: the client has left, and the program is not done with it;
@@ -59,6 +61,12 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
   beganAtMs = 0;
   /** How the process ended that had it last; null: it did not, or that is not known. */
   processEnd: ProcessEnd | null = null;
+  /** What was noted of it when it was found slow; null: it was not. */
+  slow: SlowRecord | null = null;
+  /** The end of what its program wrote on STDERR; a byte string. */
+  lastWords = '';
+  /** Whether its answer has begun. */
+  hasHead = false;
   readonly #owner: AttemptOwner;
   #state: AttemptState = 'new';
   /** null once it was told the end, or wants to hear no more. */
@@ -198,6 +206,11 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
     return limit === 'requestTimeout' ? this.#requestTimeoutMs : this.#readTimeoutMs;
   }
 
+  /** How long a client has held the program back. */
+  get heldMs(): number {
+    return this.#heldMs;
+  }
+
   /** How long it has run, without the time in which we held the program back. */
   ranMs(nowMs: number): number {
     return this.attempts === 0 ? 0 : nowMs - this.beganAtMs - this.#heldMs;
@@ -225,6 +238,7 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
 
   head(head: CgiHead): void {
     this.#hasSpoken = true;
+    this.hasHead = true;
     this.#sink?.head(head);
   }
 
@@ -241,6 +255,9 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
 
   stderr(chunk: Uint8Array): void {
     this.#hasSpoken = true;
+    this.lastWords = (this.lastWords + Buffer.from(chunk.subarray(-lastWordBytes)).toString('latin1')).slice(
+      -lastWordBytes,
+    );
     this.#sink?.stderr(chunk);
   }
 
@@ -283,68 +300,8 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
   }
 }
 
+/** What is kept of STDERR, for whoever looks at a slow request. */
+const lastWordBytes = 1_024;
+
 /** A program that still writes so long after its client has left is cut off: most notice that, and end the request. */
 const cutOffMs = 1_000;
-
-/** What stands in a list. The list links its members through them, so that waiting allocates nothing and leaving costs the same anywhere. */
-export interface Listed<Self> {
-  /** Kept by the list, for its use alone. */
-  next: Self | null;
-  previous: Self | null;
-  list: unknown;
-}
-
-export class AttemptList<Member extends Listed<Member>> {
-  #first: Member | null = null;
-  #last: Member | null = null;
-  #length = 0;
-
-  get length(): number {
-    return this.#length;
-  }
-
-  /** The one that came first; null when there is none. */
-  get first(): Member | null {
-    return this.#first;
-  }
-
-  has(member: Member): boolean {
-    return member.list === this;
-  }
-
-  add(member: Member): void {
-    member.list = this;
-    member.next = null;
-    member.previous = this.#last;
-    if (this.#last === null) this.#first = member;
-    else this.#last.next = member;
-    this.#last = member;
-    this.#length += 1;
-  }
-
-  /** Before all others: one that had its turn, and lost its seat to no fault of its own. */
-  addFirst(member: Member): void {
-    member.list = this;
-    member.previous = null;
-    member.next = this.#first;
-    if (this.#first === null) this.#last = member;
-    else this.#first.previous = member;
-    this.#first = member;
-    this.#length += 1;
-  }
-
-  /** Takes one out, wherever it stands. @returns false when it was not in this list */
-  remove(member: Member): boolean {
-    if (member.list !== this) return false;
-    const { previous, next } = member;
-    if (previous === null) this.#first = next;
-    else previous.next = next;
-    if (next === null) this.#last = previous;
-    else next.previous = previous;
-    member.next = null;
-    member.previous = null;
-    member.list = null;
-    this.#length -= 1;
-    return true;
-  }
-}

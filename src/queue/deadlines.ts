@@ -1,7 +1,8 @@
 // Every wait of a queue has an end: one coarse tick over those that wait and those that run, in place of a timer for each request.
 
 import type { Clock, Timer } from '../clock.ts';
-import type { Attempt, AttemptList, TimeLimit } from './attempt.ts';
+import type { Attempt, TimeLimit } from './attempt.ts';
+import type { AttemptList } from './attempt-list.ts';
 
 /** What deadlines are looked for in, and who hears of them. */
 export interface DeadlinesOptions {
@@ -12,6 +13,8 @@ export interface DeadlinesOptions {
   readonly onLate: (attempt: Attempt, nowMs: number) => void;
   /** It has run too long, or was silent for too long. */
   readonly onLimit: (attempt: Attempt, limit: TimeLimit, nowMs: number) => void;
+  /** It runs, and no limit of it is reached. */
+  readonly onRan: (attempt: Attempt) => void;
   /** At the end of each tick. */
   readonly onTick: () => void;
 }
@@ -40,7 +43,7 @@ export class Deadlines {
   }
 
   #tick(): void {
-    const { clock, waiting, running, onLimit, onTick } = this.#options;
+    const { clock, waiting, running, onLimit, onRan, onTick } = this.#options;
     const nowMs = clock.now();
     const periodMs = nowMs - this.#tickedAtMs;
     this.#tickedAtMs = nowMs;
@@ -49,6 +52,7 @@ export class Deadlines {
       const { next } = attempt;
       const limit = attempt.tick(nowMs, periodMs);
       if (limit !== null) onLimit(attempt, limit, nowMs);
+      else onRan(attempt);
       // Whoever was told of it may have ended others: the rest is looked at by the next tick.
       attempt = next !== null && running.has(next) ? next : null;
     }

@@ -7,6 +7,8 @@ import type { Counters, QueueCounters } from './counters.ts';
 import type { Durations, DurationsSnapshot } from './durations.ts';
 import type { QueuePhase } from './queue-limits.ts';
 import type { RequestNumbers } from './request-numbers.ts';
+import type { SlowRequest } from './slow-record.ts';
+import type { SlowRequests } from './slow-requests.ts';
 
 /** Why a process is, or was, stopped. Kept apart from its state. */
 export type StopReason =
@@ -108,6 +110,8 @@ export interface PoolSnapshot {
   readonly isDrained: boolean;
   readonly counters: QueueCounters;
   readonly durations: DurationsSnapshot;
+  /** The last hundred that ran longer than slowAfter, newest first. */
+  readonly slow: readonly SlowRequest[];
   readonly lanes: readonly LaneSnapshot[];
   readonly servers: readonly ServerSnapshot[];
   readonly generation: number;
@@ -160,6 +164,7 @@ export interface ShownQueue {
   readonly counters: Pick<Counters, 'snapshot'>;
   readonly durations: Pick<Durations, 'snapshot'>;
   readonly numbers: RequestNumbers;
+  readonly slow: Pick<SlowRequests, 'snapshot'>;
   attempts(): Iterable<Attempt>;
 }
 
@@ -190,10 +195,10 @@ export function runningRows(queue: ShownQueue, nowMs: number): LaneSnapshot[] {
 
 /** What every kind of pool shows of its queue. @param notReady why it could not serve though its queue were open */
 export function operated(
-  queue: Pick<ShownQueue, 'name' | 'phase' | 'counters' | 'durations'>,
+  queue: Pick<ShownQueue, 'name' | 'phase' | 'counters' | 'durations' | 'slow'>,
   notReady: string | null = null,
-): Pick<PoolSnapshot, 'notReady' | 'isDrained' | 'counters' | 'durations'> {
-  const { phase, name, counters, durations } = queue;
+): Pick<PoolSnapshot, 'notReady' | 'isDrained' | 'counters' | 'durations' | 'slow'> {
+  const { phase, name, counters, durations, slow } = queue;
   const isDrained = phase === 'drained';
   const closed =
     phase === 'open' ? null : isDrained ? `pool ${name} is drained by an operator` : `pool ${name} is closing`;
@@ -202,6 +207,7 @@ export function operated(
     isDrained,
     counters: counters.snapshot(),
     durations: durations.snapshot(),
+    slow: slow.snapshot(),
   };
 }
 

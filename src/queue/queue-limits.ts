@@ -5,6 +5,7 @@ import type { Log } from '../log.ts';
 import type { QueueBooks } from './queue-books.ts';
 import type { SharedRoom } from './queue-lines.ts';
 import type { Seat, SeatProvider } from './seat.ts';
+import type { LookAtProcess } from './slow-record.ts';
 
 /** What a queue may do. Every duration is in milliseconds. */
 export interface QueueLimits {
@@ -18,7 +19,12 @@ export interface QueueLimits {
   readonly requestTimeoutMs: number;
   /** The longest silence of a program: before its answer, and between two pieces of it. 0: no limit. */
   readonly readTimeoutMs: number;
+  /** A request that has run so long is looked at and noted, once. 0: none is. @default 0 */
+  readonly slowAfterMs?: number;
 }
+
+/** How long a request may wait for a seat that another thread is about to let go of, where none may wait for one. */
+export const comingMs = 1_000;
 
 /** What a queue is made from. */
 export interface QueueOptions<Place extends Seat> {
@@ -34,6 +40,8 @@ export interface QueueOptions<Place extends Seat> {
   readonly clock?: Clock;
   /** @default silentLog */
   readonly log?: Log;
+  /** What a process is doing at this moment, for slow requests. @default it is not known */
+  readonly look?: LookAtProcess;
 }
 
 /**

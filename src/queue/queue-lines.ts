@@ -1,6 +1,7 @@
 // Those that wait in a queue and those that run, in their order; how many do in all threads of the pool.
 
-import { type Attempt, AttemptList } from './attempt.ts';
+import type { Attempt } from './attempt.ts';
+import { AttemptList } from './attempt-list.ts';
 import type { Counters } from './counters.ts';
 
 /**

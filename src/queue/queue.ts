@@ -10,15 +10,13 @@ import { CrashGuard } from './crash-guard.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Durations } from './durations.ts';
 import { newBooks } from './queue-books.ts';
-import type { QueueLimits, QueueOptions, QueuePhase } from './queue-limits.ts';
+import { comingMs, type QueueLimits, type QueueOptions, type QueuePhase } from './queue-limits.ts';
 import { ownRoom, RunningLine, WaitingLine } from './queue-lines.ts';
 import { closedError, endedError, fullError, limitError, RefusalLog, tellTaken, tooLateError } from './refusals.ts';
 import type { RequestNumbers } from './request-numbers.ts';
 import { mayRetry } from './retry.ts';
 import type { Seat, SeatOutcome, SeatProvider } from './seat.ts';
-
-/** How long a request may wait for a seat that another thread is about to let go of, where none may wait for one. */
-const comingMs = 1_000;
+import { SlowRequests } from './slow-requests.ts';
 
 export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   readonly name: string;
@@ -27,6 +25,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   readonly durations: Durations;
   /** What those that run are called, for whoever looks at them. */
   readonly numbers: RequestNumbers;
+  readonly slow: SlowRequests;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #refusals: RefusalLog;
@@ -43,14 +42,14 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   readonly #empty = Promise.withResolvers<void>();
 
   constructor(options: QueueOptions<Place>) {
-    const { name, provider, limits, clock = systemClock, log = silentLog } = options;
+    const { name, provider, limits, clock = systemClock, log = silentLog, room = ownRoom } = options;
     this.name = name;
     const { counters, durations, numbers } = options.books ?? newBooks();
     this.counters = counters;
     this.durations = durations;
     this.numbers = numbers;
+    this.slow = new SlowRequests({ ...options, counters, clock, log });
     this.#provider = provider;
-    const { room = ownRoom } = options;
     this.#waiting = new WaitingLine(room, counters);
     this.#running = new RunningLine(room, counters);
     this.#limits = limits;
@@ -64,6 +63,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
       running: this.#running.list,
       onLate: (attempt, nowMs) => this.#late(attempt, nowMs),
       onLimit: (attempt, limit, nowMs) => this.#expire(attempt, limit, nowMs),
+      onRan: (attempt) => this.slow.see(attempt, this.#limits.slowAfterMs ?? 0),
       onTick: () => this.#tellServed(),
     });
   }
@@ -266,6 +266,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     this.durations.note(attempt.waitedMs, attempt.ranMs(this.#clock.now()));
     this.counters.add(code === null && !isAborted ? 'finished' : 'aborted', 1);
     if (code !== null && !isAborted) this.counters.add('failed', 1);
+    this.slow.ended(attempt, isAborted ? 'ABORTED' : code);
   }
 
   /** It runs again, before all who wait. */

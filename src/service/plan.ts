@@ -31,6 +31,8 @@ export type RequestLimits = Pick<
 > & {
   /** The longest silence of a program: before its answer, and between two pieces of it. 0: no limit. */
   readonly readTimeoutMs: number;
+  /** A request that has run so long is noted, once. 0: none is. */
+  readonly slowAfterMs: number;
 };
 
 interface AnyPlan {
@@ -225,6 +227,7 @@ function requestLimits(pool: PoolValues): RequestLimits {
     queueTimeoutMs: pool.queueTimeout,
     readTimeoutMs: pool.readTimeout,
     requestTimeoutMs: pool.requestTimeout,
+    slowAfterMs: pool.slowAfter,
     stopTimeoutMs: pool.stopTimeout,
   };
 }

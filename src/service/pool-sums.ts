@@ -7,6 +7,9 @@ import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 /** Highest values: of several threads the highest one is shown. */
 const highest: ReadonlySet<string> = new Set(['maxWaiting', 'maxRunning']);
 
+/** As many as one pool shows. */
+const mostSlow = 100;
+
 export class PoolSums {
   /** By thread, by pool. */
   readonly #told = new Map<number, ReadonlyMap<string, PoolSnapshot>>();
@@ -50,7 +53,11 @@ export class PoolSums {
       const connections = same.reduce((all, one) => all + one.connections, server.connections);
       return { ...server, connections, restsMs: Math.max(server.restsMs, ...same.map(({ restsMs }) => restsMs)) };
     });
-    return { ...own, ...counted, lanes, servers, notReady };
+    const slow = [own, ...parts]
+      .flatMap((part) => part.slow)
+      .toSorted((a, b) => b.at - a.at)
+      .slice(0, mostSlow);
+    return { ...own, ...counted, slow, lanes, servers, notReady };
   }
 }
 

@@ -68,6 +68,7 @@ export function poolSnapshot(changes: Partial<PoolSnapshot> = {}): PoolSnapshot 
       retried: 0,
     },
     spawned: 2,
+    slow: [],
     cpuMs: 4_200,
     kind: 'workers',
     notReady: null,
