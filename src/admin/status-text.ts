@@ -1,7 +1,7 @@
 // The status of a service as text for people: what the terminal shows, and a browser gets. Pure.
 
 import type { QueueCounters } from '../queue/counters.ts';
-import type { LaneSnapshot, PoolSnapshot, ServerSnapshot } from '../queue/pool-snapshot.ts';
+import type { LaneSnapshot, PoolSnapshot, ProcessEndSnapshot, ServerSnapshot } from '../queue/pool-snapshot.ts';
 import {
   type Cell,
   type Column,
@@ -13,6 +13,7 @@ import {
   plainPaint,
   type Style,
 } from './formatting.ts';
+import { percentile } from './percentiles.ts';
 import type { ServiceStatus } from './source.ts';
 
 /** How the text is to look. */
@@ -77,10 +78,20 @@ function poolLines(pool: PoolSnapshot, paint: Paint, width: number): string[] {
     `  ${busy}; ${counters.waiting} waiting of ${pool.queue}`,
     `  requests  ${requestCounts(counters)}`,
     `  peaks     ${counters.maxRunning} running, ${counters.maxWaiting} waiting, limit reached ${times(counters.limitReached)}`,
+    ...timeLines(pool),
     ...(pool.kind === 'workers' ? workerLines(pool, paint) : []),
     ...pool.servers.map((server) => serverLine(server, paint)),
     ...laneLines(lanes, paint, width),
   ];
+}
+
+/** How long requests ran and waited, since the start. */
+function timeLines({ durations: { boundsMs, run, wait } }: PoolSnapshot): string[] {
+  const told = [0.5, 0.95, 0.99].map((share) => [`p${share * 100}`, percentile(boundsMs, run.counts, share)] as const);
+  const waited = percentile(boundsMs, wait.counts, 0.95);
+  if (waited === null) return [];
+  const words = told.map(([name, ms]) => `${name} ${formatDuration(ms ?? 0)}`);
+  return [`  ran       ${words.join(', ')}; waited p95 ${formatDuration(waited)}`];
 }
 
 function workerLines(pool: PoolSnapshot, paint: Paint): string[] {
@@ -90,7 +101,17 @@ function workerLines(pool: PoolSnapshot, paint: Paint): string[] {
     `  workers   generation ${pool.generation}, ${formatCount(pool.spawned)} started${ended.map(([why, count]) => `, ${formatCount(count)} ended: ${why}`).join('')}`,
     `  governor  ${governor} ${paint('dim', `(score ${pool.spawnScore.toFixed(1)})`)}`,
     ...(pool.lastReload === null ? [] : [`  reload    ${pool.lastReload}`]),
+    ...pool.lastEnds.slice(0, mostEnds).map((end) => endLine(end, paint)),
   ];
+}
+
+/** Ends of processes that are told; the dashboard has more. */
+const mostEnds = 3;
+
+function endLine({ at, pid, reason, ending, method, url, runMs, isCause }: ProcessEndSnapshot, paint: Paint): string {
+  const why = ending === '' || ending === reason ? reason : `${reason} (${ending})`;
+  const request = isCause ? `, while it ran ${method} ${url}, after ${formatDuration(runMs)}` : '';
+  return `  last end  ${clockTime(at)} process ${pid}: ${isCause ? paint('red', why) : why}${request}`;
 }
 
 function serverLine({ address, isBackup, connections, restsMs }: ServerSnapshot, paint: Paint): string {
@@ -130,7 +151,7 @@ const columns: readonly Column[] = [
   { title: 'request', align: 'left' },
 ];
 
-const stateStyles: Readonly<Record<LaneSnapshot['state'], Style>> = {
+export const laneStateStyles: Readonly<Record<LaneSnapshot['state'], Style>> = {
   starting: 'blue',
   idle: 'green',
   busy: 'yellow',
@@ -150,7 +171,7 @@ function laneCells(lane: LaneSnapshot): Cell[] {
     String(lane.lane),
     lane.pid === 0 ? '-' : String(lane.pid),
     String(lane.generation),
-    { text: state, style: stateStyles[lane.state] },
+    { text: state, style: laneStateStyles[lane.state] },
     formatCount(lane.requests),
     lane.pid === 0 ? '-' : formatDuration(lane.ageMs),
     lane.memoryBytes === 0 ? '-' : formatSize(lane.memoryBytes),

@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   run: async () => (await import('./run-command.ts')).addRun,
   check: async () => (await import('./config-commands.ts')).addCheck,
   status: async () => (await import('./instance-commands.ts')).addStatus,
+  top: async () => (await import('./instance-commands.ts')).addTop,
   reload: async () => (await import('./instance-commands.ts')).addReload,
   stop: async () => (await import('./instance-commands.ts')).addStop,
   request: async () => (await import('./request-command.ts')).addRequest,

@@ -2,11 +2,12 @@
 
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
+import type { ServiceStatus } from '../admin/source.ts';
 import type { Instance } from '../control/instances.ts';
 import { PosternError } from '../errors.ts';
-import { exit } from './exit-status.ts';
-import { repeatable, wholeNumber } from './option-values.ts';
-import type { Terminal } from './terminal.ts';
+import { exit, UsageError } from './exit-status.ts';
+import { repeatable, seconds, wholeNumber } from './option-values.ts';
+import type { Output, Terminal } from './terminal.ts';
 
 interface InstanceOptions {
   readonly config?: string;
@@ -29,16 +30,51 @@ export async function instanceOf({ config, pid }: InstanceOptions): Promise<Inst
   return chooseInstance(await findInstances(), { config, pid });
 }
 
+interface StatusOptions extends InstanceOptions {
+  readonly json?: boolean;
+  readonly watch?: boolean;
+  readonly interval: number;
+}
+
 /** Adds the command. */
 export function addStatus(program: Command, { out }: Terminal): void {
   addInstanceOptions(program.command('status'))
     .description('show every worker of the running service and what it does')
-    .option('--json', 'as JSON')
-    .action(async (options: { json?: boolean; config?: string; pid?: number }) => {
-      const { status } = await instanceOf(options);
-      const { formatStatus } = await import('../admin/status-text.ts');
-      out.write(options.json ? `${JSON.stringify(status, null, 2)}\n` : formatStatus(status, out));
-    });
+    .option('--json', 'as JSON; with --watch a line for each look')
+    .option('-w, --watch', 'go on showing it, with keys to sort, filter and pause')
+    .option('--interval <seconds>', 'how often --watch looks', seconds, 1)
+    .action((options: StatusOptions) => (options.watch ? watch(options, out) : showOnce(options, out)));
+}
+
+/** Adds the command. */
+export function addTop(program: Command, { out }: Terminal): void {
+  addInstanceOptions(program.command('top'))
+    .description('the same as status --watch')
+    .option('--json', 'a line of JSON for each look')
+    .option('--interval <seconds>', 'how often it looks', seconds, 1)
+    .action((options: StatusOptions) => watch(options, out));
+}
+
+async function showOnce(options: StatusOptions, out: Output): Promise<void> {
+  const { status } = await instanceOf(options);
+  const { formatStatus } = await import('../admin/status-text.ts');
+  out.write(options.json ? `${JSON.stringify(status, null, 2)}\n` : formatStatus(status, out));
+}
+
+/** Until a key, a signal, or whoever reads it ends it. */
+async function watch(options: StatusOptions, out: Output): Promise<void> {
+  if (options.json !== true && !(out.isTerminal && process.stdin.isTTY))
+    throw new UsageError('--watch draws on a terminal, and this is none: add --json for a line of JSON for each look');
+  const { socket, status: first } = await instanceOf(options);
+  const { askStatus } = await import('../control/control.ts');
+  const look = (): Promise<ServiceStatus> =>
+    askStatus(socket, 2_000).catch(async () => (await instanceOf(options)).status);
+  const watched = { first, look, intervalMs: options.interval * 1000 };
+  const { watchAsJson, watchOnScreen } = await import('./status-watch.ts');
+  if (options.json) return watchAsJson(watched, out);
+  const signal = await watchOnScreen(watched, out.paint);
+  // As whoever waits for us expects it: ended by that signal.
+  if (signal !== null) process.kill(process.pid, signal);
 }
 
 interface ReloadOptions {

@@ -28,6 +28,14 @@ export function threads(text: string): Threads {
   return number;
 }
 
+/** A time in seconds, a tenth at least. */
+export function seconds(text: string): number {
+  const number = Number(text);
+  if (!/^\d{1,6}(?:\.\d{1,3})?$/.test(text) || number < 0.1)
+    throw new InvalidArgumentError(`"${text}" is not a time in seconds, such as 2 or 0.5`);
+  return number;
+}
+
 /** A TCP port; 0 is any free one. */
 export function port(text: string): number {
   const number = wholeNumber(text);
