@@ -28,7 +28,7 @@ export function formatBanner({ status, plans, what, notes }: BannerParts, paint:
       rows.push(['folder', what === null ? root : `${root}  ${paint('dim', what)}`]);
   }
   for (const plan of plans) rows.push(...poolRows(plan, plans.length === 1, paint));
-  if (status.admin !== null) rows.push(['admin', paint('cyan', `${status.admin.replace(/\/$/, '')}/status`)]);
+  if (status.admin !== null) rows.push(['admin', paint('cyan', status.admin)]);
   if (status.config !== null) rows.push(['config', status.config]);
   rows.push(['stop', 'Ctrl-C, or postern stop']);
   const warnings = [...plans.flatMap(warningsOf), ...notes];

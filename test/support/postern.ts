@@ -41,7 +41,7 @@ export async function startPostern(
   const { child, output, ended, wrote } = startProcess(t, runtime, args);
   const { base, admin } = addresses ?? {
     base: (await wrote(/^ *site +(http:\/\/\S+?)\/?$/m))[1]!,
-    admin: (await wrote(/^ *admin +(http:\/\/\S+?)\/status$/m))[1]!,
+    admin: (await wrote(/^ *admin +(http:\/\/\S+?)\/$/m))[1]!,
   };
   const isReady = async (): Promise<boolean> => child.exitCode !== null || (await fetch(`${admin}/readyz`)).ok;
   await until(isReady, output);

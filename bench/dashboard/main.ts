@@ -1,0 +1,193 @@
+// The dashboard under load, kills and reloads (`npm run bench:dashboard [-- --seconds 600]`): how much throughput it costs the service, by turns open and
+// closed in one run; whether page or service grow while a browser looks; whether sampling stops when nobody does. Exit status 1: it costs more than
+// 2 %, something grows, or it goes on.
+
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type { ServiceStatus } from '../../src/admin/source.ts';
+import { startBrowser } from '../../test/support/browser.ts';
+
+const { values } = parseArgs({
+  options: {
+    /** Of the part with the browser. */
+    seconds: { type: 'string', default: '180' },
+    /** Of one turn of the part that counts throughput, and how many turns. */
+    turn: { type: 'string', default: '5' },
+    turns: { type: 'string', default: '8' },
+    connections: { type: 'string', default: '8' },
+  },
+});
+const seconds = Number(values.seconds);
+const turnSeconds = Number(values.turn);
+
+/** What may be lost, and what may be more at the end than it was after a quarter of the time. */
+const leastRatio = 0.98;
+const mostGrowth = 1.25;
+
+const entry = new URL('../../bin/postern.js', import.meta.url).pathname;
+const folder = mkdtempSync(join(tmpdir(), 'postern-bench-dashboard-'));
+const service = startService();
+const exits: (() => unknown)[] = [() => service.kill('SIGTERM')];
+let failures = 0;
+
+try {
+  const { site, admin } = await addresses();
+  await countThroughput(site, admin);
+  await watchLeaks(site, admin);
+} finally {
+  for (const exit of exits.toReversed()) await exit();
+  await Promise.race([service.exitCode ?? once(service, 'exit'), wait(20_000)]);
+  rmSync(folder, { recursive: true, force: true });
+}
+process.exitCode = failures === 0 ? 0 : 1;
+
+function startService(): ChildProcess {
+  mkdirSync(join(folder, 'public'));
+  writeFileSync(join(folder, 'public/index.php'), '<?php echo "hello";');
+  writeFileSync(join(folder, 'public/slow.php'), '<?php usleep(random_int(1, 400) * 1000); echo "slow";');
+  writeFileSync(
+    join(folder, 'postern.toml'),
+    `[admin]\nlisten = "127.0.0.1:0"\n[log]\naccess = false\nfile = "log"\n[site.main]\nlisten = ["127.0.0.1:0"]\nroot = "public"\n` +
+      `index = ["index.php"]\n[[site.main.route]]\nmatch = "*.php"\npool = "php"\n[pool.php]\nphp = "auto"\nallowRoot = true\nworkers = 16\n`,
+  );
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME, POSTERN_RUNTIME_DIR: folder };
+  return spawn(process.execPath, [entry, 'run', '-c', join(folder, 'postern.toml')], { env, stdio: 'ignore' });
+}
+
+/** Where it listens, once it does. */
+async function addresses(): Promise<{ site: string; admin: string }> {
+  for (let tries = 0; tries < 300; tries += 1) {
+    const status = await askStatus().catch(() => null);
+    const url = status?.listeners[0]?.url;
+    if (status?.state === 'running' && status.admin !== null && url != null) return { site: url, admin: status.admin };
+    await wait(100);
+  }
+  throw new Error(`the service did not start: ${readFileSync(join(folder, 'log'), 'utf8')}`);
+}
+
+/** Through the command, as a user would. */
+async function askStatus(): Promise<ServiceStatus> {
+  const asking = spawn(process.execPath, [entry, 'status', '--json'], {
+    env: { PATH: process.env.PATH, POSTERN_RUNTIME_DIR: folder },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let text = '';
+  asking.stdout.setEncoding('utf8').on('data', (piece: string) => {
+    text += piece;
+  });
+  await once(asking, 'close');
+  return JSON.parse(text) as ServiceStatus;
+}
+
+/** A load in a process of its own. @returns how many requests it has made so far */
+function startLoad(url: string, pauseMs: number, connections: number): { count: () => number; stop: () => void } {
+  const child = fork(new URL('dashboard-load.ts', import.meta.url), [url, String(pauseMs), String(connections)]);
+  let count = 0;
+  child.on('message', (total: number) => {
+    count = total;
+  });
+  const stop = (): void => void child.kill();
+  exits.push(stop);
+  return { count: () => count, stop };
+}
+
+/** Reads the events as a page does. @returns what ends it */
+function look(admin: string): () => void {
+  const request = get(`${admin}events`, (answer) => answer.resume());
+  request.on('error', () => {});
+  return () => request.destroy();
+}
+
+/** By turns with a viewer and without, so that what else the machine does falls on both. */
+async function countThroughput(site: string, admin: string): Promise<void> {
+  const load = startLoad(`${site}index.php`, 0, Number(values.connections));
+  await wait(3_000);
+  const rates: Record<'open' | 'closed', number[]> = { open: [], closed: [] };
+  for (let turn = 0; turn < Number(values.turns); turn += 1) {
+    // open, closed, closed, open: a drift falls on both alike.
+    const state = turn % 4 === 0 || turn % 4 === 3 ? 'open' : 'closed';
+    const close = state === 'open' ? look(admin) : () => {};
+    await wait(500);
+    const [before, beganMs] = [load.count(), performance.now()];
+    await wait(turnSeconds * 1_000);
+    rates[state].push(((load.count() - before) * 1_000) / (performance.now() - beganMs));
+    close();
+  }
+  load.stop();
+  const mean = (all: readonly number[]): number => all.reduce((sum, one) => sum + one, 0) / all.length;
+  const ratio = mean(rates.open) / mean(rates.closed);
+  say(
+    `throughput: ${mean(rates.closed).toFixed(0)}/s closed, ${mean(rates.open).toFixed(0)}/s open, ratio ${ratio.toFixed(3)}`,
+    ratio >= leastRatio,
+  );
+}
+
+/** A browser looks while requests run, processes are killed and pools reloaded. */
+async function watchLeaks(site: string, admin: string): Promise<void> {
+  const loads = [startLoad(`${site}index.php`, 5, 2), startLoad(`${site}slow.php?a=b`, 20, 6)];
+  const browser = await startBrowser();
+  exits.push(() => browser.close());
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  await page.goto(admin);
+  const session = await page.context().newCDPSession(page);
+  const sizes: { readonly page: number; readonly nodes: number; readonly service: number }[] = [];
+  const untilMs = performance.now() + seconds * 1_000;
+  for (let round = 0; performance.now() < untilMs; round += 1) {
+    await wait(Math.min(10_000, untilMs - performance.now()));
+    const status = await askStatus();
+    const victim = status.pools[0]!.lanes.find(({ pid, workerPid }) => pid > 0 && pid !== workerPid);
+    if (victim !== undefined) process.kill(victim.pid, 'SIGKILL');
+    if (round % 3 === 2) service.kill('SIGHUP');
+    await session.send('HeapProfiler.collectGarbage');
+    const heap = await session.send('Runtime.getHeapUsage');
+    const { nodes } = await session.send('Memory.getDOMCounters');
+    sizes.push({ page: heap.usedSize, nodes, service: residentBytes(service.pid!) });
+    const megabytes = (bytes: number): string => (bytes / 1_048_576).toFixed(1);
+    const last = sizes.at(-1)!;
+    process.stdout.write(
+      `${Math.round((round + 1) * 10)} s: page ${megabytes(last.page)} MB, ${last.nodes} nodes; service ${megabytes(last.service)} MB; generation ${status.pools[0]!.generation}, ${status.pools[0]!.spawned} processes\n`,
+    );
+  }
+  for (const load of loads) load.stop();
+  const later = sizes.slice(Math.floor(sizes.length / 4));
+  for (const what of ['page', 'nodes', 'service'] as const) {
+    const half = Math.max(1, Math.floor(later.length / 2));
+    const mean = (all: typeof later): number => all.reduce((sum, one) => sum + one[what], 0) / all.length;
+    const growth = mean(later.slice(-half)) / mean(later.slice(0, half));
+    say(`growth of ${what}: ${growth.toFixed(3)} from the second quarter to the last`, growth <= mostGrowth);
+  }
+  say(`complaints of the page: ${complaints.length} ${complaints[0] ?? ''}`, complaints.length === 0);
+  await page.close();
+  await wait(3_000);
+  const idle = await processorMs(service.pid!, 5_000);
+  say(`processor of the service with nobody looking and no request: ${idle.toFixed(0)} ms in 5 s`, idle < 250);
+}
+
+function say(line: string, isGood: boolean): void {
+  if (!isGood) failures += 1;
+  process.stdout.write(`${isGood ? 'ok  ' : 'FAIL'} ${line}\n`);
+}
+
+/** proc(5): statm has pages. */
+function residentBytes(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4_096;
+}
+
+/** Processor time that a process uses within a time: fields 14 and 15 of proc(5)'s stat, in hundredths of a second. */
+async function processorMs(pid: number, ms: number): Promise<number> {
+  const used = (): number => {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * 10;
+  };
+  const before = used();
+  await wait(ms);
+  return used() - before;
+}
