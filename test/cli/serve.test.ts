@@ -23,7 +23,7 @@ describe('postern serve', () => {
     await serving.wrote(/stop +Ctrl-C/);
     assert.match(serving.out(), /folder +\S+\/site\/public {2}Laravel, its public\/ is served/);
     assert.match(serving.out(), /PHP +\d+\.\d+\.\d+, \/\S+ {2}\S/);
-    assert.match(serving.out(), /admin +http:\/\/127\.0\.0\.1:\d+\/status/);
+    assert.match(serving.out(), /admin +http:\/\/127\.0\.0\.1:\d+\/$/m);
     assert.equal(await (await fetch(`${url}no/such/file?a=b`)).text(), 'at /no/such/file?a=b');
     await serving.wrote(/\d\d:\d\d:\d\d {2}200 {2}GET \/no\/such\/file\?a=b {2}/);
 
