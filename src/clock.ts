@@ -1,5 +1,7 @@
 // Time as a parameter: the one place that reads the system's clocks, so that tests can bring their own.
 
+import { performance } from 'node:perf_hooks';
+
 /** A timer that was started; `cancel()` is repeatable. */
 export interface Timer {
   cancel(): void;
@@ -23,9 +25,26 @@ const longestMs = 2 ** 31 - 1;
 /** What the clock of a thread is behind the machine's: each thread's begins with itself, and what threads share has one time. */
 const originMs = originOf(process.hrtime(), performance.now());
 
+/** The time at which the present turn of a thread's loop began; NaN: none was said to. Of the thread, as its clock is. */
+let turnMs = Number.NaN;
+
+/** Until `endTurn`, it is as late as now: what one read of a socket leads to has one time, and asks for it many times. Only for what waits for nothing. */
+export function beginTurn(): void {
+  turnMs = originMs + performance.now();
+}
+
+/** It has taken some time, and that matters. */
+export function renewTurn(): void {
+  if (!Number.isNaN(turnMs)) turnMs = originMs + performance.now();
+}
+
+export function endTurn(): void {
+  turnMs = Number.NaN;
+}
+
 /** The system's clock: the same in all threads of a process. */
 export const systemClock: Clock = {
-  now: () => originMs + performance.now(),
+  now: () => (Number.isNaN(turnMs) ? originMs + performance.now() : turnMs),
   wall: () => Date.now(),
   after(delayMs, run) {
     if (delayMs > longestMs) return afterLong(delayMs, run);

@@ -9,6 +9,7 @@ import { type AnswerConnection, Http1Answer } from '../../src/front/http1-answer
 import { createGateway } from '../../src/gateway/handle.ts';
 import type { AccessLog } from '../../src/gateway/request-log.ts';
 import type { Route } from '../../src/gateway/site.ts';
+import { KnownHeads } from '../../src/protocol/cgi/cgi-head.ts';
 import { defaultOutputLimits } from '../../src/protocol/cgi/cgi-output.ts';
 import type { Backend } from '../../src/protocol/cgi/exchange.ts';
 import { STDIN } from '../../src/protocol/fastcgi/record.ts';
@@ -23,6 +24,7 @@ const peer = {
   localAddress: '127.0.0.1',
   localPort: 8080,
   secure: false,
+  memo: null,
 };
 
 /** @param answer records of a program's answer @returns runs one request; gives the bytes that left for both sides so far */
@@ -61,13 +63,14 @@ export function gatewayRequest(answer: Buffer): () => number {
 
   function route(): Route {
     const writer = new RecordWriter();
+    const known = new KnownHeads();
     const carrier = { unblocked: () => {}, abandoned: () => {} };
     const backend: Backend = {
       name: 'php',
       run: (cgi, sink) => {
         writer.begin(1, 'responder', true);
-        writer.params(1, cgi.environment);
-        const exchange = new RecordExchange(1, cgi, sink, carrier, defaultOutputLimits);
+        writer.params(1, cgi.pairs ?? cgi.environment);
+        const exchange = new RecordExchange(1, cgi, sink, carrier, defaultOutputLimits, known);
         running.add(exchange);
         writer.end(STDIN, 1);
         sent += writer.take().length;

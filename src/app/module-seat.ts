@@ -111,7 +111,19 @@ export class ModuleSeat implements Seat, CgiSink {
     this.#move('running');
     const { body } = request;
     const watched = body === null || body.replayable ? body : this.#watched(body);
-    const cycle = this.#instance.add({ ...request, body: watched }, this, () => this.#over());
+    // By name: of a request that is an object of a class, what it works out when it is asked is no property of its own.
+    const { role, environment, data, method, url, idempotent, foreign } = request;
+    const given: CgiRequest = {
+      role,
+      environment,
+      body: watched,
+      data,
+      method,
+      url,
+      idempotent,
+      ...(foreign && { foreign }),
+    };
+    const cycle = this.#instance.add(given, this, () => this.#over());
     this.#cycle = cycle;
     try {
       cycle.start();

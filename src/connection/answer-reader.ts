@@ -54,6 +54,13 @@ export class RunningExchanges implements Iterable<RecordExchange> {
     return this.#list.length >= LAST_ID;
   }
 
+  /** Whether the sink of one wants no more for now. */
+  get isBlocked(): boolean {
+    const list = this.#list;
+    for (let at = 0; at < list.length; at += 1) if (list[at]!.isBlocked) return true;
+    return false;
+  }
+
   get(id: number): RecordExchange | undefined {
     const list = this.#list;
     for (let at = 0; at < list.length; at += 1) if (list[at]!.id === id) return list[at];
@@ -77,7 +84,8 @@ export class RunningExchanges implements Iterable<RecordExchange> {
   delete(exchange: RecordExchange): void {
     const at = this.#list.indexOf(exchange);
     if (at < 0) return;
-    this.#list.splice(at, 1);
+    if (at === this.#list.length - 1) this.#list.pop();
+    else this.#list.splice(at, 1);
     const { id, request } = exchange;
     const { method, url } = request;
     const slot = this.#ended[this.#endedAt];

@@ -322,8 +322,7 @@ export class ClientConnection {
   }
 
   #isBlocked(): boolean {
-    for (const exchange of this.#exchanges) if (exchange.isBlocked) return true;
-    return false;
+    return this.#exchanges.isBlocked;
   }
 
   #updateReading(): void {

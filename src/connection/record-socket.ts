@@ -1,7 +1,7 @@
 // The socket of a connection: dialled and read into one buffer that is used again; written in whole records, with a limit on how long they may stay unread.
 
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
-import type { Clock, Timer } from '../clock.ts';
+import { beginTurn, type Clock, endTurn, type Timer } from '../clock.ts';
 import { RecordWriter } from '../protocol/fastcgi/record-writer.ts';
 import type { Address } from './address.ts';
 import { SocketWriter } from './socket-writer.ts';
@@ -33,7 +33,15 @@ export class ReadBuffers {
 export function dial(address: Address, onBytes: (chunk: Buffer) => boolean, buffers: ReadBuffers): Socket {
   // A fresh buffer for every read is 64 KiB of garbage for a record of 100 bytes; see bench/micro.
   const buffer = buffers.take();
-  const onread = { buffer, callback: (count: number) => onBytes(buffer.subarray(0, count)) };
+  const callback = (count: number): boolean => {
+    beginTurn();
+    try {
+      return onBytes(buffer.subarray(0, count));
+    } finally {
+      endTurn();
+    }
+  };
+  const onread = { buffer, callback };
   const target: NetConnectOpts =
     address.kind === 'unix'
       ? { path: address.path, onread }

@@ -3,6 +3,7 @@
 import type { PosternError } from '../errors.ts';
 import type { AnswerListener, AnswerManner, HttpAnswer } from '../gateway/message.ts';
 import { AnswerFraming, formatAnswerHead, mayHaveLength } from '../protocol/http/answer-framing.ts';
+import { bytesText } from '../protocol/text.ts';
 
 /** What an answer needs of its connection. */
 export interface AnswerConnection {
@@ -177,7 +178,7 @@ export class Http1Answer implements HttpAnswer {
     for (let from = 0; ; ) {
       const length = bytes.length - from;
       if (this.#block === null && this.#text.length + length <= textBytes) {
-        this.#text += bytes.toString('latin1', from);
+        this.#text += bytesText(bytes, from, bytes.length);
         return;
       }
       const block = this.#block ?? this.#openBlock();

@@ -6,6 +6,7 @@
 // connections. Where a version of Node has no such handle, connections come the documented way.
 
 import { type Server, Socket } from 'node:net';
+import { beginTurn, endTurn } from '../clock.ts';
 import { HeadReader, type RequestHead } from '../protocol/http/http1-head-reader.ts';
 
 /** The part of Node's listening handles that is used here. */
@@ -49,7 +50,12 @@ export function acceptInto(server: Server, acceptor: Acceptor): void {
 
 function open(handle: object, buffer: Buffer, acceptor: Acceptor): void {
   const callback = (length: number): boolean => {
-    receiver.received(buffer.subarray(0, length));
+    beginTurn();
+    try {
+      receiver.received(buffer.subarray(0, length));
+    } finally {
+      endTurn();
+    }
     return true;
   };
   const options: object = { handle, allowHalfOpen: true, writableHighWaterMark, onread: { buffer, callback } };

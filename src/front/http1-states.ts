@@ -83,8 +83,8 @@ export const tickMs = 1_000;
 export class FrontTime {
   readonly #clock: Clock;
   #now: number;
-  /** The second of the Date line, since 1970. */
-  #second = -1;
+  /** Until when the Date line holds, by the clock that never goes back. */
+  #dateUntil = Number.NEGATIVE_INFINITY;
   #dateLine = '';
 
   constructor(clock: Clock) {
@@ -105,10 +105,11 @@ export class FrontTime {
 
   /** "Date: ...\r\n" of now. */
   get dateLine(): string {
-    const second = Math.floor(this.#clock.wall() / 1000);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#dateLine = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
+    const now = this.#clock.now();
+    if (now >= this.#dateUntil) {
+      const wallMs = this.#clock.wall();
+      this.#dateUntil = now + 1000 - (wallMs % 1000);
+      this.#dateLine = `Date: ${new Date(wallMs).toUTCString()}\r\n`;
     }
     return this.#dateLine;
   }

@@ -7,8 +7,8 @@ import { AddressList } from '../address-list.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { type Log, silentLog } from '../log.ts';
 import { clientPairs, environmentPairs, HeaderNames, scriptPairs } from '../protocol/cgi/environment.ts';
-import type { Environment } from '../protocol/cgi/exchange.ts';
-import { environmentOf } from '../protocol/fastcgi/name-values.ts';
+import type { Environment, PairsParts } from '../protocol/cgi/exchange.ts';
+import { environmentOf, isPairs } from '../protocol/fastcgi/name-values.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import { bytesToLog, textToBytes } from '../protocol/text.ts';
 import { AnswerSpools } from './answer-spool.ts';
@@ -151,7 +151,7 @@ class SiteGateway implements Gateway, VisitOwner {
       ruled === null ? this.decide(request) : { target: ruled.ruling.target, decision: ruled.decision };
     if (decision?.kind !== 'run') return { decision, environment: null, ruled };
     const environment = this.environmentFor(request, client, target, decision, request.contentLength);
-    return { decision, environment: typeof environment === 'string' ? environmentOf(environment) : environment, ruled };
+    return { decision, environment: isPairs(environment) ? environmentOf(environment) : environment, ruled };
   }
 
   decide(request: HttpRequest): { target: RequestPath; decision: Decision } {
@@ -172,7 +172,7 @@ class SiteGateway implements Gateway, VisitOwner {
     { query }: RequestPath,
     run: Run,
     contentLength: number | null,
-  ): Environment | string {
+  ): Environment | PairsParts {
     const { variables: configured } = this.#settingsFor(run.route);
     client.part ??= { pairs: clientPairs(client), hasHost: client.host !== null };
     // As Apache has it: that of the site, also for what stands elsewhere.

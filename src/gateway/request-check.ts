@@ -22,7 +22,7 @@ export interface Client {
   /** What HTTP_HOST is, where a proxy's word makes it another than the Host field; null: that field. */
   readonly host: string | null;
   /** Its part of the environment, once it was asked for: see `clientPairs`. */
-  part?: { readonly pairs: string; readonly hasHost: boolean };
+  part?: { readonly pairs: Uint8Array; readonly hasHost: boolean };
 }
 
 /** What is remembered of a client for the next request on its connection. */

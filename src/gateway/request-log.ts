@@ -6,8 +6,8 @@ import type { AddressList } from '../address-list.ts';
 import type { Clock } from '../clock.ts';
 import type { PosternError } from '../errors.ts';
 import type { Log, LogFields } from '../log.ts';
-import type { Environment } from '../protocol/cgi/exchange.ts';
-import { environmentOf } from '../protocol/fastcgi/name-values.ts';
+import type { Environment, PairsParts } from '../protocol/cgi/exchange.ts';
+import { environmentOf, isPairs } from '../protocol/fastcgi/name-values.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { HttpRequest } from './message.ts';
@@ -148,7 +148,7 @@ export class VisitLog {
   #shownUrl: string | null = null;
   #requestId: string | null = null;
   #pool: string | null = null;
-  #environment: Environment | string | null = null;
+  #environment: Environment | PairsParts | null = null;
   #runFrom = 0;
   #headAt = 0;
   #sent: readonly string[] | null = null;
@@ -171,7 +171,7 @@ export class VisitLog {
   }
 
   /** @param environment or its pairs; null: it is not told */
-  programStarts(pool: string, environment: Environment | string | null = null): void {
+  programStarts(pool: string, environment: Environment | PairsParts | null = null): void {
     this.#pool = pool;
     this.#environment = environment;
     this.#runFrom = this.#owner.clock.now();
@@ -256,7 +256,8 @@ export class VisitLog {
 
   /** They cost something where they are pairs. */
   #variables(): Environment | null {
-    return typeof this.#environment === 'string' ? environmentOf(this.#environment) : this.#environment;
+    const environment = this.#environment;
+    return environment !== null && isPairs(environment) ? environmentOf(environment) : environment;
   }
 
   #error(error: PosternError): void {

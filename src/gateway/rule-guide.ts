@@ -4,8 +4,8 @@
 import type { AddressList } from '../address-list.ts';
 import type { Clock } from '../clock.ts';
 import { type ErrorCode, PosternError, toPosternError } from '../errors.ts';
-import { type CgiRequest, type Environment, isIdempotent } from '../protocol/cgi/exchange.ts';
-import { environmentOf, withVariables } from '../protocol/fastcgi/name-values.ts';
+import { type CgiRequest, type Environment, isIdempotent, type PairsParts } from '../protocol/cgi/exchange.ts';
+import { environmentOf, isPairs, withVariables } from '../protocol/fastcgi/name-values.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import { encodePath, type RequestPath } from '../protocol/http/path.ts';
 import { forwardedFields } from '../protocol/http/proxy-fields.ts';
@@ -50,7 +50,7 @@ export interface GuideOwner {
     target: RequestPath,
     run: Run,
     contentLength: number | null,
-  ): Environment | string;
+  ): Environment | PairsParts;
 }
 
 /** The visit that is led. */
@@ -192,7 +192,7 @@ export class RuleGuide {
     };
     const of = this.#owner.environmentFor(request, client, target, run, null);
     const known = withVariables(of, this.#ruled?.variables ?? {});
-    const variables = typeof known === 'string' ? environmentOf(known) : known;
+    const variables = isPairs(known) ? environmentOf(known) : known;
     const environment = authorizerEnvironment(variables, auth.role, who);
     const { reply } = this.#visit;
     const answer = new AuthorizerAnswer(reply, auth, (chunk) => this.#visit.onStderr(chunk));

@@ -38,7 +38,7 @@ export interface Run {
   /** Where the script was found. */
   readonly place: Place;
   /** The gateway's: its part of the environment, once it was asked for. */
-  pairs?: string;
+  pairs?: Uint8Array;
 }
 
 /** A page of ours, or of a server elsewhere. */
@@ -106,6 +106,9 @@ export class KnownDecisions {
   readonly #known = new Map<string, Decision>();
   /** The root's when they were made. */
   #renewals = 0;
+  /** The one that was made last, which is the quickest to be found. */
+  #lastPath = '';
+  #last: Decision | null = null;
 
   constructor(routing: Routing) {
     const { place, routes } = routing;
@@ -120,10 +123,16 @@ export class KnownDecisions {
     if (root === null || nameLength < path.length || root.isOutdated) return decide(this.#routing, target);
     if (root.renewals !== this.#renewals) {
       this.#known.clear();
+      this.#last = null;
       this.#renewals = root.renewals;
     }
+    if (this.#last !== null && path === this.#lastPath) return this.#last;
     const known = this.#known.get(path);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.#lastPath = path;
+      this.#last = known;
+      return known;
+    }
     const { misses } = root;
     const decision = decide(this.#routing, target);
     const isFound = (decision.kind === 'run' || decision.kind === 'file') && root.misses === misses;

@@ -1,11 +1,11 @@
 // One request's way through the gateway: what answers it, its body, the program that runs, and how all of it ended.
 
 import type { AddressList } from '../address-list.ts';
-import type { Clock } from '../clock.ts';
+import { type Clock, renewTurn } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
-import type { CgiRequest, Environment, Exchange } from '../protocol/cgi/exchange.ts';
+import type { CgiRequest, Environment, Exchange, PairsParts } from '../protocol/cgi/exchange.ts';
 import { isIdempotent } from '../protocol/cgi/exchange.ts';
-import { environmentOf, withVariables } from '../protocol/fastcgi/name-values.ts';
+import { environmentOf, isPairs, withVariables } from '../protocol/fastcgi/name-values.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import type { AnswerSpools } from './answer-spool.ts';
 import { collectBody } from './collect-body.ts';
@@ -57,7 +57,7 @@ export interface VisitOwner extends LogOwner, GuideOwner {
     target: RequestPath,
     run: Run,
     contentLength: number | null,
-  ): Environment | string;
+  ): Environment | PairsParts;
   /** What a body may take that goes to a backend by that route. */
   bodyLimitsFor(route: BackendRoute): BodyLimits;
   /** How long a request by that route may take; null: it does not say. */
@@ -273,6 +273,7 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
   }
 
   onOver(outcome: Outcome, error: PosternError | null): void {
+    renewTurn();
     this.#release();
     this.#gateway.onOver();
     this.#guide?.end();
@@ -293,34 +294,37 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
 class ProgramRequest implements CgiRequest {
   readonly role = 'responder';
   readonly data = null;
-  readonly pairs: string | undefined;
+  readonly pairs: PairsParts | undefined;
   readonly body: HeldBody | null;
   readonly method: string;
   readonly url: string;
-  readonly idempotent: boolean;
   readonly foreign: readonly string[];
   readonly requestTimeoutMs: number | undefined;
   readonly readTimeoutMs: number | undefined;
   #environment: Environment | null;
 
   constructor(
-    environment: Environment | string,
+    environment: Environment | PairsParts,
     body: HeldBody | null,
     method: string,
     url: string,
     foreign: readonly string[],
     limits: TimeLimits | null,
   ) {
-    const isText = typeof environment === 'string';
-    this.pairs = isText ? environment : undefined;
-    this.#environment = isText ? null : environment;
+    const pairs = isPairs(environment) ? environment : undefined;
+    this.pairs = pairs;
+    this.#environment = pairs === undefined ? (environment as Environment) : null;
     this.body = body;
     this.method = method;
     this.url = url;
-    this.idempotent = isIdempotent(method);
     this.foreign = foreign;
     this.requestTimeoutMs = limits?.requestTimeoutMs;
     this.readTimeoutMs = limits?.readTimeoutMs;
+  }
+
+  /** See CgiRequest. */
+  get idempotent(): boolean {
+    return isIdempotent(this.method);
   }
 
   /** See CgiRequest. */

@@ -5,7 +5,6 @@
 import type { Clock } from '../clock.ts';
 import type { EndedRequest } from '../connection/answer-reader.ts';
 import type { ErrorCode } from '../errors.ts';
-import { environmentOf } from '../protocol/fastcgi/name-values.ts';
 import { aboutRequest } from '../queue/pool-snapshot.ts';
 import { Queue } from '../queue/queue.ts';
 import type { SeatOutcome, SeatProvider, SeatSeeker, Then } from '../queue/seat.ts';
@@ -80,11 +79,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     for (const attempt of this.queue.attempts()) numbers.set(attempt.seat, this.queue.numbers.of(attempt));
     for (const held of this.#held) {
       if (held === undefined || held.request === null || !this.#isOurs(held)) continue;
-      const { pairs, environment } = held.request;
-      held.row.tell(
-        aboutRequest(pairs === undefined ? environment : environmentOf(pairs)),
-        numbers.get(held.lane) ?? 0,
-      );
+      held.row.tell(aboutRequest(held.request.environment), numbers.get(held.lane) ?? 0);
       held.request = null;
     }
   }

@@ -105,10 +105,10 @@ export class Lane implements LaneHandle, ConnectionOwner {
     this.#isAborted = false;
     this.#ending = null;
     this.#exchange = null;
-    const { program, clock } = this.#worker;
+    const { program } = this.#worker;
     const isKept = this.#events.isReused(program) && !needsNew(program, request);
     if (isKept && this.#link === 'free' && this.#connection!.isReusable) {
-      this.#reusedAtMs = clock.now();
+      this.#reusedAtMs = this.#clock.now();
       this.#send(this.#connection!);
     } else {
       this.#connect();

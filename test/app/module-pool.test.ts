@@ -53,6 +53,26 @@ describe('ModulePool', () => {
     await pool.close();
   });
 
+  it('takes a request that works out its environment when it is asked, as those of a gateway do', async () => {
+    class Asked {
+      readonly known = cgiRequest({ url: '/a?b' });
+      readonly role = 'responder';
+      readonly body = null;
+      readonly data = null;
+      readonly method = 'GET';
+      readonly url = '/a?b';
+      get environment() {
+        return { ...this.known.environment, REQUEST_URI: '/a?b' };
+      }
+      get idempotent() {
+        return true;
+      }
+    }
+    const { pool, ask } = await start({ fetch: (request) => new Response(new URL(request.url).search) });
+    assert.equal((await ask(new Asked()).done).body, '?b');
+    await pool.close();
+  });
+
   it('at readTimeout the client gets 504, the handler is told, and the log says which limit', async () => {
     const { clock, log, pool, ask, outcomes } = await start({ fetch: waits }, { readTimeoutMs: 1_000 });
     const sink = ask(cgiRequest({ url: '/slow' }));

@@ -125,16 +125,18 @@ export function poolConformance(name: string, makePool: MakePool, traits: PoolTr
       const peaks = { ...noCounts, maxRunning: 1, maxWaiting: 1, limitReached: 1 };
       assert.deepEqual(counters(), { ...peaks, accepted: 2, running: 1, waiting: 1 });
       assert.equal((await ask('fine').sink.done).error?.code, 'QUEUE_FULL');
-      assert.deepEqual(counters(), { ...peaks, accepted: 3, running: 1, waiting: 1, refused: 1 });
+      const refusedBy = { ...noCounts.refusedBy, QUEUE_FULL: 1 };
+      assert.deepEqual(counters(), { ...peaks, accepted: 3, running: 1, waiting: 1, refused: 1, refusedBy });
       second.exchange.abort();
-      assert.deepEqual(counters(), { ...peaks, accepted: 3, running: 1, refused: 1, aborted: 1 });
+      assert.deepEqual(counters(), { ...peaks, accepted: 3, running: 1, refused: 1, refusedBy, aborted: 1 });
       go();
       assert.equal((await first.sink.done).body, 'waited');
       await idle();
-      assert.deepEqual(counters(), { ...peaks, accepted: 3, finished: 1, refused: 1, aborted: 1 });
+      assert.deepEqual(counters(), { ...peaks, accepted: 3, finished: 1, refused: 1, refusedBy, aborted: 1 });
       assert.ok((await ask('dies-in-body', 'POST').sink.done).error);
       await idle();
-      assert.deepEqual(counters(), { ...peaks, accepted: 4, finished: 1, refused: 1, aborted: 2, failed: 1 });
+      const ended = { finished: 1, refused: 1, refusedBy, aborted: 2, failed: 1 };
+      assert.deepEqual(counters(), { ...peaks, accepted: 4, ...ended });
     });
 
     it('shows the requests that run, and how long one has waited', async (t) => {

@@ -2,6 +2,7 @@
 
 import { PosternError } from '../../errors.ts';
 import { BodyDecoder } from '../http/http1-body-decoder.ts';
+import { bytesText } from '../text.ts';
 import { invalid, type KnownHeads, parseHead } from './cgi-head.ts';
 import type { CgiSink } from './exchange.ts';
 
@@ -115,7 +116,7 @@ export class CgiOutput {
         throw invalid(`its header is larger than ${this.#limits.maxHeadBytes} bytes`);
       }
       if (end < 0) break;
-      this.#readHead(bytes.toString('latin1', start, end));
+      this.#readHead(bytesText(bytes, start, end));
       start = end;
       search = end;
       if (!this.#isInBody) continue;

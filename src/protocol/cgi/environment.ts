@@ -2,7 +2,7 @@
 
 import { environmentOf, pairsText } from '../fastcgi/name-values.ts';
 import { fieldValue } from '../http/headers.ts';
-import type { Environment } from './exchange.ts';
+import type { Environment, PairsParts } from './exchange.ts';
 
 /** What is known of a request when its environment is made. Byte strings. */
 export interface EnvironmentSource {
@@ -105,13 +105,13 @@ export function makeEnvironment(from: EnvironmentSource, names: HeaderNames): En
 }
 
 /** The variables of a connection, as FastCGI's pairs: for all requests that come on it. */
-export function clientPairs(from: ClientSource): string {
-  return pairsText(ofClient(from));
+export function clientPairs(from: ClientSource): Uint8Array {
+  return Buffer.from(pairsText(ofClient(from)), 'latin1');
 }
 
 /** The variables of a script, in the same way. */
-export function scriptPairs(from: ScriptSource, documentRoot: string | null): string {
-  return pairsText(ofScript(from, documentRoot));
+export function scriptPairs(from: ScriptSource, documentRoot: string | null): Uint8Array {
+  return Buffer.from(pairsText(ofScript(from, documentRoot)), 'latin1');
 }
 
 /**
@@ -121,23 +121,19 @@ export function scriptPairs(from: ScriptSource, documentRoot: string | null): st
  * @param configured null: nothing is
  */
 export function environmentPairs(
-  client: { readonly pairs: string; readonly hasHost: boolean },
-  script: string,
+  client: { readonly pairs: Uint8Array; readonly hasHost: boolean },
+  script: Uint8Array,
   request: RequestSource,
   query: string,
   contentLength: number | null,
   configured: Readonly<Record<string, string>> | null,
   names: HeaderNames,
-): string {
+): PairsParts {
   const list = ofRequest(request, query, contentLength);
-  if (configured !== null) addConfigured(list, namesIn(client.pairs + script), configured);
+  if (configured !== null)
+    addConfigured(list, Object.entries(environmentOf([client.pairs, script, ''])).flat(), configured);
   addHeaders(list, request.headers, configured, client.hasHost, names);
-  return client.pairs + script + pairsText(list);
-}
-
-/** Names and values of pairs: a list as those above. */
-function namesIn(pairs: string): string[] {
-  return Object.entries(environmentOf(pairs)).flat();
+  return [client.pairs, script, pairsText(list)];
 }
 
 /** @param before what was computed besides what is in the list */

@@ -13,6 +13,9 @@ export type Role = 'responder' | 'authorizer' | 'filter';
 /** CGI variables by name (RFC 3875, section 4.1). Names and values are byte strings. Has no prototype, or plain keys only. */
 export type Environment = Record<string, string>;
 
+/** Variables as FastCGI's name-value pairs: those of a connection and those of a script, which serve many requests, and the rest as a byte string. */
+export type PairsParts = readonly [Uint8Array, Uint8Array, string];
+
 /** A request body that is ready to be sent. */
 export interface RequestBody {
   /** Exact length in bytes, or null where it is not known (a streamed upload; PHP cannot take one). */
@@ -34,8 +37,8 @@ export interface RequestBody {
 export interface CgiRequest {
   readonly role: Role;
   readonly environment: Environment;
-  /** The environment as FastCGI's pairs, a byte string, where it was made so: `environment` costs something then. */
-  readonly pairs?: string | undefined;
+  /** The environment as FastCGI's pairs, where it was made so: `environment` costs something then. */
+  readonly pairs?: PairsParts | undefined;
   /** null: no body (STDIN is empty). */
   readonly body: RequestBody | null;
   /** A filter's data stream; null in other roles. */

@@ -5,7 +5,7 @@
 // A length up to 127 takes one byte; a longer one four, the top bit of the first set.
 
 import { PosternError } from '../../errors.ts';
-import type { Environment } from '../cgi/exchange.ts';
+import type { Environment, PairsParts } from '../cgi/exchange.ts';
 
 /** What a peer may make a reader of pairs store. */
 export interface NameValueLimits {
@@ -54,20 +54,25 @@ export function decodeNameValues(bytes: Buffer, limits: NameValueLimits = defaul
 }
 
 /** The variables of pairs, however many there are. */
-export function environmentOf(pairs: string): Environment {
+export function environmentOf([client, script, rest]: PairsParts): Environment {
   const limits = { maxBytes: Number.POSITIVE_INFINITY, maxPairs: Number.POSITIVE_INFINITY };
-  return decodeNameValues(Buffer.from(pairs, 'latin1'), limits);
+  return decodeNameValues(Buffer.concat([client, script, Buffer.from(rest, 'latin1')]), limits);
+}
+
+/** Whether an environment is there as its pairs. */
+export function isPairs(environment: Environment | PairsParts): environment is PairsParts {
+  return Array.isArray(environment);
 }
 
 /** An environment, or its pairs, with more variables, which win. */
 export function withVariables(
-  environment: Environment | string,
+  environment: Environment | PairsParts,
   more: Readonly<Record<string, string>>,
-): Environment | string {
+): Environment | PairsParts {
   let isNone = true;
   for (const _name in more) isNone = false;
   if (isNone) return environment;
-  return { ...(typeof environment === 'string' ? environmentOf(environment) : environment), ...more };
+  return { ...(isPairs(environment) ? environmentOf(environment) : environment), ...more };
 }
 
 /** Reads pairs that come in pieces, cut at any byte. */

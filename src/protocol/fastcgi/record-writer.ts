@@ -2,8 +2,8 @@
 // and 3.4). Pure.
 
 import { PosternError } from '../../errors.ts';
-import type { Environment, Role } from '../cgi/exchange.ts';
-import { environmentOf, pairText, SHORT_MAX } from './name-values.ts';
+import type { Environment, PairsParts, Role } from '../cgi/exchange.ts';
+import { environmentOf, isPairs, pairText, SHORT_MAX } from './name-values.ts';
 import {
   ABORT_REQUEST,
   BEGIN_REQUEST,
@@ -61,14 +61,27 @@ export class RecordWriter {
 
   /**
    * PARAMS, whole: the pairs, cut between records only where a pair ends, and the empty record that closes the stream.
-   * @param environment the variables, or their pairs as a byte string
    * @throws PARAMS_TOO_LARGE when one pair does not fit into a record; then nothing was added.
    */
-  params(id: number, environment: Environment | string): void {
+  params(id: number, environment: Environment | PairsParts): void {
+    if (isPairs(environment)) {
+      const [client, script, rest] = environment;
+      const bytes = client.length + script.length + rest.length;
+      if (bytes > MAX_PARAMS_BYTES) {
+        this.#largeParams(id, environmentOf(environment), bytes);
+      } else {
+        this.content(PARAMS, id, client);
+        this.content(PARAMS, id, script);
+        this.text(PARAMS, id, rest);
+        this.#close();
+      }
+      this.end(PARAMS, id);
+      return;
+    }
     // One copy for all pairs: a walk that reads and copies each variable takes a third longer.
-    const text = typeof environment === 'string' ? environment : nameValueText(environment);
+    const text = nameValueText(environment);
     if (text.length > MAX_PARAMS_BYTES) {
-      this.#largeParams(id, typeof environment === 'string' ? environmentOf(text) : environment, text.length);
+      this.#largeParams(id, environment, text.length);
     } else {
       this.text(PARAMS, id, text);
       this.#close();

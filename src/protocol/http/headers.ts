@@ -54,7 +54,14 @@ export function fieldsBytes(headers: readonly string[]): number {
 
 /** Whether a field's name is that name, in any ASCII case. @param wanted in lower case */
 export function isNamed(name: string, wanted: string): boolean {
-  return name.length === wanted.length && (name === wanted || name.toLowerCase() === wanted);
+  if (name.length !== wanted.length) return false;
+  if (name === wanted) return true;
+  for (let at = 0; at < name.length; at += 1) {
+    const code = name.charCodeAt(at);
+    const lower = code >= 0x41 && code <= 0x5a ? code + 0x20 : code;
+    if (lower !== wanted.charCodeAt(at)) return false;
+  }
+  return true;
 }
 
 /**

@@ -2,6 +2,7 @@
 // fields, and how its body is framed. Pure.
 
 import { PosternError } from '../../errors.ts';
+import { bytesText } from '../text.ts';
 import { endOfTarget, endOfToken, isNamed, parseFields, parseHost } from './headers.ts';
 
 /** Longest request target, in bytes. */
@@ -62,7 +63,7 @@ export class HeadReader {
    */
   read(chunk: Buffer, from: number): RequestHead | null {
     const before = this.#text.length;
-    let text = this.#text + chunk.toString('latin1', from, from + windowBytes);
+    let text = this.#text + bytesText(chunk, from, Math.min(chunk.length, from + windowBytes));
     let end = endOfHead(text, before);
     if (end === -1 && chunk.length > from + windowBytes) {
       text = this.#text + chunk.toString('latin1', from, from + maxHeadBytes + 4);
