@@ -45,6 +45,7 @@ export function gatewayRequest(answer: Buffer): () => number {
     spare: { block: null },
     completed: () => {},
     cut: () => {},
+    openTunnel: () => ({ resume: () => {} }),
   };
   const gateway = createGateway({
     site: { ...siteDefaults, name: 'main', root: fileURLToPath(new URL('.', import.meta.url)), routes: [route()] },

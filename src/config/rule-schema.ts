@@ -71,7 +71,7 @@ const ruleKeys = z.strictObject({
     .optional()
     .meta({
       description:
-        'An HTTP server that answers: "http://127.0.0.1:5173", "unix:/run/app.sock", or a table { url, host, connectTimeout, readTimeout, streamUploads }.',
+        'An HTTP server that answers, WebSocket too: "http://127.0.0.1:5173", "unix:/run/app.sock", or a table { url, host, connectTimeout, readTimeout, streamUploads }.',
     }),
   status: z.int().optional().meta({
     description: 'Of a redirect: 301, 302, 303, 307 or 308. Alone: what is answered, 403, 404, 410 or 503.',

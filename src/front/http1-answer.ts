@@ -1,7 +1,7 @@
 // Writes one answer to an HTTP/1.1 connection: head and body framed, gathered, and passed on in as few writes as can be.
 
 import type { PosternError } from '../errors.ts';
-import type { AnswerListener, AnswerManner, HttpAnswer } from '../gateway/message.ts';
+import type { AnswerListener, AnswerManner, HttpAnswer, Tunnel, TunnelInput } from '../gateway/message.ts';
 import { AnswerFraming, formatAnswerHead, mayHaveLength } from '../protocol/http/answer-framing.ts';
 import { bytesText } from '../protocol/text.ts';
 
@@ -21,6 +21,8 @@ export interface AnswerConnection {
   readonly spare: SpareBlock;
   /** The answer is complete, and was sent. */
   completed(keepsAlive: boolean): void;
+  /** What the client sends from now on is for `input`. */
+  openTunnel(input: TunnelInput): Tunnel;
   /** The answer will not be complete. `looksWhole`: only a reset tells the client so. */
   cut(looksWhole: boolean): void;
 }
@@ -117,6 +119,16 @@ export class Http1Answer implements HttpAnswer {
     this.flush();
     this.#send(this.#take(bytes));
     return !this.#isFull;
+  }
+
+  tunnel(headers: readonly string[], input: TunnelInput): Tunnel | null {
+    if (this.#state !== 'waiting' || this.#to.version === '1.0') return null;
+    this.#sendInterim(101, headers);
+    // What follows is framed by nothing but the connection's end.
+    this.#framing = new AnswerFraming('GET', '1.0', 200, -1);
+    this.#keepsAlive = false;
+    this.#state = 'passing';
+    return this.#connection.openTunnel(input);
   }
 
   flush(): boolean {

@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import { SocketWriter } from '../connection/socket-writer.ts';
 import { PosternError, toPosternError } from '../errors.ts';
-import type { Peer } from '../gateway/message.ts';
+import type { Peer, Tunnel, TunnelInput } from '../gateway/message.ts';
 import type { RequestHead } from '../protocol/http/http1-head-reader.ts';
 import type { Waiting } from './client-limits.ts';
 import { peerOf, unsentBytes } from './client-socket.ts';
@@ -30,6 +30,8 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   #answer: Http1Answer | null = null;
   /** The running request's body, until its last byte came. */
   #body: Http1Body | null = null;
+  /** Who takes what the client sends, once the connection is a tunnel. */
+  #tunnel: TunnelInput | null = null;
   #requestKeepsAlive = true;
   #owesContinue = false;
   #isHalfClosed = false;
@@ -81,6 +83,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
     this.#isHalfClosed = true;
     if (this.#state === 'idle') this.#linger();
     else if (this.#state === 'head') this.#socket.destroy();
+    else if (this.#tunnel !== null) this.#tunnel.ended();
     else if (this.#state === 'running') {
       if (this.#body !== null)
         this.#failBody(new PosternError('BODY_INCOMPLETE', 'the client ended its request body early'));
@@ -188,6 +191,13 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
     else this.#linger();
   }
 
+  openTunnel(input: TunnelInput): Tunnel {
+    this.#tunnel = input;
+    this.#socket.setKeepAlive(true, 60_000);
+    queueMicrotask(() => this.#advance());
+    return { resume: () => this.#advance() };
+  }
+
   // What a body asks of its connection.
 
   bodyWanted(body: Http1Body): void {
@@ -204,6 +214,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   #advance(): void {
     if (this.#isAdvancing) return;
     this.#isAdvancing = true;
+    if (this.#tunnel?.received(this.#input.peek()) === true) this.#input.drop();
     while (!this.#input.isEmpty && (this.#state === 'idle' || this.#state === 'head')) this.#readHead();
     this.#isAdvancing = false;
     // The rest of a head that a client began before it left will not come.
@@ -329,10 +340,8 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   /** Pauses the socket while nobody has room for what it would bring. */
   #adjustReading(): void {
     const hasRoom = this.#body?.hasRoom ?? this.#input.hasRoom;
-    if (hasRoom === this.#socket.isPaused()) {
-      if (hasRoom) this.#socket.resume();
-      else this.#socket.pause();
-    }
+    if (hasRoom !== this.#socket.isPaused()) return;
+    this.#socket[hasRoom ? 'resume' : 'pause']();
   }
 
   #setRunningDeadline(): void {

@@ -9,7 +9,7 @@ import { PosternError } from '../errors.ts';
 import { type Coding, chooseCoding, codedHeader, weakTag, withVary } from '../protocol/http/accept-encoding.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import { type Compression, type Compressor, compress, createCompressor } from './compression.ts';
-import type { AnswerListener, AnswerManner, HttpAnswer, HttpRequest } from './message.ts';
+import type { AnswerListener, AnswerManner, HttpAnswer, HttpRequest, Tunnel, TunnelInput } from './message.ts';
 
 /** What is held of an answer, in the hope that it is no more. */
 const holdBytes = 65_536;
@@ -93,6 +93,12 @@ export class CompressedAnswer implements HttpAnswer, AnswerListener {
   writeLasting(bytes: Buffer): boolean {
     if (this.#state !== 'plain') return this.#take(bytes, false);
     return this.#answer.writeLasting === undefined ? this.#answer.write(bytes) : this.#answer.writeLasting(bytes);
+  }
+
+  tunnel(headers: readonly string[], input: TunnelInput): Tunnel | null {
+    const tunnel = this.#answer.tunnel?.(headers, input) ?? null;
+    if (tunnel !== null) this.#move('plain');
+    return tunnel;
   }
 
   flush(): boolean {

@@ -82,6 +82,11 @@ export interface HttpAnswer {
   write(chunk: Uint8Array): boolean;
   /** As `write`, for bytes that nobody will change: the front may keep them without a copy. */
   writeLasting?(bytes: Buffer): boolean;
+  /**
+   * In place of `head`: answers 101, and from then on what is written goes to the client as it is, and what the client sends to `input`.
+   * Absent, or null: this connection cannot.
+   */
+  tunnel?(headers: readonly string[], input: TunnelInput): Tunnel | null;
   /** Nothing more is at hand now: pass on what was gathered. @returns as `write` does */
   flush(): boolean;
   /** A complete answer. */
@@ -97,6 +102,20 @@ export interface HttpAnswer {
    * @param closely by what the system holds for it, too, which costs more to ask
    */
   taken(closely: boolean): number;
+}
+
+/** Takes what a client sends on a connection that has become a tunnel. */
+export interface TunnelInput {
+  /** Lent. False: nothing was taken, and it is to be offered again after `resume()`. */
+  received(bytes: Uint8Array): boolean;
+  /** The client sends nothing more. */
+  ended(): void;
+}
+
+/** A connection that has become a tunnel. */
+export interface Tunnel {
+  /** There is room for what the client sends. */
+  resume(): void;
 }
 
 /** Whom a front tells. An object, and not two closures: those a request cost more than its parsing, in garbage that V8 kept for long. */

@@ -8,7 +8,7 @@ import { type CgiRequest, type Environment, isIdempotent, type PairsParts } from
 import { environmentOf, isPairs, withVariables } from '../protocol/fastcgi/name-values.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import { encodePath, type RequestPath } from '../protocol/http/path.ts';
-import { forwardedFields } from '../protocol/http/proxy-fields.ts';
+import { asksForWebSocket, forwardedFields } from '../protocol/http/proxy-fields.ts';
 import type { ProxyOptions, RefusalStatus } from '../rules/rule.ts';
 import type { RuledAnswer } from '../rules/ruling.ts';
 import {
@@ -22,6 +22,7 @@ import { credentials } from './basic-auth.ts';
 import { collectBody } from './collect-body.ts';
 import { errorAnswer } from './error-page.ts';
 import type { HttpAnswer, HttpRequest } from './message.ts';
+import { ProxyTunnel } from './proxy-tunnel.ts';
 import type { Reply } from './reply.ts';
 import { type BodyLimits, type BodyMemory, checkBodyLength, type HeldBody, streamBody } from './request-body.ts';
 import type { Client } from './request-check.ts';
@@ -251,6 +252,11 @@ export class RuleGuide {
       { peer: peer.remoteAddress, isTrusted, scheme, host: told },
       proxy.host ?? told,
     );
+    if (body === null && asksForWebSocket(method, headers)) {
+      const tunnel = new ProxyTunnel(proxy, reply, this.shaped, this.#owner.clock);
+      tunnel.begin({ target, headers: fields });
+      return;
+    }
     const idempotent = isIdempotent(method);
     this.#rules.proxyOf(proxy).forward(reply, { method, target, headers: fields, body, idempotent });
   }

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { PosternError } from '../errors.ts';
 import { isNamed } from '../protocol/http/headers.ts';
 import { changeHeader, type HeaderRule } from '../rules/header-rule.ts';
-import type { AnswerListener, AnswerManner, HttpAnswer } from './message.ts';
+import type { AnswerListener, AnswerManner, HttpAnswer, Tunnel, TunnelInput } from './message.ts';
 
 /** Fields by which a client would take an error's page for the file that it asked for. */
 const ofFiles = ['etag', 'last-modified', 'accept-ranges'];
@@ -57,6 +57,10 @@ export class ShapedAnswer implements HttpAnswer {
 
   writeLasting(bytes: Buffer): boolean {
     return this.#answer.writeLasting === undefined ? this.#answer.write(bytes) : this.#answer.writeLasting(bytes);
+  }
+
+  tunnel(headers: readonly string[], input: TunnelInput): Tunnel | null {
+    return this.#answer.tunnel?.(headers, input) ?? null;
   }
 
   flush(): boolean {

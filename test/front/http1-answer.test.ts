@@ -30,6 +30,9 @@ class Recorder implements AnswerConnection {
     this.outcome = keepsAlive ? 'kept' : 'closed';
   }
 
+  openTunnel(): { resume(): void } {
+    return { resume: () => {} };
+  }
   cut(looksWhole: boolean): void {
     this.outcome = looksWhole ? 'reset' : 'cut';
   }

@@ -57,6 +57,15 @@ export function answeredFields(headers: readonly string[]): string[] {
   return fields;
 }
 
+/**
+ * Whether a request asks to become a WebSocket (RFC 6455, section 4.1). Another protocol is not asked for: with "h2c" a client would talk to the server
+ * behind our back.
+ */
+export function asksForWebSocket(method: string, headers: readonly string[]): boolean {
+  const isUpgrade = fieldValue(headers, 'upgrade')?.trim().toLowerCase() === 'websocket';
+  return isUpgrade && method === 'GET' && connectionNames(headers).has('upgrade');
+}
+
 /** What a Connection field names, in lower case. */
 function connectionNames(headers: readonly string[]): ReadonlySet<string> {
   const names = new Set<string>();
