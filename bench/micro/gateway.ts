@@ -2,7 +2,6 @@
 // program, the program's answer, and the answer to the client. What a request costs above this is Node's and the kernel's.
 
 import { fileURLToPath } from 'node:url';
-import { AccessLines } from '../../src/cli/access-lines.ts';
 import { AnswerReader, RunningExchanges } from '../../src/connection/answer-reader.ts';
 import { RecordExchange } from '../../src/connection/client-exchange.ts';
 import { type AnswerConnection, Http1Answer } from '../../src/front/http1-answer.ts';
@@ -15,6 +14,7 @@ import type { Backend } from '../../src/protocol/cgi/exchange.ts';
 import { STDIN } from '../../src/protocol/fastcgi/record.ts';
 import { RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
 import { HeadReader } from '../../src/protocol/http/http1-head-reader.ts';
+import { AccessLines } from '../../src/service/access-lines.ts';
 import { siteDefaults } from '../../test/support/site.ts';
 
 const request = Buffer.from('GET /cases.ts HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n');

@@ -1,16 +1,15 @@
 // The access logs of sites that have a file of their own: which site writes where and how, over reloads.
 
 import { resolve } from 'node:path';
-import { compileAccessFormat } from '../access-format.ts';
 import type { Config } from '../config/config.ts';
+import { type LineFormat, lineFormat } from '../service/access-lines.ts';
 import type { AccessRecord } from '../service/gateways.ts';
-import { AccessLines } from './access-lines.ts';
 import { LogDestination } from './log-destination.ts';
 
 /** How a site's lines are written. */
 interface SiteLog {
   readonly destination: LogDestination;
-  format(record: AccessRecord, wallMs: number, thread: number): string;
+  readonly format: LineFormat;
 }
 
 export class AccessFiles {
@@ -65,21 +64,19 @@ export class AccessFiles {
     return site !== undefined;
   }
 
+  /** Writes lines that a front thread has made. @returns false: the site has no file of its own */
+  writeLines(site: string, lines: string): boolean {
+    const { destination } = this.#sites.get(site) ?? {};
+    destination?.write(lines);
+    return destination !== undefined;
+  }
+
   /** Repeatable. */
   close(): void {
     for (const destination of this.#open.values()) destination.close();
     this.#open = new Map();
     this.#sites = new Map();
   }
-}
-
-function lineFormat(accessFormat: string): SiteLog['format'] {
-  if (accessFormat === 'json') {
-    const lines = new AccessLines();
-    return (record, wallMs, thread) => lines.format(record, wallMs, thread);
-  }
-  const format = compileAccessFormat(accessFormat);
-  return (record, wallMs) => `${format.line(record, wallMs)}\n`;
 }
 
 /** Opens one. @param path of the key that names it @param key as an error calls it @throws CONFIG_INVALID */

@@ -6,9 +6,9 @@ import { pino } from 'pino';
 import type { LogStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../log.ts';
+import { AccessLines } from '../service/access-lines.ts';
 import type { AccessLog } from '../service/gateways.ts';
 import { AccessFiles, openDestination } from './access-files.ts';
-import { AccessLines } from './access-lines.ts';
 import { accessLine, humanLog } from './human-log.ts';
 import type { LogDestination } from './log-destination.ts';
 import { paintFor } from './terminal.ts';
@@ -18,6 +18,8 @@ export interface LogFile {
   readonly log: Log;
   /** Writes a line for each request: to the file of its site, or else to this one, unless its level is above info. */
   readonly access: AccessLog;
+  /** Writes lines that a front thread has made, of a site; null: those of this log. undefined: its lines are for people, and made here. */
+  readonly accessLines: ((site: string | null, lines: string) => void) | undefined;
   /** Opens the files again by their names, after they were moved away (USR1). Does nothing for standard output. Failing to is logged. */
   reopen(): void;
   /** Goes over to the files of another configuration's sites. @throws CONFIG_INVALID; then nothing has changed */
@@ -57,6 +59,11 @@ export function openLog(config: Config): LogFile {
       if (sites.write(record, Date.now(), thread) || !isTold) return;
       destination.write(isText ? `${accessLine(record, paint)}\n` : lines.format(record, Date.now(), thread));
     },
+    accessLines: isText
+      ? undefined
+      : (site, made) => {
+          if (site === null || !sites.writeLines(site, made)) destination.write(made);
+        },
     reopen: () => {
       for (const one of [destination, ...sites.destinations]) {
         try {

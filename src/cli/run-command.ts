@@ -38,7 +38,7 @@ export function addRun(program: Command, _terminal: Terminal): void {
       const { openLog } = await import('./log-file.ts');
       const { createService } = await import('../service/service.ts');
       const { live, StopAsked } = await import('./lifetime.ts');
-      const { log, access, reopen, change, status: logStatus, close } = openLog(config);
+      const { log, access, accessLines, reopen, change, status: logStatus, close } = openLog(config);
       // Whatever ends the process: what was gathered is written.
       process.once('exit', close);
       const stopAsked = new StopAsked();
@@ -51,6 +51,7 @@ export function addRun(program: Command, _terminal: Terminal): void {
         onStopAsked: stopAsked.ask,
         onChange: change,
         onAccess: access,
+        onAccessLines: accessLines,
       });
       const onStopping = (running: number): void => log.info({ running }, `stopping: ${running} requests run`);
       // Before the start: a signal that comes while workers start would end this process, and leave them behind.

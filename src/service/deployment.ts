@@ -44,6 +44,8 @@ export interface ServiceOptions {
   readonly binder?: Binder | undefined;
   /** Told of each answer. @default nobody is */
   readonly onAccess?: AccessLog | undefined;
+  /** Given lines of the access log that front threads have made, of a site; null: of those without a file. @default `onAccess` is told of each answer */
+  readonly onAccessLines?: ((site: string | null, lines: string) => void) | undefined;
   /** Told of the configuration that a reload puts in force, before it is. @throws to have nothing changed */
   readonly onChange?: ((config: Config) => void) | undefined;
   /** How the log is written, for the status. @default it does not say */
@@ -86,10 +88,11 @@ export class Deployment {
     this.#options = options;
     this.#log = options.log;
     const { log, faults, service } = options;
-    const { onAccess, isDeveloped, binder } = service;
+    const { onAccess, onAccessLines, isDeveloped, binder } = service;
     const threads = threadCount(service.threads ?? config.values.service.threads ?? 1);
     const fronts = { log, faults, onAccess, isDeveloped, binder };
-    this.#fronts = threads === 1 ? new SiteFronts(fronts) : new FrontThreads({ ...fronts, count: threads });
+    this.#fronts =
+      threads === 1 ? new SiteFronts(fronts) : new FrontThreads({ ...fronts, onAccessLines, count: threads });
   }
 
   /** The configuration in force. */

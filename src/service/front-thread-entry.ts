@@ -7,11 +7,12 @@ import { PosternError, toPosternError } from '../errors.ts';
 import { SharedClientCounts } from '../front/client-counts.ts';
 import type { Log, LogFields } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
-import type { AccessRecord } from './gateways.ts';
 import type { FrontPool } from './pool-pages.ts';
+import { SentAccess } from './sent-access.ts';
 import { type FrontsChange, SiteFronts } from './site-fronts.ts';
 import {
   beatMs,
+  type FrontsConfig,
   loopResolutionMs,
   type SentError,
   type ThreadData,
@@ -27,7 +28,7 @@ const answerMs = 5_000;
 const {
   index,
   isDeveloped,
-  isTold,
+  access,
   vitals: vitalMemory,
   answers,
   clients,
@@ -39,10 +40,11 @@ if (compileCache !== null) enableCompileCache(compileCache);
 const say = (report: ThreadReport): void => parentPort!.postMessage(report);
 const log = sentLog();
 const pools = new ThreadPools(index, log);
+const sentAccess = access === 'none' ? null : new SentAccess(access, index, say);
 const fronts = new SiteFronts({
   log,
   faults: { report: tellFault },
-  onAccess: isTold ? sentAccess() : undefined,
+  onAccess: sentAccess?.take,
   isDeveloped,
   part: index === 1 ? 'first' : 'other',
   clients: new SharedClientCounts(clients, index - 1),
@@ -50,6 +52,7 @@ const fronts = new SiteFronts({
   durations,
 });
 let change: FrontsChange | null = null;
+let nextConfig: FrontsConfig | null = null;
 /** By number: who waits for what the main thread says of a pool. */
 const questions = new Map<number, (pool: PoolSnapshot) => void>();
 let lastQuestion = 0;
@@ -74,6 +77,7 @@ async function carryOut(order: ThreadOrder): Promise<readonly string[]> {
   switch (order.type) {
     case 'open':
       change = await fronts.open(order.config, order.places);
+      nextConfig = order.config;
       return change.words;
     case 'prepare':
       pools.prepare(order.pools);
@@ -84,6 +88,7 @@ async function carryOut(order: ThreadOrder): Promise<readonly string[]> {
       const committed = change!;
       change = null;
       void committed.commit(deadlineMs);
+      if (nextConfig !== null) sentAccess?.use(nextConfig);
       const left = pools.commit(names, deadlineMs);
       say({ type: 'in-force', id });
       await Promise.all([committed.over(), left]);
@@ -103,9 +108,11 @@ async function carryOut(order: ThreadOrder): Promise<readonly string[]> {
       return [];
     case 'close':
       await fronts.close(order.deadlineMs);
+      sentAccess?.flush();
       return [];
     case 'end':
       await pools.close(0);
+      sentAccess?.flush();
       return [];
   }
 }
@@ -175,19 +182,6 @@ function plainFields(fields: LogFields): LogFields {
     else if (typeof value !== 'function') plain[name] = value;
   }
   return plain;
-}
-
-/** Records on their way: a message for each would cost as much as the request. */
-function sentAccess(): (record: AccessRecord) => void {
-  let records: AccessRecord[] = [];
-  const flush = (): void => {
-    say({ type: 'access', records });
-    records = [];
-  };
-  return (record) => {
-    records.push(record);
-    if (records.length === 1) setTimeout(flush, beatMs / 2);
-  };
 }
 
 function tellFault(error: unknown, where: string, fields: LogFields = {}): void {

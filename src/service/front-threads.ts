@@ -37,6 +37,8 @@ import type { Unit } from './unit.ts';
 export type FrontThreadsOptions = Omit<SiteFrontsOptions, 'part' | 'counts' | 'durations' | 'faults'> & {
   readonly count: number;
   readonly faults: Faults;
+  /** Takes what threads have made of the access log. @default `onAccess` does */
+  readonly onAccessLines?: ((site: string | null, lines: string) => void) | undefined;
 };
 
 /** What is in force: what a thread that takes the place of another begins with. */
@@ -222,12 +224,12 @@ export class FrontThreads implements Fronts {
   }
 
   #fill(place: Place): FrontThread {
-    const { isDeveloped = false, onAccess } = this.#options;
+    const { isDeveloped = false, onAccess, onAccessLines } = this.#options;
     const clients = this.#places.map((one) => one.clients);
     const data = threadData(place, {
       count: this.#places.length,
       isDeveloped,
-      isTold: onAccess !== undefined,
+      access: onAccess === undefined ? 'none' : onAccessLines === undefined ? 'records' : 'lines',
       clients,
     });
     place.shared = new Map();
@@ -269,8 +271,9 @@ export class FrontThreads implements Fronts {
   }
 
   #told(index: number, report: ThreadReport): void {
-    const { log, faults, onAccess } = this.#options;
-    if (report.type === 'access') for (const record of report.records) onAccess?.(record, index);
+    const { log, faults, onAccess, onAccessLines } = this.#options;
+    if (report.type === 'lines') for (const [site, lines] of report.lines) onAccessLines?.(site, lines);
+    else if (report.type === 'access') for (const record of report.records) onAccess?.(record, index);
     else if (report.type === 'log') log[report.level](report.fields, report.message);
     else if (report.type === 'question') this.#answer(index, report.question, report.pool);
     else if (report.type === 'snapshots') this.#sums.take(index, report.pools);

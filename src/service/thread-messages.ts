@@ -20,8 +20,8 @@ export interface ThreadData {
   readonly index: number;
   readonly count: number;
   readonly isDeveloped: boolean;
-  /** Whether it is to tell of each answer. */
-  readonly isTold: boolean;
+  /** How it is to tell of each answer. */
+  readonly access: 'none' | 'records' | 'lines';
   /** Its row of the vitals, and its counts of answers by status. */
   readonly vitals: SharedArrayBuffer;
   readonly answers: SharedArrayBuffer;
@@ -129,6 +129,8 @@ export type ThreadReport =
       readonly message: string;
     }
   | { readonly type: 'access'; readonly records: readonly AccessRecord[] }
+  /** Lines of the access log, by site that has a file of its own; null: the others. */
+  | { readonly type: 'lines'; readonly lines: readonly (readonly [string | null, string])[] }
   | { readonly type: 'fault'; readonly error: SentError; readonly where: string; readonly fields: LogFields }
   /** How a pool is as a whole; answered by `answer`. */
   | { readonly type: 'question'; readonly question: number; readonly pool: string }

@@ -1,6 +1,20 @@
-// The lines of the access log as JSON, written by hand, each with the same first fields as the log's other lines.
+// The lines of the access log: as JSON, written by hand, each with the same first fields as the log's other lines; or in a site's own format.
 
-import type { AccessRecord } from '../service/gateways.ts';
+import { compileAccessFormat } from '../access-format.ts';
+import type { AccessRecord } from './gateways.ts';
+
+/** Makes the line of a record, with its end. @param thread which front thread answered; 0: the main one */
+export type LineFormat = (record: AccessRecord, wallMs: number, thread: number) => string;
+
+/** A format as the configuration has it: "json", or what `access-format.ts` reads. */
+export function lineFormat(accessFormat: string): LineFormat {
+  if (accessFormat === 'json') {
+    const lines = new AccessLines();
+    return (record, wallMs, thread) => lines.format(record, wallMs, thread);
+  }
+  const format = compileAccessFormat(accessFormat);
+  return (record, wallMs) => `${format.line(record, wallMs)}\n`;
+}
 
 const thousandths = Array.from({ length: 1000 }, (_, index) => String(index).padStart(3, '0'));
 
