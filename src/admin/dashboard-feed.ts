@@ -4,7 +4,8 @@
 //   event: full      data: {"at": 1764300000000, "view": {...}}
 //   event: change    data: {"at": 1764300000500, "patch": {...}}      a JSON Merge Patch of the view
 //
-// What a viewer costs is bounded: while one does not read, nothing is kept for it but what was being written. When it reads again, it gets a
+// What a sample costs is bounded, too: the longer one takes, the longer the next one is waited for, so that a service of a thousand lanes spends no
+// more on being looked at than one of eight. What a viewer costs is bounded: while one does not read, nothing is kept for it but what was being written. When it reads again, it gets a
 // full view anew; when it does not for `patienceMs`, it is dropped, and a page connects again by itself.
 
 import { asJson, type ServiceView, viewOf } from './dashboard-view.ts';
@@ -52,8 +53,12 @@ interface Viewer {
   fullSinceMs: number;
 }
 
+/** One part of the time in so many is spent on samples at most; and they are never further apart than this. */
+const restOfTime = 80;
+const mostSampleMs = 4_000;
+
 /** A viewer hears something at least this often: a page that hears nothing knows that its connection is broken. */
-const heartbeatSamples = 10;
+const heartbeatSamples = 4;
 
 export class DashboardFeed {
   readonly #options: Required<FeedOptions>;
@@ -91,7 +96,7 @@ export class DashboardFeed {
       else if (viewer.state === 'behind') move(viewer, 'new');
     });
     socket.on('close', () => this.#remove(viewer));
-    this.#timer ??= setInterval(() => this.#sample(), this.#options.sampleMs).unref();
+    if (this.#timer === null) this.#wait(this.#options.sampleMs);
     this.#sendFull(viewer, this.#views.get(withQuery) ?? this.#look(withQuery), Date.now());
   }
 
@@ -106,9 +111,23 @@ export class DashboardFeed {
   #remove(viewer: Viewer): void {
     this.#viewers.delete(viewer);
     if (this.#viewers.size > 0) return;
-    if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#views.clear();
+  }
+
+  #wait(ms: number): void {
+    this.#timer = setTimeout(() => {
+      const beganMs = performance.now();
+      try {
+        this.#sample();
+      } finally {
+        // Where all have left meanwhile, there is no timer any more.
+        const tookMs = performance.now() - beganMs;
+        if (this.#viewers.size > 0)
+          this.#wait(Math.min(mostSampleMs, Math.max(this.#options.sampleMs, tookMs * restOfTime)));
+      }
+    }, ms).unref();
   }
 
   #sample(): void {
