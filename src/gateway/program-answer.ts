@@ -49,6 +49,7 @@ export class ProgramAnswer implements CgiSink {
   head(head: CgiHead): void {
     const { made } = head;
     if (made?.isPlain === true && !this.#owner.isForDeveloper(head.status)) {
+      this.#owner.onHead(head.headers);
       this.#reply.head(head.status, head.headers, head);
       return;
     }

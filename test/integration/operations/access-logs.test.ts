@@ -23,9 +23,10 @@ describe('access logs of sites', { skip }, () => {
     const site = `accessLog = "main.log"\naccessFormat = '${format}'\n`;
     const service = await PhpService.start(t, { folder, files, site });
     const read = (): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
-    await service.get('a.php?token=secret', { headers: { cookie: 'a=b' } });
-    await until(() => read().endsWith('\n'), 'a line');
-    assert.match(read(), /^127\.0\.0\.1 GET \/a\.php\?token=\*\*\* 200 http HIT \*\*\* php \d+\.\d{3}\n$/);
+    // Three times: what is the same again takes a shorter way.
+    for (let at = 0; at < 3; at += 1) await service.get('a.php?token=secret', { headers: { cookie: 'a=b' } });
+    await until(() => read().split('\n').length === 4, 'three lines');
+    assert.match(read(), /^(?:127\.0\.0\.1 GET \/a\.php\?token=\*\*\* 200 http HIT \*\*\* php \d+\.\d{3}\n){3}$/);
     assert.deepEqual(service.log('request'), []);
     renameSync(path, `${path}.1`);
     service.postern.child.kill('SIGUSR1');
