@@ -199,6 +199,10 @@ export const siteKeys = {
     description:
       'How lines of accessLog are written: "json", "combined", "common", or a format with the letters of PHP-FPM (access.format). Default: "json".',
   }),
+  traceparent: z.boolean().prefault(false).meta({
+    description:
+      'Whether a request that comes without a traceparent gets one (HTTP_TRACEPARENT, and traceId in the access log).',
+  }),
   pathCache: duration.prefault('1s').meta({
     description: 'How long a path that was looked up on disk is believed to be as it was. 0: looked up each time.',
   }),

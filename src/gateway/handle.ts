@@ -25,6 +25,7 @@ import type { BackendRoute, Site } from './site.ts';
 import { type RuledDecision, SiteGates } from './site-gates.ts';
 import { SpoolBlocks } from './spool-blocks.ts';
 import { StaticFiles } from './static-file.ts';
+import { TraceMaker } from './trace.ts';
 import { type TimeLimits, Visit, type VisitOwner } from './visit.ts';
 import { decideForWebServer, foreignNames, passedOn } from './web-server.ts';
 
@@ -95,6 +96,8 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly bodyMemory: BodyMemory;
   readonly bodyLimits: BodyLimits;
   readonly ids = new RequestIds();
+  /** null: traces are only passed on. */
+  readonly traces: TraceMaker | null;
   readonly stderrRate: RecordRate;
   readonly errorRate: RecordRate;
   /** What the configuration says of requests by a route. */
@@ -111,6 +114,7 @@ class SiteGateway implements Gateway, VisitOwner {
     this.compressedFiles = this.compression === null ? null : new CompressedFiles(this.files, this.compression);
     this.accessLog = accessLog;
     this.count = count;
+    this.traces = site.makesTraces === true ? new TraceMaker() : null;
     this.clock = clock;
     this.routing = compileRouting(site, clock);
     this.rules = site.rules.length === 0 ? null : new SiteGates(site.rules, this.routing, { clock, log });

@@ -13,6 +13,7 @@ import { bytesToLog } from '../protocol/text.ts';
 import type { HttpRequest } from './message.ts';
 import type { Client } from './request-check.ts';
 import { StderrLog } from './stderr-log.ts';
+import { traceIdOf } from './trace.ts';
 
 /** One request that is over. Texts are escaped and safe to print; credentials are blanked. */
 export interface AccessRecord extends LoggedRequest {
@@ -145,6 +146,8 @@ export class VisitLog {
   readonly #owner: LogOwner;
   readonly #request: HttpRequest;
   readonly #startedAt: number;
+  /** The one that was made for it; null: none was. */
+  traceparent: string | null = null;
   #shownUrl: string | null = null;
   #requestId: string | null = null;
   #pool: string | null = null;
@@ -239,7 +242,7 @@ export class VisitLog {
       userAgent: shownField(headers, 'user-agent'),
       referer: shownReferer(headers),
       requestId: this.requestId,
-      traceId: traceIdOf(fieldValue(headers, 'traceparent')),
+      traceId: traceIdOf(this.traceparent ?? fieldValue(headers, 'traceparent')),
       script:
         environment?.SCRIPT_FILENAME === undefined ? null : bytesToLog(environment.SCRIPT_FILENAME, MAX_FIELD_LENGTH),
       user: environment?.REMOTE_USER ? bytesToLog(environment.REMOTE_USER, 255) : null,
@@ -305,11 +308,6 @@ function shownField(headers: readonly string[], name: string): string | null {
 function shownReferer(headers: readonly string[]): string | null {
   const value = fieldValue(headers, 'referer');
   return value === undefined ? null : urlForLog(value).slice(0, MAX_FIELD_LENGTH);
-}
-
-/** "00-TRACE-SPAN-FLAGS" (W3C Trace Context) */
-function traceIdOf(traceparent: string | undefined): string | null {
-  return traceparent === undefined ? null : (/^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(traceparent)?.[1] ?? null);
 }
 
 /** What a format asks for besides. @param sent fields of the program's answer */

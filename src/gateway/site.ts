@@ -157,6 +157,8 @@ export interface Site {
    * what its program wrote on STDERR.
    */
   readonly isDeveloped: boolean;
+  /** Whether requests that come without a traceparent get one. @default false */
+  readonly makesTraces?: boolean;
   /** For an access log in a format of its own: what its lines ask for, see `access-format.ts`. Without it no variables are looked at. @default none */
   readonly logs?: { readonly asks: readonly string[] };
   /** How long a path that was found on disk is believed to be still there. 0: looked for each time. */

@@ -6,6 +6,7 @@ import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, Environment, Exchange, PairsParts } from '../protocol/cgi/exchange.ts';
 import { isIdempotent } from '../protocol/cgi/exchange.ts';
 import { environmentOf, isPairs, withVariables } from '../protocol/fastcgi/name-values.ts';
+import { fieldValue } from '../protocol/http/headers.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import type { AnswerSpools } from './answer-spool.ts';
 import { collectBody } from './collect-body.ts';
@@ -30,6 +31,7 @@ import type { SiteGates } from './site-gates.ts';
 import { checkPageClient, sendPage } from './site-pages.ts';
 import type { SpoolBlocks } from './spool-blocks.ts';
 import type { StaticFiles } from './static-file.ts';
+import type { TraceMaker } from './trace.ts';
 
 /** What the visits of a gateway share. */
 export interface VisitOwner extends LogOwner, GuideOwner {
@@ -48,6 +50,8 @@ export interface VisitOwner extends LogOwner, GuideOwner {
   readonly clock: Clock;
   /** What answers a request. @throws BAD_REQUEST and its kind */
   decide(request: HttpRequest): { readonly target: RequestPath; readonly decision: Decision };
+  /** null: traces are only passed on. */
+  readonly traces: TraceMaker | null;
   /** Names of variables that a web server in front made up, and that are not to become the environment of a process. */
   foreignTo(webServer: WebServerRequest): readonly string[];
   /** By name, or as FastCGI's pairs. @param contentLength exact length of the body; null where there is none or it is not known */
@@ -202,7 +206,7 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
     const { backend } = found.route;
     const contentLength = body === null ? request.contentLength : body.length;
     const known = gateway.environmentFor(request, client, target, found, contentLength);
-    const added = this.#guide?.variables ?? noVariables;
+    const added = this.#traced(request, this.#guide?.variables ?? noVariables);
     const environment = added === noVariables ? known : withVariables(known, added);
     const { method } = request;
     const url = request === this.#first ? this.#log.url : urlForLog(request.target);
@@ -216,6 +220,14 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
     if (answer.hasEnded) return;
     this.#exchange = exchange;
     this.reply.producer = exchange;
+  }
+
+  /** What a rule adds to the variables, and the traceparent where one is made. */
+  #traced({ headers }: HttpRequest, variables: Environment): Environment {
+    const { traces } = this.#gateway;
+    if (traces === null) return variables;
+    this.#log.traceparent ??= traces.traceparentFor(fieldValue(headers, 'traceparent'));
+    return this.#log.traceparent === null ? variables : { ...variables, HTTP_TRACEPARENT: this.#log.traceparent };
   }
 
   onHead(headers: readonly string[]): void {

@@ -125,6 +125,7 @@ export function siteOf(
     answerSpoolBytes: values.spoolAnswer,
     answerSpoolTotalBytes: values.spoolAnswers,
     isDeveloped,
+    makesTraces: values.traceparent,
     pathCacheMs: values.pathCache,
   };
 }
