@@ -28,6 +28,8 @@ const usualColumns = [
   'p50Ms',
   'p99Ms',
   'serverMicros',
+  'serverUserMicros',
+  'serverSystemMicros',
   'programMicros',
   'serverMegabytes',
   'programMegabytes',
@@ -66,13 +68,17 @@ export async function measureLoad(
   const after = treeUsage(running.roots);
   const memory = treeMemory(running.roots);
   const seconds = result.micros / 1e6;
+  const serverMicros = after.serverMicros - before.serverMicros;
+  const serverUserMicros = after.serverUserMicros - before.serverUserMicros;
   const bytes = result.bytes + result.requests * (settings.bodyBytes ?? 0);
   return {
     requestsPerSecond: result.requests / seconds,
     megabytesPerSecond: bytes / 1e6 / seconds,
     p50Ms: result.p50Micros / 1000,
     p99Ms: result.p99Micros / 1000,
-    serverMicros: (after.serverMicros - before.serverMicros) / result.requests,
+    serverMicros: serverMicros / result.requests,
+    serverUserMicros: serverUserMicros / result.requests,
+    serverSystemMicros: (serverMicros - serverUserMicros) / result.requests,
     programMicros: (after.programMicros - before.programMicros) / result.requests,
     serverMegabytes: memory.serverBytes / 1e6,
     programMegabytes: memory.programBytes / 1e6,

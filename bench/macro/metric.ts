@@ -17,6 +17,8 @@ export const metrics = {
   p50Ms: metric('p50 ms', 2, 'less'),
   p99Ms: metric('p99 ms', 2, 'less'),
   serverMicros: metric('server CPU us/request', 1, 'less'),
+  serverUserMicros: metric('of it user', 1, 'less'),
+  serverSystemMicros: metric('system', 1, 'less'),
   programMicros: metric('program CPU us/request', 1, 'less'),
   serverMegabytes: metric('server MB', 1, 'less'),
   programMegabytes: metric('program MB', 1, 'less'),

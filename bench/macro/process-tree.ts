@@ -10,6 +10,8 @@ export interface ProcessEntry {
   readonly name: string;
   /** Processor time of the process and of the children it has reaped, in microseconds. */
   readonly cpuMicros: number;
+  /** The part of it that was spent outside the kernel. */
+  readonly userMicros: number;
   /** When it started, in clock ticks since boot: with the pid, this names a process once and for all. */
   readonly startTicks: number;
 }
@@ -17,6 +19,8 @@ export interface ProcessEntry {
 /** What the processes of one peer used, servers and programs (PHP, or the null responder) apart. */
 export interface TreeUsage {
   readonly serverMicros: number;
+  /** The part of it that was spent outside the kernel. */
+  readonly serverUserMicros: number;
   readonly programMicros: number;
 }
 
@@ -47,12 +51,17 @@ export function processTree(roots: readonly number[]): ProcessEntry[] {
 /** The processor time that the trees below `roots` have used since they started. */
 export function treeUsage(roots: readonly number[]): TreeUsage {
   let serverMicros = 0;
+  let serverUserMicros = 0;
   let programMicros = 0;
   for (const entry of processTree(roots)) {
-    if (isProgram(entry.name)) programMicros += entry.cpuMicros;
-    else serverMicros += entry.cpuMicros;
+    if (isProgram(entry.name)) {
+      programMicros += entry.cpuMicros;
+    } else {
+      serverMicros += entry.cpuMicros;
+      serverUserMicros += entry.userMicros;
+    }
   }
-  return { serverMicros, programMicros };
+  return { serverMicros, serverUserMicros, programMicros };
 }
 
 /** The processor time of one process alone, without its children, since it started. @throws when there is none with that pid */
@@ -112,6 +121,7 @@ function readProcess(pid: number): ProcessEntry | null {
     parent: number(1),
     name: stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')),
     cpuMicros: (number(11) + number(12) + number(13) + number(14)) * microsPerTick,
+    userMicros: (number(11) + number(13)) * microsPerTick,
     startTicks: number(19),
   };
 }

@@ -8,7 +8,7 @@ import { describeMachine } from '../macro/machine.ts';
 import { median } from '../macro/metric.ts';
 import { type Peer, startPeer } from '../macro/peer.ts';
 import { ownUsage } from '../macro/process-tree.ts';
-import { Processes } from '../macro/processes.ts';
+import { Processes, runProgram } from '../macro/processes.ts';
 import { programPath } from '../macro/program.ts';
 import type { Stack } from '../macro/stack.ts';
 import { Workspace } from '../macro/workspace.ts';
@@ -44,13 +44,17 @@ const longestWarmSeconds = 40;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '3' } },
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '3' },
+    threads: { type: 'string', default: '1' },
+  },
 });
 const [checkout, ...wanted] = positionals;
 const names = wanted.length === 0 ? Object.keys(cases) : wanted;
 const unknown = names.filter((name) => cases[name] === undefined);
 if (checkout === undefined || unknown.length > 0) {
-  process.stderr.write(`npm run bench:turns -- CHECKOUT [CASE...] [--rounds N] [--seconds S]
+  process.stderr.write(`npm run bench:turns -- CHECKOUT [CASE...] [--rounds N] [--seconds S] [--threads N]
 
   CHECKOUT   a folder with another commit of this project, with its node_modules: "git worktree add" makes one
   CASE       ${Object.keys(cases).join(', ')}; none: all of them
@@ -76,6 +80,10 @@ try {
 
 /** Starts the service of a checkout, with every case in its configuration. */
 async function start(name: string, folder: string): Promise<Contender> {
+  const program = [process.execPath, `${folder}/bin/postern.js`, 'run'];
+  // An earlier commit has one, and no word for it.
+  const help = await runProgram([...program, '--help'], { folder, signal });
+  const threads = help.includes('--threads') ? ['--threads', values.threads] : [];
   const stack = await workspace.stackFor({ application: 'null', connections }, name);
   const peer: Peer = {
     name,
@@ -85,7 +93,7 @@ async function start(name: string, folder: string): Promise<Contender> {
       mkdirSync(`${own.folder}/run`);
       writeFileSync(`${own.folder}/postern.toml`, configuration(own));
       return [
-        processes.start([process.execPath, `${folder}/bin/postern.js`, 'run', '--allow-root', '-c', 'postern.toml'], {
+        processes.start([...program, '--allow-root', ...threads, '-c', 'postern.toml'], {
           folder: own.folder,
           logFile: `${own.folder}/output.log`,
           env: { XDG_RUNTIME_DIR: `${own.folder}/run`, XDG_CACHE_HOME: own.folder },

@@ -2,6 +2,7 @@
 
 import { environmentOf, pairsText } from '../fastcgi/name-values.ts';
 import { fieldValue } from '../http/headers.ts';
+import { isSameText } from '../text.ts';
 import type { Environment, PairsParts } from './exchange.ts';
 
 /** What is known of a request when its environment is made. Byte strings. */
@@ -161,7 +162,7 @@ function addHeaders(
 ): void {
   const turn = names.nextTurn();
   for (let i = 0; i < headers.length; i += 2) {
-    const name = names.find(headers[i]!);
+    const name = names.find(headers[i]!, i >> 1);
     if (name === null) continue;
     const { variable } = name;
     if (configured !== null && configured[variable] !== undefined) continue;
@@ -224,6 +225,8 @@ export class HeaderNames {
   /** Those of the present list that are not remembered. */
   readonly #others = new Map<string, HeaderName>();
   readonly #onDropped: (name: string) => void;
+  /** By place among the fields, what stood there last: clients mostly send the same names in the same order. */
+  readonly #places: { readonly name: string; readonly found: HeaderName | null }[] = [];
   #turn = 0;
 
   /** @param onDropped told of a name that cannot be a variable, once for each name that is remembered */
@@ -238,10 +241,14 @@ export class HeaderNames {
     return this.#turn;
   }
 
-  /** What a field of that name becomes; null: it is dropped. */
-  find(name: string): HeaderName | null {
-    const known = this.#known.get(name);
-    return known !== undefined ? known : this.#meet(name);
+  /** What a field of that name becomes; null: it is dropped. @param place of the field among the others */
+  find(name: string, place = 0): HeaderName | null {
+    const last = this.#places[place];
+    if (last !== undefined && isSameText(last.name, name)) return last.found;
+    const found = this.#known.get(name);
+    if (found === undefined) return this.#meet(name);
+    if (place < MAX_PLACES) this.#places[place] = { name, found };
+    return found;
   }
 
   /** As `headerVariable`. */
@@ -271,4 +278,5 @@ export class HeaderNames {
 }
 
 const MAX_KNOWN = 1024;
+const MAX_PLACES = 40;
 const MAX_KNOWN_LENGTH = 128;
