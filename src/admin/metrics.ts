@@ -52,6 +52,11 @@ function addHttp(table: MetricTable, status: ServiceStatus, { http, active }: Me
     'HTTP answers.',
     Object.entries(status.answers).map(([code, count]) => [{ status: code }, count]),
   );
+  table.counter(
+    'postern_limited_total',
+    'Clients that met a limit, by the key that sets it.',
+    Object.entries(status.limited).map(([limit, count]) => [{ limit }, count]),
+  );
 }
 
 function addProcess(table: MetricTable, { threads, process }: Measures): void {

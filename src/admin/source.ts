@@ -78,6 +78,8 @@ export interface ServiceStatus {
   readonly threads: readonly ThreadStatus[];
   /** Answers sent since the start, by status: "200" -> 12. */
   readonly answers: Readonly<Record<string, number>>;
+  /** How often clients met each limit since the start, by the key that sets it: "maxConnections" -> 3. */
+  readonly limited: Readonly<Record<string, number>>;
   readonly pools: readonly PoolSnapshot[];
 }
 

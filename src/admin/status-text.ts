@@ -60,6 +60,9 @@ function head(status: ServiceStatus, paint: Paint): string[] {
   }
   const answers = Object.entries(status.answers).map(([code, count]) => `${code}: ${formatCount(count)}`);
   if (answers.length > 0) lines.push(`  ${label('answers')}  ${answers.join('  ')}`);
+  const limited = Object.entries(status.limited).filter(([, count]) => count > 0);
+  const hits = limited.map(([key, count]) => `${key}: ${formatCount(count)}`);
+  if (hits.length > 0) lines.push(`  ${label('limited')}  ${hits.join('  ')}`);
   return lines;
 }
 

@@ -1,7 +1,7 @@
 // The configuration file's schema: its sections, and the JSON Schema for editors. `postern.schema.json` and `docs/configuration.md` are held against it. Pure.
 
 import { z } from 'zod';
-import { count, sectionKey, size, text } from './key-types.ts';
+import { count, duration, sectionKey, size, text } from './key-types.ts';
 import { pool } from './pool-schema.ts';
 import { site } from './site-schema.ts';
 
@@ -26,6 +26,15 @@ export const service = z.strictObject({
   minBodyRate: size.prefault('500B').meta({
     description: 'Bytes a second that a request body must come with, on average, or it is answered 408. 0: no limit.',
   }),
+  headTimeout: duration
+    .prefault('30s')
+    .meta({ description: 'How long the head of a request may take, or it is answered 408. 0: no limit.' }),
+  keepAliveTimeout: duration
+    .prefault('75s')
+    .meta({ description: 'How long a connection may wait for its next request. 0: no limit.' }),
+  maxRequests: count
+    .prefault(0)
+    .meta({ description: 'Requests of one connection; the last one ends it. 0: no limit.' }),
   memoryBodies: size.prefault('64MB').meta({
     description: 'Request bodies held in memory, in all; above it each goes to disk. 0: no limit.',
   }),

@@ -1,11 +1,28 @@
 // Connections of clients as they are counted: by one thread for itself, or by several in shared memory.
 //
-// Shared, of each thread: | those that are served, i32 | slots: the address as a hash of 32 bits, how many connections it has, i32 each |
+// Shared, of each thread: | those that are served, i32 | how often each limit was met, i32 each | slots: the address as a hash of 32 bits, how many connections it has, i32 each |
 // One thread writes, all read. A slot is found from the hash, within a window; one whose count is 0 is free. Two addresses with the same hash share
 // their count, which happens to one pair of 4 thousand million.
 
+/** What clients are limited by, as the configuration calls it. */
+export const limitNames = [
+  'maxConnections',
+  'maxConnectionsPerClient',
+  'headTimeout',
+  'minBodyRate',
+  'maxRequests',
+] as const;
+export type LimitName = (typeof limitNames)[number];
+
+/** How often each limit was met. */
+export type LimitHits = Readonly<Record<LimitName, number>>;
+
 /** How many connections there are, in all and of each address. */
 export interface ClientCounts {
+  /** How often each limit was met, by all threads. */
+  readonly hits: LimitHits;
+  /** A client met a limit. */
+  hit(limit: LimitName): void;
   /** Those that are served. */
   readonly served: number;
   /** Serves one more, unless so many are. @param most 0: no limit @returns whether it may be served */
@@ -21,7 +38,14 @@ export interface ClientCounts {
 /** The counts of one thread. */
 export class OwnClientCounts implements ClientCounts {
   served = 0;
+  readonly hits: Record<LimitName, number> = {
+    ...{ maxConnections: 0, maxConnectionsPerClient: 0, headTimeout: 0, minBodyRate: 0, maxRequests: 0 },
+  };
   readonly #ofClient = new Map<string, number>();
+
+  hit(limit: LimitName): void {
+    this.hits[limit] += 1;
+  }
 
   serve(most: number): boolean {
     if (most > 0 && this.served >= most) return false;
@@ -51,7 +75,7 @@ export class OwnClientCounts implements ClientCounts {
 /** A power of two, above the connections that there may be. */
 const slotCount = 131_072;
 const windowSlots = 16;
-const headCells = 1;
+const headCells = 1 + limitNames.length;
 const slotCells = 2;
 
 /** Memory for the counts of one thread. The system gives pages of it only where something is written. */
@@ -61,7 +85,19 @@ export function clientCountsMemory(): SharedArrayBuffer {
 
 /** A thread is no more, and its connections are not, either. */
 export function clearClientCounts(memory: SharedArrayBuffer): void {
-  new Int32Array(memory).fill(0);
+  const counts = new Int32Array(memory);
+  // How often limits were met stays known.
+  counts[0] = 0;
+  counts.fill(0, headCells);
+}
+
+/** How often limits were met, of the memories of all threads. */
+export function limitHits(memories: readonly (Int32Array | SharedArrayBuffer)[]): LimitHits {
+  const all = memories.map((one) => (one instanceof Int32Array ? one : new Int32Array(one)));
+  const sums = limitNames.map(
+    (name, at) => [name, all.reduce((sum, one) => sum + Atomics.load(one, 1 + at), 0)] as const,
+  );
+  return Object.fromEntries(sums) as Record<LimitName, number>;
 }
 
 /** The counts of one of several threads: it writes its own, and reads all. */
@@ -73,6 +109,14 @@ export class SharedClientCounts implements ClientCounts {
   constructor(memories: readonly SharedArrayBuffer[], own: number) {
     this.#all = memories.map((memory) => new Int32Array(memory));
     this.#own = this.#all[own]!;
+  }
+
+  get hits(): LimitHits {
+    return limitHits(this.#all);
+  }
+
+  hit(limit: LimitName): void {
+    Atomics.add(this.#own, 1 + limitNames.indexOf(limit), 1);
   }
 
   get served(): number {

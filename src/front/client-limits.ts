@@ -4,7 +4,7 @@
 // Node cannot leave connections in the system's backlog without closing the listening socket, and all that wait there with it. So those above the
 // limit are accepted, and nothing is read of them until others have gone: to a client that is the same. They are bounded, too.
 
-import { type ClientCounts, OwnClientCounts } from './client-counts.ts';
+import { type ClientCounts, type LimitHits, type LimitName, OwnClientCounts } from './client-counts.ts';
 
 /** The limits. 0: no limit. */
 export interface ClientLimitValues {
@@ -14,6 +14,12 @@ export interface ClientLimitValues {
   readonly maxConnectionsPerClient: number;
   /** Bytes a second that a request body must come with on average. */
   readonly minBodyRate: number;
+  /** How long the head of a request may take. @default the front's own */
+  readonly headTimeoutMs?: number;
+  /** How long a kept connection may wait for its next request. @default the front's own */
+  readonly keepAliveTimeoutMs?: number;
+  /** Requests of one connection. @default 0 */
+  readonly maxRequests?: number;
   /** Connections that may wait for others to go; above it they are closed as they come. Here, 0 is none. */
   readonly maxWaiting: number;
 }
@@ -57,6 +63,16 @@ export class ClientLimits {
     this.#admit();
   }
 
+  /** How often each limit was met, by all threads. */
+  get hits(): LimitHits {
+    return this.#counts.hits;
+  }
+
+  /** A client met a limit. */
+  hit(limit: LimitName): void {
+    this.#counts.hit(limit);
+  }
+
   /** Connections that are served, by all threads. */
   get served(): number {
     return this.#counts.served;
@@ -66,8 +82,12 @@ export class ClientLimits {
   come(address: string, connection: Waiting): Admission {
     const { maxConnections, maxConnectionsPerClient, maxWaiting } = this.#values;
     const isCounted = address !== '' && maxConnectionsPerClient > 0;
-    if (isCounted && this.#counts.of(address) >= maxConnectionsPerClient) return 'too-many-of-client';
+    if (isCounted && this.#counts.of(address) >= maxConnectionsPerClient) {
+      this.hit('maxConnectionsPerClient');
+      return 'too-many-of-client';
+    }
     const enters = this.#counts.serve(maxConnections);
+    if (!enters) this.hit('maxConnections');
     if (!enters && this.#waiting.size >= maxWaiting) return 'too-many';
     // Counted in any case: the limit may be set by a reload while it is here.
     if (address !== '') this.#counts.add(address);

@@ -131,7 +131,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
 
   #checkBodyRate(body: Http1Body, now: number): void {
     const rate = body.rateAt(now, !this.#writer.isFull);
-    if (rate >= this.#owner.clients.values.minBodyRate) return;
+    if (!this.#owner.isTooSlow(rate, this.address)) return;
     const message = `the request body came with ${Math.round(rate)} bytes a second: see minBodyRate`;
     this.#failBody(new PosternError('REQUEST_TIMEOUT', message));
   }
@@ -241,7 +241,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   #begin(head: RequestHead): void {
     this.#move('running');
     this.#deadline.none();
-    this.#requestKeepsAlive = head.keepsAlive;
+    this.#requestKeepsAlive = !this.#deadline.beginsLast() && head.keepsAlive;
     let body: Http1Body | null = null;
     if (head.isChunked || (head.contentLength ?? 0) > 0) {
       body = this.#beginBody(head);

@@ -158,8 +158,22 @@ export class Http1Connections implements Acceptor {
 
   /** Logs what was no request. A client that means TLS is nobody's malice: somebody wonders why it does not work. */
   tellRefused({ code, message }: PosternError, client: string): void {
-    if (code === 'TLS_ON_PLAIN_PORT') this.#warn(code, `${message} (${client})`);
+    if (code === 'REQUEST_TIMEOUT') {
+      this.clients.hit('headTimeout');
+      this.#warn('head', `${message} (${client}): see headTimeout`);
+    } else if (code === 'TLS_ON_PLAIN_PORT') this.#warn(code, `${message} (${client})`);
     else this.log.debug({ code, client }, `refused a request: ${message}`);
+  }
+
+  isTooSlow(rate: number, client: string): boolean {
+    const { minBodyRate } = this.clients.values;
+    if (rate >= minBodyRate) return false;
+    this.clients.hit('minBodyRate');
+    this.#warn(
+      'rate',
+      `a request body of ${client} came with ${Math.round(rate)} bytes a second, less than minBodyRate: ${minBodyRate}`,
+    );
+    return true;
   }
 
   /** Logs a trouble that would otherwise fill the log. */

@@ -21,6 +21,8 @@ export interface ConnectionOwner extends DeadlineOwner {
   tellRefused(error: PosternError, client: string): void;
   readonly spare: SpareBlock;
   readonly isClosing: boolean;
+  /** Whether a body comes too slowly; then that is told. @param rate bytes a second */
+  isTooSlow(rate: number, client: string): boolean;
   /** The connection is closed. */
   removed(connection: Waiting): void;
 }
@@ -118,6 +120,7 @@ export class FrontTime {
 /** What a deadline needs of the connection's front. */
 export interface DeadlineOwner {
   readonly limits: Http1Limits;
+  readonly clients: ClientLimits;
   readonly time: FrontTime;
 }
 
@@ -129,6 +132,8 @@ export class Http1Deadline {
   #ask: AskTaken | null = null;
   #writeTimeoutMs = 0;
   #watch: ClientWatch | null = null;
+  /** Requests that the connection has had. */
+  #requests = 0;
 
   constructor(owner: DeadlineOwner) {
     this.#owner = owner;
@@ -147,7 +152,17 @@ export class Http1Deadline {
   }
 
   forHead(): void {
-    this.#set(this.#owner.limits.headTimeoutMs);
+    const { clients, limits } = this.#owner;
+    this.#set((clients.values.headTimeoutMs ?? limits.headTimeoutMs) || Number.POSITIVE_INFINITY);
+  }
+
+  /** A request begins. @returns whether it is the last that the connection may have; asked for each */
+  beginsLast(): boolean {
+    this.#requests += 1;
+    const { clients } = this.#owner;
+    if (this.#requests !== clients.values.maxRequests) return false;
+    clients.hit('maxRequests');
+    return true;
   }
 
   forFirstRequest(): void {
@@ -155,7 +170,8 @@ export class Http1Deadline {
   }
 
   forNextRequest(): void {
-    this.#set(this.#owner.limits.keepAliveTimeoutMs);
+    const { clients, limits } = this.#owner;
+    this.#set((clients.values.keepAliveTimeoutMs ?? limits.keepAliveTimeoutMs) || Number.POSITIVE_INFINITY);
   }
 
   forBody(): void {

@@ -4,7 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { ThreadLoad, ThreadStatus } from '../admin/source.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
-import { clearClientCounts } from '../front/client-counts.ts';
+import { clearClientCounts, limitHits } from '../front/client-counts.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { BoundPlaces } from './bound-places.ts';
@@ -90,6 +90,11 @@ export class FrontThreads implements Fronts {
   /** See Fronts. */
   get answers(): Readonly<Record<string, number>> {
     return answersOf(this.#places.map(({ memory }) => new Uint32Array(memory.answers)));
+  }
+
+  /** See Fronts. */
+  get limited(): Readonly<Record<string, number>> {
+    return limitHits(this.#places.map(({ clients }) => clients));
   }
 
   /** See Fronts. */

@@ -9,7 +9,7 @@ import type { ListenValues } from '../config/site-schema.ts';
 import type { Address } from '../connection/address.ts';
 import type { BoundSocket } from '../connection/listen.ts';
 import { PosternError } from '../errors.ts';
-import type { ClientCounts } from '../front/client-counts.ts';
+import type { ClientCounts, LimitHits } from '../front/client-counts.ts';
 import { ClientLimits, type ClientLimitValues } from '../front/client-limits.ts';
 import { Http1Front } from '../front/http1.ts';
 import type { Refusal } from '../front/http1-refusal.ts';
@@ -95,11 +95,13 @@ function reserveOf(descriptors: number): number {
 
 /** The limits that a configuration sets, within what the system allows; those that wait take half of the reserve at most. */
 export function clientLimits(values: ConfigValues['service'], descriptors: number): ClientLimitValues {
-  const { maxConnections, maxConnectionsPerClient, minBodyRate } = values;
+  const { maxConnections, maxConnectionsPerClient, minBodyRate, maxRequests } = values;
+  const times = { headTimeoutMs: values.headTimeout, keepAliveTimeoutMs: values.keepAliveTimeout };
   const most = connectionsFor(descriptors);
   const served = maxConnections === 0 ? most : Math.min(maxConnections, most);
   const spare = most - served + Math.floor(reserveOf(descriptors) / 2);
-  return { maxConnections: served, maxConnectionsPerClient, minBodyRate, maxWaiting: Math.min(mostWaiting, spare) };
+  const maxWaiting = Math.min(mostWaiting, spare);
+  return { maxConnections: served, maxConnectionsPerClient, minBodyRate, maxWaiting, ...times, maxRequests };
 }
 
 async function fastcgiListener(
@@ -200,6 +202,11 @@ export class ListenerSet {
 
   get listeners(): readonly SiteListener[] {
     return this.#listeners;
+  }
+
+  /** How often clients met each limit. */
+  get hits(): LimitHits | null {
+    return this.#clients?.hits ?? null;
   }
 
   /**

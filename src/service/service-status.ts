@@ -17,14 +17,14 @@ export interface StatusParts {
   readonly faults: FaultStatus;
   readonly log: LogStatus | null;
   readonly admin: string | null;
-  readonly fronts: Pick<Fronts, 'listeners' | 'answers' | 'threads' | 'summed'>;
+  readonly fronts: Pick<Fronts, 'listeners' | 'answers' | 'limited' | 'threads' | 'summed'>;
   readonly units: readonly Unit[];
 }
 
 /** The status now. */
 export function serviceStatus(parts: StatusParts): ServiceStatus {
   const { version, startedAt, state, config, lastReload, faults, log, admin, fronts, units } = parts;
-  const { listeners, answers, threads } = fronts;
+  const { listeners, answers, limited, threads } = fronts;
   const pools = units.map((unit) => fronts.summed(unit.snapshot()));
   return {
     version,
@@ -46,6 +46,7 @@ export function serviceStatus(parts: StatusParts): ServiceStatus {
     })),
     threads,
     answers,
+    limited,
     pools,
   };
 }

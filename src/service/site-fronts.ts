@@ -73,6 +73,8 @@ export interface Fronts {
   readonly running: number;
   /** Answers by status. */
   readonly answers: Readonly<Record<string, number>>;
+  /** How often clients met each limit, by the key that sets it. */
+  readonly limited: Readonly<Record<string, number>>;
   /** How long requests took, by site, method and status. */
   readonly durations: readonly HttpSeries[];
   /** What its threads are busy with, since this was last asked. */
@@ -144,6 +146,11 @@ export class SiteFronts implements Fronts {
   /** See Fronts. */
   get answers(): Readonly<Record<string, number>> {
     return this.#gateways.answers;
+  }
+
+  /** See Fronts. */
+  get limited(): Readonly<Record<string, number>> {
+    return this.#listeners.hits ?? {};
   }
 
   /** See Fronts. */

@@ -78,6 +78,7 @@ describe('the admin pages', () => {
     assert.match(body, /^postern_pool_accepted_total\{pool="a\\"b\\nc"\} 1204$/m);
     assert.match(body, /^postern_pool_lanes\{pool="a\\"b\\nc",state="idle"\} 1$/m);
     assert.match(body, /^postern_answers_total\{status="200"\} 12$/m);
+    assert.match(body, /^postern_limited_total\{limit="minBodyRate"\} 2$/m);
   });
 
   const hosts: readonly [host: string, status: number][] = [

@@ -26,6 +26,7 @@ describe('formatStatus()', () => {
   admin     http://127.0.0.1:2020/
   config    /etc/postern.toml
   answers   200: 12
+  limited   minBodyRate: 2
 
 pool php  php-cgi 8.2.36 (/usr/bin/php-cgi)
   1 busy, 3 idle of 8; 0 waiting of 512

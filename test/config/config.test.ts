@@ -41,6 +41,9 @@ describe('parseConfig()', () => {
       maxConnections: 0,
       maxConnectionsPerClient: 0,
       minBodyRate: 500,
+      headTimeout: 30_000,
+      keepAliveTimeout: 75_000,
+      maxRequests: 0,
       memoryBodies: 67_108_864,
     });
     assert.deepEqual(values.site.main?.route[0]?.match, ['*.php']);

@@ -11,6 +11,7 @@ import { temporaryFolder } from '../support/folder.ts';
 import { answerText, collectRequests, echoTarget, startFront } from '../support/http1-front.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { listening } from '../support/recording-answer.ts';
+import { RecordingLog } from '../support/recording-log.ts';
 import { until } from '../support/until.ts';
 
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -468,6 +469,36 @@ describe('Http1Front', () => {
       assert.ok(failure === undefined || second >= 10, `judged after ${second} s`);
     }
     assert.match(String(failure), /20 bytes a second|minBodyRate/);
+    assert.equal(clients.hits.minBodyRate, 1);
+  });
+
+  it('answers 408 to a head that takes longer than headTimeout, and says so in the log and the count', async (t) => {
+    const clock = new FakeClock();
+    const log = new RecordingLog();
+    const clients = new ClientLimits({ ...few, headTimeoutMs: 2_000 });
+    const { port } = await startFront(t, { clients, clock, log });
+    const client = await RawClient.connect(t, port);
+    client.send('GET / HTTP/1.1\r\nX-A: ');
+    await until(() => clients.served === 1);
+    for (let second = 0; client.received === '' && second < 10; second += 1) {
+      client.send('a');
+      await wait(20);
+      clock.advance(1_000);
+    }
+    assert.match(await client.untilEnd(), /^HTTP\/1\.1 408/);
+    assert.equal(clients.hits.headTimeout, 1);
+    assert.ok(log.records.some(({ level, message }) => level === 'warn' && /headTimeout/.test(message)));
+  });
+
+  it('ends a connection with its last request, where there may be only so many', async (t) => {
+    const clients = new ClientLimits({ ...few, maxRequests: 2 });
+    const { port } = await startFront(t, { clients });
+    const client = await RawClient.connect(t, port);
+    client.send(get + get + get);
+    const got = await client.untilEnd();
+    assert.equal(got.match(/HTTP\/1\.1 200/g)?.length, 2);
+    assert.equal(got.match(/Connection: close/g)?.length, 1);
+    assert.equal(clients.hits.maxRequests, 1);
   });
 
   it('leaves no descriptor behind', async (t) => {

@@ -111,6 +111,7 @@ export function serviceStatus(changes: Partial<ServiceStatus> = {}): ServiceStat
     listeners: [{ address: '127.0.0.1:8000', url: 'http://127.0.0.1:8000/', site: 'main', root: '/srv/www' }],
     threads: [],
     answers: { 200: 12 },
+    limited: { maxConnections: 0, minBodyRate: 2 },
     pools: [poolSnapshot()],
     ...changes,
   };
