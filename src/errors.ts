@@ -20,6 +20,7 @@ const kind = (status: number, retryable: boolean, sentence: string): ErrorKind =
 export const errorTable = {
   // the request
   TLS_ON_PLAIN_PORT: kind(400, false, 'This port speaks plain HTTP, not HTTPS.'),
+  PLAIN_ON_TLS_PORT: kind(400, false, 'This port speaks HTTPS, not plain HTTP.'),
   BAD_REQUEST: kind(400, false, 'The request could not be understood.'),
   BODY_INCOMPLETE: kind(400, false, 'The request body ended early.'),
   UNAUTHORIZED: kind(401, false, 'This address asks for a user and a password.'),
@@ -29,6 +30,8 @@ export const errorTable = {
   REQUEST_TIMEOUT: kind(408, true, 'The request took too long to arrive.'),
   GONE: kind(410, false, 'There is nothing at this address any more.'),
   BODY_TOO_LARGE: kind(413, false, 'The request body is larger than this server accepts.'),
+  MISDIRECTED: kind(421, false, 'This server has no site of that name.'),
+  CLIENT_CERTIFICATE_NEEDED: kind(403, false, 'This address asks for a client certificate that it accepts.'),
   URI_TOO_LONG: kind(414, false, 'The address is too long.'),
   EXPECTATION_FAILED: kind(417, false, 'The expectation in the request cannot be met.'),
   TOO_MANY_REQUESTS: kind(429, true, 'There were too many requests.'),

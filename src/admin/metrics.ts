@@ -26,6 +26,11 @@ function addService(table: MetricTable, status: ServiceStatus): void {
   table.gauge('postern_info', 'Which Postern.', [[{ version: status.version }, 1]]);
   table.gauge('postern_start_time_seconds', 'Start, in seconds since 1970.', [[none, status.startedAt / 1000]]);
   table.gauge('postern_ready', 'Whether /readyz says so.', [[none, status.notReady.length === 0 ? 1 : 0]]);
+  table.gauge(
+    'postern_certificate_expiry_seconds',
+    'When a certificate expires, in seconds since 1970.',
+    status.certificates.map(({ site, name, expiresAt }) => [{ site, name }, expiresAt / 1000]),
+  );
   table.counter('postern_faults_total', 'Errors of its own that the service survived.', [[none, status.faults.count]]);
 }
 

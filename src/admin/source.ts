@@ -9,8 +9,28 @@ export interface ListenerStatus {
   /** To open in a browser; null: not by one. */
   readonly url: string | null;
   readonly site: string;
+  /** Names that lead to the site there; none: all that no other site has. */
+  readonly hosts: readonly string[];
   /** Document root; null: only mounted applications. */
   readonly root: string | null;
+}
+
+/** One certificate that is served. */
+export interface CertificateStatus {
+  readonly site: string;
+  /** The first of its names. */
+  readonly name: string;
+  readonly names: readonly string[];
+  readonly issuer: string;
+  /** Milliseconds since 1970. */
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  /** SHA-256, in hex. */
+  readonly fingerprint: string;
+  /** Where it comes from, in words. */
+  readonly from: string;
+  /** What is wrong with it, or with getting the next one; null: nothing. */
+  readonly trouble: string | null;
 }
 
 /** The outcome of the last reload. */
@@ -76,6 +96,7 @@ export interface ServiceStatus {
   readonly listeners: readonly ListenerStatus[];
   /** The front threads; empty: the main thread serves alone. */
   readonly threads: readonly ThreadStatus[];
+  readonly certificates: readonly CertificateStatus[];
   /** Answers sent since the start, by status: "200" -> 12. */
   readonly answers: Readonly<Record<string, number>>;
   /** How often clients met each limit since the start, by the key that sets it: "maxConnections" -> 3. */

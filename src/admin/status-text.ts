@@ -42,6 +42,11 @@ function head(status: ServiceStatus, paint: Paint): string[] {
   ];
   if (status.admin !== null) lines.push(`  ${label('admin')}  ${paint('cyan', status.admin)}`);
   if (status.config !== null) lines.push(`  ${label('config')}  ${status.config}`);
+  for (const { site, names, from, expiresAt, trouble } of status.certificates) {
+    const until = `until ${new Date(expiresAt).toISOString().slice(0, 10)}`;
+    const how = trouble === null ? until : paint('red', `${until}: ${trouble}`);
+    lines.push(`  ${label('tls')}  ${site}: ${names.join(', ')} from ${from}, ${how}`);
+  }
   if (status.lastReload !== null) {
     const { at, ok, message } = status.lastReload;
     const [first = '', ...more] = message.split('\n').map((line) => paint(ok ? 'green' : 'red', line));

@@ -1,18 +1,20 @@
-// The addresses a site listens on, as the configuration writes them: "127.0.0.1:8000", "fastcgi://127.0.0.1:9000". Pure.
+// The addresses a site listens on, as the configuration writes them: "127.0.0.1:8000", "https://:443", "fastcgi://127.0.0.1:9000". Pure.
 
 import { type Address, formatAddress, parseAddress } from '../connection/address.ts';
 import { PosternError } from '../errors.ts';
 
 export { absoluteAddress } from '../connection/address.ts';
 
+const defaultPorts = { http: 80, https: 443 } as const;
+
 /** One address and what is spoken there. */
 export interface ListenAddress {
-  readonly protocol: 'http' | 'fastcgi';
+  readonly protocol: 'http' | 'https' | 'fastcgi';
   readonly address: Address;
 }
 
 /**
- * Reads "127.0.0.1:8000", ":8000", "http://127.0.0.1:8000", "unix:/run/site.sock", "fastcgi://127.0.0.1:9000" or "fastcgi+unix:/run/app.sock".
+ * Reads "127.0.0.1:8000", ":8000", "http://127.0.0.1:8000", "https://:443", "unix:/run/site.sock", "fastcgi://127.0.0.1:9000" or "fastcgi+unix:/run/app.sock".
  * @throws CONFIG_INVALID
  */
 export function parseListenAddress(text: string): ListenAddress {
@@ -22,13 +24,9 @@ export function parseListenAddress(text: string): ListenAddress {
   const rest = text.slice(scheme.length + 3).replace(/\/$/, '');
   switch (scheme) {
     case 'http':
+    case 'https':
     case 'fastcgi':
       return { protocol: scheme, address: parseAddress(rest) };
-    case 'https':
-      throw new PosternError(
-        'CONFIG_INVALID',
-        `"${text}": this version does not speak TLS yet: listen on plain HTTP behind a proxy that does`,
-      );
     default:
       throw new PosternError('CONFIG_INVALID', `"${text}": "${scheme}" is not http, https or fastcgi`);
   }
@@ -38,13 +36,14 @@ export function parseListenAddress(text: string): ListenAddress {
 export function formatListenAddress({ protocol, address }: ListenAddress): string {
   const text = formatAddress(address);
   if (protocol === 'http') return text;
-  return address.kind === 'unix' ? `fastcgi+${text}` : `fastcgi://${text}`;
+  return address.kind === 'unix' ? `${protocol}+${text}` : `${protocol}://${text}`;
 }
 
-/** The URL to open in a browser; null where there is none. */
-export function urlOf({ protocol, address }: ListenAddress): string | null {
-  if (protocol !== 'http' || address.kind !== 'tcp') return null;
-  const host = address.host === '::' || address.host === '0.0.0.0' ? '127.0.0.1' : address.host;
-  const port = address.port === 80 ? '' : `:${address.port}`;
-  return `http://${host.includes(':') ? `[${host}]` : host}${port}/`;
+/** The URL to open in a browser; null where there is none. @param name of the site, where it has one */
+export function urlOf({ protocol, address }: ListenAddress, name?: string): string | null {
+  if (protocol === 'fastcgi' || address.kind !== 'tcp') return null;
+  const isName = name !== undefined && !name.startsWith('*');
+  const host = isName ? name : address.host === '::' || address.host === '0.0.0.0' ? '127.0.0.1' : address.host;
+  const port = address.port === defaultPorts[protocol] ? '' : `:${address.port}`;
+  return `${protocol}://${host.includes(':') && !isName ? `[${host}]` : host}${port}/`;
 }

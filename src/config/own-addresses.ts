@@ -5,9 +5,9 @@ import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import type { Address } from '../connection/address.ts';
 import { listenReason } from '../connection/listen.ts';
-import { listenersOf } from './config-rules.ts';
 import type { ConfigValues } from './config-schema.ts';
 import { parseListenAddress } from './listen-address.ts';
+import { listenersOf } from './listener-rules.ts';
 import { keyName, type Problem, refused } from './problem.ts';
 
 /**

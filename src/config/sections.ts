@@ -3,9 +3,10 @@
 import { z } from 'zod';
 import { Users } from '../worker/user.ts';
 import { checkToken } from './admin-token.ts';
-import { checkListeners, checkLog, checkPoolPages } from './config-rules.ts';
+import { checkLog, checkPoolPages } from './config-rules.ts';
 import { admin, type ConfigValues, log, service } from './config-schema.ts';
 import { sectionKeyHint, sectionKeyPattern } from './key-types.ts';
+import { checkListeners } from './listener-rules.ts';
 import { nearestName } from './nearest.ts';
 import { checkPool } from './pool-rules.ts';
 import { type PoolValues, poolKinds } from './pool-schema.ts';

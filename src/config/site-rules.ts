@@ -5,6 +5,7 @@ import { compileAccessFormat } from '../access-format.ts';
 import { AddressList } from '../address-list.ts';
 import { alternatives, type PathPattern, parsePattern, patternHint } from '../protocol/http/path.ts';
 import type { Users } from '../worker/user.ts';
+import { checkTls } from './config-rules.ts';
 import { nearestName } from './nearest.ts';
 import type { PoolValues } from './pool-schema.ts';
 import { isFolder, keyName, type Path, type Problem, refused, sectionName, when } from './problem.ts';
@@ -31,7 +32,7 @@ export function checkSite(
     ...site.listen.flatMap((listen, index) => checkListen(listen, [...path, 'listen', index], users)),
     ...entries('trustedProxies'),
     ...entries('trustedPeers'),
-    ...entries('trustedPeers'),
+    ...checkTls(site, path),
     ...entries('allowedClients'),
   ];
 }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { codings } from '../protocol/http/accept-encoding.ts';
 import { duration, oneOrMore, size, text, urlPath, variables } from './key-types.ts';
 import { rule } from './rule-schema.ts';
+import { tlsKeys } from './tls-schema.ts';
 
 const match = oneOrMore(text).meta({
   description:
@@ -91,9 +92,11 @@ export interface ListenValues {
   readonly owner?: string | undefined;
   readonly group?: string | undefined;
   readonly mode: number;
+  /** Whether connections begin with the PROXY protocol. */
+  readonly proxyProtocol: boolean;
 }
 
-const socketFile = z
+const listenTable = z
   .strictObject({
     address: text.meta({ description: 'The address: "unix:/run/site.sock".' }),
     owner: text.optional().meta({ description: "Owner of a socket file. Default: Postern's user." }),
@@ -101,13 +104,20 @@ const socketFile = z
     mode: z
       .string()
       .regex(/^0?[0-7]{3}$/, 'write a mode such as "0660"')
-      .prefault('0660')
-      .meta({ description: 'Who may connect to a socket file.' }),
+      .optional()
+      .meta({ description: 'Who may connect to a socket file. Default: "0660".' }),
+    proxyProtocol: z
+      .boolean()
+      .prefault(false)
+      .meta({ description: 'Connections begin with the PROXY protocol, which trustedProxies may speak.' }),
   })
-  .refine(({ address }) => isSocketFile(address), 'owner, group and mode are for socket files: write the address alone')
-  .transform(({ mode, ...rest }): ListenValues => ({ ...rest, mode: Number.parseInt(mode, 8) }));
+  .refine(
+    ({ address, owner, group, mode }) => isSocketFile(address) || (owner ?? group ?? mode) === undefined,
+    'owner, group and mode are for socket files: take them out',
+  )
+  .transform(({ mode = '0660', ...rest }): ListenValues => ({ ...rest, mode: Number.parseInt(mode, 8) }));
 
-const listen = z.union([text, socketFile]);
+const listen = z.union([text, listenTable]);
 
 /** Media types that are compressed as a rule: others are compressed already, or not worth it. */
 const compressedTypes = [
@@ -144,8 +154,9 @@ export const siteKeys = {
     .prefault('127.0.0.1:8000')
     .meta({
       description:
-        'Addresses: "127.0.0.1:8000", "[::1]:8000", ":8000" (all interfaces), "unix:/run/site.sock"; for FastCGI "fastcgi://127.0.0.1:9000", "fastcgi+unix:/run/app.sock". A socket file may be a table { address, owner, group, mode }; its mode is "0660" by default. `[]`: none, for a program that embeds the site.',
+        'Addresses: "127.0.0.1:8000", "[::1]:8000", ":8000" (all interfaces), "unix:/run/site.sock"; "https://:443" with TLS; for FastCGI "fastcgi://127.0.0.1:9000", "fastcgi+unix:/run/app.sock". An address may be a table { address, proxyProtocol }, that of a socket file { address, owner, group, mode, proxyProtocol }; its mode is "0660" by default. `[]`: none, for a program that embeds the site.',
     }),
+  ...tlsKeys,
   allowedClients: z
     .array(text)
     .prefault([])
@@ -258,5 +269,5 @@ export type SiteValues = z.output<typeof site>;
 export type RouteValues = z.output<typeof route>;
 
 function toListen(written: string | ListenValues): ListenValues {
-  return typeof written === 'string' ? { address: written, mode: 0o660 } : written;
+  return typeof written === 'string' ? { address: written, mode: 0o660, proxyProtocol: false } : written;
 }

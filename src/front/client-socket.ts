@@ -23,6 +23,12 @@ function plainAddress(address: string | undefined): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
+/** Closes a connection so that its client sees that something is missing; below TLS, where the library has no such call. */
+export function reset(socket: Socket): void {
+  const below = (socket as unknown as { readonly _parent?: Socket | null })._parent;
+  (below ?? socket).resetAndDestroy();
+}
+
 /**
  * Bytes that wait for the client: those that the system has not taken of what a write began to send.
  * @param closely with those that the system holds and the client has not acknowledged, where that can be known

@@ -6,7 +6,7 @@ import { PosternError, toPosternError } from '../errors.ts';
 import type { Peer, Tunnel, TunnelInput } from '../gateway/message.ts';
 import type { RequestHead } from '../protocol/http/http1-head-reader.ts';
 import type { Waiting } from './client-limits.ts';
-import { peerOf, unsentBytes } from './client-socket.ts';
+import { peerOf, reset, unsentBytes } from './client-socket.ts';
 import { type AnswerConnection, Http1Answer, type SpareBlock } from './http1-answer.ts';
 import { type BodyConnection, Http1Body } from './http1-body.ts';
 import { Http1Input } from './http1-input.ts';
@@ -22,6 +22,8 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   readonly #owner: ConnectionOwner;
   /** Kept, since a socket that is closed does not tell it any more. */
   readonly address: string;
+  /** What is known of the client ahead of its first request; null: what the socket says. */
+  readonly #known: Peer | null;
   #peer: Peer | null = null;
   #state: ConnectionState = 'idle';
   readonly #deadline: Http1Deadline;
@@ -38,11 +40,12 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   #isAdvancing = false;
   readonly #askTaken = (closely: boolean): number => unsentBytes(this.#socket, closely);
 
-  constructor(socket: Socket, owner: ConnectionOwner) {
+  constructor(socket: Socket, owner: ConnectionOwner, known: Peer | null = null) {
     this.#socket = socket;
     this.#writer = new SocketWriter(socket, () => this.#drained());
     this.#owner = owner;
-    this.address = socket.remoteAddress ?? '';
+    this.#known = known;
+    this.address = known?.remoteAddress ?? socket.remoteAddress ?? '';
     this.#deadline = new Http1Deadline(owner);
     this.#deadline.forHead();
   }
@@ -187,7 +190,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   }
 
   cut(looksWhole: boolean): void {
-    if (looksWhole) this.#socket.resetAndDestroy();
+    if (looksWhole) reset(this.#socket);
     else this.#linger();
   }
 
@@ -249,7 +252,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
     }
     const answer = new Http1Answer(this, head);
     this.#answer = answer;
-    this.#peer ??= peerOf(this.#socket, 'encrypted' in this.#socket);
+    this.#peer ??= this.#known ?? peerOf(this.#socket, 'encrypted' in this.#socket);
     const { method, target, version, headers, contentLength } = head;
     try {
       this.#owner.handler({ method, target, version, headers, peer: this.#peer, body, contentLength }, answer);
@@ -301,7 +304,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   }
 
   #refuse(error: PosternError): void {
-    const { remoteAddress } = this.#peer ?? peerOf(this.#socket, false);
+    const { remoteAddress } = this.#peer ?? this.#known ?? peerOf(this.#socket, false);
     this.#owner.tellRefused(error, remoteAddress);
     const { text, bytes } = formatRefusal(error, this.#owner.time.dateLine);
     this.#writer.write(text);

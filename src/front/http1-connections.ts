@@ -3,9 +3,9 @@
 import type { Socket } from 'node:net';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { PosternError } from '../errors.ts';
-import type { HttpHandler } from '../gateway/message.ts';
+import type { HttpHandler, Peer } from '../gateway/message.ts';
 import { type Log, silentLog } from '../log.ts';
-import { ClientLimits } from './client-limits.ts';
+import { ClientLimits, type Waiting } from './client-limits.ts';
 import type { SpareBlock } from './http1-answer.ts';
 import { Http1Connection } from './http1-connection.ts';
 import type { Acceptor, Receiver } from './http1-input.ts';
@@ -78,23 +78,36 @@ export class Http1Connections implements Acceptor {
     this.#tick = null;
   }
 
-  accept(socket: Socket): Receiver {
-    const connection = new Http1Connection(socket, this);
+  accept(socket: Socket, known: Peer | null = null): Receiver {
+    const connection = new Http1Connection(socket, this, known);
     // What there is to do about an error is done on the close that follows.
     socket.on('error', () => {});
-    const admission = this.clients.come(connection.address, connection);
+    if (!this.admit(socket, connection.address, connection, () => connection.wait())) return { received: () => {} };
+    return this.#add(socket, connection);
+  }
+
+  /** Takes a connection that was let in already, and counts: its handshake is done. */
+  acceptAdmitted(socket: Socket, known: Peer): Receiver {
+    const connection = new Http1Connection(socket, this, known);
+    socket.on('error', () => {});
+    this.#add(socket, connection);
+    if (this.isClosing) connection.retire();
+    return connection;
+  }
+
+  /**
+   * Lets a new connection in, as long as there is room.
+   * @param wait called where others have to go first
+   * @returns false: it was turned away
+   */
+  admit(socket: Socket, address: string, waiting: Waiting, wait: () => void): boolean {
+    const admission = this.clients.come(address, waiting);
     if (admission === 'too-many' || admission === 'too-many-of-client') {
-      this.#turnAway(socket, admission);
-      return { received: () => {} };
+      this.#turnAway(socket, address, admission);
+      return false;
     }
-    connection.slot = this.#connections.length;
-    this.#connections.push(connection);
-    socket.setNoDelay(true);
-    socket.on('end', () => connection.ended());
-    socket.on('finish', () => connection.finished());
-    socket.on('close', () => connection.closed());
     if (admission === 'waits') {
-      connection.wait();
+      wait();
       const { maxConnections } = this.clients.values;
       this.#warn(
         'waits',
@@ -102,15 +115,25 @@ export class Http1Connections implements Acceptor {
       );
       this.#makeRoom();
     }
+    return true;
+  }
+
+  #add(socket: Socket, connection: Http1Connection): Receiver {
+    connection.slot = this.#connections.length;
+    this.#connections.push(connection);
+    socket.setNoDelay(true);
+    socket.on('end', () => connection.ended());
+    socket.on('finish', () => connection.finished());
+    socket.on('close', () => connection.closed());
     return connection;
   }
 
-  #turnAway(socket: Socket, why: 'too-many' | 'too-many-of-client'): void {
+  #turnAway(socket: Socket, address: string, why: 'too-many' | 'too-many-of-client'): void {
     const { maxConnections, maxConnectionsPerClient, maxWaiting } = this.clients.values;
     const message =
       why === 'too-many'
         ? `a connection was closed as it came: ${maxConnections} are open, which is maxConnections, and ${maxWaiting} wait`
-        : `a connection of ${socket.remoteAddress} was closed as it came: it has ${maxConnectionsPerClient}, which is maxConnectionsPerClient`;
+        : `a connection of ${address} was closed as it came: it has ${maxConnectionsPerClient}, which is maxConnectionsPerClient`;
     this.#warn(why, message);
     socket.destroy();
   }

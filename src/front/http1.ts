@@ -1,13 +1,24 @@
 // The HTTP/1.1 front: a listening socket and its life.
 
 import { createServer, type Server, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Address } from '../connection/address.ts';
 import { type BoundSocket, type ListenChoice, listenOn } from '../connection/listen.ts';
+import type { Peer } from '../gateway/message.ts';
+import { silentLog } from '../log.ts';
 import { Http1Connections, type Http1Options } from './http1-connections.ts';
 import { acceptInto } from './http1-input.ts';
+import type { TlsContexts } from './tls-contexts.ts';
+import { type TakeSecured, type TlsCounts, TlsDoor } from './tls-door.ts';
 
 export type { Http1Options };
+
+/** What a front is made of. */
+export interface Http1FrontOptions extends Http1Options {
+  /** The certificates, where TLS is spoken. @default plain HTTP */
+  readonly tls?: TlsContexts | null;
+}
 
 /** Connections that may wait to be accepted; the system's own limit (4096 on Linux) holds beside it. */
 const backlog = 4_096;
@@ -17,10 +28,13 @@ export class Http1Front {
   readonly #connections: Http1Connections;
   readonly #server: Server;
   readonly #clock: Clock;
+  /** null: plain HTTP is spoken. */
+  readonly #door: TlsDoor | null;
   #address: Address | null = null;
 
-  constructor(options: Http1Options) {
+  constructor(options: Http1FrontOptions) {
     this.#connections = new Http1Connections(options);
+    this.#door = options.tls == null ? null : this.#openDoor(options.tls, options);
     this.#clock = options.clock ?? systemClock;
     this.#server = createServer({ allowHalfOpen: true });
   }
@@ -45,9 +59,16 @@ export class Http1Front {
     { reusePort = false }: Pick<ListenChoice, 'reusePort'> = {},
   ): Promise<Address> {
     this.#address = await listenOn(this.#server, where, { backlog, reusePort });
-    acceptInto(this.#server, this.#connections);
+    const door = this.#door;
+    if (door === null) acceptInto(this.#server, this.#connections);
+    else this.#server.on('connection', (socket) => door.accept(socket));
     this.#connections.start();
     return this.#address;
+  }
+
+  /** The TLS handshakes of this front; null: plain HTTP is spoken. */
+  get handshakes(): TlsCounts | null {
+    return this.#door?.counts ?? null;
   }
 
   /** Serves a socket that was accepted elsewhere; it must be open for half-closed clients (`allowHalfOpen`). */
@@ -64,7 +85,11 @@ export class Http1Front {
   async close(timeoutMs: number): Promise<void> {
     this.#server.close();
     this.#connections.retire();
-    const timer = this.#clock.after(timeoutMs, () => this.#connections.destroy());
+    const timer = this.#clock.after(timeoutMs, () => {
+      this.#door?.destroy();
+      this.#connections.destroy();
+    });
+    await this.#door?.emptied();
     await this.#connections.emptied();
     timer.cancel();
     this.#connections.stop();
@@ -73,7 +98,24 @@ export class Http1Front {
   /** Closes everything at once. Repeatable. */
   destroy(): void {
     this.#server.close();
+    this.#door?.destroy();
     this.#connections.destroy();
     this.#connections.stop();
+  }
+
+  /** HTTP/2 gets its connections here, too: a protocol "h2" before this one. */
+  #openDoor(contexts: TlsContexts, { log = silentLog, clock }: Http1Options): TlsDoor {
+    const takeHttp1 = (socket: TLSSocket, peer: Peer): void => {
+      const receiver = this.#connections.acceptAdmitted(socket, peer);
+      socket.on('data', (bytes: Buffer) => receiver.received(bytes));
+    };
+    return new TlsDoor({
+      contexts,
+      protocols: new Map<string, TakeSecured>([['http/1.1', takeHttp1]]),
+      admit: (...args) => this.#connections.admit(...args),
+      left: (address, waiting) => this.#connections.clients.go(address, waiting),
+      log,
+      ...(clock !== undefined && { clock }),
+    });
   }
 }

@@ -22,6 +22,7 @@ import { RecordRate, RequestIds } from './request-log.ts';
 import { compileRouting, type Routing } from './routing.ts';
 import { type Decision, KnownDecisions, type Run } from './script.ts';
 import type { BackendRoute, Site } from './site.ts';
+import { asksAnything, checkClientCertificate, otherOrigin } from './site-door.ts';
 import { type RuledDecision, SiteGates } from './site-gates.ts';
 import { SpoolBlocks } from './spool-blocks.ts';
 import { StaticFiles } from './static-file.ts';
@@ -102,6 +103,7 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly errorRate: RecordRate;
   /** What the configuration says of requests by a route. */
   readonly #settings = new Map<object, RouteSettings>();
+  readonly asksAtDoor: boolean;
   active = 0;
 
   constructor(options: GatewayOptions) {
@@ -109,6 +111,7 @@ class SiteGateway implements Gateway, VisitOwner {
     this.bodyMemory = bodyMemory ?? new BodyMemory(0);
     this.site = site;
     this.bodyLimits = { ...site, maxBodyBytes: site.maxBodyBytes === 0 ? Number.POSITIVE_INFINITY : site.maxBodyBytes };
+    this.asksAtDoor = asksAnything(site);
     this.log = log;
     this.compression = site.compress === null ? null : new Compression(site.compress);
     this.compressedFiles = this.compression === null ? null : new CompressedFiles(this.files, this.compression);
@@ -149,6 +152,9 @@ class SiteGateway implements Gateway, VisitOwner {
 
   explain(request: HttpRequest): GatewayExplanation {
     const client = identifyClient(request, this.proxies);
+    const elsewhere = this.site.redirect === null ? null : otherOrigin(this.site.redirect, request, client);
+    if (elsewhere !== null)
+      return { decision: { kind: 'redirect', location: elsewhere }, environment: null, ruled: null };
     checkRequest(request);
     const ruled = this.rules?.decide(request, client, parseTarget(request.target)) ?? null;
     const { target, decision } =
@@ -156,6 +162,13 @@ class SiteGateway implements Gateway, VisitOwner {
     if (decision?.kind !== 'run') return { decision, environment: null, ruled };
     const environment = this.environmentFor(request, client, target, decision, request.contentLength);
     return { decision, environment: isPairs(environment) ? environmentOf(environment) : environment, ruled };
+  }
+
+  elsewhereFor(request: HttpRequest, client: Client): string | null {
+    const { redirect, clients } = this.site;
+    const location = redirect === null ? null : otherOrigin(redirect, request, client);
+    if (location === null) checkClientCertificate(clients, request.peer);
+    return location;
   }
 
   decide(request: HttpRequest): { target: RequestPath; decision: Decision } {

@@ -14,6 +14,18 @@ export interface Peer {
   readonly secure: boolean;
   /** The gateway's, for as long as the connection lasts: what it knows of the client, for its next request. */
   memo?: unknown;
+  /** What is known of its encryption. Absent: it has none, or it was not ours. */
+  readonly tls?: ConnectionTls;
+}
+
+/** What is known of an encrypted connection. */
+export interface ConnectionTls {
+  /** SSL_PROTOCOL and its kind, as mod_ssl calls them; with those of the client's certificate where its site asks for one. Byte strings. */
+  readonly variables: Environment;
+  /** The rule by which the client's certificate was judged, as `Site.clientRule` names it; null: it was not asked for one. */
+  readonly clientRule: string | null;
+  /** Whether the client showed a certificate that the rule accepts. */
+  readonly isClientKnown: boolean;
 }
 
 /**

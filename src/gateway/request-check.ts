@@ -21,6 +21,8 @@ export interface Client {
   readonly secure: boolean;
   /** What HTTP_HOST is, where a proxy's word makes it another than the Host field; null: that field. */
   readonly host: string | null;
+  /** SSL_PROTOCOL and its kind; null: the connection was not encrypted, or not by us. */
+  readonly tls: Readonly<Record<string, string>> | null;
   /** Its part of the environment, once it was asked for: see `clientPairs`. */
   part?: { readonly pairs: Uint8Array; readonly hasHost: boolean };
 }
@@ -90,6 +92,7 @@ export function identifyClient(request: HttpRequest, proxies: AddressList): Clie
     serverAddress: peer.localAddress === '' ? 'unix:' : peer.localAddress,
     secure: peer.secure,
     host: null,
+    tls: peer.tls?.variables ?? null,
   };
   if (proxies.isEmpty || !proxies.has(peer.remoteAddress)) return direct;
   return behindProxy(direct, host, request, proxies);
@@ -120,6 +123,7 @@ function behindProxy(direct: Client, host: Host | null, request: HttpRequest, pr
     serverPort,
     serverAddress: direct.serverAddress,
     secure,
+    tls: direct.tls,
     host: serverPort === defaultPort ? serverName : `${serverName}:${serverPort}`,
   };
 }

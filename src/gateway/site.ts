@@ -92,9 +92,21 @@ export type SitePage = {
   | { readonly kind: 'run'; readonly backend: Backend }
 );
 
+/** What is asked of clients that come by TLS. */
+export interface ClientCertificates {
+  /** The connection must have been made under this rule: see `ConnectionTls.clientRule`. */
+  readonly rule: string;
+  /** Whether a client without a good certificate is refused. */
+  readonly required: boolean;
+}
+
 /** One site. Texts are UTF-8, as in the configuration, whose schema has the defaults. */
 export interface Site {
   readonly name: string;
+  /** Where whoever came elsewhere is sent: "https" (the same name by HTTPS) or an origin; null: nowhere. */
+  readonly redirect: string | null;
+  /** What is asked of clients' certificates; null: nothing. */
+  readonly clients: ClientCertificates | null;
   /** Absolute path of the document root; null: no files and no scripts, only mounts. */
   readonly root: string | null;
   /** Names that a folder's own address is looked for under, in order. */

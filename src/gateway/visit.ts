@@ -48,6 +48,10 @@ export interface VisitOwner extends LogOwner, GuideOwner {
   readonly answerSpools: AnswerSpools;
   readonly bodyMemory: BodyMemory;
   readonly clock: Clock;
+  /** Whether the site asks something of whoever comes to it. */
+  readonly asksAtDoor: boolean;
+  /** Where a request belongs, if not here; null: here. @throws CLIENT_CERTIFICATE_NEEDED, MISDIRECTED */
+  elsewhereFor(request: HttpRequest, client: Client): string | null;
   /** What answers a request. @throws BAD_REQUEST and its kind */
   decide(request: HttpRequest): { readonly target: RequestPath; readonly decision: Decision };
   /** null: traces are only passed on. */
@@ -105,8 +109,16 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
 
   start(): void {
     try {
-      this.#client = recogniseClient(this.#first, this.#gateway.proxies);
-      this.#take(this.#first, this.#client);
+      const client = recogniseClient(this.#first, this.#gateway.proxies);
+      this.#client = client;
+      if (this.#first.peer.tls !== undefined || this.#gateway.asksAtDoor) {
+        const elsewhere = this.#gateway.elsewhereFor(this.#first, client);
+        if (elsewhere !== null) {
+          this.#redirect(this.#first, elsewhere);
+          return;
+        }
+      }
+      this.#take(this.#first, client);
     } catch (error) {
       this.reply.fail(toPosternError(error));
     }

@@ -2,9 +2,10 @@
 
 import type { ConfigValues } from '../config/config-schema.ts';
 import { formatListenAddress } from '../config/listen-address.ts';
+import { plannedListeners } from '../config/listener-rules.ts';
 import type { Address } from '../connection/address.ts';
 import type { Binder, BoundSocket } from '../connection/listen.ts';
-import { type ListeningPlace, wantedListeners } from './listeners.ts';
+import type { ListeningPlace } from './listeners.ts';
 
 /** An address that was bound. */
 interface Bound {
@@ -41,7 +42,7 @@ export class BoundPlaces {
     const sockets: (readonly BoundSocket[] | null)[] = [];
     const undo = (): void => this.#release(opened);
     try {
-      for (const { listen } of wantedListeners(sites)) {
+      for (const { address: listen } of plannedListeners(sites)) {
         const text = formatListenAddress(listen);
         const known = left.findIndex((one) => one.listen === text);
         if (known >= 0) {

@@ -1,7 +1,7 @@
 // What a service runs for its configuration: pools, gateways, listeners, admin pages; and how all of it goes from one configuration to the next.
 
 import { resolve } from 'node:path';
-import type { AdminOperations, AdminSource, LogStatus } from '../admin/source.ts';
+import type { AdminOperations, AdminSource, CertificateStatus, LogStatus } from '../admin/source.ts';
 import { readTokenFile } from '../config/admin-token.ts';
 import type { Config } from '../config/config.ts';
 import { parseListenAddress } from '../config/listen-address.ts';
@@ -14,6 +14,7 @@ import type { Log } from '../log.ts';
 import type { FindPhp } from '../php/find-php.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
 import { findSetpriv, openSpawner, type Spawner } from '../worker/spawner.ts';
+import { Certificates, type SiteSources } from './certificates.ts';
 import type { Faults } from './faults.ts';
 import { FrontThreads } from './front-threads.ts';
 import type { AccessLog } from './gateways.ts';
@@ -22,6 +23,7 @@ import { preparePools } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
 import { type Fronts, SiteFronts } from './site-fronts.ts';
 import { threadCount } from './thread-config.ts';
+import type { FrontsConfig } from './thread-messages.ts';
 import type { Unit } from './unit.ts';
 
 /** Options of `createService`; none is needed. */
@@ -74,6 +76,7 @@ const lastAnswersMs = 1_000;
 export class Deployment {
   readonly #options: DeploymentOptions;
   readonly #log: Log;
+  readonly #certificates: Certificates;
   readonly #fronts: Fronts;
   #config: Config;
   #directory: RuntimeDirectory | null = null;
@@ -91,6 +94,7 @@ export class Deployment {
     const { onAccess, onAccessLines, isDeveloped, binder } = service;
     const threads = threadCount(service.threads ?? config.values.service.threads ?? 1);
     const fronts = { log, faults, onAccess, isDeveloped, binder };
+    this.#certificates = new Certificates(log, (tls) => this.#fronts.useTls(tls));
     this.#fronts =
       threads === 1 ? new SiteFronts(fronts) : new FrontThreads({ ...fronts, onAccessLines, count: threads });
   }
@@ -105,6 +109,10 @@ export class Deployment {
   }
 
   /** What faces clients. */
+  get certificates(): readonly CertificateStatus[] {
+    return this.#certificates.status();
+  }
+
   get fronts(): Fronts {
     return this.#fronts;
   }
@@ -134,9 +142,11 @@ export class Deployment {
     const context = { directory: this.#directory.path, log: this.#log, starter: this.#spawner };
     const onMadeAnew = (unit: Unit): void => void this.#fronts.poolMadeAnew(unit);
     this.#pools = new PoolSet({ ...context, faults: this.#options.faults, onMadeAnew }, plans);
-    const change = await this.#fronts.open(this.#config);
+    const sources = await this.#certificates.prepare(this.#config);
+    const change = await this.#fronts.open(this.#frontsConfig(this.#config, sources));
     await change.prepare(this.#pools.units);
     await change.commit(0);
+    this.#certificates.use(sources);
   }
 
   /** Starts the programs. @returns what did not start, by pool; it is tried again */
@@ -160,7 +170,8 @@ export class Deployment {
     checkPoolNames(forced, Object.keys(config.values.pool));
     const token = readToken(config);
     const plans = await this.#plan(config);
-    const fronting = await this.#fronts.open(config);
+    const sources = await this.#certificates.prepare(config);
+    const fronting = await this.#fronts.open(this.#frontsConfig(config, sources));
     let admin = this.#admin;
     try {
       if (config.values.admin?.listen !== this.#config.values.admin?.listen) admin = await this.#openAdmin(config);
@@ -180,6 +191,7 @@ export class Deployment {
       this.#config = config;
       this.#token = token;
       await fronting.commit(this.stopTimeoutMs);
+      this.#certificates.use(sources);
       if (admin !== this.#admin) this.#admin?.close();
       this.#admin = admin;
       const settled = Promise.all([fronting.over(), pooling.settle()]);
@@ -212,9 +224,14 @@ export class Deployment {
 
   /** Nothing runs any more: what is left is closed. Repeatable. */
   end(): void {
+    this.#certificates.close();
     this.#admin?.close();
     this.#directory?.close();
     this.#spawner?.close();
+  }
+
+  #frontsConfig({ file, folder, values }: Config, sources: SiteSources): FrontsConfig {
+    return { file, folder, values, tls: this.#certificates.materialOf(sources) };
   }
 
   #plan(config: Config): Promise<PoolPlan[]> {

@@ -99,6 +99,9 @@ async function carryOut(order: ThreadOrder): Promise<readonly string[]> {
       change = null;
       pools.undo();
       return [];
+    case 'tls':
+      fronts.useTls(order.tls);
+      return [];
     case 'answer':
       questions.get(order.question)?.(order.pool);
       questions.delete(order.question);

@@ -3,10 +3,10 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ThreadLoad, ThreadStatus } from '../admin/source.ts';
 import { systemClock } from '../clock.ts';
-import type { Config } from '../config/config.ts';
 import { clearClientCounts, limitHits } from '../front/client-counts.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
+import type { TlsMaterial } from '../tls/tls-material.ts';
 import { BoundPlaces } from './bound-places.ts';
 import type { Faults } from './faults.ts';
 import { FrontThread } from './front-thread.ts';
@@ -22,6 +22,7 @@ import {
 } from './site-fronts.ts';
 import {
   allOrFirstError,
+  type InForce,
   type Listened,
   listenedOn,
   listeningNowhere,
@@ -40,13 +41,6 @@ export type FrontThreadsOptions = Omit<SiteFrontsOptions, 'part' | 'counts' | 'd
   /** Takes what threads have made of the access log. @default `onAccess` does */
   readonly onAccessLines?: ((site: string | null, lines: string) => void) | undefined;
 };
-
-/** What is in force: what a thread that takes the place of another begins with. */
-interface InForce {
-  readonly sent: FrontsConfig;
-  readonly ports: readonly number[];
-  readonly units: ReadonlyMap<string, Unit>;
-}
 
 /** A thread that is lost is replaced after so long; twice as long for each loss of the last minute, up to the longest. */
 const firstPauseMs = 50;
@@ -123,7 +117,7 @@ export class FrontThreads implements Fronts {
   }
 
   /** See Fronts. */
-  async open(config: Config): Promise<FrontsChange> {
+  async open(config: FrontsConfig): Promise<FrontsChange> {
     const over = await this.#takeTurn();
     try {
       const { site } = config.values;
@@ -180,6 +174,14 @@ export class FrontThreads implements Fronts {
       over();
       throw error;
     }
+  }
+
+  /** See Fronts. */
+  useTls(tls: TlsMaterial): void {
+    this.#local.useTls(tls);
+    if (this.#inForce === null) return;
+    this.#inForce = { ...this.#inForce, sent: { ...this.#inForce.sent, tls } };
+    for (const thread of this.#threads) void thread.ask({ type: 'tls', tls }).catch(() => {});
   }
 
   /** A pool was made anew after a fault: the threads' parts of it are, too. */

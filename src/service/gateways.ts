@@ -9,20 +9,22 @@ import type { PoolKind } from '../config/pool-schema.ts';
 import { compileRule } from '../config/rule-compile.ts';
 import type { RouteValues, SiteValues } from '../config/site-schema.ts';
 import { PosternError, toPosternError } from '../errors.ts';
-import type { Refusal } from '../front/http1-refusal.ts';
-import { errorAnswer } from '../gateway/error-page.ts';
 import { createGateway, type Gateway } from '../gateway/handle.ts';
-import type { HttpAnswer, HttpHandler, HttpRequest } from '../gateway/message.ts';
+import type { HttpHandler } from '../gateway/message.ts';
 import { BodyMemory } from '../gateway/request-body.ts';
 import type { AccessLog, AccessRecord, CountAnswer } from '../gateway/request-log.ts';
-import type { Route, Site } from '../gateway/site.ts';
+import type { ClientCertificates, Route, Site } from '../gateway/site.ts';
 import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
+import { fieldValue } from '../protocol/http/headers.ts';
+import type { HostTable } from '../protocol/http/host-table.ts';
 import { alternatives, parsePattern } from '../protocol/http/path.ts';
 import { bytesToLog } from '../protocol/text.ts';
+import type { SiteTls, TlsMaterial } from '../tls/tls-material.ts';
 import type { Faults } from './faults.ts';
 import { HttpDurations } from './http-durations.ts';
 import { type FrontPool, poolPages } from './pool-pages.ts';
+import { refuse, refuseUnknown } from './refused.ts';
 
 export type { AccessLog, AccessRecord };
 
@@ -33,6 +35,7 @@ export function makeGateways(
   log: Log,
   { access, count }: { readonly access: AccessLog | null; readonly count: CountAnswer | null },
   isDeveloped = false,
+  tls: TlsMaterial['sites'] = new Map(),
 ): ReadonlyMap<string, Gateway> {
   const bodyMemory = new BodyMemory(config.values.service.memoryBodies);
   return new Map(
@@ -51,7 +54,9 @@ export function makeGateways(
         })),
       );
       const logs = asksOf(site);
-      const made = { ...siteOf(name, site, config, targetOf, isDeveloped), pages, ...(logs === null ? {} : { logs }) };
+      const clients = clientsOf(site, tls.get(name));
+      const own = { pages, clients, ...(logs === null ? {} : { logs }) };
+      const made = { ...siteOf(name, site, config, targetOf, isDeveloped), ...own };
       return [
         name,
         createGateway({ site: made, log, accessLog: isLogged(site, config) ? access : null, count, bodyMemory }),
@@ -68,6 +73,13 @@ function isLogged({ accessLog }: SiteValues, { values }: Pick<Config, 'values'>)
 /** What the lines of its access log ask for; null: they are JSON. */
 function asksOf({ accessFormat = 'json' }: SiteValues): { asks: readonly string[] } | null {
   return accessFormat === 'json' ? null : { asks: compileAccessFormat(accessFormat).asks };
+}
+
+function clientsOf({ clientCertificates }: SiteValues, tls: SiteTls | undefined): ClientCertificates | null {
+  const rule = tls?.rule?.id;
+  return clientCertificates === undefined || rule === undefined
+    ? null
+    : { rule, required: clientCertificates.required };
 }
 
 /** What routes keep of a pool for good: one that is made anew after a fault has another backend. */
@@ -97,6 +109,8 @@ export function siteOf(
   const { folder } = config;
   return {
     name,
+    redirect: values.redirect ?? null,
+    clients: null,
     root: resolve(folder, values.root),
     index: values.index,
     fallback: values.fallback ?? null,
@@ -134,7 +148,8 @@ export function siteOf(
 export function ownFiles({ file, folder, values }: Pick<Config, 'file' | 'folder' | 'values'>): string[] {
   const logs = [values.log.file, ...Object.values(values.site).map(({ accessLog }) => accessLog)];
   const files = logs.filter((log) => log !== undefined && !['stdout', 'stderr', 'off'].includes(log));
-  return [...(file === null ? [] : [file]), ...files.map((log) => resolve(folder, log!))];
+  const keys = Object.values(values.site).flatMap(({ tls }) => tls?.key ?? []);
+  return [...(file === null ? [] : [file]), ...[...files, ...keys].map((path) => resolve(folder, path!))];
 }
 
 function compressOf(values: SiteValues['compress']): Site['compress'] {
@@ -267,14 +282,17 @@ export class Gateways {
 
   /**
    * What a listener hands its requests to: an error that nothing foresaw costs one request its answer, and nothing else.
-   * @param listener its site may change, and is asked for with each request
+   * @param listener its table may change, and is asked with each request
    */
-  handlerFor(listener: { readonly site: string }): HttpHandler {
+  handlerFor(listener: { readonly table: HostTable }): HttpHandler {
     const handle: HttpHandler = (request, answer) => {
-      const gateway = this.#inForce.get(listener.site);
+      const { table } = listener;
+      const site = table.only ?? table.siteOf(fieldValue(request.headers, 'host'));
+      const gateway = site === null ? undefined : this.#inForce.get(site);
       try {
         if (gateway !== undefined) gateway.handle(request, answer);
-        else if (this.#isReplaying) refuse(request, answer, notServed(listener.site));
+        else if (site === null) this.refused(refuseUnknown(request, answer));
+        else if (this.#isReplaying) refuse(request, answer, notServed(site));
         else this.#early.push(() => handle(request, answer));
       } catch (thrown) {
         this.#faults.report(thrown, 'a request', { method: request.method, url: bytesToLog(request.target, 2_048) });
@@ -305,45 +323,4 @@ export class Gateways {
     this.count(record.site, record.method, record.status, record.durationMs);
     this.onAccess?.(record);
   }
-}
-
-function refuse(request: HttpRequest, answer: HttpAnswer, error: PosternError): void {
-  const { status, headers, body } = errorAnswer(error, request.headers);
-  answer.head(status, headers);
-  answer.write(body);
-  answer.end();
-}
-
-/** Nothing that was sent is shown: it could not be read. */
-const unread = '-';
-
-/** The record of a refusal. */
-export function refusedRecord(site: string, { error, remoteAddress, bytes }: Refusal): AccessRecord {
-  return {
-    site,
-    method: unread,
-    url: unread,
-    version: unread,
-    host: '',
-    remoteAddress,
-    status: error.status,
-    bytes,
-    durationMs: 0,
-    waitedMs: null,
-    runMs: null,
-    pool: null,
-    outcome: 'complete',
-    error: error.code,
-    firstByteMs: null,
-    pid: 0,
-    attempts: 0,
-    userAgent: null,
-    referer: null,
-    requestId: unread,
-    traceId: null,
-    script: null,
-    user: null,
-    contentLength: null,
-    asked: null,
-  };
 }

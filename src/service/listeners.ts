@@ -4,7 +4,8 @@
 import { chmodSync, chownSync } from 'node:fs';
 import { systemClock } from '../clock.ts';
 import type { ConfigValues } from '../config/config-schema.ts';
-import { formatListenAddress, type ListenAddress, parseListenAddress } from '../config/listen-address.ts';
+import { formatListenAddress, type ListenAddress } from '../config/listen-address.ts';
+import { type PlannedListener, plannedListeners } from '../config/listener-rules.ts';
 import type { ListenValues } from '../config/site-schema.ts';
 import type { Address } from '../connection/address.ts';
 import type { BoundSocket } from '../connection/listen.ts';
@@ -15,6 +16,8 @@ import { Http1Front } from '../front/http1.ts';
 import type { Refusal } from '../front/http1-refusal.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
+import { HostTable, type NamedSite } from '../protocol/http/host-table.ts';
+import { ListenerContexts, type TlsInForce } from '../tls/listener-contexts.ts';
 import { descriptorLimit } from '../worker/descriptors.ts';
 import { Users } from '../worker/user.ts';
 
@@ -41,6 +44,8 @@ export interface ListenerOptions {
   readonly allowedClients: readonly string[];
   /** For HTTP: what clients may cost, in all. */
   readonly clients: ClientLimits;
+  /** For HTTPS: with what connections are answered. */
+  readonly tls: ListenerContexts | null;
   readonly log: Log;
   /** Whether other threads listen on the same port. */
   readonly reusePort: boolean;
@@ -58,8 +63,8 @@ export async function openListener(
   const key = formatListenAddress(listen);
   const where = whereOf(listen.address, place);
   if (listen.protocol === 'fastcgi') return fastcgiListener(listen, where, key, options);
-  const { handler, onRefused, log, reusePort } = options;
-  const front = new Http1Front({ handler, onRefused, log, clients: options.clients });
+  const { handler, onRefused, log, reusePort, clients, tls } = options;
+  const front = new Http1Front({ handler, onRefused, log, clients, tls });
   const address = await front.listen(where, { reusePort });
   return {
     key,
@@ -132,15 +137,19 @@ async function fastcgiListener(
   };
 }
 
-/** A listener and the site behind it. */
+/** A listener and the sites behind it. What may change is changed in place by a reload. */
 export interface SiteListener {
-  /** Changed in place by a reload that gives its address to another site. */
-  site: string;
   readonly listener: Listener;
   /** Whether somebody else has bound it, and says who may use it. */
   readonly isBound: boolean;
   /** Who may connect, where FastCGI is spoken. */
   readonly allowedClients: readonly string[];
+  /** The first is told of what is no request. */
+  sites: readonly NamedSite[];
+  /** Which site a request is for. */
+  table: HostTable;
+  /** null: TLS is not spoken. */
+  readonly contexts: ListenerContexts | null;
 }
 
 /** Listeners that were opened but not put in force: exactly one of the two is called. */
@@ -155,9 +164,11 @@ export interface ListenerChange {
 /** What listeners are made with. */
 export interface ListenerSetOptions {
   /** What answers a listener's requests, whichever site it has. */
-  readonly handlerFor: (listener: { readonly site: string }) => HttpHandler;
+  readonly handlerFor: (listener: { readonly table: HostTable }) => HttpHandler;
   /** Told of what came to a site and was no request. */
   readonly onRefused: (site: string, refusal: Refusal) => void;
+  /** With what is answered by TLS. */
+  readonly tls: TlsInForce;
   readonly log: Log;
   /** Which of several threads this is, that listen on the same addresses. @default "alone" */
   readonly part?: ListeningPart | undefined;
@@ -173,21 +184,6 @@ export type ListeningPlace = number | BoundSocket;
  * but one socket, which is the first one's.
  */
 export type ListeningPart = 'alone' | 'first' | 'other';
-
-/** An address that is wanted, and for which site. */
-export interface WantedListener {
-  readonly site: string;
-  readonly allowedClients: readonly string[];
-  readonly access: SocketAccess;
-  readonly listen: ListenAddress;
-}
-
-/** The addresses of all sites, in the order of the configuration. */
-export function wantedListeners(sites: ConfigValues['site']): readonly WantedListener[] {
-  return Object.entries(sites).flatMap(([site, { listen, allowedClients }]) =>
-    listen.map(({ address, ...access }) => ({ site, allowedClients, access, listen: parseListenAddress(address) })),
-  );
-}
 
 /** All listeners of one service. */
 export class ListenerSet {
@@ -220,13 +216,14 @@ export class ListenerSet {
   ): Promise<ListenerChange> {
     const limits = clientLimits(service, descriptorLimit());
     this.#clients ??= new ClientLimits(limits, this.#options.counts);
-    const after: { readonly entry: SiteListener; readonly site: string; readonly access: SocketAccess }[] = [];
+    const after: { readonly entry: SiteListener; readonly planned: PlannedListener }[] = [];
     const opened: Listener[] = [];
     const undo = (): void => {
       for (const listener of opened) listener.destroy();
     };
     try {
-      for (const [index, { site, allowedClients, access, listen }] of wantedListeners(sites).entries()) {
+      for (const [index, planned] of plannedListeners(sites).entries()) {
+        const { address: listen, allowedClients, access } = planned;
         const place = places[index] ?? 0;
         const key = formatListenAddress(listen);
         const kept = this.#listeners.find(
@@ -236,12 +233,12 @@ export class ListenerSet {
         const isOfFirst = listen.address.kind === 'unix' && place === 0;
         if (kept === undefined && isOfFirst && this.#options.part === 'other') continue;
         if (kept !== undefined) checkClients(kept, allowedClients);
-        const entry = kept ?? (await this.#open(site, listen, place, allowedClients));
+        const entry = kept ?? (await this.#open(planned, place));
         if (kept === undefined) {
           opened.push(entry.listener);
           if (!entry.isBound) setSocketAccess(listen.address, access);
         }
-        after.push({ entry, site, access });
+        after.push({ entry, planned });
       }
     } catch (error) {
       undo();
@@ -258,9 +255,9 @@ export class ListenerSet {
       undo,
       settle: async (deadlineMs) => {
         this.#clients?.change(limits);
-        for (const { entry, site, access } of after) {
-          entry.site = site;
-          if (!entry.isBound) setSocketAccess(entry.listener.address.address, access);
+        for (const { entry, planned } of after) {
+          putInForce(entry, planned.sites);
+          if (!entry.isBound) setSocketAccess(entry.listener.address.address, planned.access);
         }
         this.#listeners = after.map(({ entry }) => entry);
         await Promise.all(gone.map((listener) => listener.close(deadlineMs)));
@@ -278,24 +275,29 @@ export class ListenerSet {
     for (const { listener } of this.#listeners) listener.destroy();
   }
 
-  async #open(
-    site: string,
-    listen: ListenAddress,
-    place: ListeningPlace,
-    allowedClients: readonly string[],
-  ): Promise<SiteListener> {
-    const entry = { site, allowedClients, isBound: typeof place !== 'number' };
-    const { handlerFor, onRefused, log, part = 'alone' } = this.#options;
-    const listener = await openListener(listen, place, {
+  async #open({ address, sites, allowedClients }: PlannedListener, place: ListeningPlace): Promise<SiteListener> {
+    const { handlerFor, onRefused, log, part = 'alone', tls } = this.#options;
+    const contexts = address.protocol === 'https' ? new ListenerContexts(tls) : null;
+    const isBound = typeof place !== 'number';
+    const entry = { allowedClients, sites, table: new HostTable([]), contexts, isBound };
+    putInForce(entry, sites);
+    const listener = await openListener(address, place, {
       clients: this.#clients!,
       handler: handlerFor(entry),
-      onRefused: (refusal) => onRefused(entry.site, refusal),
+      onRefused: (refusal) => onRefused(entry.table.fallback ?? entry.sites[0]!.site, refusal),
       allowedClients,
+      tls: contexts,
       log,
       reusePort: part !== 'alone' && !entry.isBound,
     });
     return Object.assign(entry, { listener });
   }
+}
+
+function putInForce(entry: Omit<SiteListener, 'listener'>, sites: readonly NamedSite[]): void {
+  entry.sites = sites;
+  entry.table = new HostTable(sites);
+  entry.contexts?.use(sites, entry.table);
 }
 
 /** A listener that is kept lets in whom it did before: to go on without a word would keep a door open that was to be closed. */

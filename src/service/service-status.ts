@@ -18,12 +18,13 @@ export interface StatusParts {
   readonly log: LogStatus | null;
   readonly admin: string | null;
   readonly fronts: Pick<Fronts, 'listeners' | 'answers' | 'limited' | 'threads' | 'summed'>;
+  readonly certificates: ServiceStatus['certificates'];
   readonly units: readonly Unit[];
 }
 
 /** The status now. */
 export function serviceStatus(parts: StatusParts): ServiceStatus {
-  const { version, startedAt, state, config, lastReload, faults, log, admin, fronts, units } = parts;
+  const { version, startedAt, state, config, lastReload, faults, log, admin, fronts, certificates, units } = parts;
   const { listeners, answers, limited, threads } = fronts;
   const pools = units.map((unit) => fronts.summed(unit.snapshot()));
   return {
@@ -38,12 +39,16 @@ export function serviceStatus(parts: StatusParts): ServiceStatus {
     faults,
     log,
     admin,
-    listeners: listeners.map(({ site, address }) => ({
-      site,
-      address: formatListenAddress(address),
-      url: urlOf(address),
-      root: resolve(config.folder, config.values.site[site]?.root ?? '.'),
-    })),
+    listeners: listeners.flatMap(({ sites, address }) =>
+      sites.map(({ site, hosts }) => ({
+        site,
+        hosts,
+        address: formatListenAddress(address),
+        url: urlOf(address, hosts[0]),
+        root: resolve(config.folder, config.values.site[site]?.root ?? '.'),
+      })),
+    ),
+    certificates,
     threads,
     answers,
     limited,

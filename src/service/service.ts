@@ -142,7 +142,7 @@ export class Service {
 
   /** What the admin pages and `postern status` show. */
   status(): ServiceStatus {
-    const { config, adminUrl, fronts, units } = this.#deployment;
+    const { config, adminUrl, fronts, certificates, units } = this.#deployment;
     return serviceStatus({
       version,
       startedAt: this.#startedAt,
@@ -153,6 +153,7 @@ export class Service {
       log: this.#options.logStatus?.() ?? null,
       admin: adminUrl,
       fronts,
+      certificates,
       units,
     });
   }

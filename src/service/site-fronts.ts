@@ -2,19 +2,22 @@
 // configuration to the next.
 
 import type { ThreadLoad, ThreadStatus } from '../admin/source.ts';
-import type { Config } from '../config/config.ts';
 import type { ListenAddress } from '../config/listen-address.ts';
 import type { Binder } from '../connection/listen.ts';
 import type { ClientCounts } from '../front/client-counts.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import type { Log } from '../log.ts';
+import type { NamedSite } from '../protocol/http/host-table.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
+import { TlsInForce } from '../tls/listener-contexts.ts';
+import { noTls, type TlsMaterial } from '../tls/tls-material.ts';
 import { BoundPlaces } from './bound-places.ts';
 import type { Faults } from './faults.ts';
-import { type AccessLog, Gateways, makeGateways, refusedRecord } from './gateways.ts';
+import { type AccessLog, Gateways, makeGateways } from './gateways.ts';
 import type { HttpSeries } from './http-durations.ts';
 import { ListenerSet, type ListeningPart, type ListeningPlace } from './listeners.ts';
 import type { FrontPool } from './pool-pages.ts';
+import { refusedRecord } from './refused.ts';
 import { EventLoopWatch } from './thread-load.ts';
 import type { FrontsConfig } from './thread-messages.ts';
 import type { Unit } from './unit.ts';
@@ -61,7 +64,7 @@ export interface FrontsChange {
 
 /** An address that is listened on, for the status. */
 export interface ListenerPlace {
-  readonly site: string;
+  readonly sites: readonly NamedSite[];
   /** With the port that was found for port 0. */
   readonly address: ListenAddress;
 }
@@ -88,7 +91,9 @@ export interface Fronts {
   /** The gateway of a site in this thread; undefined: the site is not served. */
   gatewayOf(site: string): Gateway | undefined;
   /** Opens the addresses of a configuration that are new. @throws ADDRESS_IN_USE, CONFIG_INVALID; then nothing is left open */
-  open(config: Config): Promise<FrontsChange>;
+  open(config: FrontsConfig): Promise<FrontsChange>;
+  /** Puts other certificates in force, for the next connection. */
+  useTls(tls: TlsMaterial): void;
   /** Stops listening at once; resolves when the requests are done, or ended after the deadline. Repeatable. */
   close(deadlineMs: number): Promise<void>;
   /** The pools have ended, too: nothing is left. Repeatable. */
@@ -104,6 +109,7 @@ export class SiteFronts implements Fronts {
   readonly #listeners: ListenerSet;
   readonly #places: BoundPlaces | null;
   readonly #loop = new EventLoopWatch();
+  readonly #tls = new TlsInForce();
 
   constructor(options: SiteFrontsOptions) {
     this.#options = options;
@@ -112,6 +118,7 @@ export class SiteFronts implements Fronts {
     this.#listeners = new ListenerSet({
       handlerFor: (listener) => this.#gateways.handlerFor(listener),
       onRefused: (site, refusal) => this.#gateways.refused(refusedRecord(site, refusal)),
+      tls: this.#tls,
       log: options.log,
       part: options.part,
       counts: options.clients,
@@ -120,7 +127,7 @@ export class SiteFronts implements Fronts {
 
   /** See Fronts. */
   get listeners(): readonly ListenerPlace[] {
-    return this.#listeners.listeners.map(({ site, listener: { address } }) => ({ site, address }));
+    return this.#listeners.listeners.map(({ sites, listener: { address } }) => ({ sites, address }));
   }
 
   /** Connections of clients that are open in this thread. */
@@ -182,21 +189,19 @@ export class SiteFronts implements Fronts {
       throw error;
     });
     const { log, isDeveloped } = this.#options;
+    // Who comes before all is in force waits for it; the handshake does not.
+    if (this.#tls.material === noTls) this.useTls(config.tls);
     let gateways: ReadonlyMap<string, Gateway> = new Map();
     let over = Promise.resolve();
     return {
       words: listening.words,
       prepare: async (backends) => {
-        gateways = makeGateways(
-          config,
-          backends,
-          log,
-          { access: this.#gateways.onAccess, count: this.#gateways.count },
-          isDeveloped,
-        );
+        const logs = { access: this.#gateways.onAccess, count: this.#gateways.count };
+        gateways = makeGateways(config, backends, log, logs, isDeveloped, config.tls.sites);
       },
       commit: (deadlineMs) => {
         this.#gateways.use(gateways);
+        this.useTls(config.tls);
         over = listening.settle(deadlineMs);
         placing?.settle();
         return Promise.resolve();
@@ -208,6 +213,11 @@ export class SiteFronts implements Fronts {
         this.#gateways.undo();
       },
     };
+  }
+
+  /** See Fronts. */
+  useTls(tls: TlsMaterial): void {
+    this.#tls.use(tls);
   }
 
   /** See Fronts. */

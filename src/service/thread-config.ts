@@ -2,14 +2,14 @@
 
 import { createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
-import type { Config } from '../config/config.ts';
 import type { ConfigValues } from '../config/config-schema.ts';
 import { formatListenAddress } from '../config/listen-address.ts';
+import { plannedListeners } from '../config/listener-rules.ts';
 import { listenOn } from '../connection/listen.ts';
 import type { PlacesChange } from './bound-places.ts';
-import { wantedListeners } from './listeners.ts';
 import type { ListenerPlace } from './site-fronts.ts';
 import type { FrontsConfig } from './thread-messages.ts';
+import type { Unit } from './unit.ts';
 
 /** How many threads are meant. "auto": as many as this process may use processors, by its affinity and its cgroup's quota. */
 export function threadCount(threads: number | 'auto'): number {
@@ -25,7 +25,7 @@ export function threadCount(threads: number | 'auto'): number {
 async function findPorts(sites: ConfigValues['site'], listened: readonly Listened[]): Promise<number[]> {
   const ports: number[] = [];
   const left = [...listened];
-  for (const { listen } of wantedListeners(sites)) {
+  for (const { address: listen } of plannedListeners(sites)) {
     const { address } = listen;
     if (address.kind === 'unix') {
       ports.push(0);
@@ -66,27 +66,35 @@ export function listenedOn(
   sites: ConfigValues['site'],
   ports: readonly number[],
 ): readonly (Listened & ListenerPlace)[] {
-  return wantedListeners(sites).map(({ site, listen }, at) => {
+  return plannedListeners(sites).map(({ sites: named, address: listen }, at) => {
     const { address } = listen;
     const port = ports[at] ?? 0;
     const real = port !== 0 && address.kind === 'tcp' ? { ...address, port } : address;
-    return { key: formatListenAddress(listen), port, site, address: { ...listen, address: real } };
+    return { key: formatListenAddress(listen), port, sites: named, address: { ...listen, address: real } };
   });
 }
 
+/** What is in force: what a thread that takes the place of another begins with. */
+export interface InForce {
+  readonly sent: FrontsConfig;
+  readonly ports: readonly number[];
+  readonly units: ReadonlyMap<string, Unit>;
+}
+
 /** The same sites without an address. */
-export function listeningNowhere({ values, ...config }: Config): Config {
+export function listeningNowhere({ values, ...config }: FrontsConfig): FrontsConfig {
   const sites = Object.entries(values.site).map(([name, site]) => [name, { ...site, listen: [] }]);
   return { ...config, values: { ...values, site: Object.fromEntries(sites) } };
 }
 
 /** The configuration for one of so many threads: what bounds the whole service is divided, since no thread sees what the others have. */
-export function shareOfLimits({ file, folder, values }: FrontsConfig, threads: number): FrontsConfig {
+export function shareOfLimits({ file, folder, values, tls }: FrontsConfig, threads: number): FrontsConfig {
   const share = (limit: number): number => Math.ceil(limit / threads);
   const { service, site } = values;
   return {
     file,
     folder,
+    tls,
     values: {
       ...values,
       service: { ...service, memoryBodies: share(service.memoryBodies) },

@@ -7,12 +7,16 @@ import type { ErrorCode } from '../errors.ts';
 import type { LogFields } from '../log.ts';
 import type { PoolShared } from '../pool/lease-messages.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
+import type { TlsMaterial } from '../tls/tls-material.ts';
 import type { UpstreamPoolOptions } from '../upstream/upstream-pool.ts';
 import type { AccessRecord } from './gateways.ts';
 import type { ListeningPlace } from './listeners.ts';
 
 /** What of a configuration has to do with clients. */
-export type FrontsConfig = Pick<Config, 'file' | 'folder' | 'values'>;
+export interface FrontsConfig extends Pick<Config, 'file' | 'folder' | 'values'> {
+  /** What is answered by TLS with. */
+  readonly tls: TlsMaterial;
+}
 
 /** What a thread is started with. */
 export interface ThreadData {
@@ -94,6 +98,8 @@ export type ThreadOrder =
   /** Put it in force. `pools`: those that there are. Told with `in-force`, and answered when what is not wanted any more has finished. */
   | { readonly type: 'commit'; readonly id: number; readonly pools: readonly string[]; readonly deadlineMs: number }
   | { readonly type: 'undo'; readonly id: number }
+  /** What is answered by TLS with has changed. */
+  | { readonly type: 'tls'; readonly id: number; readonly tls: TlsMaterial }
   /** A pool was made anew after a fault. */
   | { readonly type: 'pool'; readonly id: number; readonly pool: PoolShare }
   /** What was asked for with `question`. */

@@ -17,6 +17,7 @@ import { iniNames } from '../php/ini-names.ts';
 import { programPath } from '../worker/program.ts';
 import { openRuntimeDirectory } from '../worker/runtime-directory.ts';
 import { findSetpriv, openSpawner } from '../worker/spawner.ts';
+import { certificateFindings } from './certificates.ts';
 import { Faults } from './faults.ts';
 import { makeGateways, ownFiles } from './gateways.ts';
 import { innerGet } from './inner-request.ts';
@@ -67,7 +68,7 @@ export async function checkService(
     found.push(
       ...unreadable.map(({ site, message }): Finding => ({ state: 'failed', subject: `site ${site}`, message })),
     );
-    return [...found, ...(await listenFindings(config))];
+    return [...found, ...(await certificateFindings(config, log)), ...(await listenFindings(config))];
   } finally {
     await pools.close(2_000);
     await pools.destroy();
@@ -250,19 +251,19 @@ function siteFinding(
 }
 
 async function listenFindings({ values }: Config): Promise<Finding[]> {
-  const texts = [
+  const texts = new Set([
     ...Object.values(values.site).flatMap(({ listen }) => listen.map(({ address }) => address)),
     ...(values.admin ? [values.admin.listen] : []),
-  ];
+  ]);
   const instances = await findInstances();
   return Promise.all(
-    texts.map(parseListenAddress).map(async (listen): Promise<Finding> => {
+    [...texts].map(parseListenAddress).map(async (listen): Promise<Finding> => {
       const subject = formatListenAddress(listen);
       const refused = await knock(listen.address, knockLimitMs);
       if (refused !== null && refused.code !== 'ETIMEDOUT') return { state: 'ok', subject, message: 'free' };
       const owner = instances.find(({ status }) =>
-        [...status.listeners.map(({ url, address }) => url ?? address), status.admin].includes(
-          urlOf(listen) ?? subject,
+        [...status.listeners.map(({ address }) => address), status.admin].some(
+          (address) => address === subject || address === urlOf(listen),
         ),
       );
       if (owner !== undefined)

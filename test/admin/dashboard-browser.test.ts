@@ -278,13 +278,15 @@ describe('the dashboard in a browser', { skip: browserMissing() ?? false }, () =
   });
 
   it('shows threads, and whatever else a service tells as a list', async (t) => {
+    const certificate = {
+      ...{ site: 'main', name: 'example.org', names: ['example.org'], issuer: 'somebody', from: 'main.pem' },
+      ...{ issuedAt: 1_890_000_000_000, expiresAt: 1_900_000_000_000, fingerprint: 'ab', trouble: null },
+    };
     const status = (): ServiceStatus =>
-      ({
-        ...serviceStatus({
-          threads: [{ thread: 1, state: 'serving', running: 3, loopDelayMs: 12, losses: 0 }],
-        }),
-        certificates: [{ name: 'example.org', expiresAt: 1_900_000_000_000, daysLeft: 12 }],
-      }) as ServiceStatus;
+      serviceStatus({
+        threads: [{ thread: 1, state: 'serving', running: 3, loopDelayMs: 12, losses: 0 }],
+        certificates: [certificate],
+      });
     const { page } = await show(t, status);
     const threads = page.getByRole('table', { name: 'Threads' });
     await threads.waitFor(patience);

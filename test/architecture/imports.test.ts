@@ -19,6 +19,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   rules: ['protocol'],
   gateway: ['protocol', 'rules'],
   front: ['protocol', 'connection', 'fastcgi-server', 'gateway'],
+  tls: ['protocol'],
   php: ['protocol', 'worker'],
   client: ['protocol', 'connection', 'queue', 'upstream'],
   app: ['protocol', 'connection', 'fastcgi-server', 'queue'],
@@ -38,6 +39,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'rules',
     'gateway',
     'front',
+    'tls',
     'php',
     'client',
     'app',
@@ -54,6 +56,7 @@ const mayImportTypes: Readonly<Record<string, readonly string[]>> = {
   admin: ['queue', 'pool', 'worker', 'upstream'],
   config: ['gateway', 'pool'],
   control: ['service'],
+  tls: ['gateway', 'front'],
 };
 
 interface Import {

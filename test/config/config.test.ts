@@ -36,7 +36,7 @@ describe('parseConfig()', () => {
     const { kind, php, queueTimeout, readTimeout, workers, maxMemory, extensions } = poolOf(values, 'php', 'php');
     assert.deepEqual([kind, php, queueTimeout, readTimeout, workers], ['php', 'auto', 2_000, 60_000, 8]);
     assert.deepEqual([maxMemory, extensions], [268_435_456, ['.php', '.phar']]);
-    assert.deepEqual(values.site.main?.listen, [{ address: '127.0.0.1:8000', mode: 0o660 }]);
+    assert.deepEqual(values.site.main?.listen, [{ address: '127.0.0.1:8000', mode: 0o660, proxyProtocol: false }]);
     assert.deepEqual(values.service, {
       maxConnections: 0,
       maxConnectionsPerClient: 0,
@@ -72,8 +72,8 @@ describe('parseConfig()', () => {
       file,
     );
     assert.deepEqual(values.site.a?.listen, [
-      { address: ':8001', mode: 0o660 },
-      { address: `unix:${folder}/a.sock`, owner: 'root', mode: 0o666 },
+      { address: ':8001', mode: 0o660, proxyProtocol: false },
+      { address: `unix:${folder}/a.sock`, owner: 'root', mode: 0o666, proxyProtocol: false },
     ]);
     assert.deepEqual(poolOf(values, 'x', 'connect').connect, [
       { address: 'a:1', weight: 1, backup: false },
@@ -220,9 +220,49 @@ describe('parseConfig()', () => {
       ':4: connect in [pool.x]: "10.0.0.1" is not an address: write HOST:PORT, [IPV6]:PORT or unix:/PATH',
     ],
     [
-      'TLS, which is not there yet',
+      'TLS without a certificate',
       `${site}listen = "https://:443"`,
-      ':3: listen in [site.main]: "https://:443": this version does not speak TLS yet: listen on plain HTTP behind a proxy that does',
+      ':3: listen in [site.main]: "https://:443" needs a certificate: add tls = { certificate = "...", key = "..." } to [site.main]',
+    ],
+    [
+      'certificates without TLS',
+      `${site}tls = { certificate = "a", key = "b" }`,
+      ':3: tls in [site.main] is for "https://" listeners: add one to listen, "https://:443"',
+    ],
+    [
+      'as many keys as certificates, not',
+      `${site}listen = "https://:443"\ntls = { certificate = ["a", "b"], key = "c" }`,
+      ':4: tls in [site.main] is {"certificate":["a","b"],"key":"c"}: give as many keys as certificates, in the same order',
+    ],
+    [
+      'a name that is none',
+      `${site}host = "http://a"`,
+      ':3: host in [site.main] is "http://a": write a name such as "example.org" or "*.example.org", without port and path',
+    ],
+    [
+      'a redirect with a path',
+      `${site}redirect = "https://a/b"`,
+      ':3: redirect in [site.main] is "https://a/b": write an origin such as "https://example.org", or "https" for the same name',
+    ],
+    [
+      'two sites of one name at an address',
+      `${site}host = ["a.test", "b.test"]\n[site.two]\nroot = "public"\nhost = "A.test."`,
+      ':4: listen in [site.two]: "127.0.0.1:8000" is also that of [site.main], with the same name "a.test": a name is one site\'s',
+    ],
+    [
+      'two sites without a name at an address',
+      `${site}[site.two]\nroot = "public"\nlisten = "127.0.0.1:8000"`,
+      ':5: listen in [site.two]: "127.0.0.1:8000" is also that of [site.main]: sites that share an address need names: add host to one of them',
+    ],
+    [
+      'two protocols at an address',
+      `${site}host = "a.test"\n[site.two]\nroot = "public"\nlisten = "fastcgi://127.0.0.1:8000"`,
+      ':6: listen in [site.two]: "fastcgi://127.0.0.1:8000" is also that of [site.main], with another protocol: one of the two needs another port',
+    ],
+    [
+      'the PROXY protocol of nobody',
+      `${site}listen = { address = ":80", proxyProtocol = true }`,
+      ':3: proxyProtocol in [site.main]: say in trustedProxies who may speak it',
     ],
     [
       'a scheme that is none',

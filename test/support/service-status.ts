@@ -108,7 +108,10 @@ export function serviceStatus(changes: Partial<ServiceStatus> = {}): ServiceStat
     faults: { count: 0, last: null },
     log: null,
     admin: 'http://127.0.0.1:2020/',
-    listeners: [{ address: '127.0.0.1:8000', url: 'http://127.0.0.1:8000/', site: 'main', root: '/srv/www' }],
+    listeners: [
+      { address: '127.0.0.1:8000', url: 'http://127.0.0.1:8000/', site: 'main', hosts: [], root: '/srv/www' },
+    ],
+    certificates: [],
     threads: [],
     answers: { 200: 12 },
     limited: { maxConnections: 0, minBodyRate: 2 },

@@ -31,6 +31,8 @@ export interface EnvironmentSource {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly secure: boolean;
+  /** SSL_PROTOCOL and its kind; null: the connection was not encrypted, or not by us. */
+  readonly tls?: Readonly<Record<string, string>> | null;
   /** HTTP_HOST, where it is another than the Host field; null: that field. */
   readonly host?: string | null;
   /** What the configuration adds. */
@@ -43,7 +45,7 @@ export interface EnvironmentSource {
 /** What a connection says. */
 export type ClientSource = Pick<
   EnvironmentSource,
-  'serverName' | 'serverPort' | 'serverAddress' | 'remoteAddress' | 'remotePort' | 'secure' | 'host'
+  'serverName' | 'serverPort' | 'serverAddress' | 'remoteAddress' | 'remotePort' | 'secure' | 'host' | 'tls'
 >;
 
 function ofClient(from: ClientSource): string[] {
@@ -60,6 +62,7 @@ function ofClient(from: ClientSource): string[] {
     ...['REDIRECT_STATUS', '200'],
   ];
   if (from.secure) list.push('HTTPS', 'on');
+  if (from.tls) for (const [name, value] of Object.entries(from.tls)) list.push(name, value);
   if (typeof from.host === 'string') list.push('HTTP_HOST', from.host);
   return list;
 }

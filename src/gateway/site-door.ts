@@ -1,0 +1,44 @@
+// What a site asks of whoever comes to it, before its routes: the right address, and the right client certificate. Pure.
+
+import { PosternError } from '../errors.ts';
+import type { HttpRequest, Peer } from './message.ts';
+import type { Client } from './request-check.ts';
+import type { ClientCertificates, Site } from './site.ts';
+
+/** Whether a site asks anything: nothing is looked at for one that does not. */
+export function asksAnything({ redirect, clients }: Pick<Site, 'redirect' | 'clients'>): boolean {
+  return redirect !== null || clients !== null;
+}
+
+/**
+ * Where a request is sent instead, since its site is elsewhere; null: it came to the right place.
+ * @param redirect "https": the same name by HTTPS; else an origin
+ */
+export function otherOrigin(redirect: string, { target }: HttpRequest, client: Client): string | null {
+  if (target === '*') return null;
+  if (redirect === 'https') return client.secure ? null : `https://${client.serverName.replace(/\.$/, '')}${target}`;
+  const { protocol, hostname } = new URL(redirect);
+  const scheme = client.secure ? 'https:' : 'http:';
+  // Not by its port: what is before us may have another one than ours.
+  return scheme === protocol && client.serverName === hostname ? null : `${redirect}${target}`;
+}
+
+/** @throws CLIENT_CERTIFICATE_NEEDED; MISDIRECTED for a connection that was made for another site (RFC 9110, section 15.5.20) */
+export function checkClientCertificate(clients: ClientCertificates | null, { tls }: Peer): void {
+  const rule = clients?.rule ?? null;
+  if (tls !== undefined && tls.clientRule !== rule) {
+    throw new PosternError(
+      'MISDIRECTED',
+      'the connection was made for another site, whose rule about client certificates is another one',
+    );
+  }
+  if (clients === null || !clients.required || tls?.isClientKnown === true) return;
+  const verdict = tls?.variables.SSL_CLIENT_VERIFY;
+  const why =
+    tls === undefined
+      ? 'the client did not come by TLS'
+      : verdict === 'NONE'
+        ? 'the client showed no certificate'
+        : `the certificate of the client is no good: ${verdict?.slice(7)}`;
+  throw new PosternError('CLIENT_CERTIFICATE_NEEDED', why);
+}

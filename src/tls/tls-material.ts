@@ -1,0 +1,42 @@
+// What listeners answer by TLS with, as plain data that goes from thread to thread: whoever reads files, asks authorities and keeps time makes it; a
+// listener only uses it.
+
+import { randomBytes } from 'node:crypto';
+import type { Certificate } from './certificate.ts';
+import type { Authority } from './certificate-maker.ts';
+import type { ClientRule } from './client-rule.ts';
+
+/** The certificates of one site. */
+export interface ServedCertificates {
+  /** For names that have none of their own: one certificate, or one for each kind of key. */
+  readonly certificates: readonly Certificate[];
+  /** In lower case. */
+  readonly byName: ReadonlyMap<string, readonly Certificate[]>;
+  /** Makes certificates for names as they are asked for, on a developer's machine; null: nobody does. */
+  readonly maker: Authority | null;
+}
+
+/** How a site answers by TLS. */
+export interface SiteTls extends ServedCertificates {
+  /** null: clients need no certificate. */
+  readonly rule: ClientRule | null;
+}
+
+/** All of it. */
+export interface TlsMaterial {
+  /** What the keys of session tickets are made from; the same in every thread. */
+  readonly secret: Uint8Array;
+  readonly sites: ReadonlyMap<string, SiteTls>;
+  /** An authority looks whether a name is ours: by name, the certificate that it wants to see (TLS-ALPN-01). */
+  readonly proofs: ReadonlyMap<string, Certificate>;
+  /** The same by plain HTTP: by the last part of the path, the text that it wants to see (HTTP-01). */
+  readonly tokens: ReadonlyMap<string, string>;
+}
+
+/** Of a service without certificates. */
+export const noTls: TlsMaterial = {
+  secret: randomBytes(32),
+  sites: new Map(),
+  proofs: new Map(),
+  tokens: new Map(),
+};

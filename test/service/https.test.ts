@@ -1,0 +1,325 @@
+// A service with sites by name and TLS, asked by a real TLS client.
+
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { Agent, get } from 'node:https';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { connect } from 'node:tls';
+import { defineConfig } from '../../src/config/config.ts';
+import type { ConfigInput } from '../../src/config/config-schema.ts';
+import { createService } from '../../src/service/service.ts';
+import { testAuthority, testCertificate, writeCertificate } from '../support/certificates.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { freePort } from '../support/server-process.ts';
+import { askByTls } from '../support/tls-client.ts';
+import { until } from '../support/until.ts';
+
+/** A folder with two sites, their certificates, and services on one port. */
+async function workshop(t: TestContext) {
+  const folder = temporaryFolder(t);
+  for (const name of ['a', 'b']) {
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, name, 'index.html'), `page ${name}`);
+    writeFileSync(join(folder, name, 'env.cgi'), '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n"\nenv | sort\n');
+    chmodSync(join(folder, name, 'env.cgi'), 0o755);
+  }
+  const certificates = { a: await testCertificate(['a.test']), b: await testCertificate(['b.test', '*.b.test']) };
+  const [port, plainPort] = [await freePort(), await freePort()];
+  const [listen, plain] = [`https://127.0.0.1:${port}`, `127.0.0.1:${plainPort}`];
+  const a = { host: 'a.test', listen: [listen, plain], root: 'a', tls: writeCertificate(folder, 'a', certificates.a) };
+  const b = {
+    host: ['b.test', '*.b.test'],
+    listen: [listen, plain],
+    root: 'b',
+    tls: writeCertificate(folder, 'b', certificates.b),
+  };
+  const config = (input: ConfigInput) => defineConfig(input, folder);
+  const start = async (input: ConfigInput) => {
+    const service = createService(config(input), { runtimeBase: join(folder, 'run'), asRoot: 'allow' });
+    t.after(() => service.destroy());
+    await service.start();
+    return service;
+  };
+  return { folder, certificates, port, plainPort, listen, plain, a, b, config, start };
+}
+
+const cgi = { pool: { cgi: { cgi: true as const, allowRoot: true } } };
+const toCgi = [{ match: '*.cgi', pool: 'cgi' }];
+
+describe('sites by name', () => {
+  it("are answered each with its certificate and its pages; a name that is nobody's gets 421", async (t) => {
+    const { port, plainPort, certificates, a, b, start } = await workshop(t);
+    await start({ site: { a, b } });
+    for (const [name, site] of [
+      ['a.test', 'a'],
+      ['b.test', 'b'],
+      ['x.b.test', 'b'],
+    ] as const) {
+      const asked = await askByTls(port, { name });
+      assert.deepEqual(
+        [asked.status, asked.text, asked.fingerprint],
+        [200, `page ${site}`, certificates[site].facts.fingerprint],
+      );
+    }
+    assert.equal((await askByTls(port, { host: 'c.test' })).status, 421);
+    // As browsers do where one certificate is for both names.
+    assert.equal((await askByTls(port, { name: 'x.b.test', host: 'a.test' })).text, 'page a');
+    for (const [host, answer] of [
+      ['Host: B.TEST.:7\r\n', 'page b'],
+      ['Host: c.test\r\n', '421 Misdirected'],
+      ['', '400 Bad'],
+      ['Host: a.test\r\nHost: b.test\r\n', '400 Bad'],
+    ] as const) {
+      const client = await RawClient.connect(t, plainPort);
+      client.send(`GET / HTTP/1.1\r\n${host}\r\n`);
+      await client.untilHas(answer);
+    }
+  });
+
+  it('are found in one look however many there are, and change with a reload', async (t) => {
+    const { plainPort, plain, config, start } = await workshop(t);
+    const many = (count: number): ConfigInput => ({
+      site: Object.fromEntries(
+        Array.from({ length: count }, (_, at) => [
+          `s${at}`,
+          { host: `s${at}.test`, listen: plain, root: at % 2 === 0 ? 'a' : 'b' },
+        ]),
+      ),
+    });
+    const service = await start(many(300));
+    const client = await RawClient.connect(t, plainPort);
+    client.send(
+      'GET / HTTP/1.1\r\nHost: s298.test\r\n\r\nGET / HTTP/1.1\r\nHost: s299.test\r\n\r\nGET / HTTP/1.1\r\nHost: s300.test\r\n\r\n',
+    );
+    await client.untilHas('421 Misdirected');
+    assert.match(client.received, /page a.*page b.*421/s);
+    const reload = await service.reload([], config(many(301)));
+    assert.equal(reload.ok, true, reload.message);
+    client.received = '';
+    client.send('GET / HTTP/1.1\r\nHost: s300.test\r\n\r\n');
+    await client.untilHas('page a');
+  });
+
+  it('redirect sends whoever came elsewhere to where the site is', async (t) => {
+    const { port, plainPort, a, listen, plain, start } = await workshop(t);
+    const other = { host: 'www.a.test', listen: [listen, plain], tls: a.tls, redirect: 'https://a.test' };
+    await start({ site: { a: { ...a, redirect: 'https' }, other } });
+    const client = await RawClient.connect(t, plainPort);
+    client.send('GET /x?y=//z HTTP/1.1\r\nHost: a.test.\r\n\r\n');
+    await client.untilHas('Location: https://a.test/x?y=//z\r\n');
+    client.send('POST / HTTP/1.1\r\nHost: www.a.test\r\nContent-Length: 0\r\n\r\n');
+    await client.untilHas('308 Permanent Redirect');
+    assert.match(client.received, /^HTTP\/1\.1 301 /);
+    assert.equal((await askByTls(port, { name: 'a.test' })).text, 'page a');
+    assert.match(
+      (await askByTls(port, { name: 'a.test', host: 'www.a.test', path: '/q' })).headers,
+      /Location: https:\/\/a\.test\/q/,
+    );
+  });
+});
+
+describe('TLS', () => {
+  it('is spoken in versions 1.2 and 1.3, and no older one', async (t) => {
+    const { port, a, start } = await workshop(t);
+    await start({ site: { a } });
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const { protocol } = await askByTls(port, {
+        name: 'a.test',
+        options: { minVersion: version, maxVersion: version },
+      });
+      assert.equal(protocol, version);
+    }
+    const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
+    await assert.rejects(askByTls(port, { name: 'a.test', options: old }));
+    const weak = { maxVersion: 'TLSv1.2', ciphers: 'AES128-SHA:ECDHE-RSA-AES128-SHA' } as const;
+    await assert.rejects(askByTls(port, { name: 'a.test', options: weak }));
+  });
+
+  it('resumes sessions, also after a reload', async (t) => {
+    const { port, a, b, config, start } = await workshop(t);
+    const service = await start({ site: { a } });
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const { session, isResumed } = await askByTls(port, { name: 'a.test', options: { maxVersion } });
+      assert.equal(isResumed, false);
+      const options = { maxVersion, session: session! };
+      assert.equal((await askByTls(port, { name: 'a.test', options })).isResumed, true);
+      assert.equal((await service.reload([], config({ site: maxVersion === 'TLSv1.2' ? { a, b } : { a } }))).ok, true);
+      assert.equal(
+        (await askByTls(port, { name: 'a.test', options })).isResumed,
+        true,
+        `${maxVersion}, after the reload`,
+      );
+    }
+  });
+
+  it('tells programs HTTPS, SSL_PROTOCOL, SSL_CIPHER and the name', async (t) => {
+    const { port, plainPort, a, start } = await workshop(t);
+    await start({ site: { a: { ...a, route: toCgi } }, ...cgi });
+    const { text } = await askByTls(port, { name: 'a.test', path: '/env.cgi' });
+    for (const line of [
+      'HTTPS=on',
+      'REQUEST_SCHEME=https',
+      'SSL_PROTOCOL=TLSv1.3',
+      'SSL_TLS_SNI=a.test',
+      `SERVER_PORT=${port}`,
+    ])
+      assert.ok(text.includes(`${line}\n`), `${line} in ${text}`);
+    assert.match(text, /^SSL_CIPHER=TLS_[A-Z0-9_]+$/m);
+    const client = await RawClient.connect(t, plainPort);
+    client.send('GET /env.cgi HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n');
+    await client.until(({ end }) => end === 'ended');
+    assert.doesNotMatch(client.received, /SSL_|HTTPS=/);
+  });
+
+  it('takes changed files without a lost connection or a lost request, and keeps the old ones while the new do not fit', async (t) => {
+    const { folder, port, certificates, a, start } = await workshop(t);
+    await start({ site: { a } });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: (await testAuthority()).certificate });
+    t.after(() => agent.destroy());
+    const kept = (): Promise<number> =>
+      new Promise((resolve, reject) => {
+        const options = { host: '127.0.0.1', port, agent, servername: 'a.test', headers: { Host: 'a.test' } };
+        get(options, (answer) => {
+          const { localPort = 0 } = answer.socket;
+          answer.resume().on('end', () => resolve(localPort));
+        }).on('error', reject);
+      });
+    const firstPort = await kept();
+    const next = await testCertificate(['a.test']);
+    writeFileSync(join(folder, 'a.pem'), next.chain);
+    assert.equal((await askByTls(port, { name: 'a.test' })).fingerprint, certificates.a.facts.fingerprint);
+    writeFileSync(join(folder, 'a.key'), next.key);
+    const isTaken = async (): Promise<boolean> =>
+      (await askByTls(port, { name: 'a.test' })).fingerprint === next.facts.fingerprint;
+    await until(isTaken, 'the changed certificate is served');
+    assert.equal(await kept(), firstPort);
+  });
+
+  it('says what is wrong with files, with the line of the configuration; a reload then changes nothing', async (t) => {
+    const { folder, port, a, config, start } = await workshop(t);
+    const service = await start({ site: { a } });
+    const other = await testCertificate(['a.test']);
+    const stranger = await testCertificate(['c.test']);
+    const fresh = writeCertificate(folder, 'fresh', other);
+    const broken: Record<string, { certificate: string; key: string }> = {
+      'is not the key of': { certificate: fresh.certificate, key: a.tls.key },
+      'there is no such file': { certificate: 'none.pem', key: 'none.key' },
+      'holds no certificate': { certificate: 'fresh.key', key: 'fresh.key' },
+      'the chain is broken': writeCertificate(folder, 'chain', {
+        chain: Buffer.concat([other.chain, stranger.chain]),
+        key: other.key,
+      }),
+    };
+    for (const [why, tls] of Object.entries(broken)) {
+      const { ok, message } = await service.reload([], config({ site: { a: { ...a, tls } } }));
+      assert.equal(ok, false);
+      assert.match(message, new RegExp(`tls in \\[site\\.a\\].*${why}`));
+    }
+    assert.equal((await askByTls(port, { name: 'a.test' })).status, 200);
+  });
+
+  it('ends what is no handshake, or none that comes to its end', async (t) => {
+    const { port, a, start } = await workshop(t);
+    const service = await start({ site: { a } });
+    const plain = await RawClient.connect(t, port);
+    plain.send('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n');
+    await plain.untilHas('This port speaks HTTPS');
+    const cut = await RawClient.connect(t, port);
+    cut.send('\x16\x03\x01\x02\x00\x01');
+    cut.socket.end();
+    const nonsense = await RawClient.connect(t, port);
+    nonsense.send(`\x16\x03\x01\x00\x04\x01\xff\xff\xff${'x'.repeat(20_000)}`);
+    const silent = await RawClient.connect(t, port);
+    for (const client of [plain, cut, nonsense, silent])
+      await until(() => client.end !== 'open', 'the connection is closed');
+    assert.equal((await askByTls(port, { name: 'a.test' })).status, 200);
+    await service.close(1_000);
+  });
+
+  it('a request on its way in ends well when the service closes', async (t) => {
+    const { port, a, start } = await workshop(t);
+    const service = await start({ site: { a } });
+    const ca = (await testAuthority()).certificate;
+    const socket = connect({ host: '127.0.0.1', port, ca, servername: 'a.test' });
+    await new Promise((resolve) => socket.once('secureConnect', resolve));
+    const received: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => received.push(chunk));
+    const closed = service.close(10_000);
+    socket.write('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n');
+    await closed;
+    await until(
+      async () => Buffer.concat(received).includes('page a'),
+      () => Buffer.concat(received).toString(),
+    );
+  });
+});
+
+describe('client certificates', () => {
+  const asking = { authority: 'clients.pem', user: 'SSL_CLIENT_S_DN_CN' };
+
+  it('are asked for, judged and told; who has none is refused', async (t) => {
+    const { folder, port, plainPort, a, start } = await workshop(t);
+    writeFileSync(join(folder, 'clients.pem'), (await testAuthority()).certificate);
+    await start({ site: { a: { ...a, route: toCgi, clientCertificates: asking } }, ...cgi });
+    const known = await testCertificate([], { title: 'Jörg, the client', isForClients: true });
+    const options = { cert: known.chain, key: known.key };
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const { text, session } = await askByTls(port, {
+        name: 'a.test',
+        path: '/env.cgi',
+        options: { ...options, maxVersion },
+      });
+      assert.match(text, /^SSL_CLIENT_VERIFY=SUCCESS$/m);
+      assert.equal(Buffer.from(/^REMOTE_USER=(.*)$/m.exec(text)![1]!, 'latin1').toString(), 'Jörg, the client');
+      // A session that was made with the certificate goes on with it.
+      const again = await askByTls(port, {
+        name: 'a.test',
+        path: '/env.cgi',
+        options: { maxVersion, session: session! },
+      });
+      assert.deepEqual([again.isResumed, /^SSL_CLIENT_VERIFY=SUCCESS$/m.test(again.text)], [true, true]);
+      const none = await askByTls(port, { name: 'a.test', path: '/env.cgi', options: { maxVersion } });
+      assert.equal(none.status, 403);
+      // One that was made without it stays without it.
+      const resumed = await askByTls(port, { name: 'a.test', options: { maxVersion, session: none.session! } });
+      assert.equal(resumed.status, 403);
+    }
+    const plain = await RawClient.connect(t, plainPort);
+    plain.send('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n');
+    await plain.untilHas('403 Forbidden');
+  });
+
+  it('of another authority, or for another site of the address, open nothing', async (t) => {
+    const { folder, port, a, b, start } = await workshop(t);
+    const { makeAuthority, makeCertificate } = await import('../../src/tls/certificate-maker.ts');
+    const other = await makeAuthority('another', 86_400_000);
+    writeFileSync(join(folder, 'clients.pem'), (await testAuthority()).certificate);
+    writeFileSync(join(folder, 'others.pem'), other.certificate);
+    await start({
+      site: { a: { ...a, clientCertificates: asking }, b: { ...b, clientCertificates: { authority: 'others.pem' } } },
+    });
+    const of = { names: [], title: 'x', lifetimeMs: 86_400_000, isForClients: true };
+    const [ofOther, ofOurs] = [await makeCertificate(of, other), await testCertificate([], of)];
+    const [others, ours] = [ofOther, ofOurs].map(({ chain, key }) => ({ cert: chain, key }));
+    assert.equal((await askByTls(port, { name: 'a.test', options: others! })).status, 403);
+    assert.equal((await askByTls(port, { name: 'b.test', options: others! })).status, 200);
+    // The session of one site at the other (CVE-2025-23419), and one site by the connection of the other.
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const { session } = await askByTls(port, { name: 'a.test', options: { ...ours, maxVersion } });
+      const crossed = await askByTls(port, { name: 'b.test', options: { maxVersion, session: session! } });
+      assert.deepEqual([crossed.status, crossed.isResumed], [403, false]);
+    }
+    assert.equal((await askByTls(port, { name: 'a.test', host: 'b.test', options: ours! })).status, 421);
+  });
+
+  it('are not needed where the site says so', async (t) => {
+    const { folder, port, a, start } = await workshop(t);
+    writeFileSync(join(folder, 'clients.pem'), (await testAuthority()).certificate);
+    await start({ site: { a: { ...a, route: toCgi, clientCertificates: { ...asking, required: false } } }, ...cgi });
+    const { text } = await askByTls(port, { name: 'a.test', path: '/env.cgi' });
+    assert.match(text, /^SSL_CLIENT_VERIFY=NONE$/m);
+    assert.doesNotMatch(text, /REMOTE_USER/);
+  });
+});
