@@ -22,8 +22,6 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   readonly #owner: ConnectionOwner;
   /** Kept, since a socket that is closed does not tell it any more. */
   readonly address: string;
-  /** What is known of the client ahead of its first request; null: what the socket says. */
-  readonly #known: Peer | null;
   #peer: Peer | null = null;
   #state: ConnectionState = 'idle';
   readonly #deadline: Http1Deadline;
@@ -38,14 +36,15 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   #owesContinue = false;
   #isHalfClosed = false;
   #isAdvancing = false;
+  readonly #tellPeer: () => Peer;
   readonly #askTaken = (closely: boolean): number => unsentBytes(this.#socket, closely);
 
   constructor(socket: Socket, owner: ConnectionOwner, known: Peer | null = null) {
     this.#socket = socket;
     this.#writer = new SocketWriter(socket, () => this.#drained());
     this.#owner = owner;
-    this.#known = known;
     this.address = known?.remoteAddress ?? socket.remoteAddress ?? '';
+    this.#tellPeer = known === null ? () => peerOf(socket, 'encrypted' in socket) : () => known;
     this.#deadline = new Http1Deadline(owner);
     this.#deadline.forHead();
   }
@@ -252,7 +251,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
     }
     const answer = new Http1Answer(this, head);
     this.#answer = answer;
-    this.#peer ??= this.#known ?? peerOf(this.#socket, 'encrypted' in this.#socket);
+    this.#peer ??= this.#tellPeer();
     const { method, target, version, headers, contentLength } = head;
     try {
       this.#owner.handler({ method, target, version, headers, peer: this.#peer, body, contentLength }, answer);
@@ -304,7 +303,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   }
 
   #refuse(error: PosternError): void {
-    const { remoteAddress } = this.#peer ?? this.#known ?? peerOf(this.#socket, false);
+    const { remoteAddress } = this.#peer ?? this.#tellPeer();
     this.#owner.tellRefused(error, remoteAddress);
     const { text, bytes } = formatRefusal(error, this.#owner.time.dateLine);
     this.#writer.write(text);
@@ -324,15 +323,14 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   /** Ends our side and reads on: a socket that is closed with bytes unread resets, and the client loses the answer (RFC 9112, 9.6). */
   #linger(): void {
     if (this.#state === 'lingering' || this.#state === 'closed') return;
-    const body = this.#body;
     this.#awaitClient(this.#answer?.listener?.writeTimeoutMs);
     this.#move('lingering');
     this.#answer = null;
+    this.#body?.destroy();
     this.#body = null;
     this.#input.drop();
     this.#socket.end();
     this.#socket.resume();
-    body?.destroy();
   }
 
   /** What was sent waits for the client. @param timeoutMs how long it may take nothing of it; 0: no limit */
@@ -343,8 +341,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
   /** Pauses the socket while nobody has room for what it would bring. */
   #adjustReading(): void {
     const hasRoom = this.#body?.hasRoom ?? this.#input.hasRoom;
-    if (hasRoom !== this.#socket.isPaused()) return;
-    this.#socket[hasRoom ? 'resume' : 'pause']();
+    if (hasRoom === this.#socket.isPaused()) this.#socket[hasRoom ? 'resume' : 'pause']();
   }
 
   #setRunningDeadline(): void {

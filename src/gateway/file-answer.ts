@@ -133,3 +133,8 @@ function withoutType(headers: readonly string[]): string[] {
   }
   return kept;
 }
+
+/** What is asked of a file that a program sends: conditions and ranges count where the request could have been for the file. */
+export function fileRequest({ method, headers }: FileRequest): FileRequest {
+  return method === 'GET' || method === 'HEAD' ? { method, headers } : { method: 'GET', headers: [] };
+}

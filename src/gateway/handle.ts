@@ -103,7 +103,7 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly errorRate: RecordRate;
   /** What the configuration says of requests by a route. */
   readonly #settings = new Map<object, RouteSettings>();
-  readonly asksAtDoor: boolean;
+  readonly #asksAtDoor: boolean;
   active = 0;
 
   constructor(options: GatewayOptions) {
@@ -111,7 +111,7 @@ class SiteGateway implements Gateway, VisitOwner {
     this.bodyMemory = bodyMemory ?? new BodyMemory(0);
     this.site = site;
     this.bodyLimits = { ...site, maxBodyBytes: site.maxBodyBytes === 0 ? Number.POSITIVE_INFINITY : site.maxBodyBytes };
-    this.asksAtDoor = asksAnything(site);
+    this.#asksAtDoor = asksAnything(site);
     this.log = log;
     this.compression = site.compress === null ? null : new Compression(site.compress);
     this.compressedFiles = this.compression === null ? null : new CompressedFiles(this.files, this.compression);
@@ -165,6 +165,7 @@ class SiteGateway implements Gateway, VisitOwner {
   }
 
   elsewhereFor(request: HttpRequest, client: Client): string | null {
+    if (!this.#asksAtDoor && request.peer.tls === undefined) return null;
     const { redirect, clients } = this.site;
     const location = redirect === null ? null : otherOrigin(redirect, request, client);
     if (location === null) checkClientCertificate(clients, request.peer);

@@ -14,7 +14,7 @@ import { CompressedAnswer } from './compressed-answer.ts';
 import type { CompressedFiles } from './compressed-file.ts';
 import type { Compression } from './compression.ts';
 import { sendLastWords, sendListing } from './developer-pages.ts';
-import type { FileRequest } from './file-answer.ts';
+import { fileRequest } from './file-answer.ts';
 import { localTarget, MAX_LOCAL_REDIRECTS, redirected } from './local-redirect.ts';
 import type { HttpAnswer, HttpRequest, WebServerRequest } from './message.ts';
 import { type AnswerOwner, ProgramAnswer } from './program-answer.ts';
@@ -48,8 +48,6 @@ export interface VisitOwner extends LogOwner, GuideOwner {
   readonly answerSpools: AnswerSpools;
   readonly bodyMemory: BodyMemory;
   readonly clock: Clock;
-  /** Whether the site asks something of whoever comes to it. */
-  readonly asksAtDoor: boolean;
   /** Where a request belongs, if not here; null: here. @throws CLIENT_CERTIFICATE_NEEDED, MISDIRECTED */
   elsewhereFor(request: HttpRequest, client: Client): string | null;
   /** What answers a request. @throws BAD_REQUEST and its kind */
@@ -111,14 +109,9 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
     try {
       const client = recogniseClient(this.#first, this.#gateway.proxies);
       this.#client = client;
-      if (this.#first.peer.tls !== undefined || this.#gateway.asksAtDoor) {
-        const elsewhere = this.#gateway.elsewhereFor(this.#first, client);
-        if (elsewhere !== null) {
-          this.#redirect(this.#first, elsewhere);
-          return;
-        }
-      }
-      this.#take(this.#first, client);
+      const elsewhere = this.#gateway.elsewhereFor(this.#first, client);
+      if (elsewhere === null) this.#take(this.#first, client);
+      else this.#redirect(this.#first, elsewhere);
     } catch (error) {
       this.reply.fail(toPosternError(error));
     }
@@ -356,9 +349,4 @@ class ProgramRequest implements CgiRequest {
     this.#environment ??= environmentOf(this.pairs!);
     return this.#environment;
   }
-}
-
-/** What is asked of a file that a program sends: conditions and ranges count where the request could have been for the file. */
-function fileRequest({ method, headers }: HttpRequest): FileRequest {
-  return method === 'GET' || method === 'HEAD' ? { method, headers } : { method: 'GET', headers: [] };
 }
