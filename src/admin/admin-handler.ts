@@ -1,5 +1,5 @@
 // The admin pages as a handler for node:http: /status, /livez, /readyz and /metrics; on the admin listener also the dashboard, on the control
-// socket also /reload and /stop.
+// socket also /explain, /reload and /stop.
 //
 // It takes only requests that name it by an address or a known name, and come from its own pages. A page elsewhere can make a
 // browser send requests to 127.0.0.1. Its Origin gives it away; where it had its own name resolve to 127.0.0.1 (DNS rebinding),
@@ -30,7 +30,7 @@ type Action = (response: ServerResponse, query: URLSearchParams, controls: Admin
 /** Makes the handler. */
 export function adminHandler(source: AdminSource, options: AdminOptions = {}): Handler {
   const { hosts = () => [], controls = null, dashboard = null } = options;
-  const get: Readonly<Record<string, Page>> = {
+  const get: Record<string, Page> = {
     '/': (_request, response) => answer(response, 302, 'text/plain', 'see /status\n', { location: '/status' }),
     '/status': (request, response, query) => answerStatus(response, source.status(), formatOf(request, query)),
     '/livez': (_request, response) => answer(response, 200, 'text/plain', 'ok\n'),
@@ -58,6 +58,15 @@ export function adminHandler(source: AdminSource, options: AdminOptions = {}): H
       stop();
     },
   };
+
+  if (controls !== null) {
+    get['/explain'] = (_request, response, query) => {
+      controls.explain(query.get('url') ?? '/').then(
+        (explanation) => answerJson(response, 200, explanation),
+        (error: Error) => answerJson(response, 422, { error: error.message }),
+      );
+    };
+  }
 
   let made: Promise<Dashboard> | null = null;
   const take: Handler = (request, response) => {

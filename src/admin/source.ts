@@ -180,4 +180,6 @@ export interface AdminControls {
   reload(pools: readonly string[]): Promise<ReloadStatus>;
   /** Begins to stop; resolves when that has begun. */
   stop(): void;
+  /** What a URL gets, as JSON. @throws CONFIG_INVALID when no site listens there */
+  explain(url: string): Promise<unknown>;
 }

@@ -5,10 +5,13 @@ import type { Command } from 'commander';
 import type { Paint, Style } from '../admin/formatting.ts';
 import type { Config } from '../config/config.ts';
 import type { Log, LogFields } from '../log.ts';
+import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import type { Explanation } from '../service/explanation.ts';
-import type { Finding } from '../service/trial.ts';
+import type { Finding } from '../service/finding.ts';
 import { exit, UsageError } from './exit-status.ts';
 import { humanLog } from './human-log.ts';
+import { instanceOf } from './instance-commands.ts';
+import { wholeNumber } from './option-values.ts';
 import { defaultConfigFile } from './run-command.ts';
 import { folderConfig } from './serve-config.ts';
 import type { Terminal } from './terminal.ts';
@@ -30,6 +33,7 @@ export function addCheck(program: Command, { out, err }: Terminal): void {
         options.allowRoot ? 'allow' : 'refuse',
         withoutRepeats(humanLog(err, 'warn')),
       );
+      const { formatFindings } = await import('../service/finding.ts');
       const all: Finding[] = [{ state: 'ok', subject: 'configuration', message: options.config }, ...findings];
       out.write(options.json ? `${JSON.stringify(all, null, 2)}\n` : formatFindings(all, out.paint));
       if (all.some(({ state }) => state === 'failed')) process.exitCode = exit.failed;
@@ -49,18 +53,6 @@ function withoutRepeats(log: Log): Log {
   return { debug: once('debug'), info: once('info'), warn: once('warn'), error: once('error') };
 }
 
-const styles: Readonly<Record<Finding['state'], Style>> = { ok: 'green', note: 'yellow', failed: 'red' };
-
-function formatFindings(findings: readonly Finding[], paint: Terminal['out']['paint']): string {
-  const width = Math.max(...findings.map(({ subject }) => subject.length));
-  return findings
-    .map(
-      ({ state, subject, message }) =>
-        `  ${paint(styles[state], state.padEnd(6))}  ${subject.padEnd(width)}  ${message}\n`,
-    )
-    .join('');
-}
-
 /** Adds the command. */
 export function addExplain(program: Command, { out }: Terminal): void {
   program
@@ -68,28 +60,60 @@ export function addExplain(program: Command, { out }: Terminal): void {
     .description('tell which route, script, variables and pool a URL gets, and why; nothing is run')
     .argument('<url>', 'a URL of the site, or its path: /a?b, index.php')
     .option('-c, --config <file>', 'the configuration (default: postern.toml, or else the folder as serve takes it)')
+    .option('--running', 'ask the service that runs, by what it has in force')
+    .option('--pid <pid>', 'with --running: the service with this process id', wholeNumber)
     .option('--json', 'as JSON')
-    .action(async (url: string, options: { config?: string; json?: boolean }) => {
-      const { explain } = await import('../service/explanation.ts');
+    .action(async (url: string, options: ExplainOptions) => {
       const wanted = urlOf(url);
-      const config = await configOf(options.config, wanted);
-      const explanation = await withReaders(explain(config, wanted), config);
+      const explanation = options.running ? await askedOf(options, wanted) : await made(options, wanted);
       // Whoever would run it cannot read it: that is no answer but a failure.
       if (explanation.unreadable.length > 0) process.exitCode = exit.failed;
       out.write(options.json ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation, out.paint));
     });
 }
 
-/** What was explained, and who cannot read the file though it would have to. */
-type Readers = Explanation & { readonly unreadable: readonly string[] };
+interface ExplainOptions {
+  readonly config?: string;
+  readonly running?: boolean;
+  readonly pid?: number;
+  readonly json?: boolean;
+}
 
-async function withReaders(explanation: Explanation, { values }: Config): Promise<Readers> {
+async function made(options: ExplainOptions, url: string): Promise<Readers> {
+  const { explain } = await import('../service/explanation.ts');
+  const config = await configOf(options.config, url);
+  return withReaders(explain(config, url), config.values.pool);
+}
+
+/** By the configuration that the service has in force, which may be older than its file; with what its pool does now. */
+async function askedOf(options: ExplainOptions, url: string): Promise<Readers> {
+  const { socket, status } = await instanceOf(options);
+  const { askExplanation } = await import('../control/control.ts');
+  const explained = (await askExplanation(socket, url)) as Explanation;
+  const now = status.pools.find(({ name }) => name === explained.pool);
+  return { ...explained, unreadable: [], now: now === undefined ? null : nowOf(now) };
+}
+
+function nowOf({ notReady, lanes, workers, counters, governor }: PoolSnapshot): string {
+  const busy = lanes.filter(({ state }) => state === 'busy').length;
+  const resting = governor === 'ready' ? '' : `; ${governor}`;
+  return `${notReady ?? 'ready'}: ${busy} of ${workers} busy, ${counters.waiting} waiting${resting}`;
+}
+
+/** What was explained, and who cannot read the file though it would have to. */
+type Readers = Explanation & {
+  readonly unreadable: readonly string[];
+  /** What the pool does now; null: nothing runs, or nobody was asked. */
+  readonly now: string | null;
+};
+
+async function withReaders(explanation: Explanation, pools: Config['values']['pool']): Promise<Readers> {
   const { file, pool, root } = explanation;
   const { whyUnreadable } = await import('../service/readable.ts');
-  const runner = pool === null ? undefined : values.pool[pool];
+  const runner = pool === null ? undefined : pools[pool];
   const user = runner !== undefined && 'user' in runner ? (runner.user ?? null) : null;
   const why = await whyUnreadable(file ?? root, user);
-  return { ...explanation, unreadable: why === null ? [] : [why] };
+  return { ...explanation, unreadable: why === null ? [] : [why], now: null };
 }
 
 /** A URL as it is; anything else is a path from the top of the site, as a file's name is when it is typed there. */
@@ -140,6 +164,8 @@ function formatExplanation(explanation: Readers, paint: Paint): string {
     ['file', file],
     ...explanation.unreadable.map((message): [string, string] => ['but', paint('red', message)]),
     ['location', location],
+    ['now', explanation.now],
+    ...explanation.tried.map((line, at): [string, string] => [at === 0 ? 'tried' : '', line]),
   ];
   const lines = rows.flatMap(([name, value]) => (value === null ? [] : [`  ${paint('dim', name.padEnd(9))}${value}`]));
   const names = Object.keys(environment ?? {}).sort();

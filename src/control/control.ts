@@ -41,6 +41,14 @@ export function askReload(path: string, pools: readonly string[]): Promise<Reloa
   return ask<ReloadStatus>(path, 'POST', `/reload?${query}`, 120_000);
 }
 
+/** Asks a service what a URL gets from the configuration that it has in force. */
+export async function askExplanation(path: string, url: string): Promise<unknown> {
+  const answer = await ask<{ error?: string }>(path, 'GET', `/explain?url=${encodeURIComponent(url)}`, 10_000);
+  if (typeof answer.error === 'string' && Object.keys(answer).length === 1)
+    throw new PosternError('CONFIG_INVALID', answer.error);
+  return answer;
+}
+
 /** Asks a service to stop; it has begun when this resolves. */
 export async function askStop(path: string): Promise<void> {
   await ask(path, 'POST', '/stop', 5_000);

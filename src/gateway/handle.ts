@@ -27,6 +27,7 @@ import { type RuledDecision, SiteGates } from './site-gates.ts';
 import { SpoolBlocks } from './spool-blocks.ts';
 import { StaticFiles } from './static-file.ts';
 import { TraceMaker } from './trace.ts';
+import { triedFor } from './tried-places.ts';
 import { type TimeLimits, Visit, type VisitOwner } from './visit.ts';
 import { decideForWebServer, foreignNames, passedOn } from './web-server.ts';
 
@@ -61,6 +62,8 @@ export interface GatewayExplanation {
   readonly environment: Environment | null;
   /** null: the site has no rules. */
   readonly ruled: RuledDecision | null;
+  /** Where nothing is there: what was tried, a sentence each. */
+  readonly tried: readonly string[];
 }
 
 /** Makes the gateway of one site. @throws CONFIG_INVALID for a route or proxy that cannot be read */
@@ -159,9 +162,10 @@ class SiteGateway implements Gateway, VisitOwner {
     const ruled = this.rules?.decide(request, client, parseTarget(request.target)) ?? null;
     const { target, decision } =
       ruled === null ? this.decide(request) : { target: ruled.ruling.target, decision: ruled.decision };
-    if (decision?.kind !== 'run') return { decision, environment: null, ruled };
-    const environment = this.environmentFor(request, client, target, decision, request.contentLength);
-    return { decision, environment: isPairs(environment) ? environmentOf(environment) : environment, ruled };
+    const tried = decision?.kind === 'refuse' ? triedFor(this.site, target) : [];
+    if (decision?.kind !== 'run') return { decision, environment: null, ruled, tried };
+    const pairs = this.environmentFor(request, client, target, decision, request.contentLength);
+    return { decision, environment: isPairs(pairs) ? environmentOf(pairs) : pairs, ruled, tried };
   }
 
   elsewhereFor(request: HttpRequest, client: Client): string | null {

@@ -54,6 +54,8 @@ export interface AccessRecord extends LoggedRequest {
   readonly outcome: 'complete' | 'gone' | 'aborted';
   /** Code of the error that was answered or logged, or null. */
   readonly error: string | null;
+  /** Its cause, in the words of `explain` and of the log; null: there is no error. */
+  readonly why: string | null;
 }
 
 /** Told of each request that is over, whether it is logged or not. */
@@ -239,6 +241,7 @@ export class VisitLog {
       attempts: this.#attempts,
       outcome,
       error: error?.code ?? null,
+      why: error?.message ?? null,
       userAgent: shownField(headers, 'user-agent'),
       referer: shownReferer(headers),
       requestId: this.requestId,

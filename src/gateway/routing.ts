@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import { isMatch, lowerAscii, type PathPattern, parsePattern, patternHint } from '../protocol/http/path.ts';
 import { textToBytes } from '../protocol/text.ts';
-import { DocumentRoot } from './document-root.ts';
+import { DocumentRoot, type DocumentRootOptions } from './document-root.ts';
 import { HiddenNames } from './hidden-names.ts';
 import type { BackendRoute, Route, Site } from './site.ts';
 import { type CompiledPage, compilePages } from './site-pages.ts';
@@ -43,12 +43,19 @@ export interface Routing {
   readonly lists: boolean;
 }
 
-/** @throws CONFIG_INVALID for a pattern that cannot be read, and for a mount with a suffix */
-export function compileRouting(site: Site, clock: Clock): Routing {
+/**
+ * @param rootFor makes what looks at the disk. @default a DocumentRoot
+ * @throws CONFIG_INVALID for a pattern that cannot be read, and for a mount with a suffix
+ */
+export function compileRouting(
+  site: Site,
+  clock: Clock,
+  rootFor = (options: DocumentRootOptions): DocumentRoot => new DocumentRoot(options),
+): Routing {
   const patterns = site.routes.map(patternOf);
   const names = new HiddenNames({ ...site, programSuffixes: programSuffixes(site.routes, patterns) });
   const rootAt = (root: string) =>
-    new DocumentRoot({
+    rootFor({
       root,
       names,
       linkFolders: site.linkFolders,

@@ -50,9 +50,10 @@ export class AccessLines {
     const agent = this.#agent;
     if (!agent.is(userAgent, referer, null))
       agent.text = `,"userAgent":${quote(userAgent)},"referer":${quote(referer)},"requestId":"`;
-    // Most requests have none.
+    // Most requests have none of these.
+    const why = record.why === null ? '' : `,"why":${quote(record.why)}`;
     const trace = record.traceId === null ? '' : `,"traceId":"${record.traceId}"`;
-    return `${this.#second}${thousandths[wallMs - this.#secondMs]}${asked.text}${quote(record.url)}${client.text}${record.status},"bytes":${record.bytes},"durationMs":${milliseconds(record.durationMs)},"waitedMs":${milliseconds(record.waitedMs)},"runMs":${milliseconds(record.runMs)},"firstByteMs":${milliseconds(record.firstByteMs)}${ended.text}${record.pid},"attempts":${record.attempts},"thread":${thread}${agent.text}${record.requestId}"${trace},"msg":"request"}\n`;
+    return `${this.#second}${thousandths[wallMs - this.#secondMs]}${asked.text}${quote(record.url)}${client.text}${record.status},"bytes":${record.bytes},"durationMs":${milliseconds(record.durationMs)},"waitedMs":${milliseconds(record.waitedMs)},"runMs":${milliseconds(record.runMs)},"firstByteMs":${milliseconds(record.firstByteMs)}${ended.text}${record.pid},"attempts":${record.attempts},"thread":${thread}${agent.text}${record.requestId}"${why}${trace},"msg":"request"}\n`;
   }
 
   #beginSecond(wallMs: number): void {

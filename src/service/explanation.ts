@@ -34,16 +34,21 @@ export interface Explanation {
   readonly error: string | null;
   /** In words. */
   readonly why: string;
+  /** For what is refused since nothing is there: what was tried, and why each failed. */
+  readonly tried: readonly string[];
   /** The CGI variables that the program would get; null: no program is run. */
   readonly environment: Environment | null;
 }
+
+/** What an explanation is made from. */
+export type ExplainedConfig = Pick<Config, 'file' | 'folder' | 'values'>;
 
 /**
  * Explains a URL.
  * @param text "http://127.0.0.1:8000/a?b", or "/a?b" for the first site
  * @throws CONFIG_INVALID when no site listens there
  */
-export function explain(config: Config, text: string): Explanation {
+export function explain(config: ExplainedConfig, text: string): Explanation {
   const names = Object.keys(config.values.pool);
   const units = new Map(names.map((name) => [name, idlePool(name)]));
   const gateways = makeGateways(config, units, silentLog, { access: null, count: null });
@@ -61,6 +66,7 @@ export function explain(config: Config, text: string): Explanation {
     file: null,
     location: null,
     rules: [],
+    tried: [],
     error: null,
     environment: null,
   };
@@ -75,10 +81,10 @@ export function explain(config: Config, text: string): Explanation {
 type Decided = Partial<Explanation> & Pick<Explanation, 'outcome' | 'why'>;
 
 function decided(gateway: Gateway, url: URL, target: string): Decided {
-  const { decision, environment, ruled } = gateway.explain({ ...innerRequest(url), target });
-  if (ruled === null) return decidedByRoutes(decision!, environment, url);
+  const { decision, environment, ruled, tried } = gateway.explain({ ...innerRequest(url), target });
+  if (ruled === null) return { tried, ...decidedByRoutes(decision!, environment, url) };
   const rules = ruled.taken.map(ruleLine);
-  if (decision !== null) return { rules, ...decidedByRoutes(decision, environment, url) };
+  if (decision !== null) return { rules, tried, ...decidedByRoutes(decision, environment, url) };
   const answer = ruled.ruling.answer!;
   const why = `the last of these rules answers`;
   switch (answer.kind) {
@@ -153,7 +159,7 @@ function idlePool(name: string): FrontPool {
   return { backend: { name, run: refuse }, snapshot: refuse };
 }
 
-function firstHost({ values }: Config): string {
+function firstHost({ values }: ExplainedConfig): string {
   const listen = Object.values(values.site)[0]?.listen[0];
   const address = listen === undefined ? null : parseListenAddress(listen.address).address;
   if (address === null || address.kind === 'unix') return 'localhost';
@@ -161,7 +167,7 @@ function firstHost({ values }: Config): string {
 }
 
 /** The site that listens on the port of a URL. */
-function siteOf({ values }: Config, url: URL): string {
+function siteOf({ values }: ExplainedConfig, url: URL): string {
   const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
   for (const [name, { listen }] of Object.entries(values.site)) {
     const addresses = listen.map(({ address }) => parseListenAddress(address).address);

@@ -51,6 +51,7 @@ export function refusedRecord(site: string, { error, remoteAddress, bytes }: Ref
     pool: null,
     outcome: 'complete',
     error: error.code,
+    why: error.message,
     firstByteMs: null,
     pid: 0,
     attempts: 0,

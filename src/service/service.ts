@@ -232,6 +232,7 @@ export class Service {
   #controls(): AdminControls {
     return {
       reload: (pools) => this.reload(pools),
+      explain: async (url) => (await import('./explanation.ts')).explain(this.config, url),
       stop: () => {
         if (this.#options.onStopAsked !== undefined) this.#options.onStopAsked();
         else void this.close();

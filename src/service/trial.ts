@@ -17,24 +17,19 @@ import { iniNames } from '../php/ini-names.ts';
 import { programPath } from '../worker/program.ts';
 import { openRuntimeDirectory } from '../worker/runtime-directory.ts';
 import { findSetpriv, openSpawner } from '../worker/spawner.ts';
+import { whyUnbindable } from './bindable.ts';
 import { certificateFindings } from './certificates.ts';
+import { exposedFindings } from './exposed-sources.ts';
 import { Faults } from './faults.ts';
+import type { Finding } from './finding.ts';
 import { makeGateways, ownFiles } from './gateways.ts';
 import { innerGet } from './inner-request.ts';
+import { memoryFindings, settingFindings, settingsOfPools } from './php-trial.ts';
 import type { PlanContext, PoolPlan, WorkersPlan } from './plan.ts';
 import { preparePools } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
 import { unreadableRoots } from './readable.ts';
 import type { Unit } from './unit.ts';
-
-/** One thing that was looked at. */
-export interface Finding {
-  readonly state: 'ok' | 'note' | 'failed';
-  /** "pool php", "site main", "127.0.0.1:8000" */
-  readonly subject: string;
-  /** What was found, and for a failure what to do. */
-  readonly message: string;
-}
 
 /** How long the answer of somebody who listens may take. */
 const knockLimitMs = 2_000;
@@ -60,9 +55,14 @@ export async function checkService(
   try {
     const failed = new Map<string, Error>();
     const found: Finding[] = [];
+    const settings = await settingsOfPools(plans, config);
     // One after another, so that the time of each is its own.
-    for (const unit of pools.units.values())
+    for (const unit of pools.units.values()) {
       found.push(...(await poolFindings(unit, failed)), ...(await iniFindings(unit.plan, config)));
+      const own = settings.get(unit.plan.name);
+      if (own !== undefined) found.push(...settingFindings(unit.plan.name, own, config));
+    }
+    found.push(...memoryFindings(plans, settings));
     found.push(...(await siteFindings(config, pools, failed, log)), ...ownFindings(config));
     const unreadable = await unreadableRoots(config);
     found.push(
@@ -150,7 +150,7 @@ async function siteFindings(
     access: (record) => void records.push(record),
     count: null,
   });
-  const findings: Finding[] = [];
+  const findings: Finding[] = exposedFindings(config, gateways);
   for (const [name, gateway] of gateways) {
     for (const path of samplePaths(config, name)) {
       const url = new URL(path, `http://localhost`);
@@ -167,8 +167,9 @@ async function siteFindings(
   return findings;
 }
 
-/** Whether what a pool of somebody else's programs keeps between two requests may be read by nobody. */
+/** Whether the second request goes on the connection of the first: a program may leave that unread. */
 function keepsConnections(pool: PoolValues | undefined): boolean {
+  if (pool?.kind === 'php') return true;
   return (pool?.kind === 'command' || pool?.kind === 'connect') && pool.reuse !== 'never';
 }
 
@@ -260,7 +261,11 @@ async function listenFindings({ values }: Config): Promise<Finding[]> {
     [...texts].map(parseListenAddress).map(async (listen): Promise<Finding> => {
       const subject = formatListenAddress(listen);
       const refused = await knock(listen.address, knockLimitMs);
-      if (refused !== null && refused.code !== 'ETIMEDOUT') return { state: 'ok', subject, message: 'free' };
+      if (refused !== null && refused.code !== 'ETIMEDOUT') {
+        const unbindable = await whyUnbindable(listen.address);
+        if (unbindable !== null) return { state: 'failed', subject, ...unbindable };
+        return { state: 'ok', subject, message: 'free' };
+      }
       const owner = instances.find(({ status }) =>
         [...status.listeners.map(({ address }) => address), status.admin].some(
           (address) => address === subject || address === urlOf(listen),

@@ -115,6 +115,8 @@ describe('the admin pages', () => {
       stop: () => {
         asked.push('stop');
       },
+      explain: (url: string) =>
+        url === '/a?b' ? Promise.resolve({ why: 'so' }) : Promise.reject(new Error('no site listens there')),
     };
     const open = await pages(t, serviceStatus());
     assert.equal((await open('POST', '/reload')).status, 404);
@@ -123,6 +125,9 @@ describe('the admin pages', () => {
     assert.equal((await control('GET', '/reload')).status, 405);
     assert.equal((await control('GET', '/stop')).status, 405);
     assert.deepEqual(asked, []);
+    assert.equal((await open('GET', '/explain?url=%2F')).status, 404);
+    assert.deepEqual(JSON.parse((await control('GET', '/explain?url=%2Fa%3Fb')).body), { why: 'so' });
+    assert.deepEqual(JSON.parse((await control('GET', '/explain?url=x')).body), { error: 'no site listens there' });
     assert.equal((await control('POST', '/reload?pool=a&pool=b')).status, 200);
     assert.equal((await control('POST', '/reload?pool=bad')).status, 422);
     assert.equal((await control('POST', '/stop')).status, 202);

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import type { Finding } from '../../src/service/trial.ts';
+import type { Finding } from '../../src/service/finding.ts';
 import { findProgram, temporaryFolder } from '../support/folder.ts';
 import { postern } from '../support/postern-process.ts';
 
@@ -100,4 +100,58 @@ it('postern check warns where a root holds the configuration or the log', async 
   assert.match(out, /note +site main +its root holds \S+\/logs\/postern\.log, which is hidden there/);
   writeFileSync(config, `${text}root = "logs"\n`);
   assert.doesNotMatch((await postern(t, folder, ['check', '-c', config])).out, /holds \S+postern\.toml/);
+});
+
+it('postern check looks at the opcode cache, what is buffered, the memory, and what would be handed out, each with its mend', async (t) => {
+  if (findProgram('php-cgi') === null) return t.skip('php-cgi is not installed');
+  const folder = temporaryFolder(t);
+  mkdirSync(join(folder, 'public'));
+  writeFileSync(join(folder, 'public/index.php'), '<?php echo "hello";');
+  writeFileSync(join(folder, 'public/part.tpl'), '<?php $secret = 1;');
+  writeFileSync(join(folder, 'public/page.html'), '<p>no program</p>');
+  const config = join(folder, 'postern.toml');
+  const findings = async (ini: string, workers: number): Promise<Finding[]> => {
+    const site = `[site.main]\nlisten = "unix:${folder}/site.sock"\nroot = "public"\n[[site.main.route]]\nmatch = "*.php"\npool = "php"\n`;
+    const pool = `[pool.php]\nphp = "auto"\nallowRoot = true\nworkers = ${workers}\n[pool.php.ini]\n${ini}`;
+    writeFileSync(config, site + pool);
+    const { status, out } = await postern(t, folder, ['check', '-c', config, '--json']);
+    assert.equal(status, 0, out);
+    return JSON.parse(out) as Finding[];
+  };
+  const note = (all: readonly Finding[], pattern: RegExp): Finding => {
+    const found = all.find(({ message }) => pattern.test(message));
+    assert.ok(found, `nothing like ${pattern} in ${JSON.stringify(all, null, 1)}`);
+    return found;
+  };
+
+  const faulty = await findings('output_buffering = 4096\nmemory_limit = "1024G"\n"opcache.enable" = false\n', 2);
+  for (const [pattern, mend] of [
+    [/^output_buffering = 4096: flush\(\) alone sends nothing/, /output_buffering = 0/],
+    [/^2 workers of pool php x memory_limit 1024G: .* here$/, /fewer workers/],
+    [/^its opcode cache is off|^it has no opcode cache/, /opcache/],
+    [/^it would hand out the source of programs: \/part\.tpl$/, /hiddenNames/],
+  ] as const) {
+    const found = note(faulty, pattern);
+    assert.equal(found.state, 'note');
+    assert.match(found.mend ?? '', mend);
+  }
+
+  const good = await findings('output_buffering = 0\nmemory_limit = "16M"\n', 1);
+  assert.equal(note(good, /^1 workers? of pool php x memory_limit 16M/).state, 'ok');
+  assert.ok(!good.some(({ message }) => message.startsWith('output_buffering')));
+  assert.equal(note(good, /^a second request, on the kept connection: 200/).state, 'ok');
+});
+
+it('postern check tells where a worker cannot write to, and what a socket file needs', async (t) => {
+  if (findProgram('php-cgi') === null) return t.skip('php-cgi is not installed');
+  if (process.getuid?.() !== 0) return t.skip('only root can start a pool as another user');
+  const folder = temporaryFolder(t);
+  mkdirSync(join(folder, 'closed'), { mode: 0o700 });
+  writeFileSync(
+    join(folder, 'postern.toml'),
+    `[site.main]\nlisten = []\n[pool.php]\nphp = "auto"\nuser = "nobody"\nini = { upload_tmp_dir = "${folder}/closed" }\n`,
+  );
+  const { status, out } = await postern(t, folder, ['check'], folder);
+  assert.equal(status, 1);
+  assert.ok(out.includes(`user nobody cannot write to ${folder}/closed (upload_tmp_dir): give user nobody`), out);
 });

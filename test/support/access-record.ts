@@ -21,6 +21,7 @@ export const accessRecord: AccessRecord = {
   attempts: 1,
   outcome: 'complete',
   error: null,
+  why: null,
   userAgent: 'curl/8',
   referer: null,
   requestId: 'abc-1',
