@@ -1,6 +1,6 @@
 // The memory in which bodies are gathered on their way to disk: a few large blocks that all bodies of a site share, used again and again.
 
-/** Bytes of a block, and so of a write to disk. Small writes cost more in waking threads than in copying; see docs/performance.md. */
+/** Bytes of a block, and so of a write to disk. Small writes cost more in waking threads than in copying; see docs/measurements.md. */
 export const BLOCK_BYTES = 1_048_576;
 /** Blocks that exist at most, whatever the number of uploads. */
 const MAX_BLOCKS = 16;

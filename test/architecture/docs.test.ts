@@ -25,8 +25,8 @@ describe('the pages', () => {
     assert.deepEqual(dead, []);
   });
 
-  it('of docs/ each name the next one, from the command line to the architecture', () => {
-    const read = ['docs/command-line.md'];
+  it('of docs/ each name the next one, from the first steps to the architecture', () => {
+    const read = ['docs/getting-started.md'];
     while (read.at(-1) !== 'ARCHITECTURE.md' && read.length < 50) read.push(nextOf(read.at(-1)!));
     assert.deepEqual(read.slice(0, -1).sort(), pages.filter((page) => /^docs\/[^/]+\.md$/.test(page)).sort());
   });

@@ -27,7 +27,7 @@ function pageOf(reports: readonly CaseReport[]): string {
   return `# Results of the bench
 
 Written by \`npm run bench\`; each case is from the last run that had it. All peers of a case were loaded in turns in
-one run, so compare within a table, not between tables. How to read it: \`docs/performance.md\`.
+one run, so compare within a table, not between tables. How to read it: \`docs/measurements.md\`.
 
 ${reports.map(sectionOf).join('\n')}`;
 }
