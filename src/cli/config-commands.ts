@@ -3,9 +3,9 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Paint, Style } from '../admin/formatting.ts';
+import type { ServiceStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import type { Log, LogFields } from '../log.ts';
-import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import type { Explanation } from '../service/explanation.ts';
 import type { Finding } from '../service/finding.ts';
 import { exit, UsageError } from './exit-status.ts';
@@ -33,10 +33,10 @@ export function addCheck(program: Command, { out, err }: Terminal): void {
         options.allowRoot ? 'allow' : 'refuse',
         withoutRepeats(humanLog(err, 'warn')),
       );
-      const { formatFindings } = await import('../service/finding.ts');
+      const { formatFindings, hasFailed } = await import('../service/finding.ts');
       const all: Finding[] = [{ state: 'ok', subject: 'configuration', message: options.config }, ...findings];
       out.write(options.json ? `${JSON.stringify(all, null, 2)}\n` : formatFindings(all, out.paint));
-      if (all.some(({ state }) => state === 'failed')) process.exitCode = exit.failed;
+      if (hasFailed(all)) process.exitCode = exit.failed;
     });
 }
 
@@ -94,7 +94,7 @@ async function askedOf(options: ExplainOptions, url: string): Promise<Readers> {
   return { ...explained, unreadable: [], now: now === undefined ? null : nowOf(now) };
 }
 
-function nowOf({ notReady, lanes, workers, counters, governor }: PoolSnapshot): string {
+function nowOf({ notReady, lanes, workers, counters, governor }: ServiceStatus['pools'][number]): string {
   const busy = lanes.filter(({ state }) => state === 'busy').length;
   const resting = governor === 'ready' ? '' : `; ${governor}`;
   return `${notReady ?? 'ready'}: ${busy} of ${workers} busy, ${counters.waiting} waiting${resting}`;

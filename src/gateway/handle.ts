@@ -157,7 +157,7 @@ class SiteGateway implements Gateway, VisitOwner {
     const client = identifyClient(request, this.proxies);
     const elsewhere = this.site.redirect === null ? null : otherOrigin(this.site.redirect, request, client);
     if (elsewhere !== null)
-      return { decision: { kind: 'redirect', location: elsewhere }, environment: null, ruled: null };
+      return { decision: { kind: 'redirect', location: elsewhere }, environment: null, ruled: null, tried: [] };
     checkRequest(request);
     const ruled = this.rules?.decide(request, client, parseTarget(request.target)) ?? null;
     const { target, decision } =

@@ -13,6 +13,11 @@ export interface Finding {
   readonly mend?: string;
 }
 
+/** Whether something has to be mended. */
+export function hasFailed(findings: readonly Finding[]): boolean {
+  return findings.some(({ state }) => state === 'failed');
+}
+
 const styles: Readonly<Record<Finding['state'], Style>> = { ok: 'green', note: 'yellow', failed: 'red' };
 
 /** One line each, in columns; what to do follows what was found. */
