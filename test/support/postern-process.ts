@@ -42,7 +42,7 @@ export function startPostern(
   wrapper: readonly string[] = [],
 ): PosternProcess {
   const [command = process.execPath, ...before] = [...wrapper, process.execPath];
-  const child = spawn(command, [...before, entry, ...args], {
+  const child = spawn(command, [...before, entry, ...withThreads(args)], {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, HOME: process.env.HOME, POSTERN_RUNTIME_DIR: runtime },
@@ -80,6 +80,16 @@ export function startPostern(
       return { status: child.exitCode, out, err };
     },
   };
+}
+
+/** How many front threads every service has, unless the test says how many: POSTERN_TEST_THREADS. */
+export const testThreads = Number(process.env.POSTERN_TEST_THREADS ?? 1);
+
+function withThreads(args: readonly string[]): readonly string[] {
+  const [command, ...rest] = args;
+  const isService = command === 'run' || command === 'serve';
+  if (testThreads === 1 || !isService || args.includes('--threads') || args.includes('--help')) return args;
+  return [command, '--threads', String(testThreads), ...rest];
 }
 
 /** Runs a command to its end. */

@@ -143,7 +143,7 @@ describe('what a php pool runs, and what is handed out', { skip: phpMissing }, (
           client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
           return (await client.untilEnd()).split(' ')[1]!;
         } catch (error) {
-          if (tries > 100) throw error;
+          if (tries > 600) throw error;
           await new Promise((resolve) => setTimeout(resolve, 100));
         }
       }
