@@ -244,7 +244,7 @@ export const siteKeys = {
     .meta({ description: 'Names that are served though hiddenSuffixes or hiddenNames hide them.' }),
   trustedProxies: z.array(text).prefault([]).meta({
     description:
-      'Addresses and networks of proxies whose X-Forwarded-* are believed; "unix" for sockets. Forwarded is not read.',
+      'Addresses and networks of proxies that are believed what they say of their clients, by proxyFields or the PROXY protocol; "unix" for sockets.',
   }),
   trustedPeers: z.array(text).prefault([]).meta({
     description:

@@ -39,6 +39,9 @@ const clientCertificates = z.strictObject({
 });
 
 export const tlsKeys = {
+  proxyFields: z.enum(['X-Forwarded-*', 'Forwarded']).prefault('X-Forwarded-*').meta({
+    description: 'By which fields the trustedProxies tell of their clients; what they say in the others is not read.',
+  }),
   host: z
     .union([host, z.array(host)])
     .transform((value) => (Array.isArray(value) ? value : [value]))

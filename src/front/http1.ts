@@ -9,6 +9,7 @@ import type { Peer } from '../gateway/message.ts';
 import { silentLog } from '../log.ts';
 import { Http1Connections, type Http1Options } from './http1-connections.ts';
 import { acceptInto } from './http1-input.ts';
+import { ProxyDoor } from './proxy-door.ts';
 import type { TlsContexts } from './tls-contexts.ts';
 import { type TakeSecured, type TlsCounts, TlsDoor } from './tls-door.ts';
 
@@ -18,6 +19,8 @@ export type { Http1Options };
 export interface Http1FrontOptions extends Http1Options {
   /** The certificates, where TLS is spoken. @default plain HTTP */
   readonly tls?: TlsContexts | null;
+  /** Addresses and networks of proxies, where connections begin with the PROXY protocol. @default they do not */
+  readonly proxies?: (() => readonly string[]) | null;
 }
 
 /** Connections that may wait to be accepted; the system's own limit (4096 on Linux) holds beside it. */
@@ -30,11 +33,15 @@ export class Http1Front {
   readonly #clock: Clock;
   /** null: plain HTTP is spoken. */
   readonly #door: TlsDoor | null;
+  readonly #proxyDoor: ProxyDoor | null;
   #address: Address | null = null;
 
   constructor(options: Http1FrontOptions) {
     this.#connections = new Http1Connections(options);
     this.#door = options.tls == null ? null : this.#openDoor(options.tls, options);
+    const { proxies = null, log = silentLog, clock = systemClock } = options;
+    const take = (socket: Socket, peer: Peer | null): void => this.#take(socket, peer);
+    this.#proxyDoor = proxies === null ? null : new ProxyDoor({ trusted: proxies, take, log, clock });
     this.#clock = options.clock ?? systemClock;
     this.#server = createServer({ allowHalfOpen: true });
   }
@@ -59,9 +66,9 @@ export class Http1Front {
     { reusePort = false }: Pick<ListenChoice, 'reusePort'> = {},
   ): Promise<Address> {
     this.#address = await listenOn(this.#server, where, { backlog, reusePort });
-    const door = this.#door;
-    if (door === null) acceptInto(this.#server, this.#connections);
-    else this.#server.on('connection', (socket) => door.accept(socket));
+    const first = this.#proxyDoor ?? this.#door;
+    if (first === null) acceptInto(this.#server, this.#connections);
+    else this.#server.on('connection', (socket) => first.accept(socket));
     this.#connections.start();
     return this.#address;
   }
@@ -73,9 +80,18 @@ export class Http1Front {
 
   /** Serves a socket that was accepted elsewhere; it must be open for half-closed clients (`allowHalfOpen`). */
   serve(socket: Socket): void {
-    const receiver = this.#connections.accept(socket);
-    socket.on('data', (bytes: Buffer) => receiver.received(bytes));
+    this.#take(socket, null);
     this.#connections.start();
+  }
+
+  /** @param peer what a proxy said of its client; null: the socket's own */
+  #take(socket: Socket, peer: Peer | null): void {
+    if (this.#door !== null) {
+      this.#door.accept(socket, peer);
+      return;
+    }
+    const receiver = this.#connections.accept(socket, peer);
+    socket.on('data', (bytes: Buffer) => receiver.received(bytes));
   }
 
   /**
@@ -84,6 +100,7 @@ export class Http1Front {
    */
   async close(timeoutMs: number): Promise<void> {
     this.#server.close();
+    this.#proxyDoor?.destroy();
     this.#connections.retire();
     const timer = this.#clock.after(timeoutMs, () => {
       this.#door?.destroy();
@@ -98,6 +115,7 @@ export class Http1Front {
   /** Closes everything at once. Repeatable. */
   destroy(): void {
     this.#server.close();
+    this.#proxyDoor?.destroy();
     this.#door?.destroy();
     this.#connections.destroy();
     this.#connections.stop();

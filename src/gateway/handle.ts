@@ -28,6 +28,7 @@ import { SpoolBlocks } from './spool-blocks.ts';
 import { StaticFiles } from './static-file.ts';
 import { TraceMaker } from './trace.ts';
 import { triedFor } from './tried-places.ts';
+import { TrustedProxies } from './trusted-proxies.ts';
 import { type TimeLimits, Visit, type VisitOwner } from './visit.ts';
 import { decideForWebServer, foreignNames, passedOn } from './web-server.ts';
 
@@ -89,7 +90,7 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly routing: Routing;
   readonly rules: SiteGates | null;
   readonly #decisions: KnownDecisions;
-  readonly proxies: AddressList;
+  readonly proxies: TrustedProxies;
   readonly names: HeaderNames;
   readonly #trustedPeers: AddressList;
   readonly files = new StaticFiles();
@@ -125,7 +126,7 @@ class SiteGateway implements Gateway, VisitOwner {
     this.routing = compileRouting(site, clock);
     this.rules = site.rules.length === 0 ? null : new SiteGates(site.rules, this.routing, { clock, log });
     this.#decisions = new KnownDecisions(this.routing);
-    this.proxies = new AddressList(site.trustedProxies, 'trustedProxies');
+    this.proxies = new TrustedProxies(site);
     this.#trustedPeers = new AddressList(site.trustedPeers, 'trustedPeers');
     this.names = new HeaderNames((name) => {
       log.info(

@@ -1,11 +1,9 @@
 // What holds for every request, whichever front it came through: its limits, its target, its Host, and who asks, as the peer or a trusted proxy says. Pure.
 
-import { isIP } from 'node:net';
-import type { AddressList } from '../address-list.ts';
 import { PosternError } from '../errors.ts';
-import { parseForwarded } from '../protocol/http/forwarded.ts';
 import { fieldsBytes, fieldValue, fieldValues, type Host, hasOne, parseHost } from '../protocol/http/headers.ts';
 import type { HttpRequest } from './message.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
 
 const MAX_FIELDS = 200;
 const MAX_FIELD_BYTES = 65_536;
@@ -46,7 +44,7 @@ class KnownClient {
  * As `identifyClient`; the client of the connection's request before, where this one says the same.
  * @throws BAD_REQUEST
  */
-export function recogniseClient(request: HttpRequest, proxies: AddressList): Client {
+export function recogniseClient(request: HttpRequest, proxies: TrustedProxies): Client {
   const { peer, headers, version } = request;
   const known = peer.memo;
   const host = fieldValue(headers, 'host');
@@ -80,7 +78,7 @@ export function checkRequest({ method, target, headers }: HttpRequest): void {
 }
 
 /** @throws BAD_REQUEST when the Host field is missing (HTTP/1.1), comes twice or is not valid */
-export function identifyClient(request: HttpRequest, proxies: AddressList): Client {
+export function identifyClient(request: HttpRequest, proxies: TrustedProxies): Client {
   const { peer } = request;
   const host = hostOf(request);
   const direct: Client = {
@@ -101,12 +99,8 @@ export function identifyClient(request: HttpRequest, proxies: AddressList): Clie
 /**
  * What a trusted proxy says. Name, port and Host are made of one another, so that they agree: a program builds links from any of them.
  */
-function behindProxy(direct: Client, host: Host | null, request: HttpRequest, proxies: AddressList): Client {
-  const told = parseForwarded(
-    request.headers,
-    (address) => proxies.has(address),
-    (text) => isIP(text) !== 0,
-  );
+function behindProxy(direct: Client, host: Host | null, request: HttpRequest, proxies: TrustedProxies): Client {
+  const told = proxies.toldOf(request.headers);
   const { address, scheme, port } = told;
   // A request of the proxy's own: it asks for itself.
   if (address === null && scheme === null && told.host === null && port === null) return direct;

@@ -141,8 +141,10 @@ export interface Site {
   readonly hiddenFiles: readonly string[];
   /** Where programs may send files from. */
   readonly sendfile: readonly SendfileFolder[];
-  /** Addresses and networks ("10.0.0.0/8") of proxies whose X-Forwarded-* fields are believed; "unix" for Unix sockets. */
+  /** Addresses and networks ("10.0.0.0/8") of proxies whose word of their clients is believed; "unix" for Unix sockets. */
   readonly trustedProxies: readonly string[];
+  /** The fields that they tell by. */
+  readonly proxyFields: 'X-Forwarded-*' | 'Forwarded';
   /**
    * Addresses and networks of web servers that may set PHP_VALUE and its kind, and the environment of processes, through a FastCGI
    * front; "unix" for Unix sockets.

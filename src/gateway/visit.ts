@@ -1,6 +1,5 @@
 // One request's way through the gateway: what answers it, its body, the program that runs, and how all of it ended.
 
-import type { AddressList } from '../address-list.ts';
 import { type Clock, renewTurn } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, Environment, Exchange, PairsParts } from '../protocol/cgi/exchange.ts';
@@ -32,6 +31,7 @@ import { checkPageClient, sendPage } from './site-pages.ts';
 import type { SpoolBlocks } from './spool-blocks.ts';
 import type { StaticFiles } from './static-file.ts';
 import type { TraceMaker } from './trace.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
 
 /** What the visits of a gateway share. */
 export interface VisitOwner extends LogOwner, GuideOwner {
@@ -39,7 +39,7 @@ export interface VisitOwner extends LogOwner, GuideOwner {
   readonly routing: Routing;
   /** null: the site has none. */
   readonly rules: SiteGates | null;
-  readonly proxies: AddressList;
+  readonly proxies: TrustedProxies;
   readonly files: StaticFiles;
   /** null: the site does not compress. */
   readonly compression: Compression | null;

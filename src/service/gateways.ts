@@ -129,6 +129,7 @@ export function siteOf(
     hiddenFiles: [...ownFiles(config), ...passwordFiles(values, folder)],
     sendfile: values.sendfile.map((one) => ({ folder: resolve(folder, one.folder), prefix: one.prefix ?? null })),
     trustedProxies: values.trustedProxies,
+    proxyFields: values.proxyFields,
     trustedPeers: values.trustedPeers,
     maxBodyBytes: values.maxBody,
     memoryBodyBytes: values.memoryBody || Number.POSITIVE_INFINITY,

@@ -46,6 +46,8 @@ export interface ListenerOptions {
   readonly clients: ClientLimits;
   /** For HTTPS: with what connections are answered. */
   readonly tls: ListenerContexts | null;
+  /** Whom the PROXY protocol is believed; null: it is not spoken. */
+  readonly proxies: (() => readonly string[]) | null;
   readonly log: Log;
   /** Whether other threads listen on the same port. */
   readonly reusePort: boolean;
@@ -63,8 +65,8 @@ export async function openListener(
   const key = formatListenAddress(listen);
   const where = whereOf(listen.address, place);
   if (listen.protocol === 'fastcgi') return fastcgiListener(listen, where, key, options);
-  const { handler, onRefused, log, reusePort, clients, tls } = options;
-  const front = new Http1Front({ handler, onRefused, log, clients, tls });
+  const { handler, onRefused, log, reusePort, clients, tls, proxies } = options;
+  const front = new Http1Front({ handler, onRefused, log, clients, tls, proxies });
   const address = await front.listen(where, { reusePort });
   return {
     key,
@@ -150,6 +152,9 @@ export interface SiteListener {
   table: HostTable;
   /** null: TLS is not spoken. */
   readonly contexts: ListenerContexts | null;
+  /** Whether connections begin with the PROXY protocol, and whom it is believed. */
+  readonly proxyProtocol: boolean;
+  trustedProxies: readonly string[];
 }
 
 /** Listeners that were opened but not put in force: exactly one of the two is called. */
@@ -223,7 +228,7 @@ export class ListenerSet {
     };
     try {
       for (const [index, planned] of plannedListeners(sites).entries()) {
-        const { address: listen, allowedClients, access } = planned;
+        const { address: listen, access } = planned;
         const place = places[index] ?? 0;
         const key = formatListenAddress(listen);
         const kept = this.#listeners.find(
@@ -232,7 +237,7 @@ export class ListenerSet {
         // A socket file has but one socket, unless this thread has a descriptor of it.
         const isOfFirst = listen.address.kind === 'unix' && place === 0;
         if (kept === undefined && isOfFirst && this.#options.part === 'other') continue;
-        if (kept !== undefined) checkClients(kept, allowedClients);
+        if (kept !== undefined) checkKept(kept, planned);
         const entry = kept ?? (await this.#open(planned, place));
         if (kept === undefined) {
           opened.push(entry.listener);
@@ -256,7 +261,7 @@ export class ListenerSet {
       settle: async (deadlineMs) => {
         this.#clients?.change(limits);
         for (const { entry, planned } of after) {
-          putInForce(entry, planned.sites);
+          putInForce(entry, planned);
           if (!entry.isBound) setSocketAccess(entry.listener.address.address, planned.access);
         }
         this.#listeners = after.map(({ entry }) => entry);
@@ -275,18 +280,22 @@ export class ListenerSet {
     for (const { listener } of this.#listeners) listener.destroy();
   }
 
-  async #open({ address, sites, allowedClients }: PlannedListener, place: ListeningPlace): Promise<SiteListener> {
+  async #open(planned: PlannedListener, place: ListeningPlace): Promise<SiteListener> {
+    const { address, sites, allowedClients, trustedProxies, access } = planned;
+    const { proxyProtocol } = access;
     const { handlerFor, onRefused, log, part = 'alone', tls } = this.#options;
     const contexts = address.protocol === 'https' ? new ListenerContexts(tls) : null;
     const isBound = typeof place !== 'number';
-    const entry = { allowedClients, sites, table: new HostTable([]), contexts, isBound };
-    putInForce(entry, sites);
+    const table = new HostTable([]);
+    const entry = { allowedClients, sites, table, contexts, isBound, proxyProtocol, trustedProxies };
+    putInForce(entry, planned);
     const listener = await openListener(address, place, {
       clients: this.#clients!,
       handler: handlerFor(entry),
       onRefused: (refusal) => onRefused(entry.table.fallback ?? entry.sites[0]!.site, refusal),
       allowedClients,
       tls: contexts,
+      proxies: proxyProtocol ? () => entry.trustedProxies : null,
       log,
       reusePort: part !== 'alone' && !entry.isBound,
     });
@@ -294,18 +303,24 @@ export class ListenerSet {
   }
 }
 
-function putInForce(entry: Omit<SiteListener, 'listener'>, sites: readonly NamedSite[]): void {
+function putInForce(entry: Omit<SiteListener, 'listener'>, { sites, trustedProxies }: PlannedListener): void {
   entry.sites = sites;
+  entry.trustedProxies = trustedProxies;
   entry.table = new HostTable(sites);
   entry.contexts?.use(sites, entry.table);
 }
 
 /** A listener that is kept lets in whom it did before: to go on without a word would keep a door open that was to be closed. */
-function checkClients({ listener: { key, address }, allowedClients }: SiteListener, wanted: readonly string[]): void {
-  if (address.protocol !== 'fastcgi' || allowedClients.join() === wanted.join()) return;
+function checkKept(
+  { listener: { key, address }, allowedClients, proxyProtocol }: SiteListener,
+  wanted: PlannedListener,
+): void {
+  const isOther = address.protocol === 'fastcgi' && allowedClients.join() !== wanted.allowedClients.join();
+  const changed = isOther ? 'allowedClients' : proxyProtocol === wanted.access.proxyProtocol ? null : 'proxyProtocol';
+  if (changed === null) return;
   throw new PosternError(
     'CONFIG_INVALID',
-    `allowedClients of ${key} changed, which takes a new start: stop the service and start it again, or listen elsewhere`,
+    `${changed} of ${key} changed, which takes a new start: stop the service and start it again, or listen elsewhere`,
   );
 }
 

@@ -19,6 +19,7 @@ const short: Readonly<Record<string, string>> = {
   'src/control/runtime-base.ts': 'each start needs it, and nothing of what asks other services',
   'src/defaults.ts': 'what every part that is given options does with them',
   'src/front/http1-refusal.ts': 'the answer to what is no request, with what is told of it',
+  'src/gateway/trusted-proxies.ts': 'whom a site believes, which its requests, rules and log ask',
   'src/log.ts': 'what every part of Postern needs of a logger',
   'src/gateway/password-thread-entry.ts': 'what a thread begins with: nothing may import it',
   'src/queue/queue-limits.ts': 'what every kind of pool is limited by',

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { Agent, get } from 'node:https';
+import { connect as plainConnect } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { connect } from 'node:tls';
@@ -321,5 +322,62 @@ describe('client certificates', () => {
     const { text } = await askByTls(port, { name: 'a.test', path: '/env.cgi' });
     assert.match(text, /^SSL_CLIENT_VERIFY=NONE$/m);
     assert.doesNotMatch(text, /REMOTE_USER/);
+  });
+});
+
+describe('a proxy in front', () => {
+  it('tells of its client by the PROXY protocol, where it is trusted and nothing else', async (t) => {
+    const { plainPort, config, start } = await workshop(t);
+    const site = {
+      listen: { address: `127.0.0.1:${plainPort}`, proxyProtocol: true },
+      root: 'a',
+      route: toCgi,
+      trustedProxies: ['127.0.0.1'],
+    };
+    const service = await start({ site: { site }, ...cgi });
+    const client = await RawClient.connect(t, plainPort);
+    client.send('PROXY TCP4 192.0.2.1 198.51.100.1 4711 443\r\nGET /env.cgi HTTP/1.1\r\nHost: a\r\n\r\n');
+    await client.untilHas('REMOTE_ADDR=192.0.2.1');
+    assert.match(client.received, /REMOTE_PORT=4711\n/);
+    client.received = '';
+    client.send('GET /env.cgi HTTP/1.1\r\nHost: a\r\n\r\n');
+    await client.untilHas('REMOTE_ADDR=192.0.2.1');
+    const without = await RawClient.connect(t, plainPort);
+    without.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    const silent = await RawClient.connect(t, plainPort);
+    for (const one of [without, silent]) await until(() => one.end !== 'open', 'the connection is closed');
+    assert.equal(without.received, '');
+    const changed = { ...site, trustedProxies: ['192.0.2.7'] };
+    assert.equal((await service.reload([], config({ site: { site: changed }, ...cgi }))).ok, true);
+    const stranger = await RawClient.connect(t, plainPort);
+    stranger.send('PROXY TCP4 192.0.2.1 198.51.100.1 4711 443\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await until(() => stranger.end !== 'open', 'the connection is closed');
+    assert.equal(stranger.received, '');
+  });
+
+  it('may pass TLS through, ahead of which it tells of its client', async (t) => {
+    const { port, a, start } = await workshop(t);
+    const listen = { address: `https://127.0.0.1:${port}`, proxyProtocol: true };
+    await start({ site: { a: { ...a, listen, route: toCgi, trustedProxies: ['127.0.0.1'] } }, ...cgi });
+    const socket = plainConnect({ host: '127.0.0.1', port });
+    t.after(() => socket.destroy());
+    socket.write(Buffer.from('0d0a0d0a000d0a515549540a2111000cc0000201c6336401126701bb', 'hex'));
+    const { text } = await askByTls(port, { name: 'a.test', path: '/env.cgi', options: { socket } });
+    assert.match(text, /^REMOTE_ADDR=192\.0\.2\.1$/m);
+    assert.match(text, /^SSL_PROTOCOL=TLSv1\.3$/m);
+  });
+
+  it('tells by Forwarded where the site says so, and by nothing else then', async (t) => {
+    const { plainPort, start } = await workshop(t);
+    const listen = `127.0.0.1:${plainPort}`;
+    const fields = { trustedProxies: ['127.0.0.1'], proxyFields: 'Forwarded' as const };
+    await start({ site: { site: { listen, root: 'a', route: toCgi, ...fields } }, ...cgi });
+    const client = await RawClient.connect(t, plainPort);
+    const forged = 'X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: http\r\n';
+    const told = 'Forwarded: for=203.0.113.8, for="[2001:db8::7]:4711";proto=https;host="shop.test"\r\n';
+    client.send(`GET /env.cgi HTTP/1.1\r\nHost: a\r\n${forged}${told}\r\n`);
+    await client.untilHas('SERVER_SOFTWARE');
+    for (const line of ['REMOTE_ADDR=2001:db8::7', 'HTTPS=on', 'SERVER_NAME=shop.test', 'HTTP_HOST=shop.test'])
+      assert.ok(client.received.includes(`${line}\n`), `${line} in ${client.received}`);
   });
 });

@@ -1,7 +1,6 @@
-// What a trusted proxy says of its client: X-Forwarded-For, -Proto, -Host and -Port. Pure.
+// What a trusted proxy says of its client: X-Forwarded-For, -Proto, -Host and -Port, or the standard's own field, Forwarded (RFC 7239). Pure.
 //
-// The standard's own field, Forwarded (RFC 7239), is not read: a proxy that sets only X-Forwarded-* passes on whatever
-// Forwarded its client made up, and the two cannot be told apart.
+// Which of the two a proxy sets, the configuration says: it passes on what its client made up of the other, and the two cannot be told apart.
 
 import { fieldValues, type Host, parseHost } from './headers.ts';
 
@@ -34,6 +33,42 @@ export function parseForwarded(
     host: host === undefined ? null : parseHost(host),
     port: port !== undefined && /^\d{1,5}$/.test(port) && Number(port) <= 65535 ? Number(port) : null,
   };
+}
+
+/** Reads Forwarded, as `parseForwarded` reads the others: the last element is the nearest proxy's. */
+export function parseStandardForwarded(
+  headers: readonly string[],
+  isTrusted: (address: string) => boolean,
+  isAddress: (text: string) => boolean,
+): Forwarded {
+  const elements = fieldValues(headers, 'forwarded').flatMap(elementsOf);
+  const last = elements.at(-1);
+  const scheme = last?.get('proto')?.toLowerCase();
+  const host = last?.get('host');
+  return {
+    address: clientAddress(
+      elements.map((pairs) => pairs.get('for') ?? ''),
+      isTrusted,
+      isAddress,
+    ),
+    scheme: scheme === 'http' || scheme === 'https' ? scheme : null,
+    host: host === undefined ? null : parseHost(host),
+    port: null,
+  };
+}
+
+/** The elements of one field, each with its parameters; those that are not well formed have none. */
+function elementsOf(value: string): ReadonlyMap<string, string>[] {
+  const parts = value.match(/(?:"(?:[^"\\]|\\.)*"|[^,"])+/g) ?? [];
+  return parts.map((part) => {
+    const pairs = new Map<string, string>();
+    for (const pair of part.match(/(?:"(?:[^"\\]|\\.)*"|[^;"])+/g) ?? []) {
+      const [, name, token, quoted] =
+        /^\s*([\w!#$%&'*+.^`|~-]+)=(?:([^\s"]+)|"((?:[^"\\]|\\.)*)")\s*$/.exec(pair) ?? [];
+      if (name !== undefined) pairs.set(name.toLowerCase(), token ?? quoted!.replace(/\\(.)/g, '$1'));
+    }
+    return pairs;
+  });
 }
 
 function clientAddress(
