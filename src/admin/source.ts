@@ -80,6 +80,8 @@ export interface ThreadStatus {
 export interface ServiceStatus {
   readonly version: string;
   readonly pid: number;
+  /** The process that keeps root and takes signals; null: there is none, the service does. */
+  readonly launcher: number | null;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
   readonly upMs: number;

@@ -35,7 +35,7 @@ function head(status: ServiceStatus, paint: Paint): string[] {
   const state = isReady ? paint('green', 'ready') : paint('red', `not ready: ${status.notReady.join('; ')}`);
   const label = (text: string): string => paint('dim', text.padEnd(8));
   const lines = [
-    `${paint('bold', `Postern ${status.version}`)}  pid ${status.pid}, up ${formatDuration(status.upMs)}, ${state}`,
+    `${paint('bold', `Postern ${status.version}`)}  pid ${status.pid}${status.launcher === null ? '' : ` (launcher ${status.launcher})`}, up ${formatDuration(status.upMs)}, ${state}`,
     ...status.listeners.map(({ site, url, address, root }) =>
       `  ${label(site)}  ${paint('cyan', url ?? address)}  ${root ?? ''}`.trimEnd(),
     ),

@@ -15,6 +15,8 @@ export interface ProgramStart {
   readonly configured: Readonly<Record<string, string>>;
   /** User to run as; null: as this process. */
   readonly user: string | null;
+  /** See `Program.launchKey`. */
+  readonly launchKey: string | undefined;
 }
 
 /**
@@ -25,10 +27,10 @@ export interface ProgramStart {
 export function startProgram(
   starter: Starter,
   pool: string,
-  { configured, user, ...request }: ProgramStart,
+  { configured, user, launchKey, ...request }: ProgramStart,
 ): StartedProcess {
   const variables = cgiVariables(configured, request);
-  return starter.startCgi({ pool, path: variables.SCRIPT_FILENAME ?? '', variables, user });
+  return starter.startCgi({ pool, path: variables.SCRIPT_FILENAME ?? '', variables, user, launchKey });
 }
 
 /** The error for a program that could not be launched. @param path as logs show it */

@@ -86,14 +86,14 @@ export class CgiRun implements Seat {
   /** Starts the program. @throws what `startError` has words for: then there is no process, and never was */
   run(request: CgiRequest, user: SeatUser): void {
     const { name, starter, clock } = this.#parts;
-    const { env, user: runAs } = this.#settings;
+    const { env, user: runAs, launchKey } = this.#settings;
     this.#move('running');
     this.#request = request;
     this.#startedAtMs = clock.now();
     let child: StartedProcess;
     try {
       const { environment, foreign = [] } = request;
-      child = startProgram(starter, name, { environment, foreign, configured: env, user: runAs });
+      child = startProgram(starter, name, { environment, foreign, configured: env, user: runAs, launchKey });
     } catch (error) {
       this.#gone();
       throw startError(this.#path, toPosternError(error));

@@ -20,6 +20,8 @@ export interface CgiSettings {
   readonly env: Readonly<Record<string, string>>;
   /** User to run as; null: as this process. */
   readonly user: string | null;
+  /** See `Program.launchKey`. */
+  readonly launchKey?: string | undefined;
 }
 
 /** What stays. */

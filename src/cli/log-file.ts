@@ -20,6 +20,8 @@ export interface LogFile {
   readonly access: AccessLog;
   /** Writes lines that a front thread has made, of a site; null: those of this log. undefined: its lines are for people, and made here. */
   readonly accessLines: ((site: string | null, lines: string) => void) | undefined;
+  /** Writes lines that another process has made, as they come. */
+  readonly take: (lines: Buffer) => void;
   /** Opens the files again by their names, after they were moved away (USR1). Does nothing for standard output. Failing to is logged. */
   reopen(): void;
   /** Goes over to the files of another configuration's sites. @throws CONFIG_INVALID; then nothing has changed */
@@ -36,13 +38,19 @@ const standard: Readonly<Record<string, number>> = { stdout: 1, '/dev/stdout': 1
 /** pino's number for it. From here on lines are written at once: they may be the last. */
 const warnLevel = 40;
 
+/** Whether the log of a configuration is a file, which takes rights to be opened anew. */
+export function isLogFile({ values: { log } }: Config): boolean {
+  return log.file !== undefined && !Object.hasOwn(standard, log.file);
+}
+
 /**
  * Opens the log that the configuration asks for.
+ * @param instead where it goes in place of that
  * @throws CONFIG_INVALID when a file cannot be opened
  */
-export function openLog(config: Config): LogFile {
+export function openLog(config: Config, instead?: 'stdout'): LogFile {
   const { level, file = 'stdout', format, access } = config.values.log;
-  const to = standard[file] ?? resolve(config.folder, file);
+  const to = standard[instead ?? file] ?? resolve(config.folder, file);
   const destination = openDestination(to, config, ['log', 'file'], 'file in [log]');
   const sites = new AccessFiles(config);
   const isTerminal = typeof to === 'number' && isatty(to);
@@ -55,6 +63,7 @@ export function openLog(config: Config): LogFile {
   const isTold = access && (level === 'debug' || level === 'info');
   return {
     log,
+    take: wholeLines((text) => destination.write(text)),
     access: (record, thread = 0) => {
       if (sites.write(record, Date.now(), thread) || !isTold) return;
       destination.write(isText ? `${accessLine(record, paint)}\n` : lines.format(record, Date.now(), thread));
@@ -84,6 +93,20 @@ export function openLog(config: Config): LogFile {
       destination.close();
       sites.close();
     },
+  };
+}
+
+/** What a line may have that is not whole yet; more of it is written as it is. */
+const longestLine = 1_048_576;
+
+/** Takes pieces of lines, and passes whole ones on: what is lost or kept by the destination is counted in lines. */
+function wholeLines(write: (text: string) => void): (bytes: Buffer) => void {
+  let rest: Buffer = Buffer.alloc(0);
+  return (bytes) => {
+    const all = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
+    const end = all.length > longestLine ? all.length : all.lastIndexOf(0x0a) + 1;
+    if (end > 0) write(all.toString('utf8', 0, end));
+    rest = Buffer.from(all.subarray(end));
   };
 }
 

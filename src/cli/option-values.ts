@@ -20,6 +20,9 @@ export function positiveNumber(text: string): number {
 /** How many front threads: "auto" is one a processor. */
 export type Threads = number | 'auto';
 
+/** Front threads where nothing says how many. */
+export const defaultThreads: Threads = 1;
+
 export function threads(text: string): Threads {
   if (text === 'auto') return text;
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError(`"${text}" is neither "auto" nor a whole number`);

@@ -19,6 +19,7 @@ export interface ServeOptions {
   readonly admin?: string;
   readonly fallback?: string;
   readonly ini: readonly string[];
+  readonly user?: string;
 }
 
 /** Adds the command. */
@@ -36,10 +37,24 @@ export function addServe(program: Command, terminal: Terminal): void {
     .option('--ini <setting>', 'a setting of PHP, "memory_limit=256M" (repeatable)', repeatable, [])
     .option('--admin <address>', 'where the admin pages are', listenAddress)
     .option('-c, --config <file>', 'serve what this configuration says')
+    .option(
+      '--user <name>',
+      'who serves when started as root (default: the owner of the folder, or else www-data); "root": all as root',
+    )
     .action(async (dir: string | undefined, options: ServeOptions) => {
+      let note: string | null = null;
+      if (process.getuid?.() === 0) {
+        const { launchServe, serverOf } = await import('./launch-serve.ts');
+        const server = await serverOf(dir, options);
+        note = server.note;
+        if (server.account !== null) {
+          process.exitCode = await launchServe(server.account, dir, options, note, terminal);
+          return;
+        }
+      }
       const findPhp = ahead(dir, options);
       const { serve } = await import('./serving.ts');
-      await serve({ dir, options, findPhp, terminal });
+      await serve({ dir, options, note, findPhp, terminal });
     });
 }
 

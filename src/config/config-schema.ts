@@ -9,6 +9,10 @@ import { site } from './site-schema.ts';
 export const mostThreads = 64;
 
 export const service = z.strictObject({
+  user: text.optional().meta({
+    description:
+      'Who serves when Postern is started as root; root keeps only the launcher, which takes no request. Default: "www-data", or else "nobody". "root": all of it runs as root.',
+  }),
   threads: z
     .union([z.literal('auto'), z.int().min(1).max(mostThreads)])
     .optional()

@@ -84,7 +84,7 @@ async function listening(
 }
 
 /** @param where the address as it was asked for, ending in its port where it has one */
-function listenError(cause: NodeJS.ErrnoException, where: string): PosternError {
+export function listenError(cause: NodeJS.ErrnoException, where: string): PosternError {
   return cause.code === 'EADDRINUSE'
     ? new PosternError('ADDRESS_IN_USE', `${where} is in use: stop what listens there, or choose another address`, {
         cause,

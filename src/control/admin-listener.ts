@@ -3,7 +3,7 @@
 import { type AdminOptions, adminHandler } from '../admin/admin-handler.ts';
 import type { AdminSource } from '../admin/source.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
-import { listenOn, listenReason } from '../connection/listen.ts';
+import { type BoundSocket, listenOn, listenReason } from '../connection/listen.ts';
 import { PosternError } from '../errors.ts';
 
 /**
@@ -26,9 +26,14 @@ export interface AdminListener {
  * Begins to listen.
  * @throws ADDRESS_IN_USE, CONFIG_INVALID
  */
-export async function openAdmin(address: Address, source: AdminSource, options: AdminOptions): Promise<AdminListener> {
+export async function openAdmin(
+  where: Address | BoundSocket,
+  source: AdminSource,
+  options: AdminOptions,
+): Promise<AdminListener> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, adminHandler(source, options));
-  const real = await listenOn(server, address).catch((error: PosternError) => {
+  const address = 'fd' in where ? where.address : where;
+  const real = await listenOn(server, where).catch((error: PosternError) => {
     throw listenError(address, error);
   });
   return {

@@ -2,7 +2,7 @@
 // and which of them has an address that is in use.
 
 import { existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { formatTable } from '../admin/formatting.ts';
 import type { ServiceStatus } from '../admin/source.ts';
 import { PosternError } from '../errors.ts';
@@ -28,7 +28,10 @@ export async function findInstances(
   bases: readonly string[] = runtimeBases(),
   uid: number | undefined = process.getuid?.(),
 ): Promise<Instance[]> {
-  const sockets = bases.flatMap((base) => foldersIn(base, uid).map((folder) => controlPath(join(base, folder))));
+  const launched = uid === 0 ? bases.flatMap(launchedBases) : [];
+  const sockets = [...bases.map((path) => ({ path, uid })), ...launched].flatMap((base) =>
+    foldersIn(base.path, base.uid).map((folder) => controlPath(join(base.path, folder))),
+  );
   const asked = await Promise.allSettled(
     sockets.map(async (socket) => ({ socket, status: await askStatus(socket, 2_000) })),
   );
@@ -45,7 +48,7 @@ export function chooseInstance(instances: readonly Instance[], { config, pid }: 
   const file = config === undefined ? undefined : realPath(config);
   const meant = instances.filter(
     ({ status }) =>
-      (pid === undefined || status.pid === pid) &&
+      (pid === undefined || status.pid === pid || status.launcher === pid) &&
       (file === undefined || (status.config !== null && realPath(status.config) === file)),
   );
   if (meant.length === 1) return meant[0]!;
@@ -81,6 +84,21 @@ function foldersIn(base: string, uid: number | undefined): string[] {
     return uid === undefined || lstatSync(base).uid === uid ? readdirSync(base) : [];
   } catch {
     return []; // no service ran under this user since the machine's start
+  }
+}
+
+/** Where services of other users are, that root has started: each has a base of its own, named by the user's number. */
+function launchedBases(base: string): { readonly path: string; readonly uid: number }[] {
+  try {
+    // In a folder where others write, such as /tmp, anybody could have made it.
+    if ((lstatSync(dirname(base)).mode & 0o002) !== 0) return [];
+    const prefix = `${basename(base)}-`;
+    return readdirSync(dirname(base))
+      .filter((name) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)))
+      .map((name) => ({ path: join(dirname(base), name), uid: Number(name.slice(prefix.length)) }))
+      .filter(({ uid }) => uid !== 0);
+  } catch {
+    return [];
   }
 }
 

@@ -16,6 +16,9 @@ export function runtimeBases(
   const bases = [join(tmpdir(), `postern-${uid}`)];
   const own = env.XDG_RUNTIME_DIR;
   if (own?.startsWith('/')) bases.unshift(join(own, 'postern'));
-  if (uid === 0 && process.platform === 'linux') bases.unshift('/run/postern');
+  if (process.platform !== 'linux') return bases;
+  // The second: made by root for a service of this user that root has started.
+  if (uid === 0) bases.unshift('/run/postern');
+  else bases.push(`/run/postern-${uid}`);
   return bases;
 }

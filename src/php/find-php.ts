@@ -34,6 +34,8 @@ export interface FindPhpOptions {
   readonly home: string | null;
   /** Folder from which a relative path counts. */
   readonly folder: string;
+  /** What runs a program in place of itself, as another user: a command and its arguments. @default nothing */
+  readonly wrapper?: readonly string[];
   /** Places to look at besides PATH. @default where systems keep it, and version managers under `home` */
   readonly places?: readonly PhpPlace[];
 }
@@ -60,7 +62,7 @@ export async function findPhp(options: FindPhpOptions): Promise<Php> {
     for (const candidate of group) {
       if (seen.has(candidate.path)) continue;
       seen.add(candidate.path);
-      const inspection = await inspectPhp(candidate.path, options.path);
+      const inspection = await inspectPhp(candidate.path, options.path, options.wrapper);
       if (inspection.kind === 'php' && inspection.sapi === 'cgi-fcgi')
         found.push(cgiPhp(candidate, inspection, warnings));
       else warnings.push(`${candidate.path} was passed over: ${problem(inspection)}`);
@@ -105,7 +107,7 @@ export function findEmbeddedPhp(reason: string, warnings: readonly string[]): Ph
   return { kind: 'embedded', path: main, version, reason, warnings };
 }
 
-async function givenPhp({ wanted, path, folder }: FindPhpOptions): Promise<Php> {
+async function givenPhp({ wanted, path, folder, wrapper }: FindPhpOptions): Promise<Php> {
   const isName = basename(wanted) === wanted;
   const given = isName
     ? executables(path, (name) => name === wanted)[0]
@@ -115,7 +117,7 @@ async function givenPhp({ wanted, path, folder }: FindPhpOptions): Promise<Php> 
   if (given === undefined) {
     throw unusable(wanted, 'there is no such program on PATH');
   }
-  const inspection = await inspectPhp(given, path);
+  const inspection = await inspectPhp(given, path, wrapper);
   if (inspection.kind !== 'php' || inspection.sapi !== 'cgi-fcgi') throw unusable(given, problem(inspection));
   return cgiPhp({ path: given, reason: 'as configured' }, inspection, []);
 }
@@ -133,10 +135,10 @@ function locate(specifier: string): string | null {
 }
 
 /** Whether there is a command-line PHP, which people expect to be enough: said in a sentence. */
-async function commandLineOnly({ path }: FindPhpOptions): Promise<string[]> {
+async function commandLineOnly({ path, wrapper }: FindPhpOptions): Promise<string[]> {
   const php = executables(path, (name) => /^php(?:\.exe)?$/.test(name))[0];
   if (php === undefined) return [];
-  const inspection = await inspectPhp(php, path);
+  const inspection = await inspectPhp(php, path, wrapper);
   return [`${php} was passed over: ${problem(inspection)}`];
 }
 

@@ -15,17 +15,18 @@ const answerTimeoutMs = 10_000;
 /**
  * Asks in an environment of PATH alone.
  * @param path PATH
+ * @param wrapper what runs it in place of itself
  */
-export async function inspectPhp(program: string, path: string): Promise<Inspection> {
+export async function inspectPhp(program: string, path: string, wrapper: readonly string[] = []): Promise<Inspection> {
   const unfit = whyNotExecutable(program);
   if (unfit !== null) return { kind: 'failed', why: unfit };
-  const said = await askVersion(program, path);
+  const said = await askVersion([...wrapper, program], path);
   return typeof said === 'string' ? { kind: 'failed', why: said } : { kind: 'php', ...said };
 }
 
 /** Without a php.ini, so that nothing in one can disturb. @returns a text: why it is not PHP */
-async function askVersion(program: string, path: string): Promise<PhpBanner | string> {
-  const { error, stdout, stderr } = await run(program, ['-n', '-v'], path);
+async function askVersion(command: readonly string[], path: string): Promise<PhpBanner | string> {
+  const { error, stdout, stderr } = await run([...command, '-n', '-v'], path);
   const banner = parsePhpBanner(stdout);
   if (banner !== null) return banner;
   return error?.killed ? hung() : `it is not PHP: ${saidBy(stdout || stderr, error)}`;
@@ -37,7 +38,7 @@ interface Run {
   readonly stderr: string;
 }
 
-function run(program: string, args: readonly string[], path: string): Promise<Run> {
+function run([program = '', ...args]: readonly string[], path: string): Promise<Run> {
   return new Promise((resolve) => {
     const options = {
       env: { PATH: path },

@@ -4,9 +4,8 @@ import { resolve } from 'node:path';
 import type { AdminOperations, AdminSource, CertificateStatus, LogStatus } from '../admin/source.ts';
 import { readTokenFile } from '../config/admin-token.ts';
 import type { Config } from '../config/config.ts';
-import { parseListenAddress } from '../config/listen-address.ts';
+import { formatListenAddress, parseListenAddress } from '../config/listen-address.ts';
 import { nearestName } from '../config/nearest.ts';
-import type { Binder } from '../connection/listen.ts';
 import type { AdminListener } from '../control/admin-listener.ts';
 import { runtimeBases } from '../control/runtime-base.ts';
 import { PosternError } from '../errors.ts';
@@ -14,6 +13,7 @@ import type { Log } from '../log.ts';
 import type { FindPhp } from '../php/find-php.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
 import { findSetpriv, openSpawner, type Spawner } from '../worker/spawner.ts';
+import { type Starter, starterByKey } from '../worker/starter.ts';
 import { Certificates, type SiteSources } from './certificates.ts';
 import type { Faults } from './faults.ts';
 import { FrontThreads } from './front-threads.ts';
@@ -21,6 +21,7 @@ import type { AccessLog } from './gateways.ts';
 import type { PlanContext, PoolPlan } from './plan.ts';
 import { preparePools } from './plan.ts';
 import { PoolSet } from './pool-set.ts';
+import type { Privileged } from './privileged.ts';
 import { type Fronts, SiteFronts } from './site-fronts.ts';
 import { threadCount } from './thread-config.ts';
 import type { FrontsConfig } from './thread-messages.ts';
@@ -42,8 +43,8 @@ export interface ServiceOptions {
   readonly isDeveloped?: boolean | undefined;
   /** Folder that holds the private folders of services. @default see `runtimeBases` */
   readonly runtimeBase?: string | undefined;
-  /** Who binds the sockets that it listens on. @default this process */
-  readonly binder?: Binder | undefined;
+  /** Does what takes rights. @default this process */
+  readonly privileged?: Privileged | undefined;
   /** Told of each answer. @default nobody is */
   readonly onAccess?: AccessLog | undefined;
   /** Given lines of the access log that front threads have made, of a site; null: of those without a file. @default `onAccess` is told of each answer */
@@ -91,10 +92,10 @@ export class Deployment {
     this.#options = options;
     this.#log = options.log;
     const { log, faults, service } = options;
-    const { onAccess, onAccessLines, isDeveloped, binder } = service;
+    const { onAccess, onAccessLines, isDeveloped, privileged } = service;
     const threads = threadCount(service.threads ?? config.values.service.threads ?? 1);
-    const fronts = { log, faults, onAccess, isDeveloped, binder };
-    this.#certificates = new Certificates(log, (tls) => this.#fronts.useTls(tls));
+    const fronts = { log, faults, onAccess, isDeveloped, binder: privileged?.binder };
+    this.#certificates = new Certificates(log, (tls) => this.#fronts.useTls(tls), privileged?.readFile);
     this.#fronts =
       threads === 1 ? new SiteFronts(fronts) : new FrontThreads({ ...fronts, onAccessLines, count: threads });
   }
@@ -139,7 +140,12 @@ export class Deployment {
     const base = this.#options.service.runtimeBase ?? runtimeBases()[0]!;
     this.#directory = await openRuntimeDirectory(base, this.#log);
     this.#spawner = openSpawner(setpriv);
-    const context = { directory: this.#directory.path, log: this.#log, starter: this.#spawner };
+    const context = {
+      directory: this.#directory.path,
+      log: this.#log,
+      starter: this.#starter(this.#spawner),
+      relay: this.#options.service.privileged?.relay,
+    };
     const onMadeAnew = (unit: Unit): void => void this.#fronts.poolMadeAnew(unit);
     this.#pools = new PoolSet({ ...context, faults: this.#options.faults, onMadeAnew }, plans);
     const sources = await this.#certificates.prepare(this.#config);
@@ -234,9 +240,15 @@ export class Deployment {
     return { file, folder, values, tls: this.#certificates.materialOf(sources) };
   }
 
+  #starter(spawner: Spawner): Starter {
+    const { privileged } = this.#options.service;
+    return privileged === undefined ? spawner : starterByKey(spawner, privileged.starter);
+  }
+
   #plan(config: Config): Promise<PoolPlan[]> {
-    const { asRoot, embeddedWorkers, findPhp } = this.#options.service;
+    const { asRoot, embeddedWorkers, findPhp, privileged } = this.#options.service;
     return preparePools(config, {
+      ...(privileged === undefined ? {} : { launched: privileged.launchedPools(config) }),
       asRoot: asRoot ?? 'refuse',
       embeddedWorkers: embeddedWorkers ?? null,
       ...(findPhp === undefined ? {} : { findPhp }),
@@ -249,7 +261,17 @@ export class Deployment {
     const { source, operations } = this.#options;
     const dashboard = { token: () => this.#token, operations, log: this.#log };
     const { openAdmin } = await import('../control/admin-listener.ts');
-    return openAdmin(parseListenAddress(admin.listen).address, source, { hosts, dashboard });
+    const { address } = parseListenAddress(admin.listen);
+    const binder = this.#options.service.privileged?.binder;
+    if (binder === undefined) return openAdmin(address, source, { hosts, dashboard });
+    const listen = formatListenAddress({ protocol: 'http', address });
+    const [bound] = await binder.bind(listen, 1);
+    const opened = await openAdmin(bound!, source, { hosts, dashboard });
+    const close = (): void => {
+      opened.close();
+      binder.release(listen, bound!.address);
+    };
+    return { ...opened, close };
   }
 }
 

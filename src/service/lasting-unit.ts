@@ -1,6 +1,7 @@
 // A pool that outlasts its own faults: one whose state cannot be trusted any more is made anew from its plan.
 
 import { guardedClock, systemClock, type Timer } from '../clock.ts';
+import type { RelayEnd } from '../launcher/launch-relay.ts';
 import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
 import type { Starter } from '../worker/starter.ts';
@@ -16,6 +17,8 @@ export interface UnitContext {
   readonly log: Log;
   /** Closed by whoever gives it, after the units. */
   readonly starter: Starter;
+  /** See `Privileged.relay`. */
+  readonly relay?: (() => RelayEnd) | undefined;
   readonly faults: Faults;
   /** A pool was made anew: what keeps more of it than the unit follows. */
   readonly onMadeAnew: (unit: Unit) => void;
@@ -32,7 +35,7 @@ const rebuildPauseMs = 10_000;
  * finish what it runs.
  */
 export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
-  const { directory, log, starter, faults, onMadeAnew } = context;
+  const { directory, log, starter, relay, faults, onMadeAnew } = context;
   const retired = new Set<Unit>();
   let isClosing = false;
   let isDrained = false;
@@ -44,7 +47,7 @@ export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
       if (!isClosing && current === made) rebuilding ??= systemClock.after(waitMs(), rebuild);
     };
     const clock = guardedClock(systemClock, onFault);
-    const made = unitOfKind(from, { directory, log, starter, clock, onFault });
+    const made = unitOfKind(from, { directory, log, starter, relay, clock, onFault });
     return made;
   };
   const waitMs = (): number => Math.max(0, builtMs + rebuildPauseMs - systemClock.now());

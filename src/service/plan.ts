@@ -8,11 +8,14 @@ import { addressProblems } from '../config/own-addresses.ts';
 import type { PoolValues } from '../config/pool-schema.ts';
 import type { Problem } from '../config/problem.ts';
 import { type Address, parseAddress } from '../connection/address.ts';
+import { PosternError } from '../errors.ts';
 import { type FindPhp, findPhp, type Php } from '../php/find-php.ts';
 import { SharedProbe } from '../php/php-probe.ts';
 import { phpProgram } from '../php/php-program.ts';
 import type { PoolLimits } from '../pool/pool-limits.ts';
 import { type Program, programPath } from '../worker/program.ts';
+import { type Account, Users } from '../worker/user.ts';
+import type { LaunchedPlan, LaunchedPools } from './privileged.ts';
 
 /** As TypeScript from a checkout, as JavaScript when built. */
 const appRunner = fileURLToPath(new URL(`../app/run-file${extname(import.meta.url)}`, import.meta.url));
@@ -77,6 +80,8 @@ export interface CgiPlan extends AnyPlan {
   readonly kind: 'cgi';
   readonly env: Readonly<Record<string, string>>;
   readonly user: string | null;
+  /** See `Program.launchKey`. */
+  readonly launchKey: string | undefined;
 }
 
 /** A pool to be made. */
@@ -94,6 +99,10 @@ export interface PlanContext {
   readonly home: string | null;
   /** What to do with a pool that would run as root without leave. */
   readonly asRoot: 'refuse' | 'warn' | 'allow';
+  /** Who runs a pool without a user where that is not this process: the user who serves. @default this process */
+  readonly poolUser?: string | null;
+  /** Pools whose programs another process starts. @default none */
+  readonly launched?: LaunchedPools;
   /** @default findPhp, which begins to look when it is asked */
   readonly findPhp?: FindPhp;
   /** The probe script of the pools that run PHP. @default each has its own */
@@ -141,16 +150,21 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
     const { kind, reuse, idleTimeout: idleTimeoutMs } = pool;
     return { kind, name, limits: requestLimits(pool), servers, reuse, idleTimeoutMs, fingerprint, warnings: [] };
   }
+  const launched = context.launched?.get(name) ?? null;
   const isRoot = runsAsRoot(pool, context);
   const asRoot = isRoot && context.asRoot === 'refuse' ? [rootProblem(name)] : [];
-  const warnings = isRoot ? [`pool ${name} runs as root: good for trying, not for a machine that others reach`] : [];
+  const warnings =
+    launched !== null
+      ? launched.warnings
+      : isRoot
+        ? [`pool ${name} runs as root: good for trying, not for a machine that others reach`]
+        : [];
   if (pool.kind !== 'php' && asRoot.length > 0) throw context.refusal(...asRoot);
-  const env = pool.env;
-  const user = pool.user ?? null;
+  const { user, env } = whoRuns(pool, context);
   if (pool.kind === 'cgi') {
     const withPath = { PATH: programPath, ...env };
     const limits = requestLimits(pool);
-    return { kind: 'cgi', name, limits, env: withPath, user, fingerprint, warnings };
+    return { kind: 'cgi', name, limits, env: withPath, user, fingerprint, warnings, launchKey: launched?.key };
   }
   const cwd = resolve(context.folder, pool.cwd ?? '.');
   const path = env.PATH ?? programPath;
@@ -159,11 +173,11 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
   if (pool.kind === 'php') {
     const wanted = pool.php;
     const find = context.findPhp ?? findPhp;
-    const php = await find({ wanted, path: context.path, home: context.home, folder: context.folder }).catch(
-      (error: Error) => {
+    const php =
+      launched?.php ??
+      (await find({ wanted, path: context.path, home: context.home, folder: context.folder }).catch((error: Error) => {
         throw context.refusal(...asRoot, { path: ['pool', name, 'php'], message: error.message });
-      },
-    );
+      }));
     if (asRoot.length > 0) throw context.refusal(...asRoot);
     const most = php.kind === 'embedded' ? (context.embeddedWorkers ?? pool.workers) : pool.workers;
     const laneCount = Math.min(pool.workers, most);
@@ -173,9 +187,13 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
       ...workers,
       limits: { ...limits, workers: laneCount },
       php,
-      fingerprint: JSON.stringify([fingerprint, cwd, path, php.path, php.version.text, changeTime(php.path)]),
+      fingerprint: JSON.stringify([
+        ...[fingerprint, cwd, path, php.path, php.version.text, changeTime(php.path)],
+        ...(launched === null ? [] : [launched.key]),
+      ]),
       warnings: [...warnings, ...php.warnings],
       prepare() {
+        if (launched !== null) return launchedProgram(launched);
         const made = phpProgram(options);
         return { program: { ...made.program, title: made.label }, release: () => made.close() };
       },
@@ -203,15 +221,51 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
   return {
     ...workers,
     php: null,
-    fingerprint: JSON.stringify([fingerprint, command, path, changeTime(isApp ? command.at(-1)! : command[0]!)]),
+    fingerprint: JSON.stringify([
+      ...[fingerprint, command, path, changeTime(isApp ? command.at(-1)! : command[0]!)],
+      ...(launched === null ? [] : [launched.key]),
+    ]),
     warnings,
-    prepare: () => ({ program, release: () => {} }),
+    prepare: () => (launched === null ? { program, release: () => {} } : launchedProgram(launched)),
   };
 }
 
+/** The program as the one who starts it has made it. */
+function launchedProgram({ key, program }: LaunchedPlan): PreparedProgram {
+  if (program === null) throw new PosternError('INTERNAL', 'a CGI pool has no program');
+  return { program: { ...program, launchKey: key }, release: () => {} };
+}
+
+type StartedPool = Exclude<PoolValues, { kind: 'connect' }>;
+
+/** Whether a pool may run as root: its user is not named, and root was allowed. */
+function mayBeRoot(pool: StartedPool, { asRoot }: Pick<PlanContext, 'asRoot'>): boolean {
+  return pool.user === undefined && (pool.allowRoot || asRoot === 'allow');
+}
+
+/**
+ * Who runs the programs of a pool where the service is not root, by name; null: root.
+ * @param server who serves
+ */
+export function runnerOf(pool: StartedPool, asRoot: PlanContext['asRoot'], server: Account): string | null {
+  return mayBeRoot(pool, { asRoot }) ? null : (pool.user ?? server.name);
+}
+
+/** The user that a starter has to turn into; null: it is that already. Who is named has his home and name in the environment. */
+function whoRuns(pool: StartedPool, context: PlanContext): Pick<CgiPlan, 'user' | 'env'> {
+  const { env } = pool;
+  if (pool.user === undefined) return { user: mayBeRoot(pool, context) ? null : (context.poolUser ?? null), env };
+  const own = process.getuid?.();
+  const account = own === 0 ? null : new Users().accountOf(pool.user);
+  // Without rights nobody else can be turned into, but this user is one already.
+  if (account === null || account.id !== String(own)) return { user: pool.user, env };
+  return { user: null, env: { HOME: account.home, USER: account.name, ...env } };
+}
+
 /** Whether a pool would run as root, and nobody gave leave. */
-function runsAsRoot(pool: Exclude<PoolValues, { kind: 'connect' }>, { asRoot }: PlanContext): boolean {
-  const isRoot = process.getuid?.() === 0 && (pool.user === undefined || pool.user === 'root');
+function runsAsRoot(pool: StartedPool, context: PlanContext): boolean {
+  const { asRoot, poolUser = null } = context;
+  const isRoot = process.getuid?.() === 0 && (pool.user === undefined ? poolUser === null : pool.user === 'root');
   return isRoot && !pool.allowRoot && asRoot !== 'allow';
 }
 
@@ -267,7 +321,7 @@ function changeTime(path: string): number {
 }
 
 /** What depends on who asks, and how. */
-export type PreparationOptions = Pick<PlanContext, 'asRoot' | 'findPhp' | 'embeddedWorkers'>;
+export type PreparationOptions = Pick<PlanContext, 'asRoot' | 'findPhp' | 'embeddedWorkers' | 'poolUser' | 'launched'>;
 
 /**
  * Plans the pools, and looks at the addresses.
@@ -281,7 +335,8 @@ export async function preparePools(config: Config | ExaminedConfig, options: Pre
   // Side by side: a slow name server keeps the look for a PHP waiting no longer than it takes.
   const [planned, addresses] = await Promise.all([
     planPools(values.pool, context).catch((error: Error) => error),
-    addressProblems(values),
+    // Whoever binds the sockets for us may do so where this process may not.
+    options.launched === undefined ? addressProblems(values) : [],
   ]);
   if (planned instanceof Error && !(planned instanceof ConfigError)) throw planned;
   // Of a file that was read without fault there are none.

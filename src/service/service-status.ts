@@ -11,6 +11,8 @@ import type { Unit } from './unit.ts';
 export interface StatusParts {
   readonly version: string;
   readonly startedAt: number;
+  /** null: there is none. */
+  readonly launcher: number | null;
   readonly state: ServiceStatus['state'];
   readonly config: Config;
   readonly lastReload: ReloadStatus | null;
@@ -30,6 +32,7 @@ export function serviceStatus(parts: StatusParts): ServiceStatus {
   return {
     version,
     pid: process.pid,
+    launcher: parts.launcher,
     startedAt,
     upMs: Date.now() - startedAt,
     state,

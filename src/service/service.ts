@@ -112,6 +112,7 @@ export class Service {
   /** Ends everything at once. Repeatable. */
   async destroy(): Promise<void> {
     this.#state = 'stopping';
+    this.#options.privileged?.stopping();
     // Nobody else would end what is being opened now.
     await this.#opening.catch(() => {});
     await this.#deployment.destroy();
@@ -146,6 +147,7 @@ export class Service {
     return serviceStatus({
       version,
       startedAt: this.#startedAt,
+      launcher: this.#options.privileged?.launcher ?? null,
       state: this.#state,
       config,
       lastReload: this.#lastReload,
@@ -182,11 +184,13 @@ export class Service {
     try {
       const config = given ?? (await this.#configAgain());
       const words = await this.#deployment.change(config, forced, () => this.#checkRunning());
+      this.#options.privileged?.settled(true);
       return this.#reloaded(
         true,
         words.length === 0 ? 'reloaded: nothing had changed' : `reloaded: ${words.join(', ')}`,
       );
     } catch (error) {
+      this.#options.privileged?.settled(false);
       return this.#reloaded(
         false,
         `not reloaded, the service goes on as it was: ${(await withOwnerNamed(error)).message}`,
@@ -197,6 +201,8 @@ export class Service {
   async #configAgain(): Promise<Config> {
     const { file } = this.config;
     if (file === null) return this.config;
+    const { privileged } = this.#options;
+    if (privileged !== undefined) return privileged.readConfig();
     const { readConfigApart } = await import('../config/config-thread.ts');
     return readConfigApart(file);
   }
@@ -215,6 +221,7 @@ export class Service {
 
   async #close(deadlineMs: number): Promise<void> {
     this.#state = 'stopping';
+    this.#options.privileged?.stopping();
     const untilMs = performance.now() + deadlineMs;
     await this.#opening.catch(() => {});
     await this.#deployment.close(Math.max(0, untilMs - performance.now()));

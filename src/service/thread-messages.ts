@@ -4,6 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { CgiSettings } from '../cgi/cgi-settings.ts';
 import type { Config } from '../config/config.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { RelayEnd } from '../launcher/launch-relay.ts';
 import type { LogFields } from '../log.ts';
 import type { PoolShared } from '../pool/lease-messages.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
@@ -79,6 +80,8 @@ export interface CgiShare {
   readonly kind: 'cgi';
   readonly name: string;
   readonly settings: CgiSettings;
+  /** How its programs are started by the launcher; null: by the thread. */
+  readonly relay: RelayEnd | null;
 }
 
 /** A pool on its way to a thread: what it makes its part of the pool from. */

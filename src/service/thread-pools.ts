@@ -2,12 +2,14 @@
 
 import { CgiPool } from '../cgi/cgi-pool.ts';
 import { systemClock } from '../clock.ts';
+import { type RelayEnd, RelayedStarter } from '../launcher/launch-relay.ts';
 import type { Log } from '../log.ts';
 import { openPoolThread } from '../pool/pool-thread.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { UpstreamPool } from '../upstream/upstream-pool.ts';
 import { openSpawner, type Spawner } from '../worker/spawner.ts';
+import { type Starter, starterByKey } from '../worker/starter.ts';
 import type { PoolShare } from './thread-messages.ts';
 
 /** A thread's part of one pool. */
@@ -131,12 +133,30 @@ export class ThreadPools {
       return { kind, use, ...partOf(pool) };
     }
     this.#spawner ??= openSpawner();
-    const pool = new CgiPool({ ...share.settings, name: share.name, starter: this.#spawner, clock, log });
+    // A reload may give it to the launcher to start its programs, or another way to ask for it.
+    const spawner = this.#spawner;
+    let starter = starterOf(spawner, share.relay);
+    const pool = new CgiPool({
+      ...share.settings,
+      name: share.name,
+      starter: {
+        startWorker: (...given) => starter.startWorker(...given),
+        startCgi: (start) => starter.startCgi(start),
+      },
+      clock,
+      log,
+    });
     const use = (next: PoolShare): void => {
-      if (next.kind === kind) pool.use(next.settings);
+      if (next.kind !== kind) return;
+      if (next.relay !== null) starter = starterOf(spawner, next.relay);
+      pool.use(next.settings);
     };
     return { kind, use, ...partOf(pool) };
   }
+}
+
+function starterOf(spawner: Spawner, relay: RelayEnd | null): Starter {
+  return relay === null ? spawner : starterByKey(spawner, new RelayedStarter(relay));
 }
 
 function partOf(pool: UpstreamPool | CgiPool): Omit<PoolPart, 'kind' | 'use'> {

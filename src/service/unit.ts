@@ -5,6 +5,7 @@ import { CgiPool } from '../cgi/cgi-pool.ts';
 import type { CgiSettings } from '../cgi/cgi-settings.ts';
 import type { Clock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
+import type { RelayEnd } from '../launcher/launch-relay.ts';
 import type { Log } from '../log.ts';
 import { Pool } from '../pool/pool.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
@@ -58,6 +59,8 @@ export interface UnitParts {
   readonly directory: string;
   readonly log: Log;
   readonly starter: Starter;
+  /** See `Privileged.relay`. */
+  readonly relay?: (() => RelayEnd) | undefined;
   /** Its timers' errors are the pool's own. */
   readonly clock: Clock;
   /** Told of an error that nothing foresaw elsewhere in the pool. */
@@ -167,7 +170,7 @@ function connectPlan(plan: PoolPlan): ConnectPlan {
 }
 
 /** Makes the unit; a process is started when there is a request. */
-export function cgiUnit(plan: CgiPlan, { clock, log, starter }: UnitParts): Unit {
+export function cgiUnit(plan: CgiPlan, { clock, log, starter, relay }: UnitParts): Unit {
   const { name } = plan;
   const pool = new CgiPool({ ...settingsOf(plan), name, starter, clock, log });
   let inForce = plan;
@@ -191,13 +194,17 @@ export function cgiUnit(plan: CgiPlan, { clock, log, starter }: UnitParts): Unit
     },
     operations: queueOperations(pool.queue),
     snapshot: () => pool.snapshot(),
-    share: () => ({ share: { kind: 'cgi', name, settings: settingsOf(inForce) }, ports: [] }),
+    share() {
+      const end = inForce.launchKey === undefined ? null : (relay?.() ?? null);
+      const share: PoolShare = { kind: 'cgi', name, settings: settingsOf(inForce), relay: end };
+      return { share, ports: end === null ? [] : [end.port] };
+    },
     threadDied: () => {},
   };
 }
 
-function settingsOf({ limits, env, user }: CgiPlan): CgiSettings {
-  return { limits, env, user };
+function settingsOf({ limits, env, user, launchKey }: CgiPlan): CgiSettings {
+  return { limits, env, user, launchKey };
 }
 
 function cgiPlan(plan: PoolPlan): CgiPlan {

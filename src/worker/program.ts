@@ -39,6 +39,8 @@ export interface Program {
    * the parent of preforked children passes on to them.
    */
   readonly deathSignal?: 'KILL';
+  /** How the launcher calls it, which starts it in place of this process. Absent: this process does. */
+  readonly launchKey?: string;
   /** What runs, in words, for the status page: "php-cgi 8.2.36 (/usr/bin/php-cgi)". Absent: its command. */
   readonly title?: string;
 }

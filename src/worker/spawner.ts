@@ -28,6 +28,9 @@ import { type Account, Users } from './user.ts';
 /** Where setpriv(1) of util-linux is, on the systems that have it. */
 const setprivPaths = ['/usr/bin/setpriv', '/bin/setpriv', '/usr/local/bin/setpriv'];
 
+/** A standard descriptor of a program. */
+type Standard = number | 'pipe';
+
 /** What of a program matters for starting it. */
 type Startable = Pick<Program, 'command' | 'cwd' | 'env' | 'user' | 'deathSignal'>;
 
@@ -48,12 +51,18 @@ export class Spawner implements Starter {
   /**
    * Starts the program with a socket that listens in a file. It leads a process group of its own, so that all it
    * starts can be ended with it, and it gets SIGTERM when this process dies.
+   * @param outputs descriptors for its stdout and stderr. @default pipes to this process
    */
-  startWorker(program: Program, path: string, log: Log = silentLog): SpawnedWorker {
+  startWorker(
+    program: Program,
+    path: string,
+    log: Log = silentLog,
+    outputs: readonly [Standard, Standard] = ['pipe', 'pipe'],
+  ): SpawnedWorker {
     checkProgram(program);
     const server = createServer();
     try {
-      const child = this.#spawn(program, listenOn(server, socketPathOf(path)));
+      const child = this.#spawn(program, [listenOn(server, socketPathOf(path)), ...outputs]);
       if (child.pid !== undefined) preferInShortage(child.pid);
       return new SpawnedWorker(child, program.name, path, log);
     } catch (cause) {
@@ -65,15 +74,21 @@ export class Spawner implements Starter {
     }
   }
 
-  /** Starts a program whose stdin is a pipe. Otherwise as `startWorker`. */
-  startCgi({ path, variables, user }: CgiStart): SpawnedProcess {
+  /**
+   * Starts a CGI program. Otherwise as `startWorker`.
+   * @param standard descriptors for its stdin, stdout and stderr. @default pipes to this process
+   */
+  startCgi(
+    { path, variables, user }: CgiStart,
+    standard: readonly [Standard, Standard, Standard] = ['pipe', 'pipe', 'pipe'],
+  ): SpawnedProcess {
     checkFormat(path);
     const folder = path.slice(0, Math.max(1, path.lastIndexOf('/')));
     // The script alone: no part of a request becomes an argument.
     const program = { ...textStart(path, folder, variables), user };
     checkProgram(program);
     try {
-      return new SpawnedProcess(this.#spawn(program, 'pipe'));
+      return new SpawnedProcess(this.#spawn(program, standard));
     } catch (cause) {
       throw launchError(program, cause);
     }
@@ -86,14 +101,14 @@ export class Spawner implements Starter {
     closeSync(this.#nullDescriptor);
   }
 
-  #spawn(program: Startable, stdin: number | 'pipe'): ChildProcess {
+  #spawn(program: Startable, standard: readonly Standard[]): ChildProcess {
     const command = this.#command(program);
     checkFreeDescriptors();
     return spawn(command[0]!, command.slice(1), {
       cwd: program.cwd,
       env: this.#environment(program),
       detached: true,
-      stdio: this.#stdio(stdin),
+      stdio: this.#stdio(standard),
     });
   }
 
@@ -133,15 +148,15 @@ export class Spawner implements Starter {
     throw new PosternError('LAUNCH_FAILED', `there is no user "${user}" on this system: create it, or change user`);
   }
 
-  /** stdin is the socket; what a child would inherit of ours besides is covered, since it may be anything. */
-  #stdio(stdin: number | 'pipe'): SpawnOptions['stdio'] {
+  /** What a child would inherit of ours besides is covered, since it may be anything. */
+  #stdio(standard: readonly Standard[]): SpawnOptions['stdio'] {
     const inheritable = coverableNow(this.#inheritable);
     const highest = Math.max(2, ...inheritable);
     const covered = new Set(inheritable);
     const rest = Array.from({ length: highest - 2 }, (_, index) =>
       covered.has(index + 3) ? this.#nullDescriptor : ('ignore' as const),
     );
-    return [stdin, 'pipe', 'pipe', ...rest];
+    return [...standard, ...rest];
   }
 }
 

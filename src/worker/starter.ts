@@ -30,6 +30,8 @@ export interface CgiStart {
   readonly variables: Readonly<Record<string, string>>;
   /** User to run as; null: as whoever starts it. */
   readonly user: string | null;
+  /** See `Program.launchKey`. */
+  readonly launchKey?: string | undefined;
 }
 
 /** A process that leads a process group of its own. What can be sent signals is it and what it has started. */
@@ -64,4 +66,13 @@ export interface WorkerProcess extends StartedProcess {
   endForeign(pid: number): boolean;
   /** No process of its group is left: ends what left the group, removes its files. */
   clear(): void;
+}
+
+/** Starts what has a launch key by one starter, and all else by another. */
+export function starterByKey(own: Starter, launcher: Starter): Starter {
+  return {
+    startWorker: (program, path, log) =>
+      (program.launchKey === undefined ? own : launcher).startWorker(program, path, log),
+    startCgi: (start) => (start.launchKey === undefined ? own : launcher).startCgi(start),
+  };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { findProgram, temporaryFolder } from '../support/folder.ts';
 import { type NodeProgram, startNode } from '../support/node-program.ts';
+import { asOneself } from '../support/postern-process.ts';
 
 const project = new URL('../../', import.meta.url).pathname;
 
@@ -84,7 +85,7 @@ async function startExample(
     program?.child.kill('SIGTERM');
     assert.equal(await program?.ended, 0);
   });
-  program = startNode(t, [join(project, 'bin/postern.js'), 'run', '-c', config], { env });
+  program = startNode(t, [join(project, 'bin/postern.js'), 'run', '-c', config, ...asOneself(['run'])], { env });
   for (;;) {
     const text: string = `${program.stdout()}${program.stderr()}`;
     const url = /"url":"(http:[^"]+)"/.exec(text)?.[1];

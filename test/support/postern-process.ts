@@ -32,6 +32,7 @@ export interface PosternProcess {
 /**
  * Starts a command; it is ended with the test.
  * @param runtime where its services are found
+ * @param program Node and the command's entry
  * @param wrapper a program that runs another one in its place, with its arguments: `["prlimit", "--nofile=64"]`
  */
 export function startPostern(
@@ -40,9 +41,10 @@ export function startPostern(
   args: readonly string[],
   cwd?: string,
   wrapper: readonly string[] = [],
+  program: readonly string[] = [process.execPath, entry],
 ): PosternProcess {
-  const [command = process.execPath, ...before] = [...wrapper, process.execPath];
-  const child = spawn(command, [...before, entry, ...withThreads(args)], {
+  const [command = process.execPath, ...before] = [...wrapper, ...program];
+  const child = spawn(command, [...before, ...withThreads(args), ...asOneself(args)], {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, HOME: process.env.HOME, POSTERN_RUNTIME_DIR: runtime },
@@ -90,6 +92,12 @@ function withThreads(args: readonly string[]): readonly string[] {
   const isService = command === 'run' || command === 'serve';
   if (testThreads === 1 || !isService || args.includes('--threads') || args.includes('--help')) return args;
   return [command, '--threads', String(testThreads), ...rest];
+}
+
+/** Started as root, a service would be somebody else's: that has tests of its own, in `test/integration/launcher`. */
+export function asOneself(args: readonly string[]): string[] {
+  const serves = args[0] === 'run' || args[0] === 'serve';
+  return serves && process.getuid?.() === 0 && !args.includes('--user') ? ['--user', 'root'] : [];
 }
 
 /** Runs a command to its end. */

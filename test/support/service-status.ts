@@ -99,6 +99,7 @@ export function serviceStatus(changes: Partial<ServiceStatus> = {}): ServiceStat
   return {
     version: '1.2.3',
     pid: 4240,
+    launcher: null,
     startedAt: 0,
     upMs: 65_000,
     state: 'running',

@@ -19,11 +19,11 @@ export const postern: Peer = {
     const options = { folder: stack.folder, logFile: logFileOf(stack), env };
     if (stack.zeroConfiguration) {
       const address = ['--listen', `127.0.0.1:${stack.port}`, '--workers', String(stack.workers)];
-      return [processes.start([process.execPath, main, 'serve', stack.root, ...address], options)];
+      return [processes.start([process.execPath, main, 'serve', stack.root, ...address, '--user', 'root'], options)];
     }
     const file = `${stack.folder}/postern.toml`;
     writeFileSync(file, configuration(stack));
-    return [processes.start([process.execPath, main, 'run', '-c', file], options)];
+    return [processes.start([process.execPath, main, 'run', '--user', 'root', '-c', file], options)];
   },
 };
 
