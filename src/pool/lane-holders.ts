@@ -15,7 +15,7 @@ import type { LaneRow } from './lane-row.ts';
 import { heldBy, holderOf, keptFor, mostThreads, nobody, stateOf, tagOf, takerOf } from './lane-word.ts';
 import type { PoolPort, PoolShared, ToThread } from './lease-messages.ts';
 import type { Generation, PoolState, WorkerRecord } from './pool-state.ts';
-import { type Bells, type CellsMaker, cellsPerLine, SharedBells } from './shared-cells.ts';
+import { type Bells, type BellsMaker, type CellsMaker, cellsPerLine, SharedBells } from './shared-cells.ts';
 import { type PoolListener, ThreadLink } from './thread-link.ts';
 import { poolThread } from './thread-owner.ts';
 import { newWaitingMemory, WaitingBoard } from './waiting-board.ts';
@@ -33,7 +33,7 @@ export interface LaneHoldersOptions {
   /** Something of what front threads have written into shared memory has changed. */
   readonly onLook: () => void;
   readonly cells: CellsMaker | undefined;
-  readonly bells: Bells | undefined;
+  readonly bells: BellsMaker | undefined;
 }
 
 export class LaneHolders {
@@ -121,7 +121,7 @@ export class LaneHolders {
     if (this.#bells === null) {
       // Nobody else may have a connection to a lane that is nobody's.
       this.local.giveAll();
-      this.#bells = bells ?? new SharedBells(this.#memory.bells);
+      this.#bells = bells?.(this.#memory.bells) ?? new SharedBells(this.#memory.bells);
       this.#bells.listen(poolThread, () => this.#look());
     }
     const link = new ThreadLink(index, port, listener);

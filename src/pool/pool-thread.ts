@@ -14,7 +14,7 @@ import { tagOf } from './lane-word.ts';
 import type { FromThread, GenerationFacts, PoolPort, PoolShared, ToThread } from './lease-messages.ts';
 import { lookMs } from './process-watch.ts';
 import { LaneBoard } from './scoreboard.ts';
-import { type Bells, type CellsMaker, SharedBells } from './shared-cells.ts';
+import { type Bells, type BellsMaker, type CellsMaker, SharedBells } from './shared-cells.ts';
 import { DistantOwner } from './thread-owner.ts';
 import { WaitingBoard } from './waiting-board.ts';
 
@@ -33,7 +33,7 @@ export interface PoolThreadOptions {
   /** How shared memory is read and written; for tests. */
   readonly cells?: CellsMaker;
   /** How threads wake each other; for tests. */
-  readonly bells?: Bells;
+  readonly bells?: BellsMaker;
   /** Makes what makes lanes; for tests. @default workers of `worker/distant-worker.ts` */
   readonly meet?: (program: Program, facts: WorkerFacts, events: LaneEvents) => DistantHandle;
 }
@@ -77,7 +77,7 @@ export class OpenPoolThread implements PoolThread {
     this.#options = options;
     this.#clock = clock;
     this.#board = new LaneBoard(cells);
-    this.#bells = bells ?? new SharedBells(shared.bells);
+    this.#bells = bells?.(shared.bells) ?? new SharedBells(shared.bells);
     const books = new SharedBooks(shared.books);
     const waiting = new WaitingBoard(shared.waiting, cells);
     const send = (message: FromThread): void => {
@@ -102,6 +102,11 @@ export class OpenPoolThread implements PoolThread {
 
   get queue(): Queue<LaneHandle> {
     return this.#holder.queue;
+  }
+
+  /** For tests alone. */
+  get board(): LaneBoard {
+    return this.#board;
   }
 
   open(): void {

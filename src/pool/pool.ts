@@ -25,7 +25,7 @@ import { type PoolLimits, queueLimits } from './pool-limits.ts';
 import { type Failure, newPoolState, type PoolEvent, type PoolState } from './pool-state.ts';
 import { Scoreboard } from './scoreboard.ts';
 import { snapshotOf } from './scoreboard-snapshot.ts';
-import type { Bells, CellsMaker } from './shared-cells.ts';
+import type { BellsMaker, CellsMaker } from './shared-cells.ts';
 import { step } from './step.ts';
 import { ThreadTalk } from './thread-talk.ts';
 
@@ -48,7 +48,7 @@ export interface PoolOptions {
   /** How memory is read and written that threads share; for tests. */
   readonly cells?: CellsMaker;
   /** How threads wake each other; for tests. */
-  readonly bells?: Bells;
+  readonly bells?: BellsMaker;
 }
 
 export class Pool {

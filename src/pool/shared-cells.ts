@@ -52,6 +52,9 @@ export interface Bells {
   close(): void;
 }
 
+/** Makes bells of shared memory. */
+export type BellsMaker = (buffer: SharedArrayBuffer) => Bells;
+
 export class SharedBells implements Bells {
   readonly #cells: Int32Array;
   #index = 0;

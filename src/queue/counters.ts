@@ -94,13 +94,13 @@ export class Counters {
     if (to > this.#cells[index[name]]!) this.#cells[index[name]] = to;
   }
 
-  /** What waited and ran is aborted: the thread that did it has ended. */
+  /** The thread that counted has ended, at whatever it was doing: all that it had begun and not ended is aborted. */
   abandon(): void {
-    const left = this.get('waiting') + this.get('running');
-    this.add('aborted', left);
-    this.add('failed', left);
-    this.add('waiting', -this.get('waiting'));
-    this.add('running', -this.get('running'));
+    const aborted = this.get('accepted') - this.get('finished') - this.get('refused');
+    this.add('failed', aborted - this.get('aborted'));
+    this.#cells[index.aborted] = aborted;
+    this.#cells[index.waiting] = 0;
+    this.#cells[index.running] = 0;
   }
 
   snapshot(): QueueCounters {
