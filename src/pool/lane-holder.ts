@@ -79,7 +79,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     for (const attempt of this.queue.attempts()) numbers.set(attempt.seat, this.queue.numbers.of(attempt));
     for (const held of this.#held) {
       if (held === undefined || held.request === null || !this.#isOurs(held)) continue;
-      held.row.tell(aboutRequest(held.request.environment), numbers.get(held.lane) ?? 0);
+      this.#tell(held, numbers.get(held.lane) ?? 0);
       held.request = null;
     }
   }
@@ -174,7 +174,8 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     const { pid, exit, processEnd } = lane;
     const isOutOfMemory = processEnd === 'memory';
     const isLost = fate === 'lost' && pid > 0;
-    const { method, url } = row;
+    const { method, url } = held.request ?? row;
+    this.#tell(held, 0);
     const isAgain = next === 'again';
     const lost = isLost ? { pid, method, url, ranMs: Math.round(ranMs), exit, isOutOfMemory, isAgain } : null;
     this.#owner.released(row, fate, lost);
@@ -246,8 +247,13 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
 
   #begin(held: Held, { request, waitedMs }: SeatSeeker): LaneHandle {
     held.request = request;
-    held.row.begin(request, waitedMs, this.#clock.now());
+    held.row.begin(waitedMs, this.#clock.now());
     return held.lane;
+  }
+
+  #tell({ request, row }: Held, number: number): void {
+    if (request === null) return;
+    row.tell(request, aboutRequest(request.environment), number);
   }
 
   /** A lane whose request has ended goes to whoever has waited longest, and else stays. @returns false when it is to drain */

@@ -166,6 +166,8 @@ export class LaneHolders {
     const left: LaneRow[] = [];
     for (const row of this.#options.state.board.rows) if (this.#takeFrom(row, index)) left.push(row);
     this.freed();
+    // It may have ended between what it did and the ring for it.
+    for (const other of this.#links.keys()) this.#ring(other);
     return left;
   }
 
@@ -235,6 +237,8 @@ export class LaneHolders {
   }
 
   workerExited(id: number, exit: Exit | null): void {
+    // With which request it did is to be told.
+    this.local.describeRequests();
     this.#send({ type: 'exited', worker: id, exit: exit ?? { code: null, signal: null } });
   }
 
@@ -270,6 +274,7 @@ export class LaneHolders {
   /** See LaneBreaker. Front threads look for themselves. */
   lookForSilence(): void {
     this.local.lookForSilence(this.#options.clock.now());
+    this.local.describeRequests();
   }
 
   /** Repeatable. */

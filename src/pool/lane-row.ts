@@ -125,18 +125,23 @@ export class LaneRow {
     this.#cells.store(this.#at, laneWord('starting', nobody, nobody, tagOf(this.word) + 1));
   }
 
-  /** It takes a request. */
-  begin({ method, url }: NamedRequest, waitedMs: number, nowMs: number): void {
+  /** It takes a request. Nothing is said of that yet: see `tell`. */
+  begin(waitedMs: number, nowMs: number): void {
     this.#wide[wide.waitedMs] = waitedMs;
     this.#wide[wide.beganAtMs] = nowMs;
     this.#wide[wide.sinceMs] = nowMs;
     this.#wide[wide.request] = 0;
-    this.#narrow[narrow.methodBytes] = putBytes(this.#method, method);
-    this.#narrow[narrow.urlBytes] = putBytes(this.#url, url);
+    this.#narrow[narrow.methodBytes] = 0;
+    this.#narrow[narrow.urlBytes] = 0;
   }
 
-  /** What else is shown of its request, for whoever looks: not with each request. @param number 0: it does not run any more */
-  tell({ script, contentLength, user }: AboutRequest, number: number): void {
+  /**
+   * What is shown of its request. Not with each request: a quarter of a second later, or when somebody looks; bytes cost more than all else here.
+   * @param number 0: it does not run any more
+   */
+  tell({ method, url }: NamedRequest, { script, contentLength, user }: AboutRequest, number: number): void {
+    this.#narrow[narrow.methodBytes] = putBytes(this.#method, method);
+    this.#narrow[narrow.urlBytes] = putBytes(this.#url, url);
     this.#narrow[narrow.scriptBytes] = putText(this.#script, script);
     this.#narrow[narrow.userBytes] = putText(this.#user, user);
     this.#wide[wide.contentLength] = contentLength;
@@ -157,7 +162,7 @@ export class LaneRow {
     return this.#wide[wide.request]!;
   }
 
-  /** The method of its request, or of the last one, as a byte string. */
+  /** The method of its request, or of the last one, as a byte string; empty: it was not told yet. */
   get method(): string {
     return bytesOf(this.#method, this.#narrow[narrow.methodBytes]!);
   }
@@ -286,7 +291,7 @@ export class LaneRow {
   }
 }
 
-/** Byte by byte: they are few, and a call of the system's encoder costs more. @returns how many there was room for */
+/** @returns how many bytes there was room for */
 function putBytes(to: Uint8Array, text: string): number {
   const length = Math.min(text.length, to.length);
   for (let at = 0; at < length; at += 1) to[at] = text.charCodeAt(at);

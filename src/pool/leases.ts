@@ -10,7 +10,9 @@
 // 4. Who begins to wait writes that first, and looks for a free lane second. Who frees a lane writes that first, and looks for those that wait second.
 //    So one of the two sees the other.
 // 5. Who takes away a lane that was kept for a thread rings for that thread, which looks again.
-// 6. Each move is a compare and exchange of the lane's word. One that fails has been overtaken, and what it was for is looked at again.
+// 6. Who keeps a lane for a thread looks once more whether anybody waits there: the pool writes that nobody does when a thread has ended, and takes
+//    back what was kept for it then.
+// 7. Each move is a compare and exchange of the lane's word. One that fails has been overtaken, and what it was for is looked at again.
 
 import type { LaneRow } from './lane-row.ts';
 import { heldBy, holderOf, inState, isFree, keptFor, nobody, stateOf, takerOf } from './lane-word.ts';
@@ -85,8 +87,10 @@ export class Leases {
   pass(row: LaneRow, heir: number): boolean {
     const { word } = row;
     if (stateOf(word) !== 'busy' || holderOf(word) !== this.own) return false;
-    if (!row.swap(word, inState(keptFor(heldBy(word, nobody), heir), 'idle'))) return false;
-    this.#ring(heir);
+    const kept = inState(keptFor(heldBy(word, nobody), heir), 'idle');
+    if (!row.swap(word, kept)) return false;
+    if (this.#isWaitedFor(row, kept)) this.#ring(heir);
+    else this.match();
     return true;
   }
 
@@ -124,7 +128,8 @@ export class Leases {
       const row = this.#board.rows.find((one) => isFree(one.word));
       if (row === undefined) return isOurs;
       const { word } = row;
-      if (!isFree(word) || !row.swap(word, keptFor(word, taker))) continue;
+      const kept = keptFor(word, taker);
+      if (!isFree(word) || !row.swap(word, kept) || !this.#isWaitedFor(row, kept)) continue;
       const holder = holderOf(word);
       const isReady = holder === nobody || holder === taker;
       if (!isReady) this.#ring(holder);
@@ -144,6 +149,13 @@ export class Leases {
     if (stateOf(word) !== 'idle') return false;
     const [holder, taker] = [holderOf(word), takerOf(word)];
     return (holder === nobody || holder === this.own) && (taker === nobody || taker === this.own);
+  }
+
+  /** Whether somebody waits still where a lane was kept for; else it is free again: that thread may have ended, and would never come. */
+  #isWaitedFor(row: LaneRow, kept: number): boolean {
+    if (this.#waiting.waiting(takerOf(kept)) > 0) return true;
+    row.swap(kept, keptFor(kept, nobody));
+    return false;
   }
 
   #keep(row: LaneRow, taker: number): boolean {

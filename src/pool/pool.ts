@@ -245,6 +245,7 @@ export class Pool {
     const isKnown = [...this.#state.workers.values()].some(
       (worker) => worker.pid === pid || [...worker.lanes].some(({ process }) => process?.pid === pid),
     );
+    this.#holders.local.describeRequests();
     if (isKnown) this.#dispatch({ type: 'recycle', pid });
     return isKnown;
   }

@@ -76,8 +76,11 @@ test('a thread that is given the blocks sees what the pool writes, and the pool 
   board.row(slot).pid = 7;
   const row = other.rows[slot]!;
   assert.deepEqual([row.pid, row.state], [7, 'starting']);
-  row.begin({ method: 'POST', url: `/${'\xff'.repeat(400)}` }, 1, 2);
+  const about = { script: '/srv/\u00e9', contentLength: 7, user: 'me' };
+  row.begin(1, 2);
+  row.tell({ method: 'POST', url: `/${'\xff'.repeat(400)}` }, about, 5);
   assert.deepEqual([board.row(slot).method, board.row(slot).url], ['POST', `/${'\xff'.repeat(239)}`]);
+  assert.deepEqual([board.row(slot).about, board.row(slot).request], [about, 5]);
 });
 
 test('the slot of a lane that is gone is used again by another lane, and shows why the one before it ended', () => {
@@ -97,7 +100,9 @@ test('a snapshot shows the current request, with control bytes escaped and cut t
   board.move(slot, 'starting', 'idle', 100);
   const row = board.row(slot);
   row.swap(row.word, laneWord('busy', 2, nobody, tagOf(row.word)));
-  row.begin({ method: 'GET', url: `/\x1b[31m\xe9${'x'.repeat(500)}` }, 30, 200);
+  row.begin(30, 200);
+  const about = { script: '', contentLength: 0, user: '' };
+  row.tell({ method: 'GET', url: `/\x1b[31m\xe9${'x'.repeat(500)}` }, about, 1);
   const [lane] = lanesOf(board);
   assert.equal(lane?.method, 'GET');
   assert.ok(lane?.url.startsWith('/\\x1b[31m'));

@@ -1,9 +1,9 @@
 // A front thread of the lease model: the real one, with lanes that are answered by hand, which does what its seed says when it has the turn.
 
-import { receiveMessageOnPort, type MessagePort, workerData } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Clock } from '../../src/clock.ts';
-import { OpenPoolThread } from '../../src/pool/pool-thread.ts';
 import type { PoolPort } from '../../src/pool/lease-messages.ts';
+import { OpenPoolThread } from '../../src/pool/pool-thread.ts';
 import type { Attempt } from '../../src/queue/attempt.ts';
 import { cgiRequest } from '../support/cgi-request.ts';
 import { RecordingSink } from '../support/recording-sink.ts';

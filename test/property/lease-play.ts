@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { verify } from '../../src/pool/invariants.ts';
-import { holderOf, nobody, stateOf, tagOf, takerOf } from '../../src/pool/lane-word.ts';
-import { handOverMs } from '../../src/pool/leases.ts';
+import { holderOf, isFree, nobody, stateOf, tagOf, takerOf } from '../../src/pool/lane-word.ts';
 import type { PoolPort } from '../../src/pool/lease-messages.ts';
+import { handOverMs } from '../../src/pool/leases.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import { laterBy, WaitingBoard } from '../../src/pool/waiting-board.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -19,6 +19,11 @@ import { Random } from './random.ts';
 const fronts = [1, 2, 3];
 const program = new URL('lease-actor.ts', import.meta.url);
 const killed = { code: null, signal: 'SIGKILL' } as const;
+
+/**
+ * Of so many accesses one changes the turn: often, and so seldom that one thread does several things while another stands between two accesses.
+ */
+const switchesIn = [3, 10, 30, 100];
 
 /** The threads, which stay for many plays. */
 export class LeaseTheatre {
@@ -83,7 +88,7 @@ class LeasePlay {
     this.#stage = theatre.stage;
     const random = new Random(Math.imul(seed, 2_654_435_761));
     this.#random = random;
-    this.#stage.begin(Math.imul(seed + 1, 40_503), random.pick([2, 2, 4, 8]));
+    this.#stage.begin(Math.imul(seed + 1, 40_503), random.pick(switchesIn));
     this.#stage.isFree = false;
     this.#stage.setRunning(0, true);
     const preforks = random.below(2) === 0;
@@ -121,9 +126,11 @@ class LeasePlay {
     for (const index of fronts) this.#open(index);
     stage.isFree = true;
     for (const index of fronts) this.#begin(index);
-    for (let left = 2 + this.#random.below(6); left > 0; left -= 1) await this.#do(this.#random.below(14));
+    for (let left = 4 + this.#random.below(16); left > 0; left -= 1) await this.#do(this.#random.below(24));
     while (fronts.some((index) => stage.isRunning(index))) stage.yield();
     stage.isFree = false;
+    this.#settle(false);
+    this.#verifyThreads();
     this.#settle();
     this.#verify();
     this.#serveAll();
@@ -159,7 +166,8 @@ class LeasePlay {
         this.#kill(this.#random.pick(fronts));
         return;
       default:
-        this.#hear();
+        // Whatever the pool does when its bell rings, threads find lanes by themselves.
+        this.#hear(this.#random.below(6) === 0);
     }
   }
 
@@ -227,8 +235,8 @@ class LeasePlay {
   }
 
   /** The pool hears what was said. @returns whether there was anything */
-  #hear(): boolean {
-    let hasHeard = this.#bells?.isRung ?? false;
+  #hear(hearsBell = true): boolean {
+    let hasHeard = hearsBell && (this.#bells?.isRung ?? false);
     if (hasHeard) this.#pool.look();
     for (const index of fronts) {
       for (;;) {
@@ -265,10 +273,10 @@ class LeasePlay {
   }
 
   /** All that was said is heard, and workers do what they are asked: nothing is under way any more. */
-  #settle(): void {
+  #settle(hearsBell = true): void {
     for (let rounds = 0; ; rounds += 1) {
       assert.ok(rounds < 200, 'it comes to rest');
-      let isMoving = this.#hear();
+      let isMoving = this.#hear(hearsBell);
       this.#obey();
       if (this.#hiring.starting.length > 0) isMoving = true;
       this.#hiring.readyAll();
@@ -279,10 +287,24 @@ class LeasePlay {
     }
   }
 
+  /** What holds though the pool has not looked after those that wait: threads need it for new lanes alone. */
+  #verifyThreads(): void {
+    const { rows } = this.#pool.state.board;
+    const free = rows.filter(({ word }) => isFree(word)).length;
+    for (const { index, waiting } of this.#waitingNow()) {
+      const kept = rows.filter(({ word }) => stateOf(word) === 'idle' && takerOf(word) === index).length;
+      assert.ok(free === 0 || waiting <= kept, `safety, by the threads alone: ${this.#shown()}`);
+    }
+  }
+
   /** While nobody does anything. */
   #verify(): void {
     const { state } = this.#pool;
-    verify(state, this.#pool.snapshot().counters);
+    try {
+      verify(state, this.#pool.snapshot().counters);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}; ${this.#shown()}`);
+    }
     for (const row of state.board.rows) {
       const { word, slot } = row;
       if (stateOf(word) !== 'idle') continue;
@@ -290,6 +312,16 @@ class LeasePlay {
       const connection = this.#stage.connection(slot, tagOf(word)) - 1;
       assert.equal(connection, holderOf(word), `lane ${slot} is held by its holder, who has the connection`);
     }
+  }
+
+  /** What stands on the board, for who reads of a failure. */
+  #shown(): string {
+    const lanes = this.#pool.state.board.rows
+      .map(({ word, slot }) => ({ slot, state: stateOf(word), holder: holderOf(word), taker: takerOf(word) }))
+      .filter(({ state }) => state !== 'gone')
+      .map(({ slot, state, holder, taker }) => `lane ${slot} ${state} of ${holder} for ${taker}`);
+    const waiting = this.#waitingNow().map((one) => `${one.waiting} wait in ${one.index}`);
+    return [...lanes, ...waiting].join(', ');
   }
 
   /** Every request comes to its end, and of those that wait the oldest is served first. */

@@ -22,4 +22,3 @@ export interface Parcel {
   readonly begin?: LeaseOpening;
   readonly error?: string;
 }
-

@@ -100,7 +100,8 @@ export class Stage {
   /** Lets another go on, whoever is drawn; comes back when it is this one's turn again. */
   yield(): void {
     const running: number[] = [];
-    for (let actor = 0; actor < mostActors; actor += 1) if (this.#of(actor, perActor.isRunning) === 1) running.push(actor);
+    for (let actor = 0; actor < mostActors; actor += 1)
+      if (this.#of(actor, perActor.isRunning) === 1) running.push(actor);
     const next = running[this.draw(running.length)]!;
     if (next === this.me) return;
     this.pass(next);

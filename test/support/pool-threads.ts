@@ -73,7 +73,7 @@ export class PoolThreads {
   async die(index: number): Promise<void> {
     const thread = this.#threads.get(index)!;
     this.#tell(index, { type: 'die' });
-    await once(thread, 'exit');
+    await new Promise((resolve) => thread.once('exit', resolve));
   }
 
   #tell(index: number, order: ThreadOrder): void {
