@@ -5,14 +5,14 @@
 import type { Clock } from '../clock.ts';
 import type { EndedRequest } from '../connection/answer-reader.ts';
 import type { ErrorCode } from '../errors.ts';
-import { aboutRequest } from '../queue/pool-snapshot.ts';
+import { aboutRequest, type StopReason } from '../queue/pool-snapshot.ts';
 import { Queue } from '../queue/queue.ts';
 import type { SeatOutcome, SeatProvider, SeatSeeker, Then } from '../queue/seat.ts';
 import type { LaneEvents, LaneHandle } from '../worker/lane-handle.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
 import { lookAtProcess } from '../worker/process-look.ts';
 import type { Program } from '../worker/program.ts';
-import type { Held, HolderOptions, HolderOwner, LaneSource } from './lane-owner.ts';
+import { type Held, type HolderOptions, type HolderOwner, type LaneSource, lostRequest } from './lane-owner.ts';
 import type { LaneRow } from './lane-row.ts';
 import { holderOf, nobody, stateOf, tagOf, takerOf } from './lane-word.ts';
 import { Leases } from './leases.ts';
@@ -37,6 +37,8 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
   readonly #worked = new Set<number>();
   /** Programs that left a request on a kept connection unread: theirs are not kept any more. */
   readonly #unread = new WeakSet<Program>();
+  /** Whether a lane was kept for a request that is about to wait: it may be there to be taken at once. */
+  #hasAsked = false;
   readonly #isKnown = (row: LaneRow): boolean => this.#sources.has(row.worker);
 
   constructor(options: HolderOptions) {
@@ -156,6 +158,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     row.ranMs = ranMs;
     // A complete answer leaves no question about its process.
     const fate = outcome.code === null && outcome.isDone ? 'keep' : fateOf(outcome);
+    let reason: StopReason | null = null;
     if (fate === 'keep') {
       const { process } = lane;
       if (process !== null) {
@@ -168,28 +171,27 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
         this.#worked.add(worker);
         this.#owner.worked(worker);
       }
+      reason = reasonAfterRequest(source.limits, row, nowMs);
       // The usual way back is no event.
-      if (reasonAfterRequest(source.limits, row, nowMs) === null && this.#free(held, nowMs)) return;
+      if (reason === null && this.#free(held, nowMs)) return;
     }
-    const { pid, exit, processEnd } = lane;
-    const isOutOfMemory = processEnd === 'memory';
-    const isLost = fate === 'lost' && pid > 0;
-    const { method, url } = held.request ?? row;
+    const lost = fate === 'lost' ? lostRequest(held, ranMs, next) : null;
     this.#tell(held, 0);
-    const isAgain = next === 'again';
-    const lost = isLost ? { pid, method, url, ranMs: Math.round(ranMs), exit, isOutOfMemory, isAgain } : null;
-    this.#owner.released(row, fate, lost);
+    this.#owner.released(row, { fate, reason, lost });
   }
 
   /** See SeatProvider. What began to wait was written; whoever has freed a lane meanwhile did not see it. */
   wanted(waiting: number, refused: number): void {
     if (waiting > 0) this.match();
+    if (this.#hasAsked) this.serve();
+    this.#hasAsked = false;
     if (refused > 0 || this.queue.waiting > 0) this.#owner.wanted(refused);
   }
 
   /** See SeatProvider. */
   isComing(beyond: number): boolean {
-    return this.#leases.ask(beyond);
+    this.#hasAsked = this.#leases.ask(beyond);
+    return this.#hasAsked;
   }
 
   /** See SeatProvider. A worker that takes no connection says nothing of the others. */

@@ -6,11 +6,12 @@ import type { Log } from '../log.ts';
 import type { CgiRequest } from '../protocol/cgi/exchange.ts';
 import type { QueueBooks } from '../queue/queue-books.ts';
 import type { QueueLimits } from '../queue/queue-limits.ts';
+import type { Then } from '../queue/seat.ts';
 import type { LaneHandle } from '../worker/lane-handle.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
 import type { Program } from '../worker/program.ts';
 import type { LaneRow } from './lane-row.ts';
-import type { Fate, LostRequest } from './pool-state.ts';
+import type { LostRequest, Release } from './pool-state.ts';
 import type { RecycleLimits } from './recycling.ts';
 import type { LaneBoard } from './scoreboard.ts';
 import type { WaitingBoard } from './waiting-board.ts';
@@ -28,7 +29,7 @@ export interface LaneSource {
 /** What a holder tells the pool. */
 export interface HolderOwner {
   /** A request has ended in a way that is more than "next, please", or on a lane that is to drain: the pool says what becomes of the lane. */
-  released(row: LaneRow, fate: Fate, lost: LostRequest | null): void;
+  released(row: LaneRow, release: Release): void;
   /** A worker has finished its first request here. */
   worked(worker: number): void;
   /** A lane has learnt which process it speaks with; null: it does not know it any more. @param left how often that one had worked */
@@ -71,4 +72,14 @@ export interface Held {
   readonly source: LaneSource;
   /** The request that it has, or had last, until its row tells of it; null: it does. */
   request: CgiRequest | null;
+}
+
+/** The request that a lane has lost with its process; null: which process that was is not known. */
+export function lostRequest({ lane, row, request }: Held, ranMs: number, then: Then): LostRequest | null {
+  const { pid, exit, processEnd } = lane;
+  const { method, url } = request ?? row;
+  const isOutOfMemory = processEnd === 'memory';
+  return pid > 0
+    ? { pid, method, url, ranMs: Math.round(ranMs), exit, isOutOfMemory, isAgain: then === 'again' }
+    : null;
 }

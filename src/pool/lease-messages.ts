@@ -9,7 +9,7 @@ import type { QueueLimits } from '../queue/queue-limits.ts';
 import type { WorkerFacts } from '../worker/distant-worker.ts';
 import type { Exit } from '../worker/exit.ts';
 import type { Program } from '../worker/program.ts';
-import type { Fate, LostRequest } from './pool-state.ts';
+import type { Release } from './pool-state.ts';
 import type { RecycleLimits } from './recycling.ts';
 
 /** One lane: its slot may have had others, which a late message is about. */
@@ -54,7 +54,7 @@ export type ToThread =
 
 /** From a thread to the pool. */
 export type FromThread =
-  | ({ readonly type: 'released'; readonly fate: Fate; readonly lost: LostRequest | null } & LaneName)
+  | ({ readonly type: 'released' } & LaneName & Release)
   | { readonly type: 'worked'; readonly worker: number }
   /** @param pid 0: the process of the lane is not known any more */
   | ({ readonly type: 'known'; readonly pid: number } & LaneName)

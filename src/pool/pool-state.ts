@@ -121,6 +121,13 @@ export interface PoolState {
 /** What becomes of a process whose request has ended: see `retiring.ts`. */
 export type Fate = 'keep' | 'leave' | 'stop' | 'kill' | 'end' | 'lost' | 'unreachable';
 
+/** How a request has ended: what becomes of its process, why that has had its time though it is kept, and what was lost. */
+export interface Release {
+  readonly fate: Fate;
+  readonly reason: StopReason | null;
+  readonly lost: LostRequest | null;
+}
+
 /** What can happen to a pool. */
 export type PoolEvent =
   | { readonly type: 'open' }
@@ -149,7 +156,7 @@ export type PoolEvent =
   /** A free lane's connection was closed by the process that it had. @param exit how that has ended; null: it lives */
   | { readonly type: 'lost'; readonly slot: number; readonly process: LaneProcess; readonly exit: Exit | null }
   /** A lane's request has ended in a way that is more than "next, please". */
-  | { readonly type: 'released'; readonly slot: number; readonly fate: Fate; readonly lost: LostRequest | null }
+  | ({ readonly type: 'released'; readonly slot: number } & Release)
   /** Children that are to end were looked at: those that have. */
   | { readonly type: 'looked'; readonly gone: readonly number[] }
   /** The time has come to look at every process. */

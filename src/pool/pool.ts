@@ -1,7 +1,7 @@
 // A pool of managed workers: gives their lanes to the queue, tells `step` what happens to them, and has carried out what it decides.
 //
 // Invariants, executed by `invariants.ts` in every test of a pool:
-// - Safety: if a request waits, no lane that could take it is free.
+// - Safety: if a request waits in any thread, no lane that could take it is free in any, but for one hand-over.
 // - Progress: if a request waits, then a lane is busy or on its way (starting, draining, stopping), or starting is held back until a
 //   known time, or the pool is closing. If more is wanted than lives and starts, a wake-up is set.
 // - One place: a lane is in exactly one state; `moveLane()` is the only writer.
@@ -165,7 +165,7 @@ export class Pool {
    */
   threadDied(index: number): void {
     for (const { slot } of this.#holders.forget(index)) {
-      this.#dispatch({ type: 'released', slot, fate: 'leave', lost: null });
+      this.#dispatch({ type: 'released', slot, fate: 'leave', reason: null, lost: null });
     }
     this.#look();
     this.#served();

@@ -19,7 +19,7 @@ import {
   type Step,
   type WorkerRecord,
 } from './pool-state.ts';
-import { reasonAfterRequest, sweep } from './recycling.ts';
+import { sweep } from './recycling.ts';
 import {
   childGone,
   childLost,
@@ -222,7 +222,7 @@ function released(one: Step, event: PoolEvent & { readonly type: 'released' }): 
   const lane = state.lanes[event.slot];
   if (!lane) return;
   const { worker } = lane;
-  const { fate, lost } = event;
+  const { fate, reason, lost } = event;
   worker.usedAtMs = nowMs;
   // What the process had is lost with it, or was taken from it.
   lane.isLost = fate !== 'keep';
@@ -235,8 +235,6 @@ function released(one: Step, event: PoolEvent & { readonly type: 'released' }): 
     drained(one, lane, fate);
     return;
   }
-  const { limits } = worker.generation;
-  const reason = fate === 'keep' ? reasonAfterRequest(limits, state.board.row(event.slot), nowMs) : null;
   if (fate !== 'keep') meetFate(one, fate, lane);
   else if (reason !== null) recycle(one, lane, reason, 'busy');
   else {

@@ -7,7 +7,7 @@ import type { HolderOwner } from './lane-owner.ts';
 import type { LaneRow } from './lane-row.ts';
 import { tagOf } from './lane-word.ts';
 import type { FromThread, GenerationFacts, LaneName } from './lease-messages.ts';
-import type { Fate, LostRequest } from './pool-state.ts';
+import type { Release } from './pool-state.ts';
 import type { WaitingBoard } from './waiting-board.ts';
 
 /** What it is told with. */
@@ -42,8 +42,8 @@ export class DistantOwner implements HolderOwner {
   }
 
   /** See HolderOwner. */
-  released(row: LaneRow, fate: Fate, lost: LostRequest | null): void {
-    this.#options.send({ type: 'released', ...nameOf(row), fate, lost });
+  released(row: LaneRow, release: Release): void {
+    this.#options.send({ type: 'released', ...nameOf(row), ...release });
   }
 
   /** See HolderOwner. */

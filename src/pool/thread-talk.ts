@@ -9,7 +9,7 @@ import type { HolderOwner } from './lane-owner.ts';
 import type { LaneRow } from './lane-row.ts';
 import { holderOf, nobody, tagOf } from './lane-word.ts';
 import type { FromThread, LaneName, ToThread } from './lease-messages.ts';
-import type { Fate, LostRequest, PoolEvent, PoolState } from './pool-state.ts';
+import type { PoolEvent, PoolState, Release } from './pool-state.ts';
 import { tellAnonymous, tellForeign, tellSilence, tellStraggler } from './pool-words.ts';
 import type { PoolListener } from './thread-link.ts';
 
@@ -38,8 +38,8 @@ export class ThreadTalk implements HolderOwner, PoolListener {
   }
 
   /** See HolderOwner. */
-  released({ slot }: LaneRow, fate: Fate, lost: LostRequest | null): void {
-    this.#options.onEvent({ type: 'released', slot, fate, lost });
+  released({ slot }: LaneRow, { fate, reason, lost }: Release): void {
+    this.#options.onEvent({ type: 'released', slot, fate, reason, lost });
   }
 
   /** See HolderOwner. */
@@ -92,7 +92,7 @@ export class ThreadTalk implements HolderOwner, PoolListener {
     switch (message.type) {
       case 'released': {
         const row = this.#rowOf(message);
-        if (row !== null && holderOf(row.word) === index) this.released(row, message.fate, message.lost);
+        if (row !== null && holderOf(row.word) === index) this.released(row, message);
         return;
       }
       case 'worked':

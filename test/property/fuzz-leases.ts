@@ -1,11 +1,12 @@
-// Lets the threads of a pool change places at every access to shared memory (`npm run fuzz`, or `node test/property/fuzz-leases.ts [--seed N]
+// Lets the threads of a pool change places at every access to shared memory (`npm run fuzz`, or `node test/property/fuzz-leases.ts [--seed N|random]
 // [--plays N]`). Prints figures; exits 1 at the first play in which something does not hold, with the seed that brings it back.
 
 import { parseArgs } from 'node:util';
+import { seedOf } from '../support/seeded-fast-check.ts';
 import { LeaseTheatre } from './lease-play.ts';
 
 const { values } = parseArgs({ options: { seed: { type: 'string' }, plays: { type: 'string' } } });
-const firstSeed = Number(values.seed ?? 1);
+const firstSeed = seedOf(values.seed);
 const wanted = Number(values.plays ?? 100_000);
 
 const startedAt = performance.now();

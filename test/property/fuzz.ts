@@ -13,13 +13,14 @@ const seed = String(seedOf(values.seed));
 process.stdout.write(`every fuzzer with --seed ${seed}\n`);
 run('test/property/fuzz-codec.ts', '--seed', seed);
 run('test/property/fuzz-pool.ts', '--seed', seed);
+run('test/property/fuzz-leases.ts', '--seed', seed);
 // With the fixed seed `npm test` has run them.
 if (values.seed !== undefined) run('--test', '--test-reporter=dot', ...propertyTests());
 
 /** The test files that draw cases, and those whose helpers do. */
 function propertyTests(): string[] {
   const draws =
-    /from '[./]*(?:support\/seeded-fast-check|support\/http1-streams|property\/generated|generated|pool-history)\.ts'/;
+    /from '[./]*(?:support\/seeded-fast-check|support\/http1-streams|property\/generated|generated|pool-history|lease-play)\.ts'/;
   return globSync('test/**/*.test.ts', { cwd: root }).filter((file) => draws.test(readFileSync(root + file, 'utf8')));
 }
 

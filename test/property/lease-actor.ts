@@ -7,8 +7,9 @@ import { OpenPoolThread } from '../../src/pool/pool-thread.ts';
 import type { Attempt } from '../../src/queue/attempt.ts';
 import { cgiRequest } from '../support/cgi-request.ts';
 import { RecordingSink } from '../support/recording-sink.ts';
+import { freeWhileWaited } from './lease-check.ts';
 import { LeaseLane } from './lease-lane.ts';
-import { type LeaseOpening, orders, type Parcel } from './lease-words.ts';
+import { fronts, type LeaseOpening, orders, type Parcel } from './lease-words.ts';
 import { Death, Stage, SteppedBells } from './lock-step.ts';
 import { Random } from './random.ts';
 
@@ -71,7 +72,20 @@ class Play {
 
   /** Does what its seed says. */
   play(): void {
-    for (let left = this.#opening.steps; left > 0; left -= 1) this.#do(this.#random.below(12));
+    for (let left = this.#opening.steps; left > 0; left -= 1) {
+      stage.setActing(index, true);
+      const what = this.#random.below(12);
+      this.#do(what);
+      stage.setActing(index, false);
+      this.#check();
+    }
+  }
+
+  #check(): void {
+    const isTold = fronts.some((front) => this.#bells.isRungFor(front) || stage.unheard(front) > 0);
+    if (!stage.isQuiet || isTold) return;
+    const wrong = freeWhileWaited(this.#thread.board.blocks, this.#opening.shared.waiting, fronts);
+    if (wrong !== null) throw new Error(`safety: ${wrong}`);
   }
 
   /** Hears all that was said. @returns whether there was anything */
@@ -133,7 +147,10 @@ class Play {
     const isRung = this.#bells.isRung;
     if (isRung) this.#thread.look();
     const received = receiveMessageOnPort(port);
-    if (received !== undefined) this.hear(received.message as Parcel);
+    if (received !== undefined) {
+      stage.countMessage(index, -1);
+      this.hear(received.message as Parcel);
+    }
     return isRung || received !== undefined;
   }
 

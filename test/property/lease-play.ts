@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { verify } from '../../src/pool/invariants.ts';
-import { holderOf, isFree, nobody, stateOf, tagOf, takerOf } from '../../src/pool/lane-word.ts';
+import { holderOf, nobody, stateOf, tagOf, takerOf } from '../../src/pool/lane-word.ts';
 import type { PoolPort } from '../../src/pool/lease-messages.ts';
 import { handOverMs } from '../../src/pool/leases.ts';
 import { Pool } from '../../src/pool/pool.ts';
@@ -12,11 +12,11 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { FakeHiring } from '../support/fake-worker.ts';
 import { defaultLimits } from '../support/pool-limits.ts';
 import { plainProgram } from '../support/programs.ts';
-import { type LeaseOpening, orders, type Parcel } from './lease-words.ts';
+import { freeWhileWaited } from './lease-check.ts';
+import { fronts, type LeaseOpening, orders, type Parcel } from './lease-words.ts';
 import { newStage, Stage, SteppedBells } from './lock-step.ts';
 import { Random } from './random.ts';
 
-const fronts = [1, 2, 3];
 const program = new URL('lease-actor.ts', import.meta.url);
 const killed = { code: null, signal: 'SIGKILL' } as const;
 
@@ -126,7 +126,13 @@ class LeasePlay {
     for (const index of fronts) this.#open(index);
     stage.isFree = true;
     for (const index of fronts) this.#begin(index);
-    for (let left = 4 + this.#random.below(16); left > 0; left -= 1) await this.#do(this.#random.below(24));
+    for (let left = 4 + this.#random.below(16); left > 0; left -= 1) {
+      // Others play meanwhile.
+      for (let wait = this.#random.below(40); wait > 0; wait -= 1) stage.pause();
+      stage.setActing(0, true);
+      await this.#do(this.#random.below(24));
+      stage.setActing(0, false);
+    }
     while (fronts.some((index) => stage.isRunning(index))) stage.yield();
     stage.isFree = false;
     this.#settle(false);
@@ -137,10 +143,7 @@ class LeasePlay {
   }
 
   async #do(what: number): Promise<void> {
-    const stage = this.#stage;
     const { living } = this.#hiring;
-    // Others play meanwhile.
-    for (let left = this.#random.below(20); left > 0; left -= 1) stage.pause();
     this.#passTime(0);
     switch (what) {
       case 0:
@@ -174,22 +177,17 @@ class LeasePlay {
   /** A thread dies at whatever it was doing; another takes its place. */
   #kill(index: number): void {
     const stage = this.#stage;
-    this.requests += this.#countOf(index);
     stage.doom(index);
     stage.pass(index);
     stage.await();
     this.#openings[index] = -1;
     this.#pool.threadDied(index);
+    stage.setActing(index, false);
     if (this.#random.below(3) === 0) return;
     stage.isFree = false;
     this.#open(index);
     stage.isFree = true;
     this.#begin(index);
-  }
-
-  /** What a thread had asked stays counted; its own count ends with it. */
-  #countOf(_index: number): number {
-    return 0;
   }
 
   #open(index: number): void {
@@ -203,9 +201,13 @@ class LeasePlay {
       steps: 3 + this.#random.below(8),
       isKept: this.#isKept,
     };
+    this.#stage.forgetMessages(index);
     port.postMessage({ opening, begin } satisfies Parcel);
     this.#pool.openThread(index, {
-      postMessage: (message: unknown) => port.postMessage({ opening, message } satisfies Parcel),
+      postMessage: (message: unknown) => {
+        this.#stage.countMessage(index, 1);
+        port.postMessage({ opening, message } satisfies Parcel);
+      },
       on: (_event: string, heard: (message: never) => void) => {
         this.#heard[index] = heard;
       },
@@ -213,6 +215,7 @@ class LeasePlay {
       unref() {},
     } as unknown as PoolPort);
     this.#tell(index, orders.open);
+    this.#tell(index, orders.settle);
   }
 
   /** It plays from now on, whenever it has the turn. */
@@ -272,6 +275,10 @@ class LeasePlay {
     }
   }
 
+  #hasToHear(index: number): boolean {
+    return this.#stage.unheard(index) > 0 || (this.#bells?.isRungFor(index) ?? true);
+  }
+
   /** All that was said is heard, and workers do what they are asked: nothing is under way any more. */
   #settle(hearsBell = true): void {
     for (let rounds = 0; ; rounds += 1) {
@@ -280,7 +287,10 @@ class LeasePlay {
       this.#obey();
       if (this.#hiring.starting.length > 0) isMoving = true;
       this.#hiring.readyAll();
-      for (const index of this.#living) if (this.#tell(index, orders.settle) === 1) isMoving = true;
+      for (const index of this.#living) {
+        if (!this.#hasToHear(index)) continue;
+        if (this.#tell(index, orders.settle) === 1) isMoving = true;
+      }
       const isEnding = this.#pool.state.lanes.some((lane) => lane !== null && lane.killAtMs !== null);
       if (isEnding) this.#passTime(20);
       if (!isMoving && !isEnding) return;
@@ -289,12 +299,8 @@ class LeasePlay {
 
   /** What holds though the pool has not looked after those that wait: threads need it for new lanes alone. */
   #verifyThreads(): void {
-    const { rows } = this.#pool.state.board;
-    const free = rows.filter(({ word }) => isFree(word)).length;
-    for (const { index, waiting } of this.#waitingNow()) {
-      const kept = rows.filter(({ word }) => stateOf(word) === 'idle' && takerOf(word) === index).length;
-      assert.ok(free === 0 || waiting <= kept, `safety, by the threads alone: ${this.#shown()}`);
-    }
+    const wrong = freeWhileWaited(this.#pool.state.board.blocks, this.#pool.shared.waiting, fronts);
+    assert.equal(wrong, null, 'safety, by the threads alone');
   }
 
   /** While nobody does anything. */

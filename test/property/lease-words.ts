@@ -2,6 +2,9 @@
 
 import type { PoolShared } from '../../src/pool/lease-messages.ts';
 
+/** The front threads of a play. */
+export const fronts = [1, 2, 3];
+
 /** What it is told to do when it is given the turn. */
 export const orders = { none: 0, play: 1, settle: 2, answerOne: 3, count: 4, open: 5 } as const;
 

@@ -10,7 +10,16 @@ import type { Bells, Cells, CellsMaker } from '../../src/pool/shared-cells.ts';
 export const mostActors = 5;
 
 const at = { random: 0, isFree: 1, nowMs: 2, switchIn: 3, pid: 4, steps: 5, failed: 6 } as const;
-const perActor = { turn: 0, isRunning: 1, order: 2, answer: 3, isDoomed: 4 } as const;
+const perActor = {
+  turn: 0,
+  isRunning: 1,
+  order: 2,
+  answer: 3,
+  isDoomed: 4,
+  heard: 5,
+  isActing: 6,
+  unheard: 7,
+} as const;
 const cellsPerActor = 8;
 const firstActor = 16;
 const connectionsFrom = firstActor + mostActors * cellsPerActor;
@@ -160,6 +169,40 @@ export class Stage {
     this.#cells[this.#place(this.me, perActor.answer)] = answer;
   }
 
+  /** Whether an actor is in the midst of something. */
+  setActing(actor: number, isActing: boolean): void {
+    this.#cells[this.#place(actor, perActor.isActing)] = isActing ? 1 : 0;
+  }
+
+  /** Whether nobody is. */
+  get isQuiet(): boolean {
+    for (let actor = 0; actor < mostActors; actor += 1) if (this.#of(actor, perActor.isActing) === 1) return false;
+    return true;
+  }
+
+  /** Counts a message to an actor that was sent, or, less, one that it has heard. */
+  countMessage(actor: number, by: number): void {
+    this.#cells[this.#place(actor, perActor.unheard)]! += by;
+  }
+
+  /** Messages that an actor has not heard. */
+  unheard(actor: number): number {
+    return this.#of(actor, perActor.unheard);
+  }
+
+  forgetMessages(actor: number): void {
+    this.#cells[this.#place(actor, perActor.unheard)] = 0;
+  }
+
+  /** How often an actor's bell had been rung when it looked last. */
+  heard(actor: number): number {
+    return this.#of(actor, perActor.heard);
+  }
+
+  setHeard(count: number): void {
+    this.#cells[this.#place(this.me, perActor.heard)] = count;
+  }
+
   /** Who has a connection to a lane: 0 nobody, else an actor and 1. */
   connection(slot: number, tag: number): number {
     return this.#cells[connectionsFrom + (slot % slots) * tags + (tag % tags)]!;
@@ -222,13 +265,11 @@ class SteppedCells implements Cells {
 export class SteppedBells implements Bells {
   readonly #stage: Stage;
   readonly #cells: Int32Array;
-  #heard: number;
   #index = 0;
 
   constructor(stage: Stage, buffer: SharedArrayBuffer) {
     this.#stage = stage;
     this.#cells = new Int32Array(buffer);
-    this.#heard = 0;
   }
 
   ring(index: number): void {
@@ -238,15 +279,20 @@ export class SteppedBells implements Bells {
 
   listen(index: number): void {
     this.#index = index;
-    this.#heard = this.#cells[index]!;
+    this.#stage.setHeard(this.#cells[index]!);
   }
 
   /** Whether it was rung since this was last asked. */
   get isRung(): boolean {
     const rung = this.#cells[this.#index]!;
-    const isRung = rung !== this.#heard;
-    this.#heard = rung;
+    const isRung = rung !== this.#stage.heard(this.#index);
+    this.#stage.setHeard(rung);
     return isRung;
+  }
+
+  /** Whether another's bell was rung since it looked. */
+  isRungFor(index: number): boolean {
+    return this.#cells[index]! !== this.#stage.heard(index);
   }
 
   close(): void {}

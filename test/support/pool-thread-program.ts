@@ -53,7 +53,7 @@ port.on('message', async (order: ThreadOrder) => {
     case 'ask': {
       const { id } = order;
       const { body, error } = await run(order.request, id);
-      say({ type: 'answer', id, body, code: error?.code ?? null });
+      say({ type: 'answer', id, body: error === null ? body : error.message, code: error?.code ?? null });
       return;
     }
     case 'abort':

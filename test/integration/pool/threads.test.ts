@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PoolLimits } from '../../../src/pool/pool-limits.ts';
+import { isGone } from '../../../src/worker/process-table.ts';
 import type { Program } from '../../../src/worker/program.ts';
 import { findProgram } from '../../support/folder.ts';
 import { PoolThreads } from '../../support/pool-threads.ts';
@@ -41,6 +42,7 @@ const wellAnswered = (answers: readonly { readonly code: string | null }[]): voi
   assert.deepEqual(
     answers.map(({ code }) => code),
     answers.map(() => null),
+    JSON.stringify(answers),
   );
 
 for (const { name, make } of kinds) {
@@ -96,6 +98,8 @@ for (const { name, make } of kinds) {
     const ofEach = [1, 1, 2, 3].map((index) => threads.ask(index, pid));
     const free = (await Promise.all(ofEach)).map(({ body }) => Number(body));
     for (const one of new Set(free)) process.kill(one, 'SIGKILL');
+    // A request that two of them had begun is not sent a third time.
+    await running.until('they are dead', () => free.every((one) => isGone(one)));
     wellAnswered(await Promise.all([1, 2, 3].map((index) => threads.ask(index, pid))));
     const slow = script('slow.php', '<?php sleep(30);');
     const lost = threads.ask(2, { ...slow, idempotent: false });
