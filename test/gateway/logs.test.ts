@@ -50,6 +50,7 @@ describe('the access log', () => {
       attempts: 0,
       outcome: 'complete',
       error: null,
+      why: null,
       userAgent: 'curl/8',
       referer: 'http://a.example/?token=***',
       traceId: 'a'.repeat(32),
