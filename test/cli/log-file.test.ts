@@ -10,7 +10,7 @@ describe('AccessLines', () => {
   it('writes every value of a record, and what all lines of the log begin with', () => {
     const line = lines.format(record, wallMs);
     assert.ok(line.endsWith('\n'));
-    const { script: _1, user: _2, contentLength: _3, asked: _4, traceId: _5, ...written } = record;
+    const { script: _1, user: _2, contentLength: _3, asked: _4, traceId: _5, why: _6, ...written } = record;
     assert.deepEqual(JSON.parse(line), {
       level: 30,
       time: '2026-01-02T03:04:05.006Z',
@@ -20,6 +20,8 @@ describe('AccessLines', () => {
       msg: 'request',
     });
     const traced = lines.format({ ...record, traceId: 'a'.repeat(32) }, wallMs, 2);
+    const failed = lines.format({ ...record, error: 'NOT_FOUND', why: '/a"b: nothing is there' }, wallMs);
+    assert.equal(JSON.parse(failed).why, '/a"b: nothing is there');
     assert.deepEqual([JSON.parse(traced).traceId, JSON.parse(traced).thread], ['a'.repeat(32), 2]);
   });
 
