@@ -52,7 +52,9 @@ const startedKeys = {
     .boolean()
     .prefault(false)
     .meta({ description: 'Lets the pool run as root when Postern does and no user is given.' }),
-  env: variables.meta({ description: 'The environment of the program, besides PATH. It never sees that of Postern.' }),
+  env: variables.meta({
+    description: 'The environment of the program, besides PATH and POSTERN_MARK. It never sees that of Postern.',
+  }),
 };
 
 /** Processes that are kept. */

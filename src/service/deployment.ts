@@ -11,6 +11,7 @@ import { runtimeBases } from '../control/runtime-base.ts';
 import { PosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { FindPhp } from '../php/find-php.ts';
+import { ShellGuard } from '../worker/guard.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
 import { findSetpriv, openSpawner, type Spawner } from '../worker/spawner.ts';
 import { type Starter, starterByKey } from '../worker/starter.ts';
@@ -80,6 +81,8 @@ export class Deployment {
   readonly #certificates: Certificates;
   readonly #fronts: Fronts;
   #config: Config;
+  /** Of all that is started, by front threads, too. */
+  readonly #guard = new ShellGuard();
   #directory: RuntimeDirectory | null = null;
   #spawner: Spawner | null = null;
   #pools: PoolSet | null = null;
@@ -96,8 +99,9 @@ export class Deployment {
     const threads = threadCount(service.threads ?? config.values.service.threads ?? 1);
     const fronts = { log, faults, onAccess, isDeveloped, binder: privileged?.binder };
     this.#certificates = new Certificates(log, (tls) => this.#fronts.useTls(tls), privileged?.readFile);
+    const { mark } = this.#guard;
     this.#fronts =
-      threads === 1 ? new SiteFronts(fronts) : new FrontThreads({ ...fronts, onAccessLines, count: threads });
+      threads === 1 ? new SiteFronts(fronts) : new FrontThreads({ ...fronts, onAccessLines, count: threads, mark });
   }
 
   /** The configuration in force. */
@@ -138,8 +142,9 @@ export class Deployment {
   async open(): Promise<void> {
     const [plans, setpriv] = await Promise.all([this.#plan(this.#config), findSetpriv()]);
     const base = this.#options.service.runtimeBase ?? runtimeBases()[0]!;
-    this.#directory = await openRuntimeDirectory(base, this.#log);
-    this.#spawner = openSpawner(setpriv);
+    this.#directory = await openRuntimeDirectory(base, this.#log, this.#guard.mark);
+    this.#guard.watch();
+    this.#spawner = openSpawner(setpriv, this.#guard);
     const context = {
       directory: this.#directory.path,
       log: this.#log,
@@ -229,11 +234,12 @@ export class Deployment {
   }
 
   /** Nothing runs any more: what is left is closed. Repeatable. */
-  end(): void {
+  async end(): Promise<void> {
     this.#certificates.close();
     this.#admin?.close();
     this.#directory?.close();
     this.#spawner?.close();
+    await this.#guard.close();
   }
 
   #frontsConfig({ file, folder, values }: Config, sources: SiteSources): FrontsConfig {

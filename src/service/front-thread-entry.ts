@@ -27,6 +27,7 @@ const answerMs = 5_000;
 
 const {
   index,
+  mark,
   isDeveloped,
   access,
   vitals: vitalMemory,
@@ -39,7 +40,7 @@ if (compileCache !== null) enableCompileCache(compileCache);
 
 const say = (report: ThreadReport): void => parentPort!.postMessage(report);
 const log = sentLog();
-const pools = new ThreadPools(index, log);
+const pools = new ThreadPools(index, log, mark);
 const sentAccess = access === 'none' ? null : new SentAccess(access, index, say);
 const fronts = new SiteFronts({
   log,

@@ -37,6 +37,8 @@ import type { Unit } from './unit.ts';
 /** What they are made with. */
 export type FrontThreadsOptions = Omit<SiteFrontsOptions, 'part' | 'counts' | 'durations' | 'faults'> & {
   readonly count: number;
+  /** Of this process in what it starts: see `worker/guard.ts`. */
+  readonly mark: string;
   readonly faults: Faults;
   /** Takes what threads have made of the access log. @default `onAccess` does */
   readonly onAccessLines?: ((site: string | null, lines: string) => void) | undefined;
@@ -235,6 +237,7 @@ export class FrontThreads implements Fronts {
     const clients = this.#places.map((one) => one.clients);
     const data = threadData(place, {
       count: this.#places.length,
+      mark: this.#options.mark,
       isDeveloped,
       access: onAccess === undefined ? 'none' : onAccessLines === undefined ? 'records' : 'lines',
       clients,

@@ -116,7 +116,7 @@ export class Service {
     // Nobody else would end what is being opened now.
     await this.#opening.catch(() => {});
     await this.#deployment.destroy();
-    this.#end();
+    await this.#end();
   }
 
   /**
@@ -227,12 +227,12 @@ export class Service {
     await this.#deployment.close(Math.max(0, untilMs - performance.now()));
     // The pools have refused it; it undoes what it had begun.
     await this.#reloading;
-    this.#end();
+    await this.#end();
   }
 
-  #end(): void {
+  async #end(): Promise<void> {
     this.#control?.close();
-    this.#deployment.end();
+    await this.#deployment.end();
     this.#state = 'stopped';
   }
 

@@ -24,6 +24,8 @@ export interface ThreadData {
   /** 1 is the first. */
   readonly index: number;
   readonly count: number;
+  /** What is in the environment of the programs that it starts. */
+  readonly mark: string;
   readonly isDeveloped: boolean;
   /** How it is to tell of each answer. */
   readonly access: 'none' | 'records' | 'lines';

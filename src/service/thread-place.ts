@@ -36,7 +36,7 @@ export function newPlace(index: number): Place {
 /** What a thread in it is started with. */
 export function threadData(
   { index, memory }: Place,
-  about: Pick<ThreadData, 'count' | 'isDeveloped' | 'access' | 'clients'>,
+  about: Pick<ThreadData, 'count' | 'mark' | 'isDeveloped' | 'access' | 'clients'>,
 ): ThreadData {
   return { index, ...about, ...memory, compileCache: getCompileCacheDir() ?? null };
 }

@@ -8,6 +8,7 @@ import { openPoolThread } from '../pool/pool-thread.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { UpstreamPool } from '../upstream/upstream-pool.ts';
+import { guardElsewhere } from '../worker/guard.ts';
 import { openSpawner, type Spawner } from '../worker/spawner.ts';
 import { type Starter, starterByKey } from '../worker/starter.ts';
 import type { PoolShare } from './thread-messages.ts';
@@ -33,6 +34,7 @@ interface Place {
 export class ThreadPools {
   readonly #index: number;
   readonly #log: Log;
+  readonly #mark: string;
   readonly #inForce = new Map<string, Place>();
   /** What a change has made, and not put in force. */
   readonly #arriving = new Map<string, Place>();
@@ -41,9 +43,10 @@ export class ThreadPools {
   readonly #leaving = new Set<PoolPart>();
   #spawner: Spawner | null = null;
 
-  constructor(index: number, log: Log) {
+  constructor(index: number, log: Log, mark: string) {
     this.#index = index;
     this.#log = log;
+    this.#mark = mark;
   }
 
   /** What a gateway that is made now is to lead to. */
@@ -132,7 +135,7 @@ export class ThreadPools {
       };
       return { kind, use, ...partOf(pool) };
     }
-    this.#spawner ??= openSpawner();
+    this.#spawner ??= openSpawner(undefined, guardElsewhere(this.#mark));
     // A reload may give it to the launcher to start its programs, or another way to ask for it.
     const spawner = this.#spawner;
     let starter = starterOf(spawner, share.relay);

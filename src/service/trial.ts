@@ -14,6 +14,7 @@ import type { HttpHandler } from '../gateway/message.ts';
 import type { AccessRecord } from '../gateway/request-log.ts';
 import type { Log } from '../log.ts';
 import { iniNames } from '../php/ini-names.ts';
+import { ShellGuard } from '../worker/guard.ts';
 import { programPath } from '../worker/program.ts';
 import { openRuntimeDirectory } from '../worker/runtime-directory.ts';
 import { findSetpriv, openSpawner } from '../worker/spawner.ts';
@@ -48,8 +49,9 @@ export async function checkService(
   log: Log,
 ): Promise<Finding[]> {
   const plans = await preparePools(config, { asRoot, embeddedWorkers: null });
-  const directory = await openRuntimeDirectory(`${runtimeBases()[0]!}-check`, log);
-  const starter = openSpawner(await findSetpriv());
+  const guard = new ShellGuard();
+  const directory = await openRuntimeDirectory(`${runtimeBases()[0]!}-check`, log, guard.mark);
+  const starter = openSpawner(await findSetpriv(), guard);
   const context = { directory: directory.path, log, starter, faults: new Faults(log), onMadeAnew: () => {} };
   const pools = new PoolSet(context, plans.map(smallest));
   try {

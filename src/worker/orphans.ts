@@ -1,9 +1,10 @@
-// What a manager that was killed left behind: its runtime directory, and the process groups of its workers.
+// What a manager that was killed left behind: its runtime directory, the process groups of its workers, and what has its mark.
 
 import { appendFileSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { exists, isGroupAlive, readProcessStat, sendSignal } from './process-table.ts';
+import { markedProcesses } from './marked.ts';
+import { exists, isGone, isGroupAlive, readProcessStat, sendSignal } from './process-table.ts';
 
 /**
  * Extension of the file that names processes: where it counts (boot and process namespace), the leader's id and start time, and those of the members that are known, a
@@ -13,6 +14,17 @@ const markExtension = '.pid';
 /** SIGTERM has so long before SIGKILL: a restart is to take over within a second. */
 const graceMs = 400;
 const lookPeriodMs = 20;
+/** File that holds the mark in the environment of what the manager starts. */
+const environmentMarkName = 'environment';
+/** Looks for what still comes while it is killed: a program may start others faster than one look. */
+const mostLooks = 10;
+
+/** What was left, and ended. */
+export interface Leftovers {
+  readonly groups: readonly number[];
+  /** Processes with the manager's mark, those of the groups among them. */
+  readonly processes: readonly number[];
+}
 
 /** A process, told from all others of one boot. */
 interface Marked {
@@ -54,20 +66,41 @@ export function isMarkDead(path: string): boolean {
   return isSeen && !isMarkAlive(path);
 }
 
-/** Ends the process groups that the files in a directory name, then removes it. @returns the groups that were still there */
-export async function clearLeftovers(directory: string): Promise<number[]> {
+/** Writes down which mark is in the environment of what a manager starts. @param directory of the manager */
+export function writeEnvironmentMark(directory: string, mark: string): void {
+  writeFileSync(join(directory, environmentMarkName), mark, { mode: 0o600 });
+}
+
+/** Ends the process groups that the files in a directory name, and what has the manager's mark; then removes it. @returns what was still there */
+export async function clearLeftovers(directory: string): Promise<Leftovers> {
   const groups = readdirSync(directory, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith(markExtension))
     .flatMap((name) => readMark(join(directory, name)) ?? [])
     .filter(isGroupOurs)
     .map(({ leader }) => leader.pid);
+  const mark = readEnvironmentMark(directory);
+  const marked = (): number[] => (mark === null ? [] : markedProcesses(mark));
+  const processes = marked();
   for (const group of groups) sendSignal(-group, 'SIGTERM');
-  for (let waitedMs = 0; waitedMs < graceMs && groups.some(isGroupAlive); waitedMs += lookPeriodMs) {
+  for (const pid of processes) sendSignal(pid, 'SIGTERM');
+  const isLeft = (): boolean => groups.some(isGroupAlive) || !processes.every(isGone);
+  for (let waitedMs = 0; waitedMs < graceMs && isLeft(); waitedMs += lookPeriodMs) await sleep(lookPeriodMs);
+  for (const group of groups.filter(isGroupAlive)) sendSignal(-group, 'SIGKILL');
+  for (let left = marked(), looks = 1; left.length > 0 && looks <= mostLooks; left = marked(), looks += 1) {
+    for (const pid of left) sendSignal(pid, 'SIGKILL');
     await sleep(lookPeriodMs);
   }
-  for (const group of groups.filter(isGroupAlive)) sendSignal(-group, 'SIGKILL');
   rmSync(directory, { recursive: true, force: true });
-  return groups;
+  return { groups, processes };
+}
+
+function readEnvironmentMark(directory: string): string | null {
+  try {
+    const mark = readFileSync(join(directory, environmentMarkName), 'latin1');
+    return /^[0-9a-f]{32}$/.test(mark) ? mark : null;
+  } catch {
+    return null;
+  }
 }
 
 // A group keeps its id from being given to another process for as long as one of its members lives. So it is ours where its leader is,

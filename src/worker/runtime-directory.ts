@@ -4,7 +4,7 @@ import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync,
 import { join } from 'node:path';
 import { PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
-import { clearLeftovers, isMarkDead, writeMark } from './orphans.ts';
+import { clearLeftovers, isMarkDead, writeEnvironmentMark, writeMark } from './orphans.ts';
 
 const prefix = 'manager-';
 const markName = 'manager';
@@ -17,9 +17,14 @@ export interface RuntimeDirectory {
 
 /**
  * Makes a directory for this process under `parent`, which is made when missing, and ends what dead managers left there.
+ * @param environmentMark of what this manager starts; null: it has none
  * @throws CONFIG_INVALID when others can write to `parent`
  */
-export async function openRuntimeDirectory(parent: string, log: Log = silentLog): Promise<RuntimeDirectory> {
+export async function openRuntimeDirectory(
+  parent: string,
+  log: Log = silentLog,
+  environmentMark: string | null = null,
+): Promise<RuntimeDirectory> {
   mkdirSync(parent, { recursive: true, mode: 0o700 });
   checkPrivate(parent);
   for (const name of readdirSync(parent).filter((entry) => entry.startsWith(prefix))) {
@@ -27,13 +32,15 @@ export async function openRuntimeDirectory(parent: string, log: Log = silentLog)
     const mark = join(directory, markName);
     // One of another container that shares this folder is not known to be dead.
     if (existsSync(mark) && !isMarkDead(mark)) continue;
-    const groups = await clearLeftovers(directory);
-    log.info({ directory, groups }, `cleared what a manager that died left behind (${groups.length} process groups)`);
+    const { groups, processes } = await clearLeftovers(directory);
+    const count = `${groups.length} process groups, ${processes.length} processes with its mark`;
+    log.info({ directory, groups, processes }, `cleared what a manager that died left behind (${count})`);
   }
   const path = freePath(join(parent, `${prefix}${process.pid}`));
   // Complete before it has its name, or another manager that starts now would take it for a dead one's.
   const made = mkdtempSync(join(parent, 'new-'));
   writeMark(join(made, markName), process.pid);
+  if (environmentMark !== null) writeEnvironmentMark(made, environmentMark);
   renameSync(made, path);
   return { path, close: () => rmSync(path, { recursive: true, force: true }) };
 }

@@ -19,6 +19,8 @@ import { type Log, silentLog } from '../log.ts';
 import { textStart } from './byte-shell.ts';
 import { checkFormat } from './cgi-format.ts';
 import { checkFreeDescriptors, coverableNow, inheritableDescriptors } from './descriptors.ts';
+import { type Guard, ShellGuard } from './guard.ts';
+import { markVariable } from './marked.ts';
 import { preferInShortage } from './memory.ts';
 import type { Program } from './program.ts';
 import { removeFiles, SpawnedProcess, SpawnedWorker, socketPathOf } from './spawned-process.ts';
@@ -39,13 +41,15 @@ export class Spawner implements Starter {
   readonly #setpriv: string | null;
   readonly #inheritable: readonly number[];
   readonly #nullDescriptor: number;
+  readonly #guard: Guard;
   readonly #users = new Users();
   #closed = false;
 
-  constructor(setpriv: string | null, inheritable: readonly number[], nullDescriptor: number) {
+  constructor(setpriv: string | null, inheritable: readonly number[], nullDescriptor: number, guard: Guard) {
     this.#setpriv = setpriv;
     this.#inheritable = inheritable;
     this.#nullDescriptor = nullDescriptor;
+    this.#guard = guard;
   }
 
   /**
@@ -99,11 +103,13 @@ export class Spawner implements Starter {
     if (this.#closed) return;
     this.#closed = true;
     closeSync(this.#nullDescriptor);
+    void this.#guard.close();
   }
 
   #spawn(program: Startable, standard: readonly Standard[]): ChildProcess {
     const command = this.#command(program);
     checkFreeDescriptors();
+    this.#guard.watch();
     return spawn(command[0]!, command.slice(1), {
       cwd: program.cwd,
       env: this.#environment(program),
@@ -136,9 +142,10 @@ export class Spawner implements Starter {
 
   /** Whose home and name the programs of a user see, as PHP-FPM has it: composer, git and gpg keep their files there. */
   #environment({ user, env }: Startable): Record<string, string> {
-    if (user === null) return { ...env };
+    const mark = { [markVariable]: this.#guard.mark };
+    if (user === null) return { ...env, ...mark };
     const { home, name } = this.#account(user);
-    return { HOME: home, USER: name, ...env };
+    return { HOME: home, USER: name, ...env, ...mark };
   }
 
   #account(user: string): Account {
@@ -160,9 +167,12 @@ export class Spawner implements Starter {
   }
 }
 
-/** Looks this system over. Close the spawner when no more is to be started. */
-export function openSpawner(setpriv: string | null = setprivNow()): Spawner {
-  return new Spawner(setpriv, inheritableDescriptors(), openSync('/dev/null', 'r+'));
+/**
+ * Looks this system over. Close the spawner when no more is to be started.
+ * @param guard of what it starts; closed with the spawner
+ */
+export function openSpawner(setpriv: string | null = setprivNow(), guard: Guard = new ShellGuard()): Spawner {
+  return new Spawner(setpriv, inheritableDescriptors(), openSync('/dev/null', 'r+'), guard);
 }
 
 /** Looks for a setpriv that can do what is asked of it, while other things go on; null: there is none. */

@@ -17,15 +17,22 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { markMember, writeMark } from '../../src/worker/orphans.ts';
-import { isGone, isGroupAlive, readProcessStat } from '../../src/worker/process-table.ts';
+import { markVariable } from '../../src/worker/marked.ts';
+import { markMember, writeEnvironmentMark, writeMark } from '../../src/worker/orphans.ts';
+import { isGone, isGroupAlive, readProcessStat, sendSignal } from '../../src/worker/process-table.ts';
 import { openRuntimeDirectory } from '../../src/worker/runtime-directory.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { until } from '../support/until.ts';
 
 /** A manager in a process of its own. @returns it, and the group of its worker */
-async function startManager(t: TestContext, parent: string, script: string): Promise<[ChildProcess, number]> {
+async function startManager(
+  t: TestContext,
+  parent: string,
+  script: string,
+  guard: 'guarded' | 'unguarded' = 'unguarded',
+): Promise<[ChildProcess, number]> {
   const path = fileURLToPath(new URL('../fixtures/manages-a-pool.ts', import.meta.url));
-  const manager = spawn(process.execPath, [path, parent, script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const manager = spawn(process.execPath, [path, parent, script, guard], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => manager.kill('SIGKILL'));
   const [line] = (await once(manager.stdout!, 'data')) as [Buffer];
   const group = Number(line.toString());
@@ -33,6 +40,17 @@ async function startManager(t: TestContext, parent: string, script: string): Pro
     if (isGroupAlive(group)) process.kill(-group, 'SIGKILL');
   });
   return [manager, group];
+}
+
+/** A script that ignores SIGTERM, with a child in a session of its own that does, too. */
+function leavesChild(folder: string, setting = ''): string {
+  const child = `trap "" TERM; echo $$ > ${folder}/child.tmp; mv ${folder}/child.tmp ${folder}/child; while :; do sleep 1; done`;
+  return `trap "" TERM; ${setting}setsid sh -c '${child}' < /dev/null > /dev/null 2>&1 & wait; sleep 300`;
+}
+
+async function childIn(folder: string): Promise<number> {
+  await until(() => existsSync(join(folder, 'child')), 'the child runs');
+  return Number(readFileSync(join(folder, 'child'), 'utf8'));
 }
 
 const waits = 'exec sleep 300';
@@ -44,6 +62,55 @@ test('kill -9 of a manager ends its workers', async (t) => {
   manager.kill('SIGKILL');
   for (let count = 0; count < 500 && isGroupAlive(group); count += 1) await sleep(10);
   assert.ok(!isGroupAlive(group));
+});
+
+test('the guard of a killed manager ends a worker that ignores SIGTERM, and what it has started in a session of its own', async (t) => {
+  const folder = temporaryFolder(t);
+  const [manager, group] = await startManager(t, folder, leavesChild(folder), 'guarded');
+  const child = await childIn(folder);
+  manager.kill('SIGKILL');
+  await until(() => isGone(child) && !isGroupAlive(group), 'nothing is left');
+});
+
+test('what a killed manager left in a session of its own is ended by the next one, by the mark in its environment', async (t) => {
+  const parent = temporaryFolder(t);
+  const folder = temporaryFolder(t);
+  const [manager] = await startManager(t, parent, leavesChild(folder));
+  const child = await childIn(folder);
+  t.after(() => isGone(child) || process.kill(child, 'SIGKILL'));
+  manager.kill('SIGKILL');
+  await once(manager, 'exit');
+  assert.ok(!isGone(child));
+  (await openRuntimeDirectory(parent)).close();
+  assert.ok(isGone(child));
+});
+
+test('a process with the mark of another manager, or with none, is left alone', async (t) => {
+  const parent = temporaryFolder(t);
+  const folder = temporaryFolder(t);
+  const [manager] = await startManager(t, parent, leavesChild(folder, `${markVariable}=another `));
+  const other = await childIn(folder);
+  t.after(() => process.kill(other, 'SIGKILL'));
+  manager.kill('SIGKILL');
+  await once(manager, 'exit');
+  (await openRuntimeDirectory(parent)).close();
+  assert.ok(!isGone(other));
+});
+
+test('a manager that a program of a killed one has started does not end itself', async (t) => {
+  const parent = temporaryFolder(t);
+  const first = join(parent, 'manager-1');
+  mkdirSync(first);
+  writeFileSync(join(first, 'manager'), 'boot\n1 1\n');
+  writeEnvironmentMark(first, 'ab'.repeat(16));
+  const path = fileURLToPath(new URL('../fixtures/manages-a-pool.ts', import.meta.url));
+  const env = { ...process.env, [markVariable]: 'ab'.repeat(16) };
+  const args = [path, parent, waits, 'unguarded'];
+  const manager = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(() => manager.kill('SIGKILL'));
+  const [line] = (await once(manager.stdout!, 'data')) as [Buffer];
+  t.after(() => sendSignal(-Number(line.toString()), 'SIGKILL'));
+  assert.ok(!existsSync(first));
 });
 
 test('what a killed manager left is ended and removed by the next one, also where it ignores SIGTERM', async (t) => {

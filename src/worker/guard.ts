@@ -1,0 +1,99 @@
+// The guard of a manager: a small sh(1) that ends, once the manager has died, all that it had started.
+//
+// Each program that a manager starts has the manager's mark in its environment, and passes it on to what it starts. So what has left
+// process group and session is found, too. The guard reads from a pipe that the manager holds: its end without a word is the manager's death.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { markVariable } from './marked.ts';
+
+/** What the guard is told by a manager that has ended all that it started itself. */
+const over = 'over';
+/** How long it may take to leave. */
+const closeMs = 2_000;
+
+/**
+ * $1: what to look for in the environment of processes. Signals that are for the manager are none for the guard.
+ * SIGTERM has 400 ms before SIGKILL, as in `clearLeftovers`; then all that still comes is killed as long as any comes.
+ */
+const script = `trap '' HUP INT QUIT TERM USR1 USR2
+read -r word
+[ "$word" = ${over} ] && exit 0
+pause() { sleep 0.05 2>/dev/null || sleep 1; }
+signal() {
+  any=1
+  for file in $(grep -lzxF -e "$mark" /proc/[0-9]*/environ 2>/dev/null); do
+    pid=\${file#/proc/}
+    kill "$1" "\${pid%/environ}" 2>/dev/null && any=0
+  done
+  return $any
+}
+mark=$1
+round=0
+signal -TERM
+while [ $round -lt 8 ] && signal -0; do pause; round=$((round + 1)); done
+while [ $round -lt 200 ] && signal -KILL; do pause; round=$((round + 1)); done`;
+
+/** Stands by while programs run. */
+export interface Guard {
+  /** Told from the marks of all other managers. */
+  readonly mark: string;
+  /** Has it stand by, if it does not yet. */
+  watch(): void;
+  /** Lets it go: what still runs may. Resolves when it has gone, or does not. Repeatable. */
+  close(): Promise<void>;
+}
+
+/** The guard of this process. */
+export class ShellGuard implements Guard {
+  readonly mark = randomBytes(16).toString('hex');
+  #shell: ChildProcess | null = null;
+  #isClosed = false;
+
+  watch(): void {
+    if (this.#shell !== null || this.#isClosed || !existsSync('/proc/self/environ')) return;
+    const shell = spawn('/bin/sh', ['-c', script, 'postern-guard', `${markVariable}=${this.mark}`], {
+      cwd: '/',
+      env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
+      // What is sent to the manager's process group, by a terminal for one, must not end it.
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    this.#shell = shell;
+    // One that somebody ended, or that could not be started, is started again with the next program.
+    const gone = (): void => {
+      if (this.#shell === shell) this.#shell = null;
+    };
+    shell.once('exit', gone);
+    shell.once('error', gone);
+    shell.stdin?.on('error', () => {});
+    // It waits for us, not we for it.
+    shell.unref();
+    (shell.stdin as Socket | null)?.unref();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const shell = this.#shell;
+    if (shell === null) return;
+    shell.stdin?.end(`${over}\n`);
+    shell.ref();
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, closeMs);
+      const gone = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      shell.once('exit', gone);
+      shell.once('error', gone);
+    });
+    shell.unref();
+  }
+}
+
+/** A guard that another thread of this process has. */
+export function guardElsewhere(mark: string): Guard {
+  return { mark, watch: () => {}, close: async () => {} };
+}
