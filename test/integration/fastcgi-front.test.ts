@@ -23,6 +23,7 @@ interface Reason {
 const reasons: readonly Reason[] = [
   { row: '`ORIG_*`', field: /^server\.ORIG_[A-Z_]+$/ },
   { row: '`PATH_TRANSLATED`', field: /^server\.PATH_TRANSLATED$/ },
+  { row: '`POSTERN_MARK`', field: /^server\.POSTERN_MARK$/ },
   { row: '`PATH`', field: /^server\.PATH$/ },
   { row: '`HTTP_CONTENT_TYPE`, `HTTP_CONTENT_LENGTH`', field: /^server\.HTTP_CONTENT_(?:TYPE|LENGTH)$/ },
   {

@@ -24,7 +24,7 @@ export const everywhere: ReadonlyMap<string, string> = new Map([
   ...['Connection', 'Keep-Alive', 'Te', 'Trailer', 'Transfer-Encoding', 'Upgrade', 'Expect'].map(
     (name) => [`HEADERS.${name}`, hop] as const,
   ),
-  ...['PATH', 'HOME', 'USER', 'PHP_FCGI_CHILDREN', 'PHP_FCGI_MAX_REQUESTS', 'FCGI_ROLE'].map(
+  ...['PATH', 'POSTERN_MARK', 'HOME', 'USER', 'PHP_FCGI_CHILDREN', 'PHP_FCGI_MAX_REQUESTS', 'FCGI_ROLE'].map(
     (name) => [`SERVER.${name}`, worker] as const,
   ),
 ]);
