@@ -140,7 +140,11 @@ function laneLines(lanes: readonly LaneSnapshot[], paint: Paint, width: number):
     state === 'idle' && pid === 0 && requests === 0 && reason === null;
   const used = lanes.filter((lane) => !isFresh(lane));
   const fresh = lanes.length - used.length;
-  const table = used.length === 0 ? [] : formatTable(columns, used.map(laneCells), paint, Math.max(0, width - 2));
+  // Where there is but one thread, it says nothing.
+  const hasThreads = lanes.some(({ thread }) => thread !== null && thread > 0);
+  const shown = hasThreads ? columns : columns.filter(({ title }) => title !== 'thread');
+  const rows = used.map((lane) => laneCells(lane, hasThreads));
+  const table = used.length === 0 ? [] : formatTable(shown, rows, paint, Math.max(0, width - 2));
   const rest = fresh === 0 ? [] : [paint('dim', `${fresh} ${used.length === 0 ? '' : 'more '}idle, not needed yet`)];
   return table.length + rest.length === 0 ? [] : ['', ...[...table, ...rest].map((line) => `  ${line}`)];
 }
@@ -149,6 +153,7 @@ const columns: readonly Column[] = [
   { title: 'lane', align: 'right', isSpare: true },
   { title: 'pid', align: 'right' },
   { title: 'gen', align: 'right', isSpare: true },
+  { title: 'thread', align: 'right', isSpare: true },
   { title: 'state', align: 'left' },
   { title: 'requests', align: 'right' },
   { title: 'age', align: 'right' },
@@ -168,7 +173,7 @@ export const laneStateStyles: Readonly<Record<LaneSnapshot['state'], Style>> = {
   gone: 'dim',
 };
 
-function laneCells(lane: LaneSnapshot): Cell[] {
+function laneCells(lane: LaneSnapshot, hasThreads: boolean): Cell[] {
   const isBusy = lane.state === 'busy' || lane.state === 'draining';
   const hasRequest = lane.method !== '';
   const request = `${lane.method} ${lane.url}`.trimEnd();
@@ -179,6 +184,7 @@ function laneCells(lane: LaneSnapshot): Cell[] {
     String(lane.lane),
     lane.pid === 0 ? '-' : String(lane.pid),
     String(lane.generation),
+    ...(hasThreads ? [lane.thread === null ? '-' : String(lane.thread)] : []),
     { text: state, style: laneStateStyles[lane.state] },
     formatCount(lane.requests),
     lane.pid === 0 ? '-' : formatDuration(lane.ageMs),

@@ -76,9 +76,6 @@ export class LaneHolders {
       log,
     });
     state.board.onBlock = (block, index) => this.#send({ type: 'block', index, block });
-    state.board.onTaken = (word) => {
-      if (takerOf(word) > poolThread) ring(takerOf(word));
-    };
   }
 
   /** What a front thread needs besides its port. */
@@ -257,7 +254,7 @@ export class LaneHolders {
     if (row.state !== 'gone') this.local.laneOn(row);
   }
 
-  /** Whoever has a connection to a lane that runs nothing closes it. */
+  /** Whoever has a connection to a lane that runs nothing closes it; whoever waits for it looks for another. */
   closeLane(slot: number): void {
     this.local.closeLane(this.#row(slot));
     for (const index of this.#links.keys()) this.#ring(index);

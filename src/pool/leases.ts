@@ -9,7 +9,7 @@
 // 3. A lane that another holds is let go of by that one, when he has closed his connection.
 // 4. Who begins to wait writes that first, and looks for a free lane second. Who frees a lane writes that first, and looks for those that wait second.
 //    So one of the two sees the other.
-// 5. Who takes away a lane that was kept for a thread rings for that thread, which looks again.
+// 5. Where a free lane is taken away, all threads are rung for: who had it closes its connection, for whom it was kept looks for another.
 // 6. Who keeps a lane for a thread looks once more whether anybody waits there: the pool writes that nobody does when a thread has ended, and takes
 //    back what was kept for it then.
 // 7. Each move is a compare and exchange of the lane's word. One that fails has been overtaken, and what it was for is looked at again.

@@ -52,8 +52,6 @@ export class Scoreboard extends LaneBoard {
   #free: number[] = [];
   readonly #counters = new Float64Array(new SharedArrayBuffer(counterCount * 8));
   readonly #ended = new Float64Array(new SharedArrayBuffer(stopReasons.length * 8));
-  /** Told of the word of each free lane that was taken away: somebody may have counted on it. */
-  onTaken: ((word: number) => void) | null = null;
   /** Told of each block that is added. */
   onBlock: ((block: SharedArrayBuffer, index: number) => void) | null = null;
 
@@ -89,7 +87,6 @@ export class Scoreboard extends LaneBoard {
       if (stateOf(word) !== from) return false;
       if (!row.swap(word, inState(word, to))) continue;
       row.sinceMs = nowMs;
-      if (from === 'idle') this.onTaken?.(word);
       if (to === 'gone') this.#free.push(slot);
       return true;
     }

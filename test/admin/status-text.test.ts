@@ -4,6 +4,16 @@ import { formatStatus } from '../../src/admin/status-text.ts';
 import { laneSnapshot, poolSnapshot, serviceStatus } from '../support/service-status.ts';
 
 describe('formatStatus()', () => {
+  it('shows which thread holds a lane, where there are several', () => {
+    const lanes = [laneSnapshot({ thread: 2 }), laneSnapshot({ lane: 1, thread: null })];
+    const text = formatStatus(serviceStatus({ pools: [poolSnapshot({ lanes })] }));
+    const rows = text.split('\n').filter((line) => /^ +(?:lane +pid|[01] +4242) /.test(line));
+    assert.deepEqual(
+      rows.map((row) => row.trim().split(/ +/)[3]),
+      ['thread', '2', '-'],
+    );
+  });
+
   it('shows each lane with what it does', () => {
     const lanes = [
       laneSnapshot({ state: 'busy', method: 'POST', url: '/wp-admin/post.php', runMs: 2_400 }),

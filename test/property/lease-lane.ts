@@ -91,6 +91,8 @@ export class LeaseLane extends FakeSeat implements LaneHandle {
 
   #disconnect(): void {
     if (!this.isConnected) return;
+    // Others go on while a connection is being closed.
+    this.#world.stage.pause();
     this.isConnected = false;
     this.#world.stage.setConnection(this.slot, this.#tag, 0);
   }

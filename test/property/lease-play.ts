@@ -160,6 +160,7 @@ class LeasePlay {
         this.#obey();
         return;
       case 5:
+      case 8:
         this.#pool.reload(this.#program, this.#limits).catch(() => {});
         await Promise.resolve();
         await Promise.resolve();
