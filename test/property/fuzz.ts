@@ -1,4 +1,4 @@
-// The fuzzers, one after the other (`npm run fuzz [-- --seed N|random]`): with the fixed seed unless told otherwise; with a seed given, each property test
+// The fuzzers, one after the other (`npm run fuzz [-- --seed N|random] [--plays N]`): with the fixed seed unless told otherwise; with a seed given, each property test
 // with that seed, too. Prints the seed; exits 1 when one of them fails.
 
 import { spawnSync } from 'node:child_process';
@@ -7,13 +7,13 @@ import { parseArgs } from 'node:util';
 import { seedOf } from '../support/seeded-fast-check.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
-const { values } = parseArgs({ options: { seed: { type: 'string' } } });
+const { values } = parseArgs({ options: { seed: { type: 'string' }, plays: { type: 'string' } } });
 const seed = String(seedOf(values.seed));
 
 process.stdout.write(`every fuzzer with --seed ${seed}\n`);
 run('test/property/fuzz-codec.ts', '--seed', seed);
 run('test/property/fuzz-pool.ts', '--seed', seed);
-run('test/property/fuzz-leases.ts', '--seed', seed);
+run('test/property/fuzz-leases.ts', '--seed', seed, ...(values.plays === undefined ? [] : ['--plays', values.plays]));
 // With the fixed seed `npm test` has run them.
 if (values.seed !== undefined) run('--test', '--test-reporter=dot', ...propertyTests());
 
