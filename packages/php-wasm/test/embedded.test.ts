@@ -65,13 +65,14 @@ describe('embedded PHP', () => {
     assert.equal(Buffer.from(body, 'latin1').toString(), '/a.php/caf%C3%A9?-s|/café|-s|/a.php/café||0');
   });
 
-  it('sees the environment that it was given, PATH and the variables of the request, nothing of ours', async (t) => {
+  it('sees the environment that it was given, PATH and the variables of the request, the mark, nothing else of ours', async (t) => {
     const pool = await embedded(t);
     const source =
       '<?php $e = array_keys(getenv()); sort($e); echo implode(",", $e), " ", getenv("APP"), " ", getenv("QUERY_STRING");';
     const script = pool.script('a.php', source);
     const { body } = await pool.run(script, withVariables(script, { QUERY_STRING: 'q' }));
-    assert.equal(body, 'APP,FCGI_ROLE,PATH,QUERY_STRING,REQUEST_METHOD,REQUEST_URI,SCRIPT_FILENAME,SCRIPT_NAME x q');
+    const names = 'APP,FCGI_ROLE,PATH,POSTERN_MARK,QUERY_STRING,REQUEST_METHOD,REQUEST_URI,SCRIPT_FILENAME,SCRIPT_NAME';
+    assert.equal(body, `${names} x q`);
   });
 
   it('takes what .user.ini files set, the inner ones over the outer ones, but nothing that is php.ini’s alone', async (t) => {
