@@ -189,7 +189,9 @@ describe('a client', () => {
     const { timing } = await second;
     assert.ok(timing.waitMs >= 20);
     assert.equal(application.connections, 1);
-    assert.deepEqual(client.counters, {
+    const { refusedBy, ...counters } = client.counters;
+    assert.equal(refusedBy.QUEUE_FULL, 1);
+    assert.deepEqual(counters, {
       accepted: 3,
       waiting: 0,
       running: 0,
@@ -201,6 +203,7 @@ describe('a client', () => {
       maxWaiting: 1,
       maxRunning: 1,
       limitReached: 1,
+      slow: 0,
     });
   });
 
