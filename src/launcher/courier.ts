@@ -5,6 +5,13 @@
 
 import { Socket } from 'node:net';
 
+// What the service answered to an earlier courier may come first: Node takes it for a fault of its own.
+process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'ERR_INTERNAL_ASSERTION') return;
+  process.stderr.write(`${error.stack}\n`);
+  process.exit(1);
+});
+
 const sockets = JSON.parse(process.argv[2] ?? '[]') as readonly (readonly [descriptor: number, note: string])[];
 
 for (const [fd, note] of sockets) {

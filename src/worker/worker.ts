@@ -147,7 +147,9 @@ export class Worker implements LaneWorker {
     started.once('error', (cause) => this.#notStarted(cause));
     started.once('exit', (code, signal) => {
       this.#exit = { code, signal };
-      this.#ended();
+      // What it said before it ended may be read only after that is told: it names why a program does not start.
+      if (this.#state === 'starting') setImmediate(() => this.#ended());
+      else this.#ended();
     });
     if (this.pid !== 0) this.#started();
     else {
