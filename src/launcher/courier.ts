@@ -5,19 +5,18 @@
 
 import { Socket } from 'node:net';
 
-// What the service answered to an earlier courier may come first: Node takes it for a fault of its own.
-process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'ERR_INTERNAL_ASSERTION') return;
-  process.stderr.write(`${error.stack}\n`);
-  process.exit(1);
-});
-
 const sockets = JSON.parse(process.argv[2] ?? '[]') as readonly (readonly [descriptor: number, note: string])[];
+
+let taken = 0;
+// It goes when the service has said that it has them all: what it left unread on the channel, the next courier would take for an answer to its own.
+process.on('internalMessage' as 'message', (message) => {
+  if ((message as { cmd?: string }).cmd !== 'NODE_HANDLE_ACK') return;
+  taken += 1;
+  if (taken === sockets.length) process.exit(0);
+});
 
 for (const [fd, note] of sockets) {
   // Not to be read from, nor listened on: only to be named.
   const { _handle: handle } = new Socket({ fd, readable: false, writable: false }) as unknown as { _handle: object };
   process.send!({ note }, handle as never);
 }
-// What is sent after a handle waits until that has arrived.
-process.send!({ note: null }, () => process.exit(0));

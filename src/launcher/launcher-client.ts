@@ -63,8 +63,8 @@ export class LauncherClient implements Binder, Starter {
       closed: () => wishes.lost(),
     });
     process.on('message', (message, handle) => {
-      const { note } = message as { note: string | null };
-      if (note === null || handle === undefined) return;
+      const { note } = message as { note: string };
+      if (handle === undefined) return;
       this.#handles.push({ note, handle: handle as unknown as { fd: number }, isTaken: false });
       for (const arrived of this.#arrivals.splice(0)) arrived();
     });
