@@ -168,7 +168,7 @@ describe('the manager', { skip: phpMissing }, () => {
     const config = readFileSync(service.config, 'utf8');
     writeFileSync(
       `${service.folder}/hangs`,
-      '#!/bin/sh\ncase "$*" in *-v*|*-i*|*-r*) exec php-cgi "$@";; esac\nexec sleep 60\n',
+      '#!/bin/sh\ncase " $* " in *" -v "*|*" -i "*|*" -r "*) exec php-cgi "$@";; esac\nexec sleep 60\n',
       { mode: 0o755 },
     );
     writeFileSync(service.config, config.replace('php = "auto"', `php = "${service.folder}/hangs"`));
