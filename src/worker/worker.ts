@@ -51,6 +51,8 @@ export interface WorkerOptions {
 const groupPeriodMs = 20;
 /** A program that is asked nothing at its start is taken for ready when it has lived so long. */
 const unaskedMs = 200;
+/** A process that ends at its start is told of so much later: what it said, and which connection it closed, may be read after its end is seen. */
+const lastWordsMs = 10;
 /** Between two probes of a program that has not answered the first. */
 const probeAgainMs = 50;
 /** After SIGKILL: what is still there then hangs in the kernel, and nothing can be done about it. */
@@ -148,7 +150,7 @@ export class Worker implements LaneWorker {
     started.once('exit', (code, signal) => {
       this.#exit = { code, signal };
       // What it said before it ended may be read only after that is told: it names why a program does not start.
-      if (this.#state === 'starting') setImmediate(() => this.#ended());
+      if (this.#state === 'starting') setTimeout(() => this.#ended(), lastWordsMs);
       else this.#ended();
     });
     if (this.pid !== 0) this.#started();
