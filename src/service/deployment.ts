@@ -113,11 +113,12 @@ export class Deployment {
     return [...(this.#pools?.units.values() ?? [])];
   }
 
-  /** What faces clients. */
+  /** What the status shows of them. */
   get certificates(): readonly CertificateStatus[] {
     return this.#certificates.status();
   }
 
+  /** What faces clients. */
   get fronts(): Fronts {
     return this.#fronts;
   }

@@ -230,6 +230,7 @@ function busiest(profile: string): string | null {
   return lines.length === 0 ? null : lines.join('\n');
 }
 
-function errorOf({ code, message, stack }: SentError): PosternError {
+/** An error that a thread has sent, with the stack that it had there. */
+export function errorOf({ code, message, stack }: SentError): PosternError {
   return Object.assign(new PosternError(code, message), { stack });
 }

@@ -9,7 +9,7 @@ import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import type { TlsMaterial } from '../tls/tls-material.ts';
 import { BoundPlaces } from './bound-places.ts';
 import type { Faults } from './faults.ts';
-import { FrontThread } from './front-thread.ts';
+import { errorOf, FrontThread } from './front-thread.ts';
 import { answersOf } from './gateways.ts';
 import { type HttpSeries, readHttpDurations } from './http-durations.ts';
 import { PoolSums } from './pool-sums.ts';
@@ -287,10 +287,7 @@ export class FrontThreads implements Fronts {
     else if (report.type === 'log') log[report.level](report.fields, report.message);
     else if (report.type === 'question') this.#answer(index, report.question, report.pool);
     else if (report.type === 'snapshots') this.#sums.take(index, report.pools);
-    else if (report.type === 'fault') {
-      const { message, stack } = report.error;
-      faults.report(Object.assign(new Error(message), { stack }), report.where, report.fields);
-    }
+    else if (report.type === 'fault') faults.report(errorOf(report.error), report.where, report.fields);
   }
 
   #answer(index: number, question: number, name: string): void {
