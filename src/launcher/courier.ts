@@ -7,6 +7,11 @@ import { Socket } from 'node:net';
 
 const sockets = JSON.parse(process.argv[2] ?? '[]') as readonly (readonly [descriptor: number, note: string])[];
 
+// Until the service has taken all of them.
+process.exitCode = 1;
+// Nothing else keeps this process until the answer has come.
+process.channel!.ref();
+
 let taken = 0;
 // It goes when the service has said that it has them all: what it left unread on the channel, the next courier would take for an answer to its own.
 process.on('internalMessage' as 'message', (message) => {
