@@ -19,6 +19,6 @@ export type { Log, LogFields } from './log.ts';
 export type { QueueCounters } from './queue/counters.ts';
 export type { LaneSnapshot, PoolSnapshot } from './queue/pool-snapshot.ts';
 export type { ServiceOptions } from './service/deployment.ts';
-export type { AccessLog, AccessRecord } from './service/gateways.ts';
 export { createService, type Service } from './service/service.ts';
+export type { AccessLog, AccessRecord } from './sites/gateways.ts';
 export { version } from './version.ts';

@@ -2,8 +2,8 @@
 
 import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { type LineFormat, lineFormat } from '../service/access-lines.ts';
-import type { AccessRecord } from '../service/gateways.ts';
+import { type LineFormat, lineFormat } from '../sites/access-lines.ts';
+import type { AccessRecord } from '../sites/gateways.ts';
 import { LogDestination } from './log-destination.ts';
 
 /** How a site's lines are written. */

@@ -2,8 +2,8 @@
 
 import type { Paint } from '../admin/formatting.ts';
 import type { ServiceStatus } from '../admin/source.ts';
+import type { PoolPlan } from '../backend/plan.ts';
 import { embeddedNotice } from '../php/find-php.ts';
-import type { PoolPlan } from '../service/plan.ts';
 
 /** What the message is made from. */
 export interface BannerParts {

@@ -6,8 +6,8 @@ import type { Paint, Style } from '../admin/formatting.ts';
 import type { ServiceStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import type { Log, LogFields } from '../log.ts';
-import type { Explanation } from '../service/explanation.ts';
-import type { Finding } from '../service/finding.ts';
+import type { Explanation } from '../sites/explanation.ts';
+import type { Finding } from '../trial/finding.ts';
 import { exit, UsageError } from './exit-status.ts';
 import { humanLog } from './human-log.ts';
 import { instanceOf } from './instance-commands.ts';
@@ -27,13 +27,13 @@ export function addCheck(program: Command, { out, err }: Terminal): void {
     .action(async (options: { config: string; allowRoot?: boolean; json?: boolean }) => {
       const { examineConfig } = await import('../config/config-file.ts');
       const config = await examineConfig(options.config);
-      const { checkService } = await import('../service/trial.ts');
+      const { checkService } = await import('../trial/trial.ts');
       const findings = await checkService(
         config,
         options.allowRoot ? 'allow' : 'refuse',
         withoutRepeats(humanLog(err, 'warn')),
       );
-      const { formatFindings, hasFailed } = await import('../service/finding.ts');
+      const { formatFindings, hasFailed } = await import('../trial/finding.ts');
       const all: Finding[] = [{ state: 'ok', subject: 'configuration', message: options.config }, ...findings];
       out.write(options.json ? `${JSON.stringify(all, null, 2)}\n` : formatFindings(all, out.paint));
       if (hasFailed(all)) process.exitCode = exit.failed;
@@ -80,7 +80,7 @@ interface ExplainOptions {
 }
 
 async function made(options: ExplainOptions, url: string): Promise<Readers> {
-  const { explain } = await import('../service/explanation.ts');
+  const { explain } = await import('../sites/explanation.ts');
   const config = await configOf(options.config, url);
   return withReaders(explain(config, url), config.values.pool);
 }
@@ -109,7 +109,7 @@ type Readers = Explanation & {
 
 async function withReaders(explanation: Explanation, pools: Config['values']['pool']): Promise<Readers> {
   const { file, pool, root } = explanation;
-  const { whyUnreadable } = await import('../service/readable.ts');
+  const { whyUnreadable } = await import('../trial/readable.ts');
   const runner = pool === null ? undefined : pools[pool];
   const user = runner !== undefined && 'user' in runner ? (runner.user ?? null) : null;
   const why = await whyUnreadable(file ?? root, user);

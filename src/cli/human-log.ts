@@ -2,7 +2,7 @@
 
 import { formatDuration, formatSize, type Paint, type Style } from '../admin/formatting.ts';
 import type { Log, LogFields } from '../log.ts';
-import type { AccessRecord } from '../service/gateways.ts';
+import type { AccessRecord } from '../sites/gateways.ts';
 import type { Output } from './terminal.ts';
 
 type Level = keyof Log;

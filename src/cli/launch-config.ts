@@ -3,6 +3,8 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { type PlanContext, type PoolPlan, planPools, runnerOf } from '../backend/plan.ts';
+import type { LaunchedPlan } from '../backend/privileged.ts';
 import { type ReadConfig, sound } from '../config/config.ts';
 import type { ConfigValues } from '../config/config-schema.ts';
 import { formatListenAddress, parseListenAddress } from '../config/listen-address.ts';
@@ -14,8 +16,6 @@ import type { LaunchConfig } from '../launcher/launch-options.ts';
 import type { LaunchPlan } from '../launcher/launched-programs.ts';
 import { withoutRights } from '../launcher/service-process.ts';
 import { findPhp } from '../php/find-php.ts';
-import { type PlanContext, type PoolPlan, planPools, runnerOf } from '../service/plan.ts';
-import type { LaunchedPlan } from '../service/privileged.ts';
 import { programPath } from '../worker/program.ts';
 import { type Account, Users } from '../worker/user.ts';
 import { defaultThreads, type Threads } from './option-values.ts';

@@ -1,10 +1,10 @@
 // The service as a process that the launcher has started, without rights: what `run` and `serve` do when they are started as root.
 
+import type { LaunchedPlan, LaunchedPools, Privileged } from '../backend/privileged.ts';
 import { type Config, sound } from '../config/config.ts';
 import { PosternError } from '../errors.ts';
 import { LauncherClient } from '../launcher/launcher-client.ts';
 import type { LaunchedPool } from '../launcher/requests.ts';
-import type { LaunchedPlan, LaunchedPools, Privileged } from '../service/privileged.ts';
 import { describeError, exit, exitStatusOf } from './exit-status.ts';
 import { receivedConfig, type SentConfig } from './launch-config.ts';
 import type { Threads } from './option-values.ts';

@@ -32,7 +32,7 @@ export function addRun(program: Command, _terminal: Terminal): void {
       const account = whoServes(options.user ?? config.values.service.user);
       if (config.problems.length > 0) {
         // What else is wrong is told with it, so that one look at the file mends all.
-        const { preparePools } = await import('../service/plan.ts');
+        const { preparePools } = await import('../backend/plan.ts');
         await preparePools(config, { asRoot, embeddedWorkers: null, poolUser: account?.name ?? null });
       }
       if (account !== null) {

@@ -1,9 +1,9 @@
 // The life of what `postern run` runs: the service, its log, and what both say at start and end.
 
+import type { PlanContext } from '../backend/plan.ts';
+import type { Privileged } from '../backend/privileged.ts';
 import type { Config } from '../config/config.ts';
 import type { FindPhp } from '../php/find-php.ts';
-import type { PlanContext } from '../service/plan.ts';
-import type { Privileged } from '../service/privileged.ts';
 import { createService } from '../service/service.ts';
 import { exit } from './exit-status.ts';
 import { live, StopAsked } from './lifetime.ts';
@@ -58,7 +58,7 @@ export async function run(running: Running): Promise<void> {
     onServing?.();
   }
   for (const { name, warnings } of service.plans) for (const warning of warnings) log.warn({ pool: name }, warning);
-  const { unreadableRoots } = await import('../service/readable.ts');
+  const { unreadableRoots } = await import('../trial/readable.ts');
   for (const { site, message } of await unreadableRoots(config)) log.warn({ site }, message);
   const isPeaceful = await ended;
   log.info({}, isPeaceful ? 'ended' : 'ended at once by a second signal');

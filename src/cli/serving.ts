@@ -1,10 +1,10 @@
 // The life of what `postern serve` serves: the service, and what is told of it.
 
 import { dirname, resolve } from 'node:path';
+import type { Privileged } from '../backend/privileged.ts';
 import type { Config } from '../config/config.ts';
 import type { FindPhp } from '../php/find-php.ts';
 import type { ServiceOptions } from '../service/deployment.ts';
-import type { Privileged } from '../service/privileged.ts';
 import { createService, type Service } from '../service/service.ts';
 import { formatBanner } from './banner.ts';
 import { exit } from './exit-status.ts';

@@ -1,14 +1,31 @@
 // A pool as plain data: its workers, lanes and generations; what can happen to it, and what is then to be done. Pure.
 
+import type { LostRequest, RecycleLimits, Release } from '../leases/release.ts';
+import type { Scoreboard } from '../leases/scoreboard.ts';
 import type { StopReason } from '../queue/pool-snapshot.ts';
+import type { QueueLimits } from '../queue/queue-limits.ts';
 import type { Exit } from '../worker/exit.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
 import type { Program } from '../worker/program.ts';
 import type { LaneState } from '../worker/state.ts';
-import type { PoolLimits } from './pool-limits.ts';
 import { ProcessEnds } from './process-ends.ts';
-import type { Scoreboard } from './scoreboard.ts';
-import { SpawnScore } from './spawn-score.ts';
+import { type ScoreLimits, SpawnScore } from './spawn-score.ts';
+
+/** What a pool may do, by the names of the configuration. Every duration is in milliseconds; 0 is "no limit" where nothing else is said. */
+export interface PoolLimits extends Omit<QueueLimits, 'seats'>, RecycleLimits, ScoreLimits {
+  /** Lanes at most. */
+  readonly workers: number;
+  /** Lanes that are kept ready without traffic (for a preforking program: one worker process when above 0). */
+  readonly minWorkers: number;
+  /** How long a running request may go on when its process is retired, and how long SIGTERM has before SIGKILL. */
+  readonly stopTimeoutMs: number;
+}
+
+/** What its queue needs of them. */
+export function queueLimits(limits: PoolLimits): QueueLimits {
+  const { workers, queue, queueTimeoutMs, requestTimeoutMs, readTimeoutMs, slowAfterMs = 0 } = limits;
+  return { seats: workers, queue, queueTimeoutMs, requestTimeoutMs, readTimeoutMs, slowAfterMs };
+}
 
 /**
  * The life of a pool; each phase follows the one before it. `new`: it has not been started. `open`: it takes requests. `closing`: it takes
@@ -118,16 +135,6 @@ export interface PoolState {
   health: 'ready' | 'failing' | 'refusing';
 }
 
-/** What becomes of a process whose request has ended: see `retiring.ts`. */
-export type Fate = 'keep' | 'leave' | 'stop' | 'kill' | 'end' | 'lost' | 'unreachable';
-
-/** How a request has ended: what becomes of its process, why that has had its time though it is kept, and what was lost. */
-export interface Release {
-  readonly fate: Fate;
-  readonly reason: StopReason | null;
-  readonly lost: LostRequest | null;
-}
-
 /** What can happen to a pool. */
 export type PoolEvent =
   | { readonly type: 'open' }
@@ -168,19 +175,6 @@ export type PoolEvent =
   /** It closes, and nobody waits any more. */
   | { readonly type: 'served' }
   | { readonly type: 'destroy' };
-
-/** A request that was running in a process when its connection broke. */
-export interface LostRequest {
-  readonly pid: number;
-  readonly method: string;
-  readonly url: string;
-  readonly ranMs: number;
-  /** How the process ended; null: it lives. */
-  readonly exit: Exit | null;
-  /** Whether the kernel ended it for its memory. */
-  readonly isOutOfMemory: boolean;
-  readonly isAgain: boolean;
-}
 
 /** What is then to be done, in this order. */
 export type Effect =

@@ -1,6 +1,6 @@
 // A pool of managed workers: gives their lanes to the queue, tells `step` what happens to them, and has carried out what it decides.
 //
-// Invariants, executed by `invariants.ts` in every test of a pool:
+// Invariants, executed by `test/support/pool-invariants.ts` in every test of a pool:
 // - Safety: if a request waits in any thread, no lane that could take it is free in any, but for one hand-over.
 // - Progress: if a request waits, then a lane is busy or on its way (starting, draining, stopping), or starting is held back until a
 //   known time, or the pool is closing. If more is wanted than lives and starts, a wake-up is set.
@@ -11,6 +11,10 @@
 
 import { type Clock, systemClock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
+import { LaneHolders } from '../leases/lane-holders.ts';
+import type { PoolPort, PoolShared } from '../leases/lease-messages.ts';
+import { Scoreboard } from '../leases/scoreboard.ts';
+import type { BellsMaker, CellsMaker } from '../leases/shared-cells.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import type { Queue } from '../queue/queue.ts';
@@ -19,13 +23,15 @@ import type { Program } from '../worker/program.ts';
 import type { Starter } from '../worker/starter.ts';
 import type { WorkerEvents, WorkerHandle } from '../worker/worker.ts';
 import { Effects, WorkerFactory } from './effects.ts';
-import { LaneHolders } from './lane-holders.ts';
-import type { PoolPort, PoolShared } from './lease-messages.ts';
-import { type PoolLimits, queueLimits } from './pool-limits.ts';
-import { type Failure, newPoolState, type PoolEvent, type PoolState } from './pool-state.ts';
-import { Scoreboard } from './scoreboard.ts';
+import {
+  type Failure,
+  newPoolState,
+  type PoolEvent,
+  type PoolLimits,
+  type PoolState,
+  queueLimits,
+} from './pool-state.ts';
 import { snapshotOf } from './scoreboard-snapshot.ts';
-import type { BellsMaker, CellsMaker } from './shared-cells.ts';
 import { step } from './step.ts';
 import { ThreadTalk } from './thread-talk.ts';
 
@@ -90,7 +96,8 @@ export class Pool {
       onLeft: (index) => this.threadDied(index),
     });
     this.#holders = new LaneHolders({
-      state: this.#state,
+      name: program.name,
+      board: this.#state.board,
       limits: queueLimits(limits),
       clock,
       log,
@@ -125,7 +132,7 @@ export class Pool {
     return this.#holders.shared;
   }
 
-  /** For `invariants.ts` and tests alone. */
+  /** For tests alone. */
   get state(): PoolState {
     this.#state.waiting = this.#holders.waiting;
     return this.#state;
@@ -165,7 +172,7 @@ export class Pool {
    */
   threadDied(index: number): void {
     for (const { slot } of this.#holders.forget(index)) {
-      this.#dispatch({ type: 'released', slot, fate: 'leave', reason: null, lost: null });
+      this.#dispatch({ type: 'released', slot, verdict: 'leave', reason: null, lost: null });
     }
     this.#look();
     this.#served();

@@ -1,10 +1,11 @@
 // Looks at the processes of a pool from outside: what they use, which have gone though their connections stand, which children have ended.
 
 import type { Clock, Timer } from '../clock.ts';
+import { lookMs } from '../leases/lane-owner.ts';
+import type { LaneRow } from '../leases/lane-row.ts';
 import { isGone } from '../worker/process-table.ts';
 import { readUsage } from '../worker/usage.ts';
 import type { WorkerHandle } from '../worker/worker.ts';
-import type { LaneRow } from './lane-row.ts';
 import type { LaneRecord, PoolEvent, PoolState } from './pool-state.ts';
 
 /** Who has the lanes. */
@@ -25,8 +26,7 @@ export interface ProcessWatchOptions {
   readonly onEvent: (event: PoolEvent) => void;
 }
 
-/** How often running processes are looked at, and every how many looks all of them are measured. */
-export const lookMs = 250;
+/** Every how many looks at running processes all of them are measured. */
 const looksPerSweep = 4;
 /** How often children that are to end are looked at. */
 const childLookMs = 10;

@@ -1,8 +1,8 @@
 // Decides which processes have had their time: too many requests, too old, too large, idle for too long. Pure.
 
+import type { LaneRow } from '../leases/lane-row.ts';
+import type { RecycleLimits } from '../leases/release.ts';
 import type { StopReason } from '../queue/pool-snapshot.ts';
-import type { LaneRow } from './lane-row.ts';
-import type { PoolLimits } from './pool-limits.ts';
 import { freeLanes, type LaneRecord, type Step, type WorkerRecord } from './pool-state.ts';
 import { recycle, retire } from './retiring.ts';
 import { minServerLifeMs } from './spawn-score.ts';
@@ -17,8 +17,6 @@ interface ProcessFacts {
   readonly isAboveMinimum: boolean;
 }
 
-export type RecycleLimits = Pick<PoolLimits, 'maxRequests' | 'maxAgeMs' | 'maxMemoryBytes' | 'idleTimeoutMs'>;
-
 /** Why a process should be recycled now that it has no request; null: it should not. */
 export function recycleReason(process: ProcessFacts, limits: RecycleLimits): StopReason | null {
   const { maxRequests, maxAgeMs, maxMemoryBytes, idleTimeoutMs } = limits;
@@ -27,16 +25,6 @@ export function recycleReason(process: ProcessFacts, limits: RecycleLimits): Sto
   if (maxMemoryBytes > 0 && process.memoryBytes > maxMemoryBytes) return 'max-memory';
   if (idleTimeoutMs > 0 && process.isAboveMinimum && process.idleMs >= idleTimeoutMs) return 'idle';
   return null;
-}
-
-/** Why a process should be recycled as soon as its request is done; null: it should not. */
-export function reasonAfterRequest(limits: RecycleLimits, row: LaneRow, nowMs: number): StopReason | null {
-  if (row.isAskedToLeave) return 'operator';
-  const { maxRequests, maxAgeMs, maxMemoryBytes } = limits;
-  if (maxRequests > 0 && row.requests >= maxRequests) return 'max-requests';
-  if (maxAgeMs > 0 && nowMs - row.startedAtMs >= maxAgeMs) return 'max-age';
-  // Above the limit it goes when it is idle; far above it, the next request is not waited for.
-  return maxMemoryBytes > 0 && row.memoryBytes > 2 * maxMemoryBytes ? 'max-memory' : null;
 }
 
 /** Once a second: a worker that has lived long enough has shown that its program works; those whose time has come leave. */

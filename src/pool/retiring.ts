@@ -1,12 +1,11 @@
-// How a process dies: what an outcome means for the one behind a lane, and how it leaves, alone or with its worker, until nothing is left. Pure.
+// How a process leaves, alone or with its worker, until nothing is left. Pure.
 
+import type { Verdict } from '../leases/release.ts';
 import type { StopReason } from '../queue/pool-snapshot.ts';
-import type { SeatOutcome } from '../queue/seat.ts';
 import type { Exit } from '../worker/exit.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
 import type { LaneState } from '../worker/state.ts';
 import {
-  type Fate,
   type Generation,
   type LaneRecord,
   moveLane,
@@ -16,54 +15,17 @@ import {
   type WorkerRecord,
 } from './pool-state.ts';
 
-/**
- * What becomes of a lane's process:
- * - `keep`: it has finished the request, and takes the next one;
- * - `leave`: it may be at work still, with nobody listening: it is asked to finish and go, and killed after a while;
- * - `stop`: it does not keep to the protocol: SIGTERM, then SIGKILL;
- * - `kill`: SIGKILL now; `end`: the same, since an operator wants it;
- * - `lost`: its connection broke: it is dead, or about to be;
- * - `unreachable`: its worker takes no connection any more: the whole worker is replaced.
- */
-export function fateOf({ code, isDone, isAborted }: SeatOutcome): Fate {
-  // The client left: nothing that was cut short for that says anything about the process, but that it hangs.
-  const isOurs = code === 'ANSWER_TIMEOUT' || code === 'POOL_CLOSING' || code === 'REQUEST_ENDED';
-  if (isAborted && !isOurs) return isDone ? 'keep' : 'leave';
-  switch (code) {
-    case null:
-    case 'OVERLOADED':
-      return 'keep';
-    case 'ANSWER_TIMEOUT':
-    case 'POOL_CLOSING':
-      return 'kill';
-    case 'REQUEST_ENDED':
-      return 'end';
-    case 'CONNECT_FAILED':
-      return 'unreachable';
-    case 'CONNECTION_LOST':
-    case 'ANSWER_TRUNCATED':
-      return isDone ? 'keep' : 'lost';
-    case 'PROTOCOL_ERROR':
-    case 'CANT_MULTIPLEX':
-    case 'UNKNOWN_ROLE':
-      return 'stop';
-    // The application's answer, or the request itself, was at fault: that is no reason to end a process.
-    default:
-      return isDone ? 'keep' : 'leave';
-  }
-}
-
 /** How long a process may take whose connection broke before it is killed: usually it is dead already. */
 export const lostGraceMs = 1_000;
 
-/** How a process is ended for a fate other than `keep`. @param leaveMs how long one may finish its work with nobody listening */
+/** How a process is ended for a verdict other than `keep`. @param leaveMs how long one may finish its work with nobody listening */
 export function endingOf(
-  fate: Exclude<Fate, 'keep'>,
+  verdict: Exclude<Verdict, 'keep'>,
   leaveSignal: NodeJS.Signals,
   stopTimeoutMs: number,
   leaveMs: number,
 ): Retirement {
-  switch (fate) {
+  switch (verdict) {
     case 'leave':
       return { reason: 'abandoned', signal: leaveSignal, graceMs: Math.max(leaveMs, lostGraceMs) };
     case 'stop':
@@ -79,21 +41,21 @@ export function endingOf(
   }
 }
 
-/** The process behind a lane meets its fate: the child alone where it is one and known, else the worker. */
-export function meetFate(step: Step, fate: Exclude<Fate, 'keep'>, lane: LaneRecord): void {
+/** A verdict on the process behind a lane is carried out: on the child alone where it is one and known, else the worker. */
+export function carryOut(step: Step, verdict: Exclude<Verdict, 'keep'>, lane: LaneRecord): void {
   const { worker, process } = lane;
   const { program, limits } = worker.generation;
   // What it may take with nobody listening: a time limit of the pool, or that of a stop.
   const leaveMs = limits.requestTimeoutMs || limits.readTimeoutMs || limits.stopTimeoutMs;
-  const how = endingOf(fate, program.leaveSignal ?? 'SIGTERM', limits.stopTimeoutMs, leaveMs);
-  if (fate === 'unreachable') {
+  const how = endingOf(verdict, program.leaveSignal ?? 'SIGTERM', limits.stopTimeoutMs, leaveMs);
+  if (verdict === 'unreachable') {
     step.effects.push({ type: 'tell', what: { kind: 'unreachable', worker } });
     endWorker(step, lane, how);
   } else if (!program.preforks) {
     endWorker(step, lane, how);
   } else if (process !== null) {
     endChild(step, lane, how);
-  } else if (fate === 'lost' || fate === 'leave') {
+  } else if (verdict === 'lost' || verdict === 'leave') {
     // Nobody had taken the connection, or the one who had is dead: there is nothing to end.
     step.effects.push({ type: 'close-lane', slot: lane.slot });
     step.state.board.row(lane.slot).reason = how.reason;
@@ -104,15 +66,15 @@ export function meetFate(step: Step, fate: Exclude<Fate, 'keep'>, lane: LaneReco
 }
 
 /** The last request of a lane whose worker retires has ended. */
-export function drained(step: Step, lane: LaneRecord, fate: Fate): void {
+export function drained(step: Step, lane: LaneRecord, verdict: Verdict): void {
   const { worker } = lane;
   const { preforks } = worker.generation.program;
-  if (fate !== 'keep' && preforks && lane.process !== null)
+  if (verdict !== 'keep' && preforks && lane.process !== null)
     step.effects.push({ type: 'signal', lane, signal: 'SIGKILL' });
   step.effects.push({ type: 'close-lane', slot: lane.slot });
   moveLane(step.state, lane, 'stopping', step.nowMs);
   // What else the process runs may finish, before it is killed.
-  if ((fate === 'kill' || fate === 'end') && !preforks)
+  if ((verdict === 'kill' || verdict === 'end') && !preforks)
     worker.retirement = { ...worker.retirement!, signal: 'SIGKILL', graceMs: 0 };
   settle(step, worker);
 }

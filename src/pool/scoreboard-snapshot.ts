@@ -1,8 +1,8 @@
 // Makes plain data of a pool and its scoreboard. Pure.
 
+import type { LaneRow } from '../leases/lane-row.ts';
+import { holderOf, nobody, stateOf } from '../leases/lane-word.ts';
 import { type LaneSnapshot, operated, type PoolSnapshot, type ShownQueue, showBytes } from '../queue/pool-snapshot.ts';
-import type { LaneRow } from './lane-row.ts';
-import { holderOf, nobody, stateOf } from './lane-word.ts';
 import type { PoolState } from './pool-state.ts';
 
 /** What a snapshot holds besides the state of a pool. */

@@ -1,7 +1,5 @@
 // How much starting a program has cost lately, and when it may be started again: mod_fcgid's arithmetic, mod_fastcgi's rest. Pure but for its own numbers.
 
-import type { PoolLimits } from './pool-limits.ts';
-
 /** mod_fastcgi's minServerLife: a process that lived so long has shown that its program works. */
 export const minServerLifeMs = 30_000;
 /** Starts in a row that failed, after which the program is taken for faulty (mod_fastcgi: more than 3). */
@@ -21,8 +19,17 @@ export type EndKind = 'planned' | 'killed' | 'failed';
 /** What of `terminationScore` an end costs. */
 const endWeights: Readonly<Record<EndKind, number>> = { planned: 0, killed: 0.5, failed: 1 };
 
-/** The limits that the score needs. */
-export type ScoreLimits = Pick<PoolLimits, 'spawnScore' | 'terminationScore' | 'timeScore' | 'spawnScoreUpLimit'>;
+/** The limits that the score needs: mod_fcgid's. */
+export interface ScoreLimits {
+  /** FcgidSpawnScore. */
+  readonly spawnScore: number;
+  /** FcgidTerminationScore. */
+  readonly terminationScore: number;
+  /** FcgidTimeScore: what each second takes off. */
+  readonly timeScore: number;
+  /** FcgidSpawnScoreUpLimit: at this score nothing is started. */
+  readonly spawnScoreUpLimit: number;
+}
 
 /**
  * 1. Each start adds `spawnScore`; each end adds `terminationScore` by the weight of its kind; each second takes off `timeScore`.

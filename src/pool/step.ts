@@ -4,7 +4,7 @@
 //   generation 1 -> next generation -> takes over      open -> closing -> ending -> closed
 
 import type { Program } from '../worker/program.ts';
-import type { PoolLimits } from './pool-limits.ts';
+import type { PoolLimits } from './pool-state.ts';
 import {
   describeLane,
   type Effect,
@@ -21,11 +21,11 @@ import {
 } from './pool-state.ts';
 import { sweep } from './recycling.ts';
 import {
+  carryOut,
   childGone,
   childLost,
   drained,
   lostGraceMs,
-  meetFate,
   noteEnd,
   recycle,
   replace,
@@ -222,20 +222,20 @@ function released(one: Step, event: PoolEvent & { readonly type: 'released' }): 
   const lane = state.lanes[event.slot];
   if (!lane) return;
   const { worker } = lane;
-  const { fate, reason, lost } = event;
+  const { verdict, reason, lost } = event;
   worker.usedAtMs = nowMs;
   // What the process had is lost with it, or was taken from it.
-  lane.isLost = fate !== 'keep';
+  lane.isLost = verdict !== 'keep';
   lane.exit = lost?.exit ?? null;
   if (lost !== null) {
     worker.hasLost = true;
     effects.push({ type: 'tell', what: { kind: 'lost', generation: worker.generation, lost } });
   }
   if (state.board.state(event.slot) === 'draining') {
-    drained(one, lane, fate);
+    drained(one, lane, verdict);
     return;
   }
-  if (fate !== 'keep') meetFate(one, fate, lane);
+  if (verdict !== 'keep') carryOut(one, verdict, lane);
   else if (reason !== null) recycle(one, lane, reason, 'busy');
   else {
     moveLane(state, lane, 'idle', nowMs);

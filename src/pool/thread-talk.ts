@@ -1,17 +1,18 @@
 // What the pool hears of its lanes, from the holder of its own thread and from front threads: made into events of its step, and words of its log.
 
 import type { EndedRequest } from '../connection/answer-reader.ts';
+import type { HolderOwner } from '../leases/lane-owner.ts';
+import type { LaneRow } from '../leases/lane-row.ts';
+import { holderOf, nobody, tagOf } from '../leases/lane-word.ts';
+import type { FromThread, LaneName, ToThread } from '../leases/lease-messages.ts';
+import type { Release } from '../leases/release.ts';
+import type { PoolListener } from '../leases/thread-link.ts';
 import type { Log } from '../log.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
 import type { Program } from '../worker/program.ts';
 import type { WorkerHandle } from '../worker/worker.ts';
-import type { HolderOwner } from './lane-owner.ts';
-import type { LaneRow } from './lane-row.ts';
-import { holderOf, nobody, tagOf } from './lane-word.ts';
-import type { FromThread, LaneName, ToThread } from './lease-messages.ts';
-import type { PoolEvent, PoolState, Release } from './pool-state.ts';
+import type { PoolEvent, PoolState } from './pool-state.ts';
 import { tellAnonymous, tellForeign, tellSilence, tellStraggler } from './pool-words.ts';
-import type { PoolListener } from './thread-link.ts';
 
 /** What it works with, and who hears what. */
 export interface ThreadTalkOptions {
@@ -38,8 +39,8 @@ export class ThreadTalk implements HolderOwner, PoolListener {
   }
 
   /** See HolderOwner. */
-  released({ slot }: LaneRow, { fate, reason, lost }: Release): void {
-    this.#options.onEvent({ type: 'released', slot, fate, reason, lost });
+  released({ slot }: LaneRow, { verdict, reason, lost }: Release): void {
+    this.#options.onEvent({ type: 'released', slot, verdict, reason, lost });
   }
 
   /** See HolderOwner. */

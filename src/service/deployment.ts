@@ -2,6 +2,12 @@
 
 import { resolve } from 'node:path';
 import type { AdminOperations, AdminSource, CertificateStatus, LogStatus } from '../admin/source.ts';
+import type { Faults } from '../backend/faults.ts';
+import type { PlanContext, PoolPlan } from '../backend/plan.ts';
+import { preparePools } from '../backend/plan.ts';
+import { PoolSet } from '../backend/pool-set.ts';
+import type { Privileged } from '../backend/privileged.ts';
+import type { Unit } from '../backend/unit.ts';
 import { readTokenFile } from '../config/admin-token.ts';
 import type { Config } from '../config/config.ts';
 import { formatListenAddress, parseListenAddress } from '../config/listen-address.ts';
@@ -11,22 +17,15 @@ import { runtimeBases } from '../control/runtime-base.ts';
 import { PosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { FindPhp } from '../php/find-php.ts';
+import type { AccessLog } from '../sites/gateways.ts';
+import { type Fronts, type FrontsConfig, SiteFronts } from '../sites/site-fronts.ts';
+import { FrontThreads } from '../threads/front-threads.ts';
+import { threadCount } from '../threads/thread-config.ts';
+import { Certificates, type SiteSources } from '../tls/certificates.ts';
 import { ShellGuard } from '../worker/guard.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
 import { findSetpriv, openSpawner, type Spawner } from '../worker/spawner.ts';
 import { type Starter, starterByKey } from '../worker/starter.ts';
-import { Certificates, type SiteSources } from './certificates.ts';
-import type { Faults } from './faults.ts';
-import { FrontThreads } from './front-threads.ts';
-import type { AccessLog } from './gateways.ts';
-import type { PlanContext, PoolPlan } from './plan.ts';
-import { preparePools } from './plan.ts';
-import { PoolSet } from './pool-set.ts';
-import type { Privileged } from './privileged.ts';
-import { type Fronts, SiteFronts } from './site-fronts.ts';
-import { threadCount } from './thread-config.ts';
-import type { FrontsConfig } from './thread-messages.ts';
-import type { Unit } from './unit.ts';
 
 /** Options of `createService`; none is needed. */
 export interface ServiceOptions {

@@ -1,11 +1,11 @@
 // What metrics show besides the status: histograms of the service's fronts and pools, and what its threads and its process are busy with.
 
 import type { Buckets, Measures } from '../admin/source.ts';
+import type { Unit } from '../backend/unit.ts';
 import type { DurationCounts } from '../queue/durations.ts';
-import { httpBoundsS } from './http-durations.ts';
-import type { Fronts } from './site-fronts.ts';
-import { processLoad } from './thread-load.ts';
-import type { Unit } from './unit.ts';
+import { httpBoundsS } from '../sites/http-durations.ts';
+import type { Fronts } from '../sites/site-fronts.ts';
+import { processLoad } from '../sites/thread-load.ts';
 
 /** Of this moment. */
 export function measuresOf(fronts: Fronts, units: readonly Unit[]): Measures {

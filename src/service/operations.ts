@@ -1,7 +1,7 @@
 // What an operator may ask of a running service on its dashboard, carried out on its pools and told in words.
 
 import type { AdminOperations, Outcome, ReloadStatus } from '../admin/source.ts';
-import type { PoolOperations, Unit } from './unit.ts';
+import type { PoolOperations, Unit } from '../backend/unit.ts';
 
 /** What the operations are carried out on. */
 export interface OperationTargets {

@@ -2,10 +2,10 @@
 
 import { resolve } from 'node:path';
 import type { FaultStatus, LogStatus, ReloadStatus, ServiceStatus } from '../admin/source.ts';
+import type { Unit } from '../backend/unit.ts';
 import type { Config } from '../config/config.ts';
 import { formatListenAddress, urlOf } from '../config/listen-address.ts';
-import type { Fronts } from './site-fronts.ts';
-import type { Unit } from './unit.ts';
+import type { Fronts } from '../sites/site-fronts.ts';
 
 /** The parts of a service that tell something. */
 export interface StatusParts {

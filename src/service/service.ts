@@ -1,19 +1,19 @@
 // A service: what runs for one configuration and the socket that it is asked through, started, reloaded and ended together.
 
 import type { AdminControls, Measures, ReloadStatus, ServiceStatus } from '../admin/source.ts';
+import { Faults } from '../backend/faults.ts';
+import type { PoolPlan } from '../backend/plan.ts';
 import type { Config } from '../config/config.ts';
 import type { Control } from '../control/control.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import { type Log, silentLog } from '../log.ts';
+import { siteHandler } from '../sites/gateways.ts';
 import { version } from '../version.ts';
 import type { ServiceOptions } from './deployment.ts';
 import { Deployment } from './deployment.ts';
-import { Faults } from './faults.ts';
-import { siteHandler } from './gateways.ts';
 import { measuresOf } from './measures.ts';
 import { operationsOn } from './operations.ts';
-import type { PoolPlan } from './plan.ts';
 import { serviceStatus } from './service-status.ts';
 
 /**
@@ -239,7 +239,7 @@ export class Service {
   #controls(): AdminControls {
     return {
       reload: (pools) => this.reload(pools),
-      explain: async (url) => (await import('./explanation.ts')).explain(this.config, url),
+      explain: async (url) => (await import('../sites/explanation.ts')).explain(this.config, url),
       stop: () => {
         if (this.#options.onStopAsked !== undefined) this.#options.onStopAsked();
         else void this.close();

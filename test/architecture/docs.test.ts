@@ -25,6 +25,24 @@ describe('the pages', () => {
     assert.deepEqual(dead, []);
   });
 
+  it('name files of the sources that there are', () => {
+    const files = globSync(['{src,test,bench,packages}/**/*.{ts,tsx}'], { cwd: root, exclude: ['**/node_modules/**'] });
+    const own = pages.filter((page) => page === 'ARCHITECTURE.md' || page.startsWith('docs/decisions/'));
+    const dead = own.flatMap((page) =>
+      [...read(page).matchAll(/`([\w./-]+\.tsx?)`/g)]
+        .map(([, path]) => path!)
+        .filter((path) => !files.some((file) => file === path || file.endsWith(`/${path}`)))
+        .map((path) => `${page}: ${path}`),
+    );
+    assert.deepEqual(dead, []);
+  });
+
+  it('have a glossary of at most 25 words', () => {
+    const [, words = ''] = /^## Words\n([\s\S]*?)^## /m.exec(read('ARCHITECTURE.md')) ?? [];
+    const count = words.match(/^\| [a-z]/gm)!.length - 1;
+    assert.ok(count > 10 && count <= 25, `${count} words`);
+  });
+
   it('of docs/ each name the next one, from the first steps to the architecture', () => {
     const read = ['docs/getting-started.md'];
     while (read.at(-1) !== 'ARCHITECTURE.md' && read.length < 50) read.push(nextOf(read.at(-1)!));

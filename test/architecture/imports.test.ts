@@ -12,14 +12,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'fastcgi-server': ['protocol', 'connection'],
   queue: ['protocol'],
   worker: ['protocol', 'connection'],
-  pool: ['protocol', 'connection', 'worker', 'queue'],
+  leases: ['protocol', 'connection', 'worker', 'queue'],
+  pool: ['protocol', 'connection', 'worker', 'queue', 'leases'],
   upstream: ['protocol', 'connection', 'queue'],
   cgi: ['protocol', 'worker', 'queue'],
-  backend: ['protocol', 'connection', 'worker', 'pool'],
   rules: ['protocol'],
   gateway: ['protocol', 'rules'],
   front: ['protocol', 'connection', 'fastcgi-server', 'gateway'],
-  tls: ['protocol'],
+  tls: ['protocol', 'config'],
   php: ['protocol', 'worker'],
   client: ['protocol', 'connection', 'queue', 'upstream'],
   app: ['protocol', 'connection', 'fastcgi-server', 'queue'],
@@ -27,29 +27,65 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   admin: [],
   launcher: ['protocol', 'connection', 'worker', 'pool'],
   control: ['protocol', 'connection', 'config', 'admin'],
-  service: [
+  backend: [
     'protocol',
     'connection',
-    'fastcgi-server',
     'queue',
     'worker',
+    'leases',
     'pool',
     'upstream',
     'cgi',
-    'backend',
-    'rules',
+    'php',
+    'config',
+    'launcher',
+  ],
+  sites: ['admin', 'protocol', 'connection', 'queue', 'worker', 'rules', 'gateway', 'front', 'tls', 'config'],
+  threads: [
+    'protocol',
+    'connection',
+    'queue',
+    'worker',
+    'leases',
+    'upstream',
+    'cgi',
     'gateway',
     'front',
     'tls',
-    'php',
-    'client',
-    'app',
     'config',
+    'launcher',
+    'backend',
+    'sites',
+  ],
+  trial: [
+    'protocol',
+    'connection',
+    'worker',
+    'gateway',
+    'tls',
+    'php',
+    'config',
+    'control',
+    'backend',
+    'sites',
     'admin',
+  ],
+  service: [
+    'protocol',
+    'connection',
+    'queue',
+    'worker',
+    'gateway',
+    'tls',
+    'php',
+    'config',
     'control',
     'launcher',
+    'backend',
+    'sites',
+    'threads',
   ],
-  cli: ['service', 'launcher', 'control', 'config', 'admin', 'client', 'php', 'worker'],
+  cli: ['worker', 'php', 'client', 'config', 'admin', 'launcher', 'control', 'backend', 'sites', 'trial', 'service'],
 };
 
 /** Folder -> the folders it may import types from, besides those above. */
@@ -57,8 +93,11 @@ const mayImportTypes: Readonly<Record<string, readonly string[]>> = {
   worker: ['queue'],
   admin: ['queue', 'pool', 'worker', 'upstream'],
   config: ['gateway', 'pool'],
-  control: ['service'],
-  tls: ['gateway', 'front'],
+  tls: ['gateway', 'front', 'admin'],
+  backend: ['admin'],
+  sites: ['backend'],
+  threads: ['admin'],
+  service: ['admin'],
 };
 
 interface Import {
@@ -94,6 +133,35 @@ describe('the import table', () => {
     assert.ok(reached.has('src/launcher/launcher.ts'));
     const wrong = [...reached].filter((file) => /^src\/(?:front|gateway|fastcgi-server|upstream|cgi)\//.test(file));
     assert.deepEqual(wrong, []);
+  });
+
+  it('lets no folder import itself by way of others, types included', () => {
+    const reach = (folder: string, seen: Set<string>): Set<string> => {
+      for (const next of [...mayImport[folder]!, ...(mayImportTypes[folder] ?? [])]) {
+        if (!seen.has(next)) reach(next, seen.add(next));
+      }
+      return seen;
+    };
+    assert.deepEqual(
+      Object.keys(mayImport).filter((folder) => reach(folder, new Set()).has(folder)),
+      [],
+    );
+  });
+
+  it('says the same in ARCHITECTURE.md', () => {
+    const page = readFileSync(`${root}ARCHITECTURE.md`, 'utf8');
+    const said = [...page.matchAll(/^\| `([a-z-]+)\/` \| .* \| (.+) \|$/gm)].map(([, folder, cell]) => {
+      const [values = '', types = ''] = cell!.split(/(?:, )?types of /);
+      const names = (text: string): string[] =>
+        text.split(/, | and /).filter((name) => !['', 'nothing'].includes(name));
+      return [folder, names(values).sort(), names(types).sort()];
+    });
+    assert.deepEqual(
+      said.sort(),
+      Object.entries(mayImport)
+        .map(([folder, names]) => [folder, [...names].sort(), [...(mayImportTypes[folder] ?? [])].sort()])
+        .sort(),
+    );
   });
 
   it('knows every folder of src', () => {

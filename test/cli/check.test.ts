@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import type { Finding } from '../../src/service/finding.ts';
+import type { Finding } from '../../src/trial/finding.ts';
 import { findProgram, temporaryFolder } from '../support/folder.ts';
 import { postern } from '../support/postern-process.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import type { Explanation } from '../../src/service/explanation.ts';
+import type { Explanation } from '../../src/sites/explanation.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { postern, startPostern } from '../support/postern-process.ts';
 

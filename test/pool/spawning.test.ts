@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { PoolLimits } from '../../src/pool/pool-limits.ts';
+import { Scoreboard } from '../../src/leases/scoreboard.ts';
+import type { PoolLimits } from '../../src/pool/pool-state.ts';
 import { type Effect, newPoolState, type PoolState } from '../../src/pool/pool-state.ts';
-import { Scoreboard } from '../../src/pool/scoreboard.ts';
 import { govern, start, wantedWorkers } from '../../src/pool/spawning.ts';
 import { step } from '../../src/pool/step.ts';
 import { defaultLimits } from '../support/pool-limits.ts';

@@ -2,8 +2,8 @@
 
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Clock } from '../../src/clock.ts';
-import type { PoolPort } from '../../src/pool/lease-messages.ts';
-import { OpenPoolThread } from '../../src/pool/pool-thread.ts';
+import type { PoolPort } from '../../src/leases/lease-messages.ts';
+import { OpenPoolThread } from '../../src/leases/pool-thread.ts';
 import type { Attempt } from '../../src/queue/attempt.ts';
 import { cgiRequest } from '../support/cgi-request.ts';
 import { RecordingSink } from '../support/recording-sink.ts';

@@ -1,8 +1,8 @@
 // What must hold of the lease protocol at any moment at which no thread is in the midst of something, and no bell rings: read past the turns.
 
-import { rowBytes } from '../../src/pool/lane-row.ts';
-import { holderOf, isFree, stateOf, takerOf } from '../../src/pool/lane-word.ts';
-import { WaitingBoard } from '../../src/pool/waiting-board.ts';
+import { rowBytes } from '../../src/leases/lane-row.ts';
+import { holderOf, isFree, stateOf, takerOf } from '../../src/leases/lane-word.ts';
+import { WaitingBoard } from '../../src/leases/waiting-board.ts';
 
 /** What is on the board now: null where all is well. */
 export function freeWhileWaited(

@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { verify } from '../../src/pool/invariants.ts';
-import { holderOf, nobody, stateOf, tagOf, takerOf } from '../../src/pool/lane-word.ts';
-import type { PoolPort } from '../../src/pool/lease-messages.ts';
-import { handOverMs } from '../../src/pool/leases.ts';
+import { holderOf, nobody, stateOf, tagOf, takerOf } from '../../src/leases/lane-word.ts';
+import type { PoolPort } from '../../src/leases/lease-messages.ts';
+import { handOverMs } from '../../src/leases/leases.ts';
+import { laterBy, WaitingBoard } from '../../src/leases/waiting-board.ts';
 import { Pool } from '../../src/pool/pool.ts';
-import { laterBy, WaitingBoard } from '../../src/pool/waiting-board.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FakeHiring } from '../support/fake-worker.ts';
+import { verify } from '../support/pool-invariants.ts';
 import { defaultLimits } from '../support/pool-limits.ts';
 import { plainProgram } from '../support/programs.ts';
 import { freeWhileWaited } from './lease-check.ts';

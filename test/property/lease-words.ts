@@ -1,6 +1,6 @@
 // What the leader of the lease model and its threads say to each other.
 
-import type { PoolShared } from '../../src/pool/lease-messages.ts';
+import type { PoolShared } from '../../src/leases/lease-messages.ts';
 
 /** The front threads of a play. */
 export const fronts = [1, 2, 3];

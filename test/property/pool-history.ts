@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { PosternError } from '../../src/errors.ts';
-import { verify } from '../../src/pool/invariants.ts';
 import { Pool } from '../../src/pool/pool.ts';
-import type { PoolLimits } from '../../src/pool/pool-limits.ts';
+import type { PoolLimits } from '../../src/pool/pool-state.ts';
 import type { Attempt } from '../../src/queue/attempt.ts';
 import type { Program } from '../../src/worker/program.ts';
 import { cgiRequest } from '../support/cgi-request.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FakeHiring, type FakeLane } from '../support/fake-worker.ts';
+import { verify } from '../support/pool-invariants.ts';
 import { defaultLimits } from '../support/pool-limits.ts';
 import { plainProgram } from '../support/programs.ts';
 import { RecordingSink } from '../support/recording-sink.ts';

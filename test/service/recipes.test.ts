@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { parseConfig } from '../../src/config/config-file.ts';
-import { type Explanation, explain } from '../../src/service/explanation.ts';
+import { type Explanation, explain } from '../../src/sites/explanation.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const docs = new URL('../../docs/', import.meta.url).pathname;

@@ -1,6 +1,6 @@
 // The limits of a pool in tests, each of which gives those that it is about.
 
-import type { PoolLimits } from '../../src/pool/pool-limits.ts';
+import type { PoolLimits } from '../../src/pool/pool-state.ts';
 
 export const defaultLimits: PoolLimits = {
   workers: 8,

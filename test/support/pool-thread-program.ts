@@ -1,7 +1,7 @@
 // A front thread of a pool for tests: runs the requests that it is told to, and says how they ended.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { openPoolThread } from '../../src/pool/pool-thread.ts';
+import { openPoolThread } from '../../src/leases/pool-thread.ts';
 import type { CgiRequest } from '../../src/protocol/cgi/exchange.ts';
 import { cgiRequest } from './cgi-request.ts';
 import { RecordingSink } from './recording-sink.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { findEmbeddedPhp } from '../../../src/php/find-php.ts';
 import { phpProgram } from '../../../src/php/php-program.ts';
-import type { PoolLimits } from '../../../src/pool/pool-limits.ts';
+import type { PoolLimits } from '../../../src/pool/pool-state.ts';
 import type { CgiRequest } from '../../../src/protocol/cgi/exchange.ts';
 import { bodyOf, cgiRequest } from '../../../test/support/cgi-request.ts';
 import { RunningPool } from '../../../test/support/running-pool.ts';

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PoolLimits } from '../../../src/pool/pool-limits.ts';
+import type { PoolLimits } from '../../../src/pool/pool-state.ts';
 import { isGone } from '../../../src/worker/process-table.ts';
 import type { Program } from '../../../src/worker/program.ts';
 import { findProgram } from '../../support/folder.ts';

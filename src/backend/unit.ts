@@ -1,0 +1,241 @@
+// One running pool of a service: the backend that routes lead to, and its life; and how each kind of pool becomes one.
+
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { CgiPool } from '../cgi/cgi-pool.ts';
+import type { CgiSettings } from '../cgi/cgi-settings.ts';
+import type { Clock } from '../clock.ts';
+import { PosternError } from '../errors.ts';
+import type { RelayEnd } from '../launcher/launch-relay.ts';
+import type { PoolShared } from '../leases/lease-messages.ts';
+import type { Log } from '../log.ts';
+import { Pool } from '../pool/pool.ts';
+import type { Backend } from '../protocol/cgi/exchange.ts';
+import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
+import type { Queue } from '../queue/queue.ts';
+import { UpstreamPool, type UpstreamPoolOptions } from '../upstream/upstream-pool.ts';
+import type { Starter } from '../worker/starter.ts';
+import type { CgiPlan, ConnectPlan, PoolPlan, PreparedProgram, WorkersPlan } from './plan.ts';
+
+/** A pool of managed workers: its lanes are leased to the threads. */
+export interface WorkersShare {
+  readonly kind: 'workers';
+  readonly name: string;
+  readonly shared: PoolShared;
+  /** What the thread and the pool talk over. */
+  readonly port: MessagePort;
+}
+
+/** A pool of servers elsewhere: each thread has connections of its own. */
+export interface ConnectShare {
+  readonly kind: 'connect';
+  readonly name: string;
+  readonly options: Omit<UpstreamPoolOptions, 'clock' | 'log'>;
+}
+
+/** Plain CGI: each thread starts processes. */
+export interface CgiShare {
+  readonly kind: 'cgi';
+  readonly name: string;
+  readonly settings: CgiSettings;
+  /** How its programs are started by the launcher; null: by the thread. */
+  readonly relay: RelayEnd | null;
+}
+
+/** A pool on its way to a thread: what it makes its part of the pool from. */
+export type PoolShare = WorkersShare | ConnectShare | CgiShare;
+
+/** What an operator may ask of a pool of any kind. */
+export interface PoolOperations {
+  /** Takes no new requests, and finishes those it has; or takes them again. */
+  drain(isDrained: boolean): void;
+  /** Ends a request, and what runs it. @returns false: no request with this number runs */
+  endRequest(number: number): boolean;
+  /** Replaces a process when what it runs is done. @returns false: there is none with this id that could be */
+  recycle(pid: number): boolean;
+}
+
+/** A pool and what it was made from. */
+export interface Unit {
+  readonly name: string;
+  /** The plan that is in force. */
+  readonly plan: PoolPlan;
+  /** Another one once the pool was made anew: to be asked for with each request. */
+  readonly backend: Backend;
+  /** Resolves when it can serve. Rejects when it cannot yet; it then goes on trying by itself. */
+  start(): Promise<void>;
+  /**
+   * Takes another plan of the same kind, or the same one anew; no request is lost.
+   * Rejects, with the old one still in force, when that does not start.
+   */
+  reload(plan: PoolPlan): Promise<void>;
+  /** Refuses new requests, finishes those it has, ends what it started. Repeatable. */
+  close(deadlineMs?: number): Promise<void>;
+  /** Ends everything at once. Repeatable. */
+  destroy(): Promise<void>;
+  /** What an operator may ask of it. */
+  readonly operations: PoolOperations;
+  /** All that is shown of it, the same for each kind. */
+  snapshot(): PoolSnapshot;
+  /** What a front thread makes its part of the pool from, and the ports in it that go over to the thread. */
+  share(thread: number): { readonly share: PoolShare; readonly ports: readonly MessagePort[] };
+  /** A front thread is no more: what it held comes back. */
+  threadDied(thread: number): void;
+}
+
+/** What a unit of one kind is made with. */
+export interface UnitParts {
+  readonly directory: string;
+  readonly log: Log;
+  readonly starter: Starter;
+  /** See `Privileged.relay`. */
+  readonly relay?: (() => RelayEnd) | undefined;
+  /** Its timers' errors are the pool's own. */
+  readonly clock: Clock;
+  /** Told of an error that nothing foresaw elsewhere in the pool. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Makes the unit; nothing is started. */
+export function workersUnit(plan: WorkersPlan, { directory, log, clock, starter, onFault }: UnitParts): Unit {
+  let inForce = plan;
+  let prepared: PreparedProgram = plan.prepare();
+  const pool = new Pool({ program: prepared.program, limits: plan.limits, directory, log, clock, starter, onFault });
+  return {
+    name: plan.name,
+    get plan() {
+      return inForce;
+    },
+    backend: pool.queue,
+    start: () => pool.start(),
+    async reload(next) {
+      const workers = workersPlan(next);
+      const after = workers.prepare();
+      try {
+        await pool.reload(after.program, workers.limits);
+      } catch (error) {
+        after.release();
+        throw error;
+      }
+      prepared.release();
+      prepared = after;
+      inForce = workers;
+    },
+    async close(deadlineMs) {
+      await pool.close(deadlineMs);
+      prepared.release();
+    },
+    async destroy() {
+      await pool.destroy();
+      prepared.release();
+    },
+    operations: { ...queueOperations(pool), recycle: (pid) => pool.recycle(pid) },
+    snapshot: () => pool.snapshot(),
+    share(thread) {
+      const { port1, port2 } = new MessageChannel();
+      pool.openThread(thread, port1);
+      return { share: { kind: 'workers', name: plan.name, shared: pool.shared, port: port2 }, ports: [port2] };
+    },
+    threadDied: (thread) => pool.threadDied(thread),
+  };
+}
+
+/** Of a pool that has no processes to replace. */
+function queueOperations(queue: Pick<Queue, 'drain' | 'endRequest'>): PoolOperations {
+  return {
+    drain: (isDrained) => queue.drain(isDrained),
+    endRequest: (number) => queue.endRequest(number),
+    recycle: () => false,
+  };
+}
+
+function workersPlan(plan: PoolPlan): WorkersPlan {
+  if (plan.kind === 'workers') return plan;
+  throw new PosternError('INTERNAL', `pool ${plan.name} was to become one of another kind in place`);
+}
+
+/** Makes the unit; besides looks at the servers, it connects when there is something to send. */
+export function connectUnit(plan: ConnectPlan, { clock, log }: UnitParts): Unit {
+  let inForce = plan;
+  const { name } = plan;
+  const pool = new UpstreamPool({ ...optionsOf(plan), clock, log });
+  return {
+    name,
+    get plan() {
+      return inForce;
+    },
+    backend: pool,
+    // A server that is not there yet is no reason not to start: the pool says that it is not ready, and looks again.
+    start: () => pool.watch(),
+    reload(next) {
+      inForce = connectPlan(next);
+      pool.reload({ ...optionsOf(inForce), clock, log });
+      return pool.watch();
+    },
+    close: (deadlineMs = inForce.limits.stopTimeoutMs) => pool.close(deadlineMs),
+    destroy: () => pool.destroy(),
+    operations: queueOperations(pool.queue),
+    snapshot: () => pool.snapshot(),
+    share: () => ({ share: { kind: 'connect', name, options: optionsOf(inForce) }, ports: [] }),
+    threadDied: () => {},
+  };
+}
+
+function optionsOf({ name, servers, reuse, idleTimeoutMs, limits }: ConnectPlan): UpstreamPoolOptions {
+  return {
+    name,
+    servers: servers.map(({ address, weight, backup }) => ({ address, weight, isBackup: backup })),
+    maxConnections: limits.workers,
+    limitName: 'workers',
+    reuse,
+    idleTimeoutMs,
+    limits,
+  };
+}
+
+function connectPlan(plan: PoolPlan): ConnectPlan {
+  if (plan.kind === 'connect') return plan;
+  throw new PosternError('INTERNAL', `pool ${plan.name} was to become one of another kind in place`);
+}
+
+/** Makes the unit; a process is started when there is a request. */
+export function cgiUnit(plan: CgiPlan, { clock, log, starter, relay }: UnitParts): Unit {
+  const { name } = plan;
+  const pool = new CgiPool({ ...settingsOf(plan), name, starter, clock, log });
+  let inForce = plan;
+  return {
+    name,
+    get plan() {
+      return inForce;
+    },
+    backend: pool,
+    start: () => Promise.resolve(),
+    reload(next) {
+      inForce = cgiPlan(next);
+      pool.use(settingsOf(inForce));
+      return Promise.resolve();
+    },
+    async close(deadlineMs) {
+      await pool.close(deadlineMs);
+    },
+    async destroy() {
+      await pool.destroy();
+    },
+    operations: queueOperations(pool.queue),
+    snapshot: () => pool.snapshot(),
+    share() {
+      const end = inForce.launchKey === undefined ? null : (relay?.() ?? null);
+      const share: PoolShare = { kind: 'cgi', name, settings: settingsOf(inForce), relay: end };
+      return { share, ports: end === null ? [] : [end.port] };
+    },
+    threadDied: () => {},
+  };
+}
+
+function settingsOf({ limits, env, user, launchKey }: CgiPlan): CgiSettings {
+  return { limits, env, user, launchKey };
+}
+
+function cgiPlan(plan: PoolPlan): CgiPlan {
+  if (plan.kind === 'cgi') return plan;
+  throw new PosternError('INTERNAL', `pool ${plan.name} was to become one of another kind in place`);
+}

@@ -1,0 +1,177 @@
+// The certificates of a service: from what each site's configuration says to what its listeners answer with, kept fresh while it runs.
+
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { CertificateStatus } from '../admin/source.ts';
+import { systemClock, type Timer } from '../clock.ts';
+import type { Config } from '../config/config.ts';
+import { keyName, type Path } from '../config/problem.ts';
+import type { SiteValues } from '../config/site-schema.ts';
+import { toPosternError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { certificatesOf, namesMissing } from './certificate.ts';
+import { CertificateFiles, type ReadFile } from './certificate-files.ts';
+import type { CertificateSource } from './certificate-source.ts';
+import { type ClientRule, clientRule } from './client-rule.ts';
+import { TicketSecret } from './ticket-keys.ts';
+import type { TlsMaterial } from './tls-material.ts';
+
+/** How often it is looked whether a file has changed, a certificate is due, or the secret of tickets is old. */
+const refreshMs = 5_000;
+
+/** A site's source of certificates, and its rule about clients. */
+interface SiteSource {
+  readonly source: CertificateSource;
+  readonly rule: ClientRule | null;
+}
+
+/** The sources of one configuration's sites. */
+export type SiteSources = ReadonlyMap<string, SiteSource>;
+
+/** The certificates of one service, over all its configurations. */
+export class Certificates {
+  readonly #log: Log;
+  readonly #read: ReadFile;
+  readonly #secret = new TicketSecret();
+  /** Told when the material in force has changed. */
+  readonly #onChange: (material: TlsMaterial) => void;
+  #inForce: SiteSources = new Map();
+  #given: readonly unknown[] = [];
+  #timer: Timer | null = null;
+
+  /** @param read gives the bytes of a file. @default as this user may read it */
+  constructor(log: Log, onChange: (material: TlsMaterial) => void, read: ReadFile = readFile) {
+    this.#log = log;
+    this.#onChange = onChange;
+    this.#read = read;
+  }
+
+  /** Reads what a configuration names; nothing is in force yet. @throws CONFIG_INVALID with file and line */
+  async prepare(config: Config): Promise<SiteSources> {
+    const entries = Object.entries(config.values.site).filter(([, { tls }]) => tls !== undefined);
+    const made = await Promise.all(
+      entries.map(async ([name, site]) => [name, await this.#siteSource(name, site, config)] as const),
+    );
+    return new Map(made);
+  }
+
+  /** What listeners are to be given for these sources. */
+  materialOf(sources: SiteSources): TlsMaterial {
+    const sites = [...sources].map(([name, { source, rule }]) => [name, { ...source.served, rule }] as const);
+    return { secret: this.#secret.bytes, sites: new Map(sites), proofs: new Map(), tokens: new Map() };
+  }
+
+  /** The listeners have the material of these sources; they are kept fresh from now on. */
+  use(sources: SiteSources): void {
+    this.#inForce = sources;
+    this.#given = this.#parts();
+    if (sources.size === 0) this.close();
+    else this.#timer ??= systemClock.every(refreshMs, () => void this.#refresh());
+  }
+
+  status(): CertificateStatus[] {
+    return [...this.#inForce].flatMap(([site, { source }]) =>
+      source.status().map(({ notBefore, notAfter, ...one }) => ({
+        site,
+        name: one.names[0] ?? '',
+        ...one,
+        issuedAt: notBefore,
+        expiresAt: notAfter,
+      })),
+    );
+  }
+
+  /** Nothing is looked at any more. Repeatable. */
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  async #refresh(): Promise<void> {
+    this.#secret.rotate();
+    await Promise.all([...this.#inForce.values()].map(({ source }) => source.refresh()));
+    this.#tell();
+  }
+
+  /** Passes on what has changed since it was last given. */
+  #tell(): void {
+    const parts = this.#parts();
+    if (this.#timer === null || parts.every((part, at) => part === this.#given[at])) return;
+    this.#given = parts;
+    this.#onChange(this.materialOf(this.#inForce));
+  }
+
+  #parts(): readonly unknown[] {
+    return [this.#secret.bytes, ...[...this.#inForce.values()].map(({ source }) => source.served)];
+  }
+
+  async #siteSource(name: string, site: SiteValues, config: Config): Promise<SiteSource> {
+    const source = await this.#sourceOf(name, site, config);
+    return { source, rule: await this.#ruleOf(name, site, config) };
+  }
+
+  async #sourceOf(name: string, { tls }: SiteValues, config: Config): Promise<CertificateSource> {
+    const { certificate, key } = tls!;
+    const paths = certificate.map((path, index) => ({
+      certificate: resolve(config.folder, path),
+      key: resolve(config.folder, key[index]!),
+    }));
+    const files = new CertificateFiles(paths, this.#read, this.#log);
+    await refusing(config, ['site', name, 'tls'], () => files.load());
+    return files;
+  }
+
+  async #ruleOf(name: string, { clientCertificates }: SiteValues, config: Config): Promise<ClientRule | null> {
+    if (clientCertificates === undefined) return null;
+    const { authority, revoked, user } = clientCertificates;
+    const path = ['site', name, 'clientCertificates'];
+    return refusing(config, path, async () => {
+      const file = resolve(config.folder, authority);
+      const pem = await this.#read(file);
+      if (certificatesOf(pem, file).length === 0) throw new Error(`${file} holds no certificate in PEM`);
+      const lists = revoked === undefined ? null : await this.#read(resolve(config.folder, revoked));
+      return clientRule(pem, lists, user ?? null);
+    });
+  }
+}
+
+/** What `check` finds of the certificates of a configuration. */
+export async function certificateFindings(
+  config: Config,
+  log: Log,
+): Promise<{ readonly state: 'ok' | 'note' | 'failed'; readonly subject: string; readonly message: string }[]> {
+  const certificates = new Certificates(log, () => {});
+  let sources: SiteSources;
+  try {
+    sources = await certificates.prepare(config);
+  } catch (error) {
+    return [{ state: 'failed', subject: 'certificates', message: (error as Error).message }];
+  }
+  return [...sources].flatMap(([site, { source }]) => {
+    const subject = `site ${site}`;
+    const all = source.status();
+    const names = all.flatMap((one) => one.names);
+    const missing = all.length === 0 ? [] : namesMissing({ ...all[0]!, names }, config.values.site[site]!.host);
+    return [
+      ...all.map(({ from, notAfter, trouble }) => {
+        const until = new Date(notAfter).toISOString().slice(0, 10);
+        const message = `${from}: ${trouble ?? `for ${names.join(', ')}, until ${until}`}`;
+        return { state: trouble === null ? ('ok' as const) : ('note' as const), subject, message };
+      }),
+      ...missing.map((name) => ({
+        state: 'note' as const,
+        subject,
+        message: `${all[0]!.from} is not for "${name}": its clients will refuse it`,
+      })),
+    ];
+  });
+}
+
+/** Does something that the configuration asked for there. @throws CONFIG_INVALID with file and line */
+async function refusing<Value>(config: Config, path: Path, act: () => Promise<Value>): Promise<Value> {
+  try {
+    return await act();
+  } catch (error) {
+    throw config.refusal({ path, message: `${keyName(path)}: ${toPosternError(error).message}` });
+  }
+}

@@ -1,0 +1,94 @@
+// Lanes among threads: whatever order they touch shared memory in, no request waits while a lane is free, and no lane has two connections.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { laneWord, nobody, takerOf } from '../../src/leases/lane-word.ts';
+import { Leases } from '../../src/leases/leases.ts';
+import { Scoreboard } from '../../src/leases/scoreboard.ts';
+import { laterBy, WaitingBoard, wholeMs } from '../../src/leases/waiting-board.ts';
+import { LeaseTheatre } from '../property/lease-play.ts';
+import { seedOf } from '../support/seeded-fast-check.ts';
+
+/** Enough for each mistake that was tried to be found by a run of some thousand; `npm run fuzz` has a hundred thousand. */
+const plays = 2_000;
+
+test('threads, their deaths and reloads in any order of accesses to shared memory keep the invariants', async () => {
+  const theatre = new LeaseTheatre();
+  let requests = 0;
+  const first = seedOf(process.env.SEED);
+  for (let seed = first; seed < first + plays; seed += 1) {
+    try {
+      requests += (await theatre.play(seed)).requests;
+    } catch (error) {
+      throw new Error(`node test/property/fuzz-leases.ts --seed ${seed} --plays 1`, { cause: error });
+    }
+  }
+  await theatre.close();
+  assert.ok(requests > plays);
+});
+
+/** Lanes that are free, held as is said. */
+function boardOf(holders: readonly number[]) {
+  const board = new Scoreboard();
+  const rows = holders.map((holder) => {
+    const row = board.row(board.open(0));
+    row.swap(row.word, laneWord('idle', holder, nobody, 1));
+    return row;
+  });
+  const waiting = new WaitingBoard();
+  waiting.threads = 4;
+  const rung: number[] = [];
+  const leasesOf = (own: number): Leases => new Leases(own, board, waiting, (index) => rung.push(index));
+  return { rows, waiting, rung, leasesOf };
+}
+
+test('a lane that nobody holds is taken without a word, one of another thread is asked for', () => {
+  const { rows, waiting, rung, leasesOf } = boardOf([2, nobody]);
+  const leases = leasesOf(1);
+  assert.equal(
+    leases.find(() => true),
+    rows[1],
+  );
+  assert.equal(
+    leases.find(() => true),
+    null,
+  );
+  waiting.note(1, 1, 0);
+  assert.equal(leases.match(), false);
+  assert.deepEqual([takerOf(rows[0]!.word), rung], [1, [2]]);
+  leasesOf(2).letGo(rows[0]!);
+  assert.deepEqual(rung, [2, 1]);
+  assert.equal(
+    leases.find(() => true),
+    rows[0],
+  );
+});
+
+test('a lane goes to the thread whose oldest request has waited longest, and so many as wait there', () => {
+  const { rows, waiting, leasesOf } = boardOf([nobody, nobody, nobody]);
+  waiting.note(1, 1, 30);
+  waiting.note(2, 1, 10);
+  waiting.note(3, 5, 20);
+  leasesOf(0).match();
+  assert.deepEqual(
+    rows.map(({ word }) => takerOf(word)),
+    [2, 3, 3],
+  );
+});
+
+test('a thread keeps a lane for its own requests, unless another has waited longer by more than a hand-over takes', () => {
+  const { waiting, leasesOf } = boardOf([1]);
+  const leases = leasesOf(1);
+  waiting.note(2, 1, 100);
+  assert.equal(leases.heir(103), nobody);
+  assert.equal(leases.heir(120), 2);
+  assert.equal(leases.heir(null), 2);
+  assert.equal(leases.heir(90), nobody);
+});
+
+test('how much longer one has waited is right when the cell of its time has run over', () => {
+  const day = 24 * 3_600_000;
+  const before = wholeMs(24.8 * day);
+  assert.equal(laterBy(before, wholeMs(24.8 * day + 5_000)), 5_000);
+  assert.equal(laterBy(wholeMs(49.7 * day), wholeMs(49.71 * day)), 864_000);
+});
