@@ -15,10 +15,11 @@ import { AnswerSpools } from './answer-spool.ts';
 import { CompressedFiles } from './compressed-file.ts';
 import { Compression } from './compression.ts';
 import type { HttpHandler, HttpRequest, WebServerRequest } from './message.ts';
+import { RecordRate } from './record-rate.ts';
 import { type BodyLimits, BodyMemory } from './request-body.ts';
 import { type Client, checkRequest, identifyClient } from './request-check.ts';
 import type { AccessLog, CountAnswer } from './request-log.ts';
-import { RecordRate, RequestIds } from './request-log.ts';
+import { RequestIds } from './request-log.ts';
 import { compileRouting, type Routing } from './routing.ts';
 import { type Decision, KnownDecisions, type Run } from './script.ts';
 import type { BackendRoute, Site } from './site.ts';
@@ -26,7 +27,7 @@ import { asksAnything, checkClientCertificate, otherOrigin } from './site-door.t
 import { type RuledDecision, SiteGates } from './site-gates.ts';
 import { SpoolBlocks } from './spool-blocks.ts';
 import { StaticFiles } from './static-file.ts';
-import { TraceMaker } from './trace.ts';
+import { TraceMaker, type Traces } from './trace.ts';
 import { triedFor } from './tried-places.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 import { type TimeLimits, Visit, type VisitOwner } from './visit.ts';
@@ -43,6 +44,8 @@ export interface GatewayOptions {
   readonly count?: CountAnswer | null;
   /** Shared with other sites. @default no limit */
   readonly bodyMemory?: BodyMemory;
+  /** Who records spans. @default traces are passed on, or made where the site says so */
+  readonly traces?: Traces | null;
   readonly clock?: Clock;
 }
 
@@ -101,8 +104,7 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly bodyMemory: BodyMemory;
   readonly bodyLimits: BodyLimits;
   readonly ids = new RequestIds();
-  /** null: traces are only passed on. */
-  readonly traces: TraceMaker | null;
+  readonly traces: Traces | null;
   readonly stderrRate: RecordRate;
   readonly errorRate: RecordRate;
   /** What the configuration says of requests by a route. */
@@ -121,7 +123,7 @@ class SiteGateway implements Gateway, VisitOwner {
     this.compressedFiles = this.compression === null ? null : new CompressedFiles(this.files, this.compression);
     this.accessLog = accessLog;
     this.count = count;
-    this.traces = site.makesTraces === true ? new TraceMaker() : null;
+    this.traces = options.traces ?? (site.makesTraces === true ? new TraceMaker() : null);
     this.clock = clock;
     this.routing = compileRouting(site, clock);
     this.rules = site.rules.length === 0 ? null : new SiteGates(site.rules, this.routing, { clock, log });

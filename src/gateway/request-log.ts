@@ -11,9 +11,10 @@ import { environmentOf, isPairs } from '../protocol/fastcgi/name-values.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { HttpRequest } from './message.ts';
+import type { RecordRate } from './record-rate.ts';
 import type { Client } from './request-check.ts';
 import { StderrLog } from './stderr-log.ts';
-import { traceIdOf } from './trace.ts';
+import { noFields, type RequestTrace, type Traces, traceIdOf, traceVariables } from './trace.ts';
 
 /** One request that is over. Texts are escaped and safe to print; credentials are blanked. */
 export interface AccessRecord extends LoggedRequest {
@@ -76,43 +77,6 @@ export function urlForLog(target: string): string {
   return bytesToLog(blanked, MAX_URL_LENGTH);
 }
 
-/** Records that may come at once, and what is added each second. */
-const BURST = 100;
-const PER_SECOND = 20;
-
-/** The rate that all requests of a site share. */
-export class RecordRate {
-  readonly #clock: Clock;
-  #tokens = BURST;
-  #since: number;
-  #dropped = 0;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-    this.#since = clock.now();
-  }
-
-  /** Takes one record's share; false, and counted, when there is none left. */
-  take(): boolean {
-    const now = this.#clock.now();
-    this.#tokens = Math.min(BURST, this.#tokens + ((now - this.#since) / 1000) * PER_SECOND);
-    this.#since = now;
-    if (this.#tokens < 1) {
-      this.#dropped += 1;
-      return false;
-    }
-    this.#tokens -= 1;
-    return true;
-  }
-
-  /** How many records were dropped since this was last asked. */
-  takeDropped(): number {
-    const dropped = this.#dropped;
-    this.#dropped = 0;
-    return dropped;
-  }
-}
-
 /** What the logs of all requests of a site share. */
 export interface LogOwner {
   readonly site: {
@@ -128,6 +92,8 @@ export interface LogOwner {
   readonly errorRate: RecordRate;
   readonly proxies: AddressList;
   readonly ids: RequestIds;
+  /** null: traces are only passed on. */
+  readonly traces: Traces | null;
 }
 
 /** What is known of a program at the end of a request. */
@@ -148,11 +114,14 @@ export class VisitLog {
   readonly #owner: LogOwner;
   readonly #request: HttpRequest;
   readonly #startedAt: number;
-  /** The one that was made for it; null: none was. */
-  traceparent: string | null = null;
+  /** null: traces are only passed on. */
+  readonly trace: RequestTrace | null;
   #shownUrl: string | null = null;
   #requestId: string | null = null;
   #pool: string | null = null;
+  #route: string | null = null;
+  /** Whether what was asked has not been told of as over. */
+  #isRunning = false;
   #environment: Environment | PairsParts | null = null;
   #runFrom = 0;
   #headAt = 0;
@@ -167,6 +136,7 @@ export class VisitLog {
     this.#owner = owner;
     this.#request = request;
     this.#startedAt = owner.clock.now();
+    this.trace = owner.traces === null ? null : owner.traces.begin(request);
   }
 
   /** The client's target as logs show it; made when first asked for. */
@@ -175,9 +145,11 @@ export class VisitLog {
     return this.#shownUrl;
   }
 
-  /** @param environment or its pairs; null: it is not told */
-  programStarts(pool: string, environment: Environment | PairsParts | null = null): void {
+  /** @param environment or its pairs; null: it is not told @param route the one that took it; null: none did */
+  programStarts(pool: string, environment: Environment | PairsParts | null = null, route: string | null = null): void {
     this.#pool = pool;
+    this.#route = route;
+    this.#isRunning = true;
     this.#environment = environment;
     this.#runFrom = this.#owner.clock.now();
   }
@@ -195,6 +167,7 @@ export class VisitLog {
     this.#pid = ran?.pid ?? this.#pid;
     this.#attempts = ran?.attempts ?? this.#attempts;
     this.#runMs = this.#owner.clock.now() - this.#runFrom - (this.#waitedMs ?? 0);
+    this.#traceRun();
   }
 
   stderr(chunk: Uint8Array, pid: number): void {
@@ -218,6 +191,10 @@ export class VisitLog {
     const status = answered.status === 0 ? 499 : answered.status;
     const durationMs = clock.now() - this.#startedAt;
     count?.(site.name, this.#request.method, status, durationMs);
+    if (this.trace !== null) {
+      this.#traceRun();
+      this.trace.over({ status: answered.status, error: error?.code ?? null, client, route: this.#route });
+    }
     if (accessLog === null) return;
     const { method, version, headers, peer } = this.#request;
     const logs = site.logs ?? null;
@@ -245,7 +222,7 @@ export class VisitLog {
       userAgent: shownField(headers, 'user-agent'),
       referer: shownReferer(headers),
       requestId: this.requestId,
-      traceId: traceIdOf(this.traceparent ?? fieldValue(headers, 'traceparent')),
+      traceId: this.trace === null ? traceIdOf(fieldValue(headers, 'traceparent')) : this.trace.traceId,
       script:
         environment?.SCRIPT_FILENAME === undefined ? null : bytesToLog(environment.SCRIPT_FILENAME, MAX_FIELD_LENGTH),
       user: environment?.REMOTE_USER ? bytesToLog(environment.REMOTE_USER, 255) : null,
@@ -258,6 +235,25 @@ export class VisitLog {
   get requestId(): string {
     this.#requestId ??= givenId(this.#request, this.#owner) ?? this.#owner.ids.next();
     return this.#requestId;
+  }
+
+  /** A program is told of its trace by these. */
+  get traceVariables(): Environment {
+    return this.trace === null || this.trace.fields === noFields ? noFields : traceVariables(this.trace);
+  }
+
+  /** What was asked is over; it may be another for each local redirect. */
+  #traceRun(): void {
+    if (this.trace === null || !this.#isRunning) return;
+    this.#isRunning = false;
+    this.trace.ran({
+      pool: this.#pool!,
+      fromMs: this.#runFrom,
+      waitedMs: this.#waitedMs ?? 0,
+      untilMs: this.#owner.clock.now(),
+      pid: this.#pid,
+      attempts: this.#attempts,
+    });
   }
 
   /** They cost something where they are pairs. */

@@ -34,6 +34,7 @@ import { ShapedAnswer } from './shaped-answer.ts';
 import type { BackendRoute, Site } from './site.ts';
 import type { SiteGates } from './site-gates.ts';
 import type { SpoolBlocks } from './spool-blocks.ts';
+import { type RequestTrace, withTraceFields } from './trace.ts';
 
 /** What the visits of a site share, as far as rules need it. */
 export interface GuideOwner {
@@ -63,6 +64,8 @@ export interface GuidedVisit {
   showPage(target: RequestPath, decision: Decision): void;
   /** A server elsewhere, or a pool that decides who may, is asked; for the log. */
   asks(server: string): void;
+  /** null: traces are only passed on. */
+  readonly trace: RequestTrace | null;
   onStderr(chunk: Uint8Array): void;
 }
 
@@ -235,12 +238,13 @@ export class RuleGuide {
     proxy: ProxyOptions,
     body: HeldBody | null,
   ): void {
-    const { reply } = this.#visit;
+    const { reply, trace } = this.#visit;
     if (reply.isOver) {
       body?.close();
       return;
     }
-    const { method, headers, peer } = request;
+    const { method, peer } = request;
+    const headers = trace === null ? request.headers : withTraceFields(request.headers, trace);
     const isRewritten = this.#ruled?.decided.ruling.taken.some(({ rule }) => changesPath.has(rule.act?.kind ?? ''));
     const target = isRewritten === true ? encodePath(path) + (query === '' ? '' : `?${query}`) : request.target;
     const host = fieldValue(headers, 'host') ?? client.serverName;

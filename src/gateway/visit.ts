@@ -5,7 +5,6 @@ import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, Environment, Exchange, PairsParts } from '../protocol/cgi/exchange.ts';
 import { isIdempotent } from '../protocol/cgi/exchange.ts';
 import { environmentOf, isPairs, withVariables } from '../protocol/fastcgi/name-values.ts';
-import { fieldValue } from '../protocol/http/headers.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import type { AnswerSpools } from './answer-spool.ts';
 import { collectBody } from './collect-body.ts';
@@ -30,7 +29,7 @@ import type { SiteGates } from './site-gates.ts';
 import { checkPageClient, sendPage } from './site-pages.ts';
 import type { SpoolBlocks } from './spool-blocks.ts';
 import type { StaticFiles } from './static-file.ts';
-import type { TraceMaker } from './trace.ts';
+import { noFields, type RequestTrace } from './trace.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 
 /** What the visits of a gateway share. */
@@ -52,8 +51,6 @@ export interface VisitOwner extends LogOwner, GuideOwner {
   elsewhereFor(request: HttpRequest, client: Client): string | null;
   /** What answers a request. @throws BAD_REQUEST and its kind */
   decide(request: HttpRequest): { readonly target: RequestPath; readonly decision: Decision };
-  /** null: traces are only passed on. */
-  readonly traces: TraceMaker | null;
   /** Names of variables that a web server in front made up, and that are not to become the environment of a process. */
   foreignTo(webServer: WebServerRequest): readonly string[];
   /** By name, or as FastCGI's pairs. @param contentLength exact length of the body; null where there is none or it is not known */
@@ -78,7 +75,6 @@ export type TimeLimits = Pick<CgiRequest, 'requestTimeoutMs' | 'readTimeoutMs'>;
 /** Characters of STDERR that a developer is shown. */
 const MAX_LAST_WORDS = 4_096;
 const none: readonly string[] = [];
-const noVariables: Readonly<Record<string, string>> = {};
 
 /** One request on its way. */
 export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
@@ -142,6 +138,11 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
     const { target: asked, method } = this.#first;
     const page: HttpRequest = { ...redirected(this.#first, asked), method: method === 'HEAD' ? 'HEAD' : 'GET' };
     this.answer(page, this.#client!, target, decision);
+  }
+
+  /** See GuidedVisit. */
+  get trace(): RequestTrace | null {
+    return this.#log.trace;
   }
 
   /** See GuidedVisit. */
@@ -211,12 +212,14 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
     const { backend } = found.route;
     const contentLength = body === null ? request.contentLength : body.length;
     const known = gateway.environmentFor(request, client, target, found, contentLength);
-    const added = this.#traced(request, this.#guide?.variables ?? noVariables);
-    const environment = added === noVariables ? known : withVariables(known, added);
+    const ruled = this.#guide?.variables ?? noFields;
+    const traced = this.#log.traceVariables;
+    const environment =
+      ruled === noFields && traced === noFields ? known : withVariables(known, { ...ruled, ...traced });
     const { method } = request;
     const url = request === this.#first ? this.#log.url : urlForLog(request.target);
     const answer = new ProgramAnswer(this.reply, this);
-    this.#log.programStarts(backend.name, environment);
+    this.#log.programStarts(backend.name, environment, found.route.match);
     const { webServer } = request;
     const foreign = webServer === undefined ? none : gateway.foreignTo(webServer);
     const limits = gateway.timeLimitsFor(found.route);
@@ -225,14 +228,6 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
     if (answer.hasEnded) return;
     this.#exchange = exchange;
     this.reply.producer = exchange;
-  }
-
-  /** What a rule adds to the variables, and the traceparent where one is made. */
-  #traced({ headers }: HttpRequest, variables: Environment): Environment {
-    const { traces } = this.#gateway;
-    if (traces === null) return variables;
-    this.#log.traceparent ??= traces.traceparentFor(fieldValue(headers, 'traceparent'));
-    return this.#log.traceparent === null ? variables : { ...variables, HTTP_TRACEPARENT: this.#log.traceparent };
   }
 
   onHead(headers: readonly string[]): void {

@@ -15,6 +15,7 @@ import type { HttpHandler } from '../gateway/message.ts';
 import { BodyMemory } from '../gateway/request-body.ts';
 import type { AccessLog, AccessRecord, CountAnswer } from '../gateway/request-log.ts';
 import type { ClientCertificates, Route, Site } from '../gateway/site.ts';
+import type { Traces } from '../gateway/trace.ts';
 import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
@@ -28,12 +29,20 @@ import { refuse, refuseUnknown } from './refused.ts';
 
 export type { AccessLog, AccessRecord };
 
+/** Who is told of the requests. */
+export interface Told {
+  readonly access: AccessLog | null;
+  readonly count: CountAnswer | null;
+  /** @default traces are passed on, or made where a site says so */
+  readonly traces?: Traces | null;
+}
+
 /** Makes one gateway a site. @param isDeveloped see `Site.isDeveloped` @throws CONFIG_INVALID for a proxy that cannot be read */
 export function makeGateways(
   config: Pick<Config, 'file' | 'folder' | 'values'>,
   units: ReadonlyMap<string, FrontPool>,
   log: Log,
-  { access, count }: { readonly access: AccessLog | null; readonly count: CountAnswer | null },
+  { access, count, traces = null }: Told,
   isDeveloped = false,
   tls: TlsMaterial['sites'] = new Map(),
 ): ReadonlyMap<string, Gateway> {
@@ -59,7 +68,14 @@ export function makeGateways(
       const made = { ...siteOf(name, site, config, targetOf, isDeveloped), ...own };
       return [
         name,
-        createGateway({ site: made, log, accessLog: isLogged(site, config) ? access : null, count, bodyMemory }),
+        createGateway({
+          site: made,
+          log,
+          accessLog: isLogged(site, config) ? access : null,
+          count,
+          bodyMemory,
+          traces,
+        }),
       ];
     }),
   );

@@ -9,6 +9,7 @@ import type { ListenAddress } from '../config/listen-address.ts';
 import type { Binder } from '../connection/listen.ts';
 import type { ClientCounts } from '../front/client-counts.ts';
 import type { Gateway } from '../gateway/handle.ts';
+import { openTelemetryTraces } from '../gateway/open-telemetry.ts';
 import type { Log } from '../log.ts';
 import type { NamedSite } from '../protocol/http/host-table.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
@@ -203,7 +204,8 @@ export class SiteFronts implements Fronts {
       words: listening.words,
       prepare: async (backends) => {
         const logs = { access: this.#gateways.onAccess, count: this.#gateways.count };
-        gateways = makeGateways(config, backends, log, logs, isDeveloped, config.tls.sites);
+        const told = { ...logs, traces: await openTelemetryTraces() };
+        gateways = makeGateways(config, backends, log, told, isDeveloped, config.tls.sites);
       },
       commit: (deadlineMs) => {
         this.#gateways.use(gateways);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PosternError } from '../../src/errors.ts';
-import { RecordRate, urlForLog } from '../../src/gateway/request-log.ts';
+import { RecordRate } from '../../src/gateway/record-rate.ts';
+import { urlForLog } from '../../src/gateway/request-log.ts';
 import { StderrLog } from '../../src/gateway/stderr-log.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { ask, httpRequest } from '../support/recording-answer.ts';

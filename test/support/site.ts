@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Clock } from '../../src/clock.ts';
 import { defineConfig } from '../../src/config/config.ts';
-import { createGateway, type Gateway } from '../../src/gateway/handle.ts';
+import { createGateway, type Gateway, type GatewayOptions } from '../../src/gateway/handle.ts';
 import type { AccessRecord } from '../../src/gateway/request-log.ts';
 import type { BackendRoute, Route, Site } from '../../src/gateway/site.ts';
 import type { Backend } from '../../src/protocol/cgi/exchange.ts';
@@ -58,6 +58,7 @@ export function makeSite(
   files: Readonly<Record<string, string | Buffer>> = { 'index.php': 'source' },
   given: Partial<Site> = {},
   clock?: Clock,
+  more: Pick<GatewayOptions, 'traces'> = {},
 ): TestSite {
   const root = temporaryFolder(t);
   writeFiles(root, files);
@@ -73,6 +74,6 @@ export function makeSite(
     ...given,
   };
   const accessLog = (record: AccessRecord) => access.push(record);
-  const gateway = createGateway({ site, log, accessLog, ...(clock && { clock }) });
+  const gateway = createGateway({ site, log, accessLog, ...(clock && { clock }), ...more });
   return { root, backend, gateway, log, access };
 }

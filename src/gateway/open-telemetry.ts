@@ -1,0 +1,165 @@
+// Spans of OpenTelemetry, where its API is installed and somebody has registered what records them: one for each request, with the names of
+// its conventions (https://opentelemetry.io/docs/specs/semconv/http/http-spans/), and in it one for the wait and one for the run.
+//
+//   SERVER    GET *.php           from the request's head to the end of its answer; passed on to the program as its parent
+//   INTERNAL    wait php          in the pool's queue; only where it waited
+//   INTERNAL    run php           on a worker, a server elsewhere or a process
+
+import type * as Api from '@opentelemetry/api';
+import { type Clock, systemClock } from '../clock.ts';
+import { fieldValue } from '../protocol/http/headers.ts';
+import { bytesToLog } from '../protocol/text.ts';
+import { version } from '../version.ts';
+import type { HttpRequest } from './message.ts';
+import { urlForLog } from './request-log.ts';
+import { noFields, type RequestTrace, type TracedEnd, type TracedRun, type Traces } from './trace.ts';
+
+/** Methods that a span may be named by: others could be of any number. */
+const methods: ReadonlySet<string> = new Set('CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT TRACE QUERY'.split(' '));
+
+/** Spans for the tracer that is registered now; null: the API is not there, or nothing is registered with it. */
+export async function openTelemetryTraces(clock: Clock = systemClock): Promise<Traces | null> {
+  const api = await import('@opentelemetry/api').catch(() => null);
+  if (api === null) return null;
+  const provider = api.trace.getTracerProvider();
+  const nobody = new api.ProxyTracerProvider().getDelegate();
+  if (provider instanceof api.ProxyTracerProvider && provider.getDelegate() === nobody) return null;
+  return new SpanTraces(api, provider.getTracer('postern', version), clock);
+}
+
+/** Begins a span for each request. */
+class SpanTraces implements Traces {
+  readonly #api: typeof Api;
+  readonly #tracer: Api.Tracer;
+  readonly #clock: Clock;
+
+  constructor(api: typeof Api, tracer: Api.Tracer, clock: Clock) {
+    this.#api = api;
+    this.#tracer = tracer;
+    this.#clock = clock;
+  }
+
+  /** See Traces. */
+  begin(request: HttpRequest): RequestTrace {
+    return new RequestSpan(this.#api, this.#tracer, this.#clock, request);
+  }
+}
+
+/** The span of one request. */
+class RequestSpan implements RequestTrace {
+  readonly #api: typeof Api;
+  readonly #tracer: Api.Tracer;
+  readonly #clock: Clock;
+  readonly #method: string;
+  /** When the clock was at 0, in milliseconds since 1970: all its spans have the times of one clock. */
+  readonly #originMs: number;
+  readonly #context: Api.Context;
+  readonly #span: Api.Span;
+  readonly traceId: string | null;
+  readonly fields: Readonly<Record<string, string>>;
+
+  constructor(api: typeof Api, tracer: Api.Tracer, clock: Clock, request: HttpRequest) {
+    this.#api = api;
+    this.#tracer = tracer;
+    this.#clock = clock;
+    this.#method = methods.has(request.method) ? request.method : 'HTTP';
+    const startTime = clock.wall();
+    this.#originMs = startTime - clock.now();
+    // Where a server of somebody's own has a span for it already, ours is in that.
+    const active = api.context.active();
+    const parent =
+      api.trace.getSpan(active) === undefined
+        ? api.propagation.extract(active, request.headers, headersAsTheyCame)
+        : active;
+    this.#span = tracer.startSpan(
+      this.#method,
+      { kind: api.SpanKind.SERVER, startTime, attributes: attributesOf(request, this.#method) },
+      parent,
+    );
+    this.#context = api.trace.setSpan(parent, this.#span);
+    const context = this.#span.spanContext();
+    this.traceId = api.isSpanContextValid(context) ? context.traceId : null;
+    const told: Record<string, string> = {};
+    api.propagation.inject(this.#context, told);
+    this.fields = Object.keys(told).length === 0 ? noFields : lowerCased(told);
+  }
+
+  /** See RequestTrace. */
+  ran({ pool, fromMs, waitedMs, untilMs, pid, attempts }: TracedRun): void {
+    const beganMs = fromMs + waitedMs;
+    if (waitedMs > 0) this.#part(`wait ${pool}`, fromMs, beganMs, { 'postern.pool': pool });
+    // One that got none has only waited.
+    if (waitedMs > 0 && attempts === 0) return;
+    this.#part(`run ${pool}`, beganMs, untilMs, {
+      'postern.pool': pool,
+      'postern.attempts': attempts,
+      ...(pid > 0 && { 'process.pid': pid }),
+    });
+  }
+
+  /** See RequestTrace. */
+  over({ status, error, client, route }: TracedEnd): void {
+    const span = this.#span;
+    if (status > 0) span.setAttribute('http.response.status_code', status);
+    if (client !== null) {
+      span.setAttribute('client.address', client.remoteAddress);
+      span.setAttribute('url.scheme', client.secure ? 'https' : 'http');
+    }
+    if (route !== null) {
+      span.setAttribute('http.route', route);
+      span.updateName(`${this.#method} ${route}`);
+    }
+    // What a client does wrong is no error of a server's span.
+    if (status >= 500 || (error !== null && status < 400)) {
+      span.setAttribute('error.type', error ?? String(status));
+      span.setStatus({ code: this.#api.SpanStatusCode.ERROR });
+    }
+    span.end(this.#originMs + this.#clock.now());
+  }
+
+  #part(name: string, fromMs: number, untilMs: number, attributes: Api.Attributes): void {
+    const startTime = this.#originMs + fromMs;
+    const kind = this.#api.SpanKind.INTERNAL;
+    this.#tracer.startSpan(name, { kind, startTime, attributes }, this.#context).end(this.#originMs + untilMs);
+  }
+}
+
+/** What is known of a request when it comes. */
+function attributesOf(
+  { method, target, version, headers, peer, webServer }: HttpRequest,
+  shown: string,
+): Api.Attributes {
+  const [path = '', query] = urlForLog(target).split(/\?(.*)/s);
+  const { serverAddress, serverPort } = serverOf(headers);
+  const agent = fieldValue(headers, 'user-agent');
+  return {
+    'http.request.method': shown === 'HTTP' ? '_OTHER' : method,
+    ...(shown === 'HTTP' && { 'http.request.method_original': bytesToLog(method, 32) }),
+    'url.path': path,
+    ...(query !== undefined && { 'url.query': query }),
+    'url.scheme': peer.secure ? 'https' : 'http',
+    'network.protocol.name': 'http',
+    'network.protocol.version': version,
+    'network.peer.address': webServer === undefined ? peer.remoteAddress : webServer.address,
+    ...(peer.remotePort > 0 && { 'network.peer.port': peer.remotePort }),
+    ...(serverAddress !== undefined && { 'server.address': bytesToLog(serverAddress, 255) }),
+    ...(serverPort !== undefined && { 'server.port': Number(serverPort) }),
+    ...(agent !== undefined && { 'user_agent.original': bytesToLog(agent, 512) }),
+  };
+}
+
+/** Name and port of a Host field; without a port there is none. */
+function serverOf(headers: readonly string[]): { serverAddress?: string; serverPort?: string } {
+  const host = fieldValue(headers, 'host') ?? '';
+  return /^(?<serverAddress>\[[^\]]*\]|[^:]+)(?::(?<serverPort>\d{1,5}))?$/.exec(host)?.groups ?? {};
+}
+
+/** Our list of names and values, as a propagator asks for it. */
+const headersAsTheyCame: Api.TextMapGetter<readonly string[]> = {
+  keys: (headers) => headers.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase()),
+  get: (headers, name) => fieldValue(headers, name.toLowerCase()),
+};
+
+function lowerCased(fields: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name.toLowerCase(), value]));
+}
