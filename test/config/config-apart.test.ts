@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parseConfig, readConfig } from '../../src/config/config-file.ts';
-import { readConfigApart } from '../../src/config/config-thread.ts';
+import { readConfigApart } from '../../src/config/config-apart.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 describe('readConfigApart()', () => {
