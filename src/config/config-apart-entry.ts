@@ -12,4 +12,4 @@ const answer = await readFileOf(process.argv[2]!).then(
     return { refusal: error.message };
   },
 );
-process.send!(answer, undefined, undefined, () => process.disconnect());
+process.send!(answer, undefined, undefined, () => process.disconnect!());
