@@ -53,9 +53,10 @@ export async function checkService(
   const guard = new ShellGuard();
   const directory = await openRuntimeDirectory(`${runtimeBases()[0]!}-check`, log, guard.mark);
   const starter = openSpawner(await findSetpriv(), guard);
-  const context = { directory: directory.path, log, starter, faults: new Faults(log), onMadeAnew: () => {} };
-  const pools = new PoolSet(context, plans.map(smallest));
+  const context = { directory: directory.path, log, starter, faults: new Faults(log), frontThreads: 0 };
+  const pools = new PoolSet({ ...context, onMadeAnew: () => {} });
   try {
+    await pools.fill(plans.map(smallest));
     const failed = new Map<string, Error>();
     const found: Finding[] = [];
     const settings = await settingsOfPools(plans, config);
