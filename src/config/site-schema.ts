@@ -154,7 +154,7 @@ export const siteKeys = {
     .prefault('127.0.0.1:8000')
     .meta({
       description:
-        'Addresses: "127.0.0.1:8000", "[::1]:8000", ":8000" (all interfaces), "unix:/run/site.sock"; "https://:443" with TLS; for FastCGI "fastcgi://127.0.0.1:9000", "fastcgi+unix:/run/app.sock". An address may be a table { address, proxyProtocol }, that of a socket file { address, owner, group, mode, proxyProtocol }; its mode is "0660" by default. `[]`: none, for a program that embeds the site.',
+        'Addresses: "127.0.0.1:8000", "[::1]:8000", ":8000" (all interfaces), "unix:/run/site.sock"; "https://:443" with TLS, where HTTP/2 is spoken; "h2c://127.0.0.1:8000", "h2c+unix:/run/site.sock": HTTP/2 without TLS, too, for a proxy that knows so; for FastCGI "fastcgi://127.0.0.1:9000", "fastcgi+unix:/run/app.sock". An address may be a table { address, proxyProtocol }, that of a socket file { address, owner, group, mode, proxyProtocol }; its mode is "0660" by default. `[]`: none, for a program that embeds the site.',
     }),
   ...tlsKeys,
   allowedClients: z

@@ -4,13 +4,14 @@
 // One thread writes, all read. A slot is found from the hash, within a window; one whose count is 0 is free. Two addresses with the same hash share
 // their count, which happens to one pair of 4 thousand million.
 
-/** What clients are limited by, as the configuration calls it. */
+/** What clients are limited by, as the configuration calls it; http2: connections that were closed since they misbehaved. */
 export const limitNames = [
   'maxConnections',
   'maxConnectionsPerClient',
   'headTimeout',
   'minBodyRate',
   'maxRequests',
+  'http2',
 ] as const;
 export type LimitName = (typeof limitNames)[number];
 
@@ -39,7 +40,7 @@ export interface ClientCounts {
 export class OwnClientCounts implements ClientCounts {
   served = 0;
   readonly hits: Record<LimitName, number> = {
-    ...{ maxConnections: 0, maxConnectionsPerClient: 0, headTimeout: 0, minBodyRate: 0, maxRequests: 0 },
+    ...{ maxConnections: 0, maxConnectionsPerClient: 0, headTimeout: 0, minBodyRate: 0, maxRequests: 0, http2: 0 },
   };
   readonly #ofClient = new Map<string, number>();
 

@@ -116,3 +116,27 @@ export class ClientLimits {
     this.#look = null;
   }
 }
+
+/** So long a body is not judged by its rate: the first bytes of a connection are slow. */
+const graceSeconds = 10;
+
+/** The rate of one body. A body that trickles in keeps each of its pauses short, and holds memory, a file and a connection for as long as it likes. */
+export class BodyRate {
+  #receivedBytes = 0;
+  #seconds = 0;
+  #lookedAtMs: number | null = null;
+
+  received(bytes: number): void {
+    this.#receivedBytes += bytes;
+  }
+
+  /**
+   * How many bytes a second came on average; infinite as long as that says nothing. To be asked about once a second.
+   * @param mayCome whether the client could send
+   */
+  at(nowMs: number, mayCome: boolean): number {
+    if (mayCome) this.#seconds += (nowMs - (this.#lookedAtMs ?? nowMs)) / 1000;
+    this.#lookedAtMs = nowMs;
+    return this.#seconds < graceSeconds ? Number.POSITIVE_INFINITY : this.#receivedBytes / this.#seconds;
+  }
+}

@@ -3,12 +3,10 @@
 import { Readable } from 'node:stream';
 import type { IncomingBody } from '../gateway/message.ts';
 import { BodyDecoder } from '../protocol/http/http1-body-decoder.ts';
+import { BodyRate } from './client-limits.ts';
 
 /** Bytes that are held for a handler that does not read; the socket is paused above that. */
 const highWaterMarkBytes = 65_536;
-
-/** So long a body is not judged by its rate: the first bytes of a connection are slow. */
-const graceSeconds = 10;
 
 /** What a body needs of its connection. */
 export interface BodyConnection {
@@ -21,10 +19,7 @@ export class Http1Body extends Readable implements IncomingBody {
   readonly #connection: BodyConnection;
   readonly #decoder: BodyDecoder;
   #hasRoom = true;
-  /** What came, in how many seconds in which the client could send, and when that was last looked at. */
-  #receivedBytes = 0;
-  #seconds = 0;
-  #lookedAtMs: number | null = null;
+  readonly #rate = new BodyRate();
   /** Who is lent the bytes; null: they are copied for the stream's reader. */
   #take: ((bytes: Uint8Array) => boolean) | null = null;
 
@@ -47,15 +42,9 @@ export class Http1Body extends Readable implements IncomingBody {
     return this.#decoder.isDone;
   }
 
-  /**
-   * How many bytes a second came on average; infinite as long as that says nothing. A body that trickles in keeps each of its pauses short, and holds
-   * memory, a file and a connection for as long as it likes. To be asked about once a second.
-   * @param mayCome whether the client could send, but for a handler that does not read
-   */
+  /** See `BodyRate.at`. @param mayCome whether the client could send, but for a handler that does not read */
   rateAt(nowMs: number, mayCome: boolean): number {
-    if (mayCome && this.hasRoom) this.#seconds += (nowMs - (this.#lookedAtMs ?? nowMs)) / 1000;
-    this.#lookedAtMs = nowMs;
-    return this.#seconds < graceSeconds ? Number.POSITIVE_INFINITY : this.#receivedBytes / this.#seconds;
+    return this.#rate.at(nowMs, mayCome && this.hasRoom);
   }
 
   /**
@@ -65,7 +54,7 @@ export class Http1Body extends Readable implements IncomingBody {
    */
   receive(chunk: Buffer, from: number): number {
     const to = this.#decoder.decode(chunk, from, this.#give);
-    this.#receivedBytes += to - from;
+    this.#rate.received(to - from);
     if (this.#decoder.isDone && !this.destroyed) this.push(null);
     return to;
   }

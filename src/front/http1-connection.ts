@@ -5,17 +5,16 @@ import { SocketWriter } from '../connection/socket-writer.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Peer, Tunnel, TunnelInput } from '../gateway/message.ts';
 import type { RequestHead } from '../protocol/http/http1-head-reader.ts';
-import type { Waiting } from './client-limits.ts';
 import { peerOf, reset, unsentBytes } from './client-socket.ts';
 import { type AnswerConnection, Http1Answer, type SpareBlock } from './http1-answer.ts';
 import { type BodyConnection, Http1Body } from './http1-body.ts';
 import { Http1Input } from './http1-input.ts';
 import { formatRefusal } from './http1-refusal.ts';
-import { type ConnectionOwner, type ConnectionState, Http1Deadline, moveConnection } from './http1-states.ts';
+import type { ConnectionOwner, ConnectionState, FrontConnection } from './http1-states.ts';
+import { Http1Deadline, moveConnection } from './http1-states.ts';
 
 /** A connection. Those methods that are named in the past tense are called by its socket. */
-export class Http1Connection implements AnswerConnection, BodyConnection, Waiting {
-  /** Where it is among the front's connections; theirs. */
+export class Http1Connection implements AnswerConnection, BodyConnection, FrontConnection {
   slot = -1;
   readonly #socket: Socket;
   readonly #writer: SocketWriter;
@@ -63,7 +62,6 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
     this.#socket.resume();
   }
 
-  /** Closes it where nothing was asked since the last answer. @returns whether it did */
   leaveIfIdle(): boolean {
     if (this.#state !== 'idle' || this.#peer === null || !this.#input.isEmpty) return false;
     this.#socket.destroy();
@@ -118,7 +116,6 @@ export class Http1Connection implements AnswerConnection, BodyConnection, Waitin
     answer?.gone();
   }
 
-  /** Acts when the present deadline has passed. @param now see `FrontTime.tick` */
   checkDeadline(now: number): void {
     if (this.#body !== null && this.#state === 'running') this.#checkBodyRate(this.#body, now);
     if (!this.#deadline.isOver(now)) return;

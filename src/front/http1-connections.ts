@@ -10,7 +10,8 @@ import type { SpareBlock } from './http1-answer.ts';
 import { Http1Connection } from './http1-connection.ts';
 import type { Acceptor, Receiver } from './http1-input.ts';
 import type { Refusal } from './http1-refusal.ts';
-import { defaultHttp1Limits, FrontTime, type Http1Limits, tickMs } from './http1-states.ts';
+import { defaultHttp1Limits, type FrontConnection, FrontTime, type Http1Limits, tickMs } from './http1-states.ts';
+import { Http2Connection } from './http2-connection.ts';
 
 /** What a front is made of. */
 export interface Http1Options {
@@ -42,7 +43,7 @@ export class Http1Connections implements Acceptor {
   readonly spare: SpareBlock = { block: null };
   readonly #clock: Clock;
   isClosing = false;
-  readonly #connections: Http1Connection[] = [];
+  readonly #connections: FrontConnection[] = [];
   /** Where the next look for an idle one begins. */
   #lookFrom = 0;
   #tick: Timer | null = null;
@@ -95,6 +96,13 @@ export class Http1Connections implements Acceptor {
     return connection;
   }
 
+  /** The same for one that speaks HTTP/2. */
+  acceptHttp2(socket: Socket, known: Peer): void {
+    const connection = new Http2Connection(socket, known, this);
+    this.#enlist(connection);
+    if (this.isClosing) connection.retire();
+  }
+
   /**
    * Lets a new connection in, as long as there is room.
    * @param wait called where others have to go first
@@ -119,13 +127,17 @@ export class Http1Connections implements Acceptor {
   }
 
   #add(socket: Socket, connection: Http1Connection): Receiver {
-    connection.slot = this.#connections.length;
-    this.#connections.push(connection);
+    this.#enlist(connection);
     socket.setNoDelay(true);
     socket.on('end', () => connection.ended());
     socket.on('finish', () => connection.finished());
     socket.on('close', () => connection.closed());
     return connection;
+  }
+
+  #enlist(connection: FrontConnection): void {
+    connection.slot = this.#connections.length;
+    this.#connections.push(connection);
   }
 
   #turnAway(socket: Socket, address: string, why: 'too-many' | 'too-many-of-client'): void {
@@ -152,7 +164,7 @@ export class Http1Connections implements Acceptor {
   }
 
   /** Called by a connection that is closed. */
-  removed(connection: Http1Connection): void {
+  removed(connection: FrontConnection): void {
     this.clients.go(connection.address, connection);
     const last = this.#connections.pop();
     if (last !== undefined && last !== connection) {
@@ -197,6 +209,11 @@ export class Http1Connections implements Acceptor {
       `a request body of ${client} came with ${Math.round(rate)} bytes a second, less than minBodyRate: ${minBodyRate}`,
     );
     return true;
+  }
+
+  tellMisconduct(why: string, client: string): void {
+    this.clients.hit('http2');
+    this.#warn('http2', `an HTTP/2 connection of ${client} was closed: ${why}`);
   }
 
   /** Logs a trouble that would otherwise fill the log. */

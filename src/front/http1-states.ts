@@ -11,6 +11,21 @@ import type { ClientLimits, Waiting } from './client-limits.ts';
 import type { SpareBlock } from './http1-answer.ts';
 import type { Refusal } from './http1-refusal.ts';
 
+/** A connection as its front sees it, whatever version of HTTP is spoken there. */
+export interface FrontConnection extends Waiting {
+  /** Where it is among the front's connections; theirs. */
+  slot: number;
+  /** Of its client; empty for a Unix socket. */
+  readonly address: string;
+  /** Acts when a deadline has passed. @param now see `FrontTime.tick` */
+  checkDeadline(now: number): void;
+  /** Closes it where nothing was asked since the last answer. @returns whether it did */
+  leaveIfIdle(): boolean;
+  /** The front is closing: what runs may end. */
+  retire(): void;
+  destroy(): void;
+}
+
 /** What all connections of a front share. */
 export interface ConnectionOwner extends DeadlineOwner {
   readonly handler: HttpHandler;
@@ -24,7 +39,7 @@ export interface ConnectionOwner extends DeadlineOwner {
   /** Whether a body comes too slowly; then that is told. @param rate bytes a second */
   isTooSlow(rate: number, client: string): boolean;
   /** The connection is closed. */
-  removed(connection: Waiting): void;
+  removed(connection: FrontConnection): void;
 }
 
 /**

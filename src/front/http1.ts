@@ -1,4 +1,4 @@
-// The HTTP/1.1 front: a listening socket and its life.
+// The HTTP front: a listening socket and its life. HTTP/1.1 is spoken there, and HTTP/2 where a client asks for it.
 
 import { createServer, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
@@ -7,6 +7,7 @@ import type { Address } from '../connection/address.ts';
 import { type BoundSocket, type ListenChoice, listenOn } from '../connection/listen.ts';
 import type { Peer } from '../gateway/message.ts';
 import { silentLog } from '../log.ts';
+import { H2cDoor } from './h2c-door.ts';
 import { Http1Connections, type Http1Options } from './http1-connections.ts';
 import { acceptInto } from './http1-input.ts';
 import { ProxyDoor } from './proxy-door.ts';
@@ -21,12 +22,14 @@ export interface Http1FrontOptions extends Http1Options {
   readonly tls?: TlsContexts | null;
   /** Addresses and networks of proxies, where connections begin with the PROXY protocol. @default they do not */
   readonly proxies?: (() => readonly string[]) | null;
+  /** Whether HTTP/2 may come without TLS. @default false */
+  readonly h2c?: boolean;
 }
 
 /** Connections that may wait to be accepted; the system's own limit (4096 on Linux) holds beside it. */
 const backlog = 4_096;
 
-/** Serves HTTP/1.0 and HTTP/1.1 on one address. */
+/** Serves HTTP/1.0, HTTP/1.1 and HTTP/2 on one address. */
 export class Http1Front {
   readonly #connections: Http1Connections;
   readonly #server: Server;
@@ -34,15 +37,18 @@ export class Http1Front {
   /** null: plain HTTP is spoken. */
   readonly #door: TlsDoor | null;
   readonly #proxyDoor: ProxyDoor | null;
+  /** null: HTTP/2 is spoken below TLS alone. */
+  readonly #h2cDoor: H2cDoor | null;
   #address: Address | null = null;
 
   constructor(options: Http1FrontOptions) {
+    this.#clock = options.clock ?? systemClock;
     this.#connections = new Http1Connections(options);
     this.#door = options.tls == null ? null : this.#openDoor(options.tls, options);
+    this.#h2cDoor = options.h2c === true && this.#door === null ? this.#openH2cDoor() : null;
     const { proxies = null, log = silentLog, clock = systemClock } = options;
     const take = (socket: Socket, peer: Peer | null): void => this.#take(socket, peer);
     this.#proxyDoor = proxies === null ? null : new ProxyDoor({ trusted: proxies, take, log, clock });
-    this.#clock = options.clock ?? systemClock;
     this.#server = createServer({ allowHalfOpen: true });
   }
 
@@ -66,9 +72,9 @@ export class Http1Front {
     { reusePort = false }: Pick<ListenChoice, 'reusePort'> = {},
   ): Promise<Address> {
     this.#address = await listenOn(this.#server, where, { backlog, reusePort });
-    const first = this.#proxyDoor ?? this.#door;
+    const first = this.#proxyDoor ?? this.#door ?? this.#h2cDoor;
     if (first === null) acceptInto(this.#server, this.#connections);
-    else this.#server.on('connection', (socket) => first.accept(socket));
+    else this.#server.on('connection', (socket) => first.accept(socket, null));
     this.#connections.start();
     return this.#address;
   }
@@ -86,8 +92,9 @@ export class Http1Front {
 
   /** @param peer what a proxy said of its client; null: the socket's own */
   #take(socket: Socket, peer: Peer | null): void {
-    if (this.#door !== null) {
-      this.#door.accept(socket, peer);
+    const door = this.#door ?? this.#h2cDoor;
+    if (door !== null) {
+      door.accept(socket, peer);
       return;
     }
     const receiver = this.#connections.accept(socket, peer);
@@ -101,12 +108,15 @@ export class Http1Front {
   async close(timeoutMs: number): Promise<void> {
     this.#server.close();
     this.#proxyDoor?.destroy();
+    this.#h2cDoor?.retire();
     this.#connections.retire();
     const timer = this.#clock.after(timeoutMs, () => {
       this.#door?.destroy();
+      this.#h2cDoor?.destroy();
       this.#connections.destroy();
     });
     await this.#door?.emptied();
+    await this.#h2cDoor?.emptied();
     await this.#connections.emptied();
     timer.cancel();
     this.#connections.stop();
@@ -117,19 +127,40 @@ export class Http1Front {
     this.#server.close();
     this.#proxyDoor?.destroy();
     this.#door?.destroy();
+    this.#h2cDoor?.destroy();
     this.#connections.destroy();
     this.#connections.stop();
   }
 
-  /** HTTP/2 gets its connections here, too: a protocol "h2" before this one. */
+  #openH2cDoor(): H2cDoor {
+    const connections = this.#connections;
+    return new H2cDoor({
+      admit: (...args) => connections.admit(...args),
+      left: (address, waiting) => connections.clients.go(address, waiting),
+      takeHttp2: (socket, peer) => connections.acceptHttp2(socket, peer),
+      takeHttp1: (socket, peer, bytes) => {
+        const receiver = connections.acceptAdmitted(socket, peer);
+        socket.on('data', (chunk: Buffer) => receiver.received(chunk));
+        receiver.received(bytes);
+      },
+      timeoutMs: () => connections.clients.values.headTimeoutMs ?? connections.limits.headTimeoutMs,
+      clock: this.#clock,
+    });
+  }
+
   #openDoor(contexts: TlsContexts, { log = silentLog, clock }: Http1Options): TlsDoor {
     const takeHttp1 = (socket: TLSSocket, peer: Peer): void => {
       const receiver = this.#connections.acceptAdmitted(socket, peer);
       socket.on('data', (bytes: Buffer) => receiver.received(bytes));
     };
+    const takeHttp2: TakeSecured = (socket, peer) => this.#connections.acceptHttp2(socket, peer);
+    const protocols = new Map<string, TakeSecured>([
+      ['h2', takeHttp2],
+      ['http/1.1', takeHttp1],
+    ]);
     return new TlsDoor({
       contexts,
-      protocols: new Map<string, TakeSecured>([['http/1.1', takeHttp1]]),
+      protocols,
       admit: (...args) => this.#connections.admit(...args),
       left: (address, waiting) => this.#connections.clients.go(address, waiting),
       log,

@@ -1,6 +1,6 @@
 // One request on its way through the queue: it waits, runs on a seat, and where that does no harm on another.
 
-import { type ErrorCode, PosternError, toPosternError } from '../errors.ts';
+import { type ErrorCode, type PosternError, toPosternError } from '../errors.ts';
 import type { CgiHead, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import type { Listed } from './attempt-list.ts';
 import type { FailedAttempt } from './retry.ts';
@@ -239,31 +239,18 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
   head(head: CgiHead): void {
     this.#hasSpoken = true;
     this.hasHead = true;
-    try {
-      this.#sink?.head(head);
-    } catch (thrown) {
-      this.#caught(thrown);
-    }
+    this.#sink?.head(head);
   }
 
   write(chunk: Uint8Array): boolean {
     this.#hasSpoken = true;
-    try {
-      const takesMore = this.#sink?.write(chunk) ?? true;
-      if (!takesMore) this.#isHeld = true;
-      return takesMore;
-    } catch (thrown) {
-      this.#caught(thrown);
-      return true;
-    }
+    const takesMore = this.#sink?.write(chunk) ?? true;
+    if (!takesMore) this.#isHeld = true;
+    return takesMore;
   }
 
   flush(): void {
-    try {
-      this.#sink?.flush();
-    } catch (thrown) {
-      this.#caught(thrown);
-    }
+    this.#sink?.flush();
   }
 
   stderr(chunk: Uint8Array): void {
@@ -271,21 +258,13 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
     this.lastWords = (this.lastWords + Buffer.from(chunk.subarray(-lastWordBytes)).toString('latin1')).slice(
       -lastWordBytes,
     );
-    try {
-      this.#sink?.stderr(chunk);
-    } catch (thrown) {
-      this.#caught(thrown);
-    }
+    this.#sink?.stderr(chunk);
   }
 
   end(): void {
     const sink = this.#sink;
     this.#sink = null;
-    try {
-      sink?.end();
-    } catch (thrown) {
-      sink?.fail(toPosternError(thrown));
-    }
+    sink?.end();
   }
 
   fail(error: PosternError): void {
@@ -313,14 +292,6 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
     const sink = this.#sink;
     this.#sink = null;
     sink?.fail(error);
-  }
-
-  /** A fault of whoever takes the answer ends this request and nothing else: for its seat it is as if the client had left. */
-  #caught(thrown: unknown): void {
-    if (thrown instanceof PosternError) throw thrown;
-    const sink = this.#sink;
-    this.abort();
-    sink?.fail(toPosternError(thrown));
   }
 
   #move(to: AttemptState): void {

@@ -66,7 +66,8 @@ export async function openListener(
   const where = whereOf(listen.address, place);
   if (listen.protocol === 'fastcgi') return fastcgiListener(listen, where, key, options);
   const { handler, onRefused, log, reusePort, clients, tls, proxies } = options;
-  const front = new Http1Front({ handler, onRefused, log, clients, tls, proxies });
+  const h2c = listen.protocol === 'h2c';
+  const front = new Http1Front({ handler, onRefused, log, clients, tls, proxies, h2c });
   const address = await front.listen(where, { reusePort });
   return {
     key,

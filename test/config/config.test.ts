@@ -267,7 +267,7 @@ describe('parseConfig()', () => {
     [
       'a scheme that is none',
       `${site}listen = "gopher://:70"`,
-      ':3: listen in [site.main]: "gopher://:70": "gopher" is not http, https or fastcgi',
+      ':3: listen in [site.main]: "gopher://:70": "gopher" is not http, https, h2c or fastcgi',
     ],
     [
       'a name of a PHP setting that is none',

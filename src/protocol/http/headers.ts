@@ -4,7 +4,7 @@
 import { PosternError } from '../../errors.ts';
 
 /** Fields at most in one head or trailer. */
-const maxFields = 200;
+export const maxFields = 200;
 
 const tab = 0x09;
 const lf = 0x0a;

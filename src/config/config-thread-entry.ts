@@ -1,10 +1,11 @@
-// The process that reads a configuration file: see `config-apart.ts`.
+// The thread that reads a configuration file: see `config-thread.ts`.
 
+import { parentPort, workerData } from 'node:worker_threads';
 import { toPosternError } from '../errors.ts';
-import type { ReadingAnswer } from './config-apart.ts';
 import { readFileOf } from './config-file.ts';
+import type { ReadingAnswer } from './config-thread.ts';
 
-const answer = await readFileOf(process.argv[2]!).then(
+const answer = await readFileOf(workerData as string).then(
   (read): ReadingAnswer => ({ read }),
   (thrown): ReadingAnswer => {
     const error = toPosternError(thrown);
@@ -12,4 +13,4 @@ const answer = await readFileOf(process.argv[2]!).then(
     return { refusal: error.message };
   },
 );
-process.send!(answer, undefined, undefined, () => process.disconnect!());
+parentPort!.postMessage(answer);
