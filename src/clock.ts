@@ -76,6 +76,13 @@ export function guardedClock(clock: Clock, onError: (error: unknown) => void): C
   };
 }
 
+/** Throws where a clock's timers run: whoever guards it, or else the process, hears of the fault with its stack, and whoever called goes on. */
+export function raise(clock: Clock, fault: unknown): void {
+  clock.after(0, () => {
+    throw fault;
+  });
+}
+
 function originOf([seconds, nanoseconds]: [number, number], nowMs: number): number {
   return seconds * 1_000 + nanoseconds / 1e6 - nowMs;
 }

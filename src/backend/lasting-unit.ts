@@ -20,6 +20,8 @@ export interface UnitContext {
   /** See `Privileged.relay`. */
   readonly relay?: (() => RelayEnd) | undefined;
   readonly faults: Faults;
+  /** How many front threads will take requests besides this one. */
+  readonly frontThreads: number;
   /** A pool was made anew: what keeps more of it than the unit follows. */
   readonly onMadeAnew: (unit: Unit) => void;
 }
@@ -35,7 +37,7 @@ const rebuildPauseMs = 10_000;
  * finish what it runs.
  */
 export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
-  const { directory, log, starter, relay, faults, onMadeAnew } = context;
+  const { directory, log, starter, relay, faults, frontThreads, onMadeAnew } = context;
   const retired = new Set<Unit>();
   let isClosing = false;
   let isDrained = false;
@@ -47,7 +49,7 @@ export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
       if (!isClosing && current === made) rebuilding ??= systemClock.after(waitMs(), rebuild);
     };
     const clock = guardedClock(systemClock, onFault);
-    const made = unitOfKind(from, { directory, log, starter, relay, clock, onFault });
+    const made = unitOfKind(from, { directory, log, starter, relay, frontThreads, clock, onFault });
     return made;
   };
   const waitMs = (): number => Math.max(0, builtMs + rebuildPauseMs - systemClock.now());

@@ -16,6 +16,7 @@ import type { PoolLimits } from '../pool/pool-state.ts';
 import { type Program, programPath } from '../worker/program.ts';
 import { type Account, Users } from '../worker/user.ts';
 import type { LaunchedPlan, LaunchedPools } from './privileged.ts';
+import { allInTurns } from './turns.ts';
 
 /** As TypeScript from a checkout, as JavaScript when built. */
 const appRunner = fileURLToPath(new URL(`../app/run-file${extname(import.meta.url)}`, import.meta.url));
@@ -128,7 +129,7 @@ export async function planPools(
     return found;
   };
   const shared = { ...context, findPhp: findOnce, probe: new SharedProbe() };
-  const all = await Promise.allSettled(Object.entries(pools).map(([name, pool]) => planPool(name, pool, shared)));
+  const all = await allInTurns(Object.entries(pools), ([name, pool]) => planPool(name, pool, shared));
   const failures = all.flatMap((one) => (one.status === 'rejected' ? one.reason : []));
   const bug = failures.find((error) => !(error instanceof ConfigError));
   if (bug !== undefined) throw bug;

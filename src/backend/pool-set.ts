@@ -1,12 +1,9 @@
 // The pools of a service by name, and how they go from one configuration to the next: all of it or nothing.
 
-import { setImmediate as immediate } from 'node:timers/promises';
 import { makeUnit, type UnitContext } from './lasting-unit.ts';
 import type { PoolPlan } from './plan.ts';
+import { allInTurns, Turns } from './turns.ts';
 import type { Unit } from './unit.ts';
-
-/** So many pools are started in one turn of the event loop. */
-const turnOfUnits = 20;
 
 /** A change that was made but not settled: exactly one of the two is called. */
 export interface PoolChange {
@@ -21,17 +18,27 @@ export interface PoolChange {
 /** The pools of one service. */
 export class PoolSet {
   readonly #context: UnitContext;
-  #units: ReadonlyMap<string, Unit>;
+  #units: ReadonlyMap<string, Unit> = new Map();
   /** What a change starts, while it does. */
   readonly #arriving = new Set<Unit>();
 
-  constructor(context: UnitContext, plans: readonly PoolPlan[]) {
+  constructor(context: UnitContext) {
     this.#context = context;
-    this.#units = new Map(plans.map((plan) => [plan.name, makeUnit(plan, context)]));
   }
 
   get units(): ReadonlyMap<string, Unit> {
     return this.#units;
+  }
+
+  /** Makes the first ones; nothing is started. */
+  async fill(plans: readonly PoolPlan[]): Promise<void> {
+    const units = new Map<string, Unit>();
+    this.#units = units;
+    const turns = new Turns();
+    for (const plan of plans) {
+      units.set(plan.name, makeUnit(plan, this.#context));
+      await turns.next();
+    }
   }
 
   /**
@@ -45,6 +52,7 @@ export class PoolSet {
     const after = new Map<string, Unit>();
     const words: string[] = [];
     const undos: (() => Promise<void>)[] = [];
+    const turns = new Turns();
     const undo = async (): Promise<void> => {
       this.#units = before;
       // One that cannot go back, since all is being closed, must not keep the others from it.
@@ -52,6 +60,7 @@ export class PoolSet {
     };
     try {
       for (const plan of plans) {
+        await turns.next();
         const old = before.get(plan.name);
         if (old === undefined || old.plan.kind !== plan.kind) {
           const unit = makeUnit(plan, this.#context);
@@ -91,13 +100,10 @@ export class PoolSet {
    */
   async start(): Promise<ReadonlyMap<string, Error>> {
     const failed = new Map<string, Error>();
-    const starting: Promise<unknown>[] = [];
-    for (const unit of this.#units.values()) {
-      starting.push(unit.start().catch((error: Error) => failed.set(unit.name, error)));
-      // A thousand pools are started side by side, but others have their turn between them.
-      if (starting.length % turnOfUnits === 0) await immediate();
-    }
-    await Promise.all(starting);
+    // Side by side, but others have their turn between them.
+    await allInTurns(this.#units.values(), (unit) =>
+      unit.start().catch((error: Error) => void failed.set(unit.name, error)),
+    );
     return failed;
   }
 

@@ -91,15 +91,21 @@ export interface UnitParts {
   readonly relay?: (() => RelayEnd) | undefined;
   /** Its timers' errors are the pool's own. */
   readonly clock: Clock;
+  /** See `UnitContext`. */
+  readonly frontThreads: number;
   /** Told of an error that nothing foresaw elsewhere in the pool. */
   readonly onFault: (error: unknown) => void;
 }
 
 /** Makes the unit; nothing is started. */
-export function workersUnit(plan: WorkersPlan, { directory, log, clock, starter, onFault }: UnitParts): Unit {
+export function workersUnit(
+  plan: WorkersPlan,
+  { directory, log, clock, starter, onFault, frontThreads }: UnitParts,
+): Unit {
   let inForce = plan;
   let prepared: PreparedProgram = plan.prepare();
-  const pool = new Pool({ program: prepared.program, limits: plan.limits, directory, log, clock, starter, onFault });
+  const { limits } = plan;
+  const pool = new Pool({ program: prepared.program, limits, frontThreads, directory, log, clock, starter, onFault });
   return {
     name: plan.name,
     get plan() {

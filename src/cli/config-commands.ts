@@ -1,6 +1,7 @@
 // `postern check`, `explain` and `schema`: the commands that look at a configuration while nothing runs.
 
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Paint, Style } from '../admin/formatting.ts';
 import type { ServiceStatus } from '../admin/source.ts';
@@ -28,11 +29,12 @@ export function addCheck(program: Command, { out, err }: Terminal): void {
       const { examineConfig } = await import('../config/config-file.ts');
       const config = await examineConfig(options.config);
       const { checkService } = await import('../trial/trial.ts');
-      const findings = await checkService(
-        config,
-        options.allowRoot ? 'allow' : 'refuse',
-        withoutRepeats(humanLog(err, 'warn')),
-      );
+      const { checkOutOfReach, whoServes } = await import('../launcher/who-serves.ts');
+      const account = whoServes(config.values.service.user);
+      if (account !== null) checkOutOfReach(resolve(options.config), account);
+      const poolUser = account?.name ?? null;
+      const asRoot = options.allowRoot ? 'allow' : 'refuse';
+      const findings = await checkService(config, { asRoot, poolUser }, withoutRepeats(humanLog(err, 'warn')));
       const { formatFindings, hasFailed } = await import('../trial/finding.ts');
       const all: Finding[] = [{ state: 'ok', subject: 'configuration', message: options.config }, ...findings];
       out.write(options.json ? `${JSON.stringify(all, null, 2)}\n` : formatFindings(all, out.paint));

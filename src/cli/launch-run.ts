@@ -1,8 +1,8 @@
 // `postern run` as root: the launcher, and the log that it keeps open.
 
 import { resolve } from 'node:path';
-import { sound } from '../config/config.ts';
-import { readFileOf } from '../config/config-file.ts';
+import { type ReadConfig, sound } from '../config/config.ts';
+import { readAtStart } from '../config/config-apart.ts';
 import { checkOutOfReach } from '../launcher/who-serves.ts';
 import type { Account } from '../worker/user.ts';
 import type { LaunchChoices } from './launch-config.ts';
@@ -13,13 +13,12 @@ import { isLogFile, openLog } from './log-file.ts';
 /** Runs it. @returns the exit status @throws ADDRESS_IN_USE, CONFIG_INVALID */
 export async function launchRun(
   file: string,
+  read: ReadConfig,
   account: Account,
   { asRoot, threads }: Pick<LaunchChoices, 'asRoot' | 'threads'>,
 ): Promise<number> {
   const path = resolve(file);
   checkOutOfReach(path, account);
-  // From the top, whatever folder this process is in at the next reload; errors name the file as it was given.
-  const read = await readFileOf(file);
   const config = sound(read);
   // The access logs of sites are the service's: opened here, they would be root's alone.
   const { log, take, reopen, close } = openLog({ ...config, values: { ...config.values, site: {} } });
@@ -34,7 +33,8 @@ export async function launchRun(
     reopenLogs: reopen,
     readAgain: async () => {
       checkOutOfReach(path, account);
-      return readFileOf(path);
+      // From the top, whatever folder this process is in by now.
+      return readAtStart(path);
     },
   });
 }

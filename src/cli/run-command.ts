@@ -25,8 +25,12 @@ export function addRun(program: Command, _terminal: Terminal): void {
       'who serves when started as root (default: as configured, or else www-data); "root": all as root',
     )
     .action(async (options: { config: string; threads?: Threads; allowRoot?: boolean; user?: string }) => {
-      const { examineConfig } = await import('../config/config-file.ts');
-      const config = await examineConfig(options.config);
+      const [{ examined }, { readAtStart }] = await Promise.all([
+        import('../config/config.ts'),
+        import('../config/config-apart.ts'),
+      ]);
+      const read = await readAtStart(options.config);
+      const config = examined(read);
       const asRoot = options.allowRoot === true ? 'allow' : 'refuse';
       const { whoServes } = await import('../launcher/who-serves.ts');
       const account = whoServes(options.user ?? config.values.service.user);
@@ -37,7 +41,7 @@ export function addRun(program: Command, _terminal: Terminal): void {
       }
       if (account !== null) {
         const { launchRun } = await import('./launch-run.ts');
-        process.exitCode = await launchRun(options.config, account, { asRoot, threads: options.threads });
+        process.exitCode = await launchRun(options.config, read, account, { asRoot, threads: options.threads });
         return;
       }
       const wanted = Object.values(config.values.pool).flatMap((pool) => (pool.kind === 'php' ? pool.php : []));

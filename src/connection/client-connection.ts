@@ -3,7 +3,7 @@
 //   connecting -> open -> draining -> closed        each may go to closed, and connecting to draining
 
 import type { Socket } from 'node:net';
-import type { Timer } from '../clock.ts';
+import { raise, type Timer } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import { KnownHeads } from '../protocol/cgi/cgi-head.ts';
 import type { CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
@@ -278,6 +278,8 @@ export class ClientConnection {
       }
       this.#closeDrained();
     } catch (thrown) {
+      // Whoever is told of an answer has thrown, which nobody foresaw: this connection goes, and the fault is heard of.
+      if (!(thrown instanceof PosternError)) raise(this.#options.clock, thrown);
       this.destroy(toPosternError(thrown));
     }
     return this.#isAlive && !this.#isBlocked();

@@ -12,7 +12,7 @@ import type { WorkerHandle } from '../worker/worker.ts';
 import { LaneHolder } from './lane-holder.ts';
 import type { HolderOwner } from './lane-owner.ts';
 import type { LaneRow } from './lane-row.ts';
-import { heldBy, holderOf, keptFor, mostThreads, nobody, stateOf, tagOf, takerOf } from './lane-word.ts';
+import { heldBy, holderOf, keptFor, nobody, stateOf, tagOf, takerOf } from './lane-word.ts';
 import type { GenerationFacts, PoolPort, PoolShared, ToThread } from './lease-messages.ts';
 import type { Scoreboard } from './scoreboard.ts';
 import { type Bells, type BellsMaker, type CellsMaker, cellsPerLine, SharedBells } from './shared-cells.ts';
@@ -35,6 +35,8 @@ export interface LaneHoldersOptions {
   readonly onLook: () => void;
   readonly cells: CellsMaker | undefined;
   readonly bells: BellsMaker | undefined;
+  /** How many threads may ever have lanes, this one included: each costs a kilobyte in every pool. */
+  readonly threads: number;
 }
 
 /** What is known here of a worker. */
@@ -48,13 +50,9 @@ interface LeasedWorker {
 export class LaneHolders {
   readonly local: LaneHolder;
   readonly #options: LaneHoldersOptions;
-  readonly #memory = {
-    waiting: newWaitingMemory(),
-    bells: new SharedArrayBuffer(mostThreads * cellsPerLine * 4),
-    books: SharedBooks.memoryFor(mostThreads),
-  };
+  readonly #memory: Pick<PoolShared, 'waiting' | 'bells' | 'books'>;
   readonly #waiting: WaitingBoard;
-  readonly #books = new SharedBooks(this.#memory.books);
+  readonly #books: SharedBooks;
   readonly #links = new Map<number, ThreadLink>();
   /** Made for the first front thread. */
   #bells: Bells | null = null;
@@ -65,9 +63,15 @@ export class LaneHolders {
   readonly #refused: number[] = [];
 
   constructor(options: LaneHoldersOptions) {
-    const { name, board, limits, clock, log, owner, cells } = options;
+    const { name, board, limits, clock, log, owner, cells, threads } = options;
     this.#options = options;
     this.#limits = limits;
+    this.#memory = {
+      waiting: newWaitingMemory(threads),
+      bells: new SharedArrayBuffer(threads * cellsPerLine * 4),
+      books: SharedBooks.memoryFor(threads),
+    };
+    this.#books = new SharedBooks(this.#memory.books);
     this.#waiting = new WaitingBoard(this.#memory.waiting, cells);
     this.#waiting.threads = 1;
     const ring = (index: number): void => this.#ring(index);
@@ -122,7 +126,7 @@ export class LaneHolders {
   /** A front thread may use lanes from now on. */
   open(index: number, port: PoolPort): void {
     const { board, bells, listener } = this.#options;
-    if (!(index > poolThread && index < mostThreads)) throw new RangeError(`there is no thread ${index}`);
+    if (!(index > poolThread && index < this.#options.threads)) throw new RangeError(`there is no thread ${index}`);
     if (this.#links.has(index)) throw new Error(`thread ${index} is open already`);
     if (this.#bells === null) {
       // Nobody else may have a connection to a lane that is nobody's.

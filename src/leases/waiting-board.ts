@@ -12,7 +12,7 @@ const firstLine = 1;
 export class WaitingBoard {
   readonly #cells: Cells;
 
-  constructor(buffer: SharedArrayBuffer = newWaitingMemory(), cells: CellsMaker = atomicCells) {
+  constructor(buffer: SharedArrayBuffer = newWaitingMemory(mostThreads), cells: CellsMaker = atomicCells) {
     this.#cells = cells(buffer);
   }
 
@@ -102,9 +102,9 @@ export class WaitingRoom implements SharedRoom {
   }
 }
 
-/** Memory for as many threads as a lane's word has room for. */
-export function newWaitingMemory(): SharedArrayBuffer {
-  return new SharedArrayBuffer((firstLine + mostThreads) * cellsPerLine * 4);
+/** Memory for so many threads. */
+export function newWaitingMemory(threads: number): SharedArrayBuffer {
+  return new SharedArrayBuffer((firstLine + threads) * cellsPerLine * 4);
 }
 
 /** A time as a cell holds it. */

@@ -63,10 +63,6 @@ export class Effects implements WorkerEvents {
     return this.#workers.get(id);
   }
 
-  start(): void {
-    this.#watch.start();
-  }
-
   stop(): void {
     this.#watch.stop();
     this.#wakeTimer?.cancel();
@@ -203,6 +199,7 @@ export class Effects implements WorkerEvents {
     this.#workers.set(record.id, worker);
     this.#ids.set(worker, record.id);
     this.#options.holders.workerMade(record, worker);
+    this.#watch.start();
     worker.start();
     this.#options.onEvent({ type: 'launched', worker: record.id, pid: worker.pid });
   }

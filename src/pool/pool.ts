@@ -12,6 +12,7 @@
 import { type Clock, systemClock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import { LaneHolders } from '../leases/lane-holders.ts';
+import { mostThreads } from '../leases/lane-word.ts';
 import type { PoolPort, PoolShared } from '../leases/lease-messages.ts';
 import { Scoreboard } from '../leases/scoreboard.ts';
 import type { BellsMaker, CellsMaker } from '../leases/shared-cells.ts';
@@ -49,6 +50,8 @@ export interface PoolOptions {
   readonly starter?: Starter;
   /** Told of an error that nothing foresaw: the pool's state is not to be believed any more. @default it is thrown */
   readonly onFault?: (error: unknown) => void;
+  /** Front threads that may ever have its lanes. @default as many as there can be */
+  readonly frontThreads?: number;
   /** Makes workers; for tests. @default those of `worker/worker.ts` */
   readonly hire?: (program: Program, events: WorkerEvents) => WorkerHandle;
   /** How memory is read and written that threads share; for tests. */
@@ -106,6 +109,7 @@ export class Pool {
       onLook: () => this.#look(),
       cells: options.cells,
       bells: options.bells,
+      threads: 1 + (options.frontThreads ?? mostThreads - 1),
     });
     this.#effects = new Effects({
       name: program.name,
@@ -145,7 +149,6 @@ export class Pool {
   start(): Promise<void> {
     if (this.#state.phase !== 'new') return Promise.resolve();
     this.#factory.open();
-    this.#effects.start();
     this.#starting = Promise.withResolvers();
     const { promise } = this.#starting;
     this.#dispatch({ type: 'open' });

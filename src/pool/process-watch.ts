@@ -47,12 +47,14 @@ export class ProcessWatch {
     this.#options = options;
   }
 
+  /** A worker is there: it looks for as long as there is any. A pool on demand costs nothing while it has none. */
   start(): void {
     this.#timer ??= this.#options.clock.every(lookMs, () => this.#look());
   }
 
   stop(): void {
     this.#timer?.cancel();
+    this.#timer = null;
     this.#childTimer?.cancel();
   }
 
@@ -62,6 +64,11 @@ export class ProcessWatch {
   }
 
   #look(): void {
+    if (this.#options.workers.size === 0) {
+      this.#timer?.cancel();
+      this.#timer = null;
+      return;
+    }
     this.#lookAtRunning();
     this.#looks += 1;
     if (this.#looks % looksPerSweep !== 0) return;

@@ -1,6 +1,6 @@
 // One request on its way through the queue: it waits, runs on a seat, and where that does no harm on another.
 
-import { type ErrorCode, type PosternError, toPosternError } from '../errors.ts';
+import { type ErrorCode, PosternError, toPosternError } from '../errors.ts';
 import type { CgiHead, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import type { Listed } from './attempt-list.ts';
 import type { FailedAttempt } from './retry.ts';
@@ -239,18 +239,31 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
   head(head: CgiHead): void {
     this.#hasSpoken = true;
     this.hasHead = true;
-    this.#sink?.head(head);
+    try {
+      this.#sink?.head(head);
+    } catch (thrown) {
+      this.#caught(thrown);
+    }
   }
 
   write(chunk: Uint8Array): boolean {
     this.#hasSpoken = true;
-    const takesMore = this.#sink?.write(chunk) ?? true;
-    if (!takesMore) this.#isHeld = true;
-    return takesMore;
+    try {
+      const takesMore = this.#sink?.write(chunk) ?? true;
+      if (!takesMore) this.#isHeld = true;
+      return takesMore;
+    } catch (thrown) {
+      this.#caught(thrown);
+      return true;
+    }
   }
 
   flush(): void {
-    this.#sink?.flush();
+    try {
+      this.#sink?.flush();
+    } catch (thrown) {
+      this.#caught(thrown);
+    }
   }
 
   stderr(chunk: Uint8Array): void {
@@ -258,13 +271,21 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
     this.lastWords = (this.lastWords + Buffer.from(chunk.subarray(-lastWordBytes)).toString('latin1')).slice(
       -lastWordBytes,
     );
-    this.#sink?.stderr(chunk);
+    try {
+      this.#sink?.stderr(chunk);
+    } catch (thrown) {
+      this.#caught(thrown);
+    }
   }
 
   end(): void {
     const sink = this.#sink;
     this.#sink = null;
-    sink?.end();
+    try {
+      sink?.end();
+    } catch (thrown) {
+      sink?.fail(toPosternError(thrown));
+    }
   }
 
   fail(error: PosternError): void {
@@ -292,6 +313,14 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> 
     const sink = this.#sink;
     this.#sink = null;
     sink?.fail(error);
+  }
+
+  /** A fault of whoever takes the answer ends this request and nothing else: for its seat it is as if the client had left. */
+  #caught(thrown: unknown): void {
+    if (thrown instanceof PosternError) throw thrown;
+    const sink = this.#sink;
+    this.abort();
+    sink?.fail(toPosternError(thrown));
   }
 
   #move(to: AttemptState): void {

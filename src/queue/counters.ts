@@ -30,7 +30,9 @@ const refusals = [
 /** Why a queue gives a request no seat. */
 export type RefusalCause = (typeof refusals)[number];
 
-const indexOfRefusals = Object.keys(index).length;
+const names = Object.keys(index);
+
+const indexOfRefusals = names.length;
 
 /** A counter by its name. */
 export type CounterName = keyof typeof index;
@@ -104,9 +106,11 @@ export class Counters {
   }
 
   snapshot(): QueueCounters {
-    const counted = Object.entries(index).map(([name, at]) => [name, this.#cells[at]!]);
-    const refusedBy = refusals.map((cause, at) => [cause, this.#cells[indexOfRefusals + at]!]);
-    return { ...Object.fromEntries(counted), refusedBy: Object.fromEntries(refusedBy) } as QueueCounters;
+    const counted: Record<string, number> = {};
+    const refusedBy: Record<string, number> = {};
+    for (const [at, name] of names.entries()) counted[name] = this.#cells[at]!;
+    for (const [at, cause] of refusals.entries()) refusedBy[cause] = this.#cells[indexOfRefusals + at]!;
+    return { ...counted, refusedBy } as unknown as QueueCounters;
   }
 }
 

@@ -50,11 +50,13 @@ export class SharedBooks {
 
   /** The counters of the threads below an index, together. */
   counters(threads: number): QueueCounters {
+    if (threads === 1) return this.of(0).counters.snapshot();
     return sumOf(Array.from({ length: threads }, (_, index) => this.of(index).counters.snapshot()));
   }
 
   /** So their durations. */
   durations(threads: number): DurationsSnapshot {
+    if (threads === 1) return this.of(0).durations.snapshot();
     return durationsOf(Array.from({ length: threads }, (_, index) => this.of(index).durations.snapshot()));
   }
 }

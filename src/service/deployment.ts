@@ -82,6 +82,7 @@ export class Deployment {
   #config: Config;
   /** Of all that is started, by front threads, too. */
   readonly #guard = new ShellGuard();
+  readonly #frontThreads: number;
   #directory: RuntimeDirectory | null = null;
   #spawner: Spawner | null = null;
   #pools: PoolSet | null = null;
@@ -99,6 +100,7 @@ export class Deployment {
     const fronts = { log, faults, onAccess, isDeveloped, binder: privileged?.binder };
     this.#certificates = new Certificates(log, (tls) => this.#fronts.useTls(tls), privileged?.readFile);
     const { mark } = this.#guard;
+    this.#frontThreads = threads === 1 ? 0 : threads;
     this.#fronts =
       threads === 1 ? new SiteFronts(fronts) : new FrontThreads({ ...fronts, onAccessLines, count: threads, mark });
   }
@@ -150,9 +152,11 @@ export class Deployment {
       log: this.#log,
       starter: this.#starter(this.#spawner),
       relay: this.#options.service.privileged?.relay,
+      frontThreads: this.#frontThreads,
     };
     const onMadeAnew = (unit: Unit): void => void this.#fronts.poolMadeAnew(unit);
-    this.#pools = new PoolSet({ ...context, faults: this.#options.faults, onMadeAnew }, plans);
+    this.#pools = new PoolSet({ ...context, faults: this.#options.faults, onMadeAnew });
+    await this.#pools.fill(plans);
     const sources = await this.#certificates.prepare(this.#config);
     const change = await this.#fronts.open(this.#frontsConfig(this.#config, sources));
     await change.prepare(this.#pools.units);

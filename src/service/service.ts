@@ -203,7 +203,7 @@ export class Service {
     if (file === null) return this.config;
     const { privileged } = this.#options;
     if (privileged !== undefined) return privileged.readConfig();
-    const { readConfigApart } = await import('../config/config-thread.ts');
+    const { readConfigApart } = await import('../config/config-apart.ts');
     return readConfigApart(file);
   }
 

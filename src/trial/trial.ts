@@ -40,21 +40,23 @@ const unreadMs = 4_500;
 /**
  * Tries it out; whatever was started has ended when this resolves.
  * @param config what is wrong with it is told together with what its pools and addresses show
+ * @param who runs the pools, as `run` would have it
  * @param log gets what programs say on STDERR
  * @throws CONFIG_INVALID
  */
 export async function checkService(
   config: Config | ExaminedConfig,
-  asRoot: PlanContext['asRoot'],
+  who: Pick<PlanContext, 'asRoot' | 'poolUser'>,
   log: Log,
 ): Promise<Finding[]> {
-  const plans = await preparePools(config, { asRoot, embeddedWorkers: null });
+  const plans = await preparePools(config, { ...who, embeddedWorkers: null });
   const guard = new ShellGuard();
   const directory = await openRuntimeDirectory(`${runtimeBases()[0]!}-check`, log, guard.mark);
   const starter = openSpawner(await findSetpriv(), guard);
-  const context = { directory: directory.path, log, starter, faults: new Faults(log), onMadeAnew: () => {} };
-  const pools = new PoolSet(context, plans.map(smallest));
+  const context = { directory: directory.path, log, starter, faults: new Faults(log), frontThreads: 0 };
+  const pools = new PoolSet({ ...context, onMadeAnew: () => {} });
   try {
+    await pools.fill(plans.map(smallest));
     const failed = new Map<string, Error>();
     const found: Finding[] = [];
     const settings = await settingsOfPools(plans, config);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { it } from 'node:test';
@@ -154,4 +154,24 @@ it('postern check tells where a worker cannot write to, and what a socket file n
   const { status, out } = await postern(t, folder, ['check'], folder);
   assert.equal(status, 1);
   assert.ok(out.includes(`user nobody cannot write to ${folder}/closed (upload_tmp_dir): give user nobody`), out);
+});
+
+it('postern check as root runs the pools as run would: as the one who serves', async (t) => {
+  if (findProgram('php-cgi') === null) return t.skip('php-cgi is not installed');
+  if (process.getuid?.() !== 0) return t.skip('only root can start a pool as another user');
+  const folder = temporaryFolder(t);
+  const config = join(folder, 'postern.toml');
+  const written = (user: string): void =>
+    writeFileSync(config, `[service]\nuser = "${user}"\n[site.main]\nlisten = []\n[pool.php]\nphp = "auto"\n`);
+  chmodSync(folder, 0o755);
+  written('nobody');
+  const good = await postern(t, folder, ['check', '-c', config]);
+  assert.equal(good.status, 0, good.out);
+  written('root');
+  assert.match((await postern(t, folder, ['check', '-c', config])).err, /pool php would run as root/);
+  written('nobody');
+  chownSync(config, 65534, -1);
+  const open = await postern(t, folder, ['check', '-c', config]);
+  assert.equal(open.status, 78);
+  assert.match(open.err, /postern\.toml can be changed by nobody, who serves.* chown it to root/);
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { afterEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { guardedClock, systemClock } from '../../src/clock.ts';
 import type { EndedRequest } from '../../src/connection/answer-reader.ts';
 import { ClientConnection, type ConnectionOwner } from '../../src/connection/client-connection.ts';
 import type { ClientExchange } from '../../src/connection/client-exchange.ts';
@@ -578,6 +579,24 @@ describe('a connection to an application', () => {
       assert.equal(sink.error, null, `${isReading}`);
     }
   });
+
+  for (const told of ['released', 'straggled'] as const) {
+    it(`a fault in whoever is told "${told}" is heard of where its clock is guarded, and closes this connection`, async () => {
+      const faults: unknown[] = [];
+      const answer = told === 'released' ? hello : `${hello}${stdout('late')}`;
+      const clock = guardedClock(systemClock, (fault) => faults.push(fault));
+      const { connection, owner } = await open(answering(answer), { clock });
+      const fault = new TypeError('a bug');
+      owner[told] = () => {
+        throw fault;
+      };
+      const sink = new RecordingSink();
+      connection.run(cgiRequest(), sink, true);
+      await until(() => faults.length > 0, 'it is heard of');
+      assert.deepEqual(faults, [fault]);
+      assert.equal(connection.state, 'closed');
+    });
+  }
 
   it('carries several requests at a time where it is allowed to', async () => {
     const { connection, owner } = await open(

@@ -59,6 +59,28 @@ describe('Queue', () => {
     ]);
   });
 
+  for (const call of ['head', 'write', 'flush', 'stderr', 'end'] as const) {
+    it(`a fault in whoever takes an answer (${call}) ends that request, with the fault as its cause, and nothing else`, () => {
+      const room = new Room();
+      const { sink, attempt } = room.ask();
+      const other = room.ask();
+      const fault = new TypeError('a bug');
+      sink[call] = () => {
+        throw fault;
+      };
+      const seat = attempt.seat as FakeSeat;
+      seat.user!.stderr(Buffer.from('a line'));
+      seat.user!.flush();
+      seat.answer();
+      assert.equal(sink.error?.code, 'INTERNAL');
+      assert.equal(sink.error?.cause, fault);
+      (other.attempt.seat as FakeSeat).answer();
+      assert.equal(other.sink.error, null);
+      room.verify();
+      assert.equal(room.queue.running, 0);
+    });
+  }
+
   it('lets requests wait in their order, and says how long they did', () => {
     const room = new Room({ seats: 1 });
     room.ask({ url: '/1' });

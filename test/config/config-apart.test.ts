@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { readConfigApart } from '../../src/config/config-apart.ts';
 import { parseConfig, readConfig } from '../../src/config/config-file.ts';
-import { readConfigApart } from '../../src/config/config-thread.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 describe('readConfigApart()', () => {

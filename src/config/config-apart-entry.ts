@@ -1,11 +1,10 @@
-// The thread that reads a configuration file: see `config-thread.ts`.
+// The process that reads a configuration file: see `config-apart.ts`.
 
-import { parentPort, workerData } from 'node:worker_threads';
 import { toPosternError } from '../errors.ts';
+import type { ReadingAnswer } from './config-apart.ts';
 import { readFileOf } from './config-file.ts';
-import type { ReadingAnswer } from './config-thread.ts';
 
-const answer = await readFileOf(workerData as string).then(
+const answer = await readFileOf(process.argv[2]!).then(
   (read): ReadingAnswer => ({ read }),
   (thrown): ReadingAnswer => {
     const error = toPosternError(thrown);
@@ -13,4 +12,4 @@ const answer = await readFileOf(workerData as string).then(
     return { refusal: error.message };
   },
 );
-parentPort!.postMessage(answer);
+process.send!(answer, undefined, undefined, () => process.disconnect!());

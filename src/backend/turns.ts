@@ -1,0 +1,32 @@
+// Work that grows with a configuration, in slices: between them everybody else has a turn.
+
+import { setImmediate as immediate } from 'node:timers/promises';
+
+/** How long a slice lasts: a thousand pools may not hold up a request for longer than one takes anyway. */
+const sliceMs = 5;
+
+/** The slices of one task. Time counts, not things done: those may take any time on a slow machine. */
+export class Turns {
+  #beganMs = performance.now();
+
+  /** Between two things to do: goes on at once while the slice lasts. */
+  async next(): Promise<void> {
+    if (performance.now() - this.#beganMs < sliceMs) return;
+    await immediate();
+    this.#beganMs = performance.now();
+  }
+}
+
+/** Begins something with each, and waits for all of it. */
+export async function allInTurns<Item, Result>(
+  items: Iterable<Item>,
+  begin: (item: Item) => Promise<Result>,
+): Promise<PromiseSettledResult<Result>[]> {
+  const turns = new Turns();
+  const begun: Promise<PromiseSettledResult<Result>[]>[] = [];
+  for (const item of items) {
+    begun.push(Promise.allSettled([begin(item)]));
+    await turns.next();
+  }
+  return (await Promise.all(begun)).flat();
+}
