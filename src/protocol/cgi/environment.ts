@@ -247,7 +247,7 @@ export class HeaderNames {
   /** What a field of that name becomes; null: it is dropped. @param place of the field among the others */
   find(name: string, place = 0): HeaderName | null {
     const last = this.#places[place];
-    if (last !== undefined && isSameText(last.name, name)) return last.found;
+    if (last !== undefined && (last.name === name || isSameText(last.name, name))) return last.found;
     const found = this.#known.get(name);
     if (found === undefined) return this.#meet(name);
     if (place < MAX_PLACES) this.#places[place] = { name, found };

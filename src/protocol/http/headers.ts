@@ -2,6 +2,7 @@
 // section 5; strictly: what is not well formed is refused, never mended), and the value of Host. Pure.
 
 import { PosternError } from '../../errors.ts';
+import { usualName } from './field-names.ts';
 
 /** Fields at most in one head or trailer. */
 export const maxFields = 200;
@@ -85,7 +86,7 @@ export function parseFields(bytes: Uint8Array, text: string, from: number, to: n
     if (fields.length === maxFields * 2) {
       throw new PosternError('HEADERS_TOO_LARGE', `the request has more than ${maxFields} header fields`);
     }
-    fields.push(text.slice(at, nameEnd), text.slice(begin, end));
+    fields.push(usualName(bytes, at, nameEnd) ?? text.slice(at, nameEnd), text.slice(begin, end));
     at = lineEnd + 2;
   }
   return fields;
