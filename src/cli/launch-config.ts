@@ -10,6 +10,7 @@ import type { ConfigValues } from '../config/config-schema.ts';
 import { formatListenAddress, parseListenAddress } from '../config/listen-address.ts';
 import { plannedListeners } from '../config/listener-rules.ts';
 import type { PoolValues } from '../config/pool-schema.ts';
+import { neededStore } from '../config/state-folder.ts';
 import type { CgiRules, ScriptPlace } from '../launcher/cgi-rules.ts';
 import type { ConfiguredAddress } from '../launcher/held-sockets.ts';
 import type { LaunchConfig } from '../launcher/launch-options.ts';
@@ -19,6 +20,7 @@ import { findPhp } from '../php/find-php.ts';
 import { programPath } from '../worker/program.ts';
 import { type Account, Users } from '../worker/user.ts';
 import { defaultThreads, type Threads } from './option-values.ts';
+import { makeStoreFor } from './store-folder.ts';
 
 /** Who serves, and what may be root. */
 export interface LaunchChoices {
@@ -54,6 +56,8 @@ export async function launchConfig(read: ReadConfig, choices: LaunchChoices): Pr
   const { values, folder } = config;
   const pools = await launchPlans(config.values, { folder, refusal: config.refusal }, choices);
   const threads = choices.threads ?? values.service.threads ?? defaultThreads;
+  const store = neededStore(values, folder);
+  if (store !== null) makeStoreFor(choices.account, store);
   return {
     addresses: addressesOf(values),
     pools,
@@ -75,10 +79,10 @@ function addressesOf({ site, admin }: ConfigValues): ConfiguredAddress[] {
 }
 
 /** Certificates, keys and lists of TLS, which may be readable for root alone. */
-function filesOf({ site }: ConfigValues, folder: string): string[] {
+function filesOf({ site, acme }: ConfigValues, folder: string): string[] {
   return Object.values(site)
     .flatMap(({ tls, clientCertificates: clients }) => [
-      ...(tls === undefined ? [] : [...tls.certificate, ...tls.key]),
+      ...(tls === undefined ? [] : tls === 'auto' ? (acme.ca ?? []) : [...tls.certificate, ...tls.key]),
       ...(clients === undefined
         ? []
         : [clients.authority, ...(clients.revoked === undefined ? [] : [clients.revoked])]),

@@ -4,6 +4,7 @@ import { chmodSync, chownSync, lstatSync, mkdirSync } from 'node:fs';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ReadConfig } from '../config/config.ts';
+import { stateFolder } from '../config/state-folder.ts';
 import { runtimeBases } from '../control/runtime-base.ts';
 import { PosternError } from '../errors.ts';
 import { Launcher } from '../launcher/launcher.ts';
@@ -102,6 +103,8 @@ function environmentOf({ name, home }: Account, runtime: string): Record<string,
     LOGNAME: name,
     POSTERN_RUNTIME_DIR: runtime,
     XDG_CACHE_HOME: `${runtime}/cache`,
+    // Where root keeps what the service is to find again.
+    STATE_DIRECTORY: stateFolder(),
   };
   const kept = Object.entries(process.env).filter(
     ([key, value]) => value !== undefined && !/^(?:SUDO_|XDG_|NODE_CHANNEL_|MAIL$|SHELL$|PWD$|OLDPWD$)/.test(key),

@@ -1,6 +1,7 @@
 // The rules of the log, and those of a site's names and certificates that span keys.
 
 import { dirname, resolve } from 'node:path';
+import { checkAutomatic } from './acme-rules.ts';
 import type { ConfigValues } from './config-schema.ts';
 import { isFolder, type Path, type Problem, sectionName, when } from './problem.ts';
 import type { SiteValues } from './site-schema.ts';
@@ -36,18 +37,15 @@ export function checkPoolPages({ site, pool }: ConfigValues): Problem[] {
 
 /** What the keys of names and certificates cannot have. */
 export function checkTls(
-  {
-    listen,
-    tls,
-    clientCertificates,
-    trustedProxies,
-  }: Pick<SiteValues, 'listen' | 'tls' | 'clientCertificates' | 'trustedProxies'>,
+  site: Pick<SiteValues, 'host' | 'listen' | 'tls' | 'clientCertificates' | 'trustedProxies'>,
   path: Path,
 ): Problem[] {
+  const { listen, tls, clientCertificates, trustedProxies } = site;
   const isSpoken = listen.length === 0 || listen.some(({ address }) => address.startsWith('https:'));
   const needsListener = (key: 'tls' | 'clientCertificates'): string =>
     `${key} in ${sectionName(path)} is for "https://" listeners: add one to listen, "https://:443"`;
   return [
+    ...checkAutomatic(site, path),
     ...when(tls !== undefined && !isSpoken, [...path, 'tls'], needsListener('tls')),
     ...when(
       clientCertificates !== undefined && !isSpoken,

@@ -1,6 +1,7 @@
 // The configuration file's schema: its sections, and the JSON Schema for editors. `postern.schema.json` and `docs/configuration.md` are held against it. Pure.
 
 import { z } from 'zod';
+import { acme } from './acme-schema.ts';
 import { count, duration, sectionKey, size, text } from './key-types.ts';
 import { pool } from './pool-schema.ts';
 import { site } from './site-schema.ts';
@@ -83,6 +84,7 @@ export const configSchema = z
     $schema: z.string().optional().meta({ description: 'For editors; ignored.' }),
     service: service.prefault({}).meta({ description: 'What holds for all sites.' }),
     admin: admin.optional().meta({ description: 'The admin listener; without this section there is none.' }),
+    acme: acme.prefault({}).meta({ description: 'From whom sites with tls = "auto" get their certificates.' }),
     log: log.prefault({}).meta({ description: 'Where log lines go.' }),
     site: z.record(sectionKey, site).prefault({}).meta({ description: 'Sites by name.' }),
     pool: z.record(sectionKey, pool).prefault({}).meta({ description: 'Pools by name; each is one of five kinds.' }),

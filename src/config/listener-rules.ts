@@ -68,7 +68,9 @@ function checkAddress({ path, site }: Listening, listen: ListenAddress, say: (me
   if (listen.protocol === 'fastcgi' && site?.allowedClients.length === 0 && isReachable(listen.address))
     say('can be reached from other machines: set allowedClients, or listen on 127.0.0.1 or a Unix socket');
   if (listen.protocol === 'https' && site !== null && site.tls === undefined)
-    say(`needs a certificate: add tls = { certificate = "...", key = "..." } to ${sectionName(path.slice(0, 2))}`);
+    say(
+      `needs a certificate: add tls = { certificate = "...", key = "..." } (or "auto") to ${sectionName(path.slice(0, 2))}`,
+    );
 }
 
 /** Several sites share an address by their names; the admin pages share none. */

@@ -2,6 +2,8 @@
 
 import { z } from 'zod';
 import { Users } from '../worker/user.ts';
+import { checkStore } from './acme-rules.ts';
+import { acme } from './acme-schema.ts';
 import { checkToken } from './admin-token.ts';
 import { checkLog, checkPoolPages } from './config-rules.ts';
 import { admin, type ConfigValues, log, service } from './config-schema.ts';
@@ -32,7 +34,7 @@ type Kinds = Readonly<Record<string, z.ZodType>>;
 /** The rules that a section has besides its schema. */
 type Rules<Values> = (values: Values) => readonly Problem[];
 
-const topKeys = ['service', 'admin', 'log', 'site', 'pool'];
+const topKeys = ['service', 'admin', 'acme', 'log', 'site', 'pool'];
 const siteTables = ['sendfile', 'rule', 'route'];
 
 /**
@@ -51,6 +53,7 @@ export function readSections(input: unknown, folder: string): ReadSections {
   const read: ConfigValues = {
     service: reader.section(service, top.service ?? {}, ['service']) ?? service.parse({}),
     log: reader.section(log, top.log ?? {}, ['log'], (one) => checkLog(one, folder)) ?? log.parse({}),
+    acme: reader.section(acme, top.acme ?? {}, ['acme']) ?? acme.parse({}),
     admin:
       top.admin === undefined
         ? undefined
@@ -63,6 +66,7 @@ export function readSections(input: unknown, folder: string): ReadSections {
     reader.add({ path: [], message: 'there is no site: add a section [site.main] with its root and routes' });
   reader.addRules(checkListeners(values, folder, (path) => reader.isFaulty(path)));
   reader.addRules(checkPoolPages(values));
+  reader.addRules(checkStore(values, folder));
   return { values, problems: reader.problems };
 }
 

@@ -50,10 +50,13 @@ export const tlsKeys = {
       description:
         'Names of the site, where several listen on one address: "example.org", "*.example.org" (any depth; exact names first). Without: the site for all names that no other has.',
     }),
-  tls: files.optional().meta({
-    description:
-      'For "https://" listeners: { certificate, key }, files in PEM; lists of both for several kinds of keys.',
-  }),
+  tls: z
+    .union([z.literal('auto'), files])
+    .optional()
+    .meta({
+      description:
+        'For "https://" listeners: "auto" gets certificates by itself, see [acme]; or { certificate, key }, files in PEM; lists of both for several kinds of keys.',
+    }),
   clientCertificates: clientCertificates.optional().meta({
     description:
       'Asks clients of "https://" for a certificate: { authority, required, revoked, user }. authority and revoked are files in PEM; required = false lets others in; user = "SSL_CLIENT_S_DN_CN" makes that variable REMOTE_USER.',

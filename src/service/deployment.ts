@@ -8,6 +8,7 @@ import { preparePools } from '../backend/plan.ts';
 import { PoolSet } from '../backend/pool-set.ts';
 import type { Privileged } from '../backend/privileged.ts';
 import type { Unit } from '../backend/unit.ts';
+import { Certificates, type SiteSources } from '../certificates/certificates.ts';
 import { readTokenFile } from '../config/admin-token.ts';
 import type { Config } from '../config/config.ts';
 import { formatListenAddress, parseListenAddress } from '../config/listen-address.ts';
@@ -21,7 +22,6 @@ import type { AccessLog } from '../sites/gateways.ts';
 import { type Fronts, type FrontsConfig, SiteFronts } from '../sites/site-fronts.ts';
 import { FrontThreads } from '../threads/front-threads.ts';
 import { threadCount } from '../threads/thread-config.ts';
-import { Certificates, type SiteSources } from '../tls/certificates.ts';
 import { ShellGuard } from '../worker/guard.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
 import { findSetpriv, openSpawner, type Spawner } from '../worker/spawner.ts';
@@ -239,7 +239,7 @@ export class Deployment {
 
   /** Nothing runs any more: what is left is closed. Repeatable. */
   async end(): Promise<void> {
-    this.#certificates.close();
+    await this.#certificates.close();
     this.#admin?.close();
     this.#directory?.close();
     this.#spawner?.close();

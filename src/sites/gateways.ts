@@ -22,9 +22,11 @@ import { fieldValue } from '../protocol/http/headers.ts';
 import type { HostTable } from '../protocol/http/host-table.ts';
 import { alternatives, parsePattern } from '../protocol/http/path.ts';
 import { bytesToLog } from '../protocol/text.ts';
+import type { ProofFolder } from '../tls/proof-folder.ts';
 import type { SiteTls, TlsMaterial } from '../tls/tls-material.ts';
 import { HttpDurations } from './http-durations.ts';
 import { type FrontPool, poolPages } from './pool-pages.ts';
+import { withProofs } from './proof-answer.ts';
 import { refuse, refuseUnknown } from './refused.ts';
 
 export type { AccessLog, AccessRecord };
@@ -165,7 +167,7 @@ export function siteOf(
 export function ownFiles({ file, folder, values }: Pick<Config, 'file' | 'folder' | 'values'>): string[] {
   const logs = [values.log.file, ...Object.values(values.site).map(({ accessLog }) => accessLog)];
   const files = logs.filter((log) => log !== undefined && !['stdout', 'stderr', 'off'].includes(log));
-  const keys = Object.values(values.site).flatMap(({ tls }) => tls?.key ?? []);
+  const keys = Object.values(values.site).flatMap(({ tls }) => (typeof tls === 'object' ? tls.key : []));
   return [...(file === null ? [] : [file]), ...[...files, ...keys].map((path) => resolve(folder, path!))];
 }
 
@@ -252,6 +254,8 @@ export class Gateways {
   /** Requests that came to an address before its gateway was in force: a thread listens a moment before. */
   #early: (() => void)[] = [];
   #isReplaying = false;
+  /** Where it is kept what authorities want to see; null: none is asked for certificates. */
+  proofs: ProofFolder | null = null;
   /** Answers since the start, by status. */
   readonly #counts: Uint32Array;
   /** How long they took, by site, method and status. */
@@ -302,7 +306,7 @@ export class Gateways {
    * @param listener its table may change, and is asked with each request
    */
   handlerFor(listener: { readonly table: HostTable }): HttpHandler {
-    const handle: HttpHandler = (request, answer) => {
+    const serve: HttpHandler = (request, answer) => {
       const { table } = listener;
       const site = table.only ?? table.siteOf(fieldValue(request.headers, 'host'));
       const gateway = site === null ? undefined : this.#inForce.get(site);
@@ -310,7 +314,7 @@ export class Gateways {
         if (gateway !== undefined) gateway.handle(request, answer);
         else if (site === null) this.refused(refuseUnknown(request, answer));
         else if (this.#isReplaying) refuse(request, answer, notServed(site));
-        else this.#early.push(() => handle(request, answer));
+        else this.#early.push(() => serve(request, answer));
       } catch (thrown) {
         this.#faults.report(thrown, 'a request', { method: request.method, url: bytesToLog(request.target, 2_048) });
         const error = toPosternError(thrown);
@@ -318,7 +322,11 @@ export class Gateways {
         else refuse(request, answer, error);
       }
     };
-    return handle;
+    return withProofs(
+      serve,
+      () => this.proofs,
+      (record) => this.refused(record),
+    );
   }
 
   #replay(): void {

@@ -36,22 +36,27 @@ const unread = '-';
 
 /** The record of a refusal. */
 export function refusedRecord(site: string, { error, remoteAddress, bytes }: Refusal): AccessRecord {
+  return { ...unreadRecord(remoteAddress), site, status: error.status, bytes, error: error.code, why: error.message };
+}
+
+/** The record of what no site was asked for. */
+export function unreadRecord(remoteAddress: string): AccessRecord {
   return {
-    site,
+    site: unread,
     method: unread,
     url: unread,
     version: unread,
     host: '',
     remoteAddress,
-    status: error.status,
-    bytes,
+    status: 0,
+    bytes: 0,
     durationMs: 0,
     waitedMs: null,
     runMs: null,
     pool: null,
     outcome: 'complete',
-    error: error.code,
-    why: error.message,
+    error: null,
+    why: null,
     firstByteMs: null,
     pid: 0,
     attempts: 0,

@@ -14,6 +14,7 @@ import type { Log } from '../log.ts';
 import type { NamedSite } from '../protocol/http/host-table.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { TlsInForce } from '../tls/listener-contexts.ts';
+import { ProofFolder } from '../tls/proof-folder.ts';
 import { noTls, type TlsMaterial } from '../tls/tls-material.ts';
 import { BoundPlaces } from './bound-places.ts';
 import { type AccessLog, Gateways, makeGateways } from './gateways.ts';
@@ -226,6 +227,8 @@ export class SiteFronts implements Fronts {
   /** See Fronts. */
   useTls(tls: TlsMaterial): void {
     this.#tls.use(tls);
+    if (tls.proofFolder !== (this.#gateways.proofs?.path ?? null))
+      this.#gateways.proofs = tls.proofFolder === null ? null : new ProofFolder(tls.proofFolder);
   }
 
   /** See Fronts. */

@@ -1,4 +1,4 @@
-// Makes certificates (RFC 5280): for a site until it has a real one, for a developer's machine, for an authority that
+// Makes certificates (RFC 5280), and requests for them: for a site until it has a real one, for a developer's machine, for an authority that
 // looks whether a name is ours. Keys are of the curve P-256.
 //
 // The library is loaded when the first one is made: most services never do.
@@ -20,6 +20,8 @@ export interface Wanted {
   /** What people are shown. */
   readonly title: string;
   readonly lifetimeMs: number;
+  /** How long it counts as valid already. @default an hour at most, since clocks differ */
+  readonly ageMs?: number;
   /** Only for an authority's question about a name: the digest that it wants to see (RFC 8737, section 3). */
   readonly acmeDigest?: Buffer;
   /** For programs that show who they are. @default servers */
@@ -52,7 +54,7 @@ export async function makeCertificate(wanted: Wanted, authority: Authority | nul
   const subject = subjectOf(x509, wanted.title);
   const issuer = authority === null ? null : new x509.X509Certificate(Buffer.from(authority.certificate).toString());
   const made = await x509.X509CertificateGenerator.create({
-    ...base(wanted.lifetimeMs),
+    ...base(wanted.lifetimeMs, wanted.ageMs),
     subject,
     issuer: issuer?.subjectName ?? subject,
     publicKey: keys.publicKey,
@@ -87,14 +89,26 @@ export async function makeAuthority(title: string, lifetimeMs: number): Promise<
   return { certificate: pem(made), key: await exportKey(keys.privateKey) };
 }
 
+/** Asks for a certificate (RFC 2986). @returns the request in DER, and the new key that it is for */
+export async function makeRequest(names: readonly string[]): Promise<{ readonly der: Buffer; readonly key: Buffer }> {
+  const x509 = await load();
+  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    keys,
+    signingAlgorithm: algorithm,
+    extensions: [alternativeNames(x509, names)],
+  });
+  return { der: Buffer.from(request.rawData), key: await exportKey(keys.privateKey) };
+}
+
 type Library = typeof import('@peculiar/x509');
 
-function base(lifetimeMs: number) {
+function base(lifetimeMs: number, ageMs = Math.min(skewMs, lifetimeMs)) {
   const now = Date.now();
   return {
     // Positive, and not zero in its first byte.
     serialNumber: `5${randomBytes(15).toString('hex').slice(1)}`,
-    notBefore: new Date(now - Math.min(skewMs, lifetimeMs)),
+    notBefore: new Date(now - ageMs),
     notAfter: new Date(now + lifetimeMs),
     signingAlgorithm: algorithm,
   };

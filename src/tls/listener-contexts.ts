@@ -8,12 +8,10 @@ import type { ClientHello } from '../protocol/tls/client-hello.ts';
 import type { Certificate } from './certificate.ts';
 import { type ClientRule, describeConnection, ruleSettings } from './client-rule.ts';
 import { MadeForNames } from './made-for-names.ts';
+import { ProofFolder, proofProtocol } from './proof-folder.ts';
 import { ticketKey } from './ticket-keys.ts';
 import { noTls, type SiteTls, type TlsMaterial } from './tls-material.ts';
 import { tlsSettings } from './tls-settings.ts';
-
-/** By which an authority asks for its proof (RFC 8737). */
-const proofProtocol = 'acme-tls/1';
 
 /** What is in force in one thread, for all its listeners. */
 export class TlsInForce {
@@ -33,9 +31,11 @@ export class TlsInForce {
   }
 
   /** The proof that an authority asks for; null: nobody asked it to. */
-  proofFor(name: string | null): TlsContext | null {
-    const proof = name === null ? undefined : this.#material.proofs.get(name);
-    return proof === undefined ? null : new ProofContext(proof);
+  async proofFor(name: string | null): Promise<TlsContext | null> {
+    const { proofFolder } = this.#material;
+    if (name === null || proofFolder === null) return null;
+    const proof = await new ProofFolder(proofFolder).certificateFor(name);
+    return proof === null ? null : new ProofContext(proof);
   }
 
   /** The context of a site for a name; null: the site has no certificate. */

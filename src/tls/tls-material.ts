@@ -27,16 +27,13 @@ export interface TlsMaterial {
   /** What the keys of session tickets are made from; the same in every thread. */
   readonly secret: Uint8Array;
   readonly sites: ReadonlyMap<string, SiteTls>;
-  /** An authority looks whether a name is ours: by name, the certificate that it wants to see (TLS-ALPN-01). */
-  readonly proofs: ReadonlyMap<string, Certificate>;
-  /** The same by plain HTTP: by the last part of the path, the text that it wants to see (HTTP-01). */
-  readonly tokens: ReadonlyMap<string, string>;
+  /** Where it is kept what an authority wants to see that looks whether a name is ours: see `ProofFolder`; null: no authority is asked. */
+  readonly proofFolder: string | null;
 }
 
 /** Of a service without certificates. */
 export const noTls: TlsMaterial = {
   secret: randomBytes(32),
   sites: new Map(),
-  proofs: new Map(),
-  tokens: new Map(),
+  proofFolder: null,
 };

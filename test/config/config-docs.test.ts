@@ -29,6 +29,7 @@ describe('the configuration, as it is documented', () => {
   const sections: Readonly<Record<string, Section | undefined>> = {
     '[service]': schema.properties?.service,
     '[admin]': schema.properties?.admin,
+    '[acme]': schema.properties?.acme,
     '[log]': schema.properties?.log,
     '[site.NAME]': site,
     '[[site.NAME.rule]]': site?.properties?.rule?.items,

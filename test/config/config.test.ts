@@ -222,7 +222,7 @@ describe('parseConfig()', () => {
     [
       'TLS without a certificate',
       `${site}listen = "https://:443"`,
-      ':3: listen in [site.main]: "https://:443" needs a certificate: add tls = { certificate = "...", key = "..." } to [site.main]',
+      ':3: listen in [site.main]: "https://:443" needs a certificate: add tls = { certificate = "...", key = "..." } (or "auto") to [site.main]',
     ],
     [
       'certificates without TLS',
@@ -363,6 +363,31 @@ describe('parseConfig()', () => {
       'FastCGI for strangers',
       `${site}listen = "fastcgi://:9000"`,
       ':3: listen in [site.main]: "fastcgi://:9000" can be reached from other machines: set allowedClients',
+    ],
+    [
+      'certificates by themselves for a site without names',
+      `${site}listen = "https://:443"\ntls = "auto"`,
+      ':4: tls = "auto" in [site.main]: say for which names: add host',
+    ],
+    [
+      'certificates by themselves for a wildcard',
+      `${site}listen = "https://:443"\nhost = ["a.org", "*.a.org"]\ntls = "auto"`,
+      ':4: tls = "auto" in [site.main] gets no certificate for "*.a.org"',
+    ],
+    [
+      'certificates by themselves for an address',
+      `${site}listen = "https://:443"\nhost = "192.0.2.1"\ntls = "auto"`,
+      ':4: tls = "auto" in [site.main] gets no certificate for the address 192.0.2.1',
+    ],
+    [
+      'keys below the root of a site',
+      `${site}listen = "https://:443"\nhost = "a.org"\ntls = "auto"\n[acme]\nstore = "public/keys"`,
+      `:7: the certificates would be kept in ${folder}/public/keys, below the root of site main: set store in [acme]`,
+    ],
+    [
+      'an authority that is not asked by TLS',
+      `${site}listen = "https://:443"\nhost = "a.org"\ntls = "auto"\n[acme]\ndirectory = "http://a.org/dir"`,
+      ':7: directory in [acme] is "http://a.org/dir": write the URL of a directory',
     ],
     [
       'an owner of what is no socket file',

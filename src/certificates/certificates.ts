@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { AutomaticCertificates } from '../acme/automatic-certificates.ts';
 import type { CertificateStatus } from '../admin/source.ts';
 import { systemClock, type Timer } from '../clock.ts';
 import type { Config } from '../config/config.ts';
@@ -9,15 +10,18 @@ import { keyName, type Path } from '../config/problem.ts';
 import type { SiteValues } from '../config/site-schema.ts';
 import { toPosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { certificatesOf, namesMissing } from './certificate.ts';
-import { CertificateFiles, type ReadFile } from './certificate-files.ts';
-import type { CertificateSource } from './certificate-source.ts';
-import { type ClientRule, clientRule } from './client-rule.ts';
-import { TicketSecret } from './ticket-keys.ts';
-import type { TlsMaterial } from './tls-material.ts';
+import { certificatesOf, namesMissing } from '../tls/certificate.ts';
+import { CertificateFiles, type ReadFile } from '../tls/certificate-files.ts';
+import type { CertificateSource } from '../tls/certificate-source.ts';
+import { type ClientRule, clientRule } from '../tls/client-rule.ts';
+import { TicketSecret } from '../tls/ticket-keys.ts';
+import type { TlsMaterial } from '../tls/tls-material.ts';
+import { acmeFindings, acmeSettings, automaticNames, settingsKey } from './acme-sites.ts';
 
 /** How often it is looked whether a file has changed, a certificate is due, or the secret of tickets is old. */
 const refreshMs = 5_000;
+
+type TlsFiles = Exclude<NonNullable<SiteValues['tls']>, 'auto'>;
 
 /** A site's source of certificates, and its rule about clients. */
 interface SiteSource {
@@ -26,7 +30,14 @@ interface SiteSource {
 }
 
 /** The sources of one configuration's sites. */
-export type SiteSources = ReadonlyMap<string, SiteSource>;
+export interface SiteSources {
+  readonly sites: ReadonlyMap<string, SiteSource>;
+  /** Who gets those that are got by themselves; null: there are none. */
+  readonly automatic: AutomaticCertificates | null;
+  readonly names: readonly string[];
+}
+
+const noSources: SiteSources = { sites: new Map(), automatic: null, names: [] };
 
 /** The certificates of one service, over all its configurations. */
 export class Certificates {
@@ -35,7 +46,9 @@ export class Certificates {
   readonly #secret = new TicketSecret();
   /** Told when the material in force has changed. */
   readonly #onChange: (material: TlsMaterial) => void;
-  #inForce: SiteSources = new Map();
+  #inForce: SiteSources = noSources;
+  /** With which settings the automatic ones are got. */
+  readonly #keys = new WeakMap<AutomaticCertificates, string>();
   #given: readonly unknown[] = [];
   #timer: Timer | null = null;
 
@@ -46,31 +59,39 @@ export class Certificates {
     this.#read = read;
   }
 
-  /** Reads what a configuration names; nothing is in force yet. @throws CONFIG_INVALID with file and line */
-  async prepare(config: Config): Promise<SiteSources> {
+  /**
+   * Reads what a configuration names; nothing is in force yet.
+   * @param isLook nothing is made for it, such as folders
+   * @throws CONFIG_INVALID with file and line
+   */
+  async prepare(config: Config, isLook = false): Promise<SiteSources> {
+    const automatic = await this.#automaticFor(config, isLook);
     const entries = Object.entries(config.values.site).filter(([, { tls }]) => tls !== undefined);
     const made = await Promise.all(
-      entries.map(async ([name, site]) => [name, await this.#siteSource(name, site, config)] as const),
+      entries.map(async ([name, site]) => [name, await this.#siteSource(name, site, config, automatic)] as const),
     );
-    return new Map(made);
+    return { sites: new Map(made), automatic, names: [...automaticNames(config.values).values()].flat() };
   }
 
   /** What listeners are to be given for these sources. */
-  materialOf(sources: SiteSources): TlsMaterial {
+  materialOf({ sites: sources, automatic }: SiteSources): TlsMaterial {
     const sites = [...sources].map(([name, { source, rule }]) => [name, { ...source.served, rule }] as const);
-    return { secret: this.#secret.bytes, sites: new Map(sites), proofs: new Map(), tokens: new Map() };
+    return { secret: this.#secret.bytes, sites: new Map(sites), proofFolder: automatic?.proofFolder ?? null };
   }
 
   /** The listeners have the material of these sources; they are kept fresh from now on. */
   use(sources: SiteSources): void {
+    const before = this.#inForce.automatic;
     this.#inForce = sources;
     this.#given = this.#parts();
-    if (sources.size === 0) this.close();
+    if (before !== sources.automatic) void before?.close();
+    sources.automatic?.use(sources.names);
+    if (sources.sites.size === 0) this.#stop();
     else this.#timer ??= systemClock.every(refreshMs, () => void this.#refresh());
   }
 
   status(): CertificateStatus[] {
-    return [...this.#inForce].flatMap(([site, { source }]) =>
+    return [...this.#inForce.sites].flatMap(([site, { source }]) =>
       source.status().map(({ notBefore, notAfter, ...one }) => ({
         site,
         name: one.names[0] ?? '',
@@ -81,15 +102,21 @@ export class Certificates {
     );
   }
 
-  /** Nothing is looked at any more. Repeatable. */
-  close(): void {
+  /** Nothing is looked at any more, and no order is on its way. Repeatable. */
+  async close(): Promise<void> {
+    this.#stop();
+    await this.#inForce.automatic?.close();
+  }
+
+  #stop(): void {
     this.#timer?.cancel();
     this.#timer = null;
   }
 
   async #refresh(): Promise<void> {
     this.#secret.rotate();
-    await Promise.all([...this.#inForce.values()].map(({ source }) => source.refresh()));
+    const { sites, automatic } = this.#inForce;
+    await Promise.all([automatic?.refresh(), ...[...sites.values()].map(({ source }) => source.refresh())]);
     this.#tell();
   }
 
@@ -102,16 +129,34 @@ export class Certificates {
   }
 
   #parts(): readonly unknown[] {
-    return [this.#secret.bytes, ...[...this.#inForce.values()].map(({ source }) => source.served)];
+    return [this.#secret.bytes, ...[...this.#inForce.sites.values()].map(({ source }) => source.served)];
   }
 
-  async #siteSource(name: string, site: SiteValues, config: Config): Promise<SiteSource> {
-    const source = await this.#sourceOf(name, site, config);
+  /** One for the same settings goes on over reloads. */
+  async #automaticFor(config: Config, isLook: boolean): Promise<AutomaticCertificates | null> {
+    if (automaticNames(config.values).size === 0) return null;
+    const settings = await refusing(config, ['acme', 'ca'], () => acmeSettings(config, this.#read));
+    const key = settingsKey(settings);
+    const { automatic: before } = this.#inForce;
+    if (before !== null && this.#keys.get(before) === key) return before;
+    const made = new AutomaticCertificates(settings, this.#log, () => this.#tell());
+    this.#keys.set(made, key);
+    if (!isLook) await refusing(config, ['acme', 'store'], () => made.open());
+    return made;
+  }
+
+  async #siteSource(
+    name: string,
+    site: SiteValues,
+    config: Config,
+    automatic: AutomaticCertificates | null,
+  ): Promise<SiteSource> {
+    const { tls } = site;
+    const source = tls === 'auto' ? await automatic!.source(site.host) : await this.#filesOf(name, tls!, config);
     return { source, rule: await this.#ruleOf(name, site, config) };
   }
 
-  async #sourceOf(name: string, { tls }: SiteValues, config: Config): Promise<CertificateSource> {
-    const { certificate, key } = tls!;
+  async #filesOf(name: string, { certificate, key }: TlsFiles, config: Config): Promise<CertificateSource> {
     const paths = certificate.map((path, index) => ({
       certificate: resolve(config.folder, path),
       key: resolve(config.folder, key[index]!),
@@ -143,11 +188,16 @@ export async function certificateFindings(
   const certificates = new Certificates(log, () => {});
   let sources: SiteSources;
   try {
-    sources = await certificates.prepare(config);
+    sources = await certificates.prepare(config, true);
   } catch (error) {
     return [{ state: 'failed', subject: 'certificates', message: (error as Error).message }];
   }
-  return [...sources].flatMap(([site, { source }]) => {
+  const notes = acmeFindings(config.values).map(({ site, message }) => ({
+    state: 'note' as const,
+    subject: `site ${site}`,
+    message,
+  }));
+  const found = [...sources.sites].flatMap(([site, { source }]) => {
     const subject = `site ${site}`;
     const all = source.status();
     const names = all.flatMap((one) => one.names);
@@ -165,6 +215,7 @@ export async function certificateFindings(
       })),
     ];
   });
+  return [...notes, ...found];
 }
 
 /** Does something that the configuration asked for there. @throws CONFIG_INVALID with file and line */

@@ -1,0 +1,169 @@
+// One name and its certificate, as the store has it; and the one order at a time that gets the next.
+
+import type { Log } from '../log.ts';
+import type { Certificate } from '../tls/certificate.ts';
+import type { AcmeAccount } from './account.ts';
+import type { AcmeConnection } from './acme-connection.ts';
+import { AcmeProblem } from './acme-problem.ts';
+import { type Failure, failed, orderAt, renewalAt, withHold, withOrder } from './back-off.ts';
+import { type Challenge, Order } from './order.ts';
+import type { AcmeStore } from './store.ts';
+
+/** What the names of one authority have in common. */
+export interface NameContext {
+  readonly store: AcmeStore;
+  readonly connection: AcmeConnection;
+  readonly account: AcmeAccount;
+  readonly challenges: readonly Challenge[];
+  readonly profile: string | null;
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  /** Something of a certificate has changed. */
+  readonly news: () => void;
+}
+
+export class KeptName {
+  readonly name: string;
+  readonly #context: NameContext;
+  #certificate: Certificate | null = null;
+  #served: readonly Certificate[] | null = null;
+  #look = '';
+  #failure: Failure | null = null;
+  /** Until then an order would meet a limit, by our books. */
+  #heldUntilMs = 0;
+  #isRunning = false;
+
+  constructor(name: string, context: NameContext) {
+    this.name = name;
+    this.#context = context;
+  }
+
+  /** The same array as long as it is the same certificate; null: there is none yet. */
+  get served(): readonly Certificate[] | null {
+    return this.#served;
+  }
+
+  get failure(): Failure | null {
+    return this.#failure;
+  }
+
+  get isRunning(): boolean {
+    return this.#isRunning;
+  }
+
+  /** When the next order is due, since 1970. */
+  get dueAtMs(): number {
+    const wantedAtMs = this.#certificate === null ? 0 : renewalAt(this.#certificate.facts);
+    return Math.max(wantedAtMs, this.#failure?.nextAtMs ?? 0, this.#heldUntilMs);
+  }
+
+  /** Takes what the store has. Never rejects. */
+  async read(): Promise<void> {
+    const { store, log } = this.#context;
+    try {
+      const failure = await store.failure(this.name);
+      // One that could not be written down counts all the same.
+      if (failure !== null) this.#failure = failure;
+      const look = await store.look(this.name);
+      if (look === this.#look) return;
+      this.#look = look;
+      this.#failure = failure;
+      const certificate = await store.certificate(this.name);
+      if (certificate !== null) this.#take(certificate);
+    } catch (error) {
+      log.error({ name: this.name }, `the certificate in the store cannot be used: ${(error as Error).message}`);
+    }
+  }
+
+  /** Orders, unless somebody else does. Never rejects. */
+  async renew(): Promise<void> {
+    const { store, signal } = this.#context;
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    try {
+      const lock = await store.lock(this.name);
+      if (lock === null) return;
+      try {
+        await this.#renewAlone();
+      } finally {
+        await lock.release();
+      }
+    } catch (error) {
+      if (!signal.aborted) await this.#fail(error as Error);
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  /** Nobody else orders for this name now; but somebody may have done just before. */
+  async #renewAlone(): Promise<void> {
+    const { store, log } = this.#context;
+    await this.read();
+    if (this.dueAtMs > Date.now() || !(await this.#mayOrder())) return;
+    log.info({ name: this.name }, 'a certificate is ordered');
+    const certificate = await this.#order();
+    // What was issued is served, whatever becomes of the store.
+    this.#take(certificate);
+    await store.keepCertificate(this.name, certificate);
+    this.#look = await store.look(this.name);
+    this.#failure = null;
+    await store.keepFailure(this.name, null);
+    const until = new Date(certificate.facts.notAfter).toISOString();
+    log.info({ name: this.name, until, issuer: certificate.facts.issuer }, 'a certificate was obtained');
+  }
+
+  /** Whether the books allow an order; it is written down with the answer. */
+  #mayOrder(): Promise<boolean> {
+    const { store, account } = this.#context;
+    return account.withBooks(async () => {
+      const books = await store.books();
+      this.#heldUntilMs = orderAt(books, this.name, Date.now());
+      if (this.#heldUntilMs > Date.now()) return false;
+      await store.keepBooks(withOrder(books, Date.now()));
+      return true;
+    });
+  }
+
+  async #order(): Promise<Certificate> {
+    const { account } = this.#context;
+    try {
+      return await this.#orderOnce();
+    } catch (error) {
+      if (!(error instanceof AcmeProblem) || error.type !== 'accountDoesNotExist') throw error;
+      await account.withBooks(() => account.forget());
+      return this.#orderOnce();
+    }
+  }
+
+  async #orderOnce(): Promise<Certificate> {
+    const { connection, account, store, challenges, profile } = this.#context;
+    // What failed one way is tried the other way next.
+    const turn = (this.#failure?.count ?? 0) % challenges.length;
+    const turned = [...challenges.slice(turn), ...challenges.slice(0, turn)];
+    const wanted = { name: this.name, challenges: turned, profile, replaces: null };
+    return new Order(connection, await account.signer(), store.proofs, wanted).run();
+  }
+
+  async #fail(error: Error): Promise<void> {
+    const { store, account, log } = this.#context;
+    const problem = error instanceof AcmeProblem ? error : new AcmeProblem(error.message);
+    const failure = failed(this.#failure, problem, Date.now(), Math.random());
+    this.#failure = failure;
+    const next = new Date(failure.nextAtMs).toISOString();
+    log.error({ name: this.name, next }, `no certificate was obtained: ${failure.why}; the next try is at ${next}`);
+    try {
+      await store.keepFailure(this.name, failure);
+      if (problem.type !== 'rateLimited') return;
+      await account.withBooks(async () => store.keepBooks(withHold(await store.books(), this.name, failure.nextAtMs)));
+    } catch (thrown) {
+      log.error({ name: this.name }, `the store cannot be written: ${(thrown as Error).message}`);
+    }
+  }
+
+  #take(certificate: Certificate): void {
+    if (this.#certificate?.facts.fingerprint === certificate.facts.fingerprint) return;
+    this.#certificate = certificate;
+    this.#served = [certificate];
+    this.#context.news();
+  }
+}
