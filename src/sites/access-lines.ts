@@ -79,13 +79,12 @@ class LastPiece {
   }
 }
 
+const escaped = /[\x00-\x1f"\\\ud800-\udfff]/;
+
 /** Text as JSON; most holds nothing that needs an escape. */
 function quote(text: string | null): string {
   if (text === null) return 'null';
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code < 0x20 || code === 0x22 || code === 0x5c || (code >= 0xd800 && code < 0xe000)) return JSON.stringify(text);
-  }
+  if (escaped.test(text)) return JSON.stringify(text);
   return `"${text}"`;
 }
 

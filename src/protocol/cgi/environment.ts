@@ -2,7 +2,6 @@
 
 import { environmentOf, pairsText } from '../fastcgi/name-values.ts';
 import { fieldValue } from '../http/headers.ts';
-import { isSameText } from '../text.ts';
 import type { Environment, PairsParts } from './exchange.ts';
 
 /** What is known of a request when its environment is made. Byte strings. */
@@ -247,7 +246,7 @@ export class HeaderNames {
   /** What a field of that name becomes; null: it is dropped. @param place of the field among the others */
   find(name: string, place = 0): HeaderName | null {
     const last = this.#places[place];
-    if (last !== undefined && (last.name === name || isSameText(last.name, name))) return last.found;
+    if (last !== undefined && last.name === name) return last.found;
     const found = this.#known.get(name);
     if (found === undefined) return this.#meet(name);
     if (place < MAX_PLACES) this.#places[place] = { name, found };

@@ -2,7 +2,7 @@
 // fields, and how its body is framed. Pure.
 
 import { PosternError } from '../../errors.ts';
-import { bytesText, isSameText } from '../text.ts';
+import { bytesText } from '../text.ts';
 import { endOfTarget, endOfToken, isNamed, parseFields, parseHost } from './headers.ts';
 
 /** Longest request target, in bytes. */
@@ -247,7 +247,7 @@ function interpret(headers: readonly string[], version: '1.0' | '1.1', host: Che
 
 function readHost(meaning: Meaning, value: string, at: number, host: CheckedHost): void {
   if (meaning.hostAt !== -1) throw malformed('two Host headers');
-  if (host.value === null || !isSameText(value, host.value)) {
+  if (value !== host.value) {
     if (parseHost(value) === null) throw malformed('Host is not the name of a host');
     host.value = value;
   }

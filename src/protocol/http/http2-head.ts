@@ -2,7 +2,6 @@
 // target in origin form, and fields with Host. What is no message in HTTP/2 at all, the session has refused. Pure.
 
 import { PosternError } from '../../errors.ts';
-import { isSameText } from '../text.ts';
 import { fieldsBytes, maxFields, parseHost } from './headers.ts';
 import { maxHeadBytes, maxTargetBytes } from './http1-head-reader.ts';
 
@@ -85,7 +84,7 @@ function takePseudo(pseudo: Pseudo, name: string, value: string): void {
 function authorityOf({ authority }: Pseudo, host: string | null): string {
   const value = authority ?? host;
   if (value === null) throw malformed('there is no :authority');
-  if (authority !== null && host !== null && !isSameText(authority.toLowerCase(), host.toLowerCase()))
+  if (authority !== null && host !== null && authority.toLowerCase() !== host.toLowerCase())
     throw malformed('Host is not :authority');
   if (parseHost(value) === null) throw malformed(':authority is not the name of a host');
   return value;

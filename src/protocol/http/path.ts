@@ -14,10 +14,9 @@ export interface RequestPath {
   readonly nameLength: number;
 }
 
-const SLASH = 0x2f;
-const BACKSLASH = 0x5c;
-const DOT = 0x2e;
-const PERCENT = 0x25;
+const forbidden = /[\x00-\x20\x7f#]/;
+/** What a path holds that has to be decoded or normalised. */
+const unusual = /[%\\]|\/[/.]/;
 
 /**
  * Takes a request target in origin form apart.
@@ -33,22 +32,12 @@ export function parseLocalTarget(target: string): RequestPath {
 }
 
 function split(target: string, mayClimb: boolean): RequestPath {
-  if (target.charCodeAt(0) !== SLASH) throw bad('does not begin with "/"');
-  let pathEnd = target.length;
-  let isPlain = true;
-  let before = 0;
-  for (let i = 0; i < target.length; i++) {
-    const byte = target.charCodeAt(i);
-    if (byte <= 0x20 || byte === 0x7f) throw bad('holds a control byte or a space');
-    if (byte === 0x23) throw bad('holds "#"');
-    if (i >= pathEnd) continue;
-    if (byte === 0x3f) pathEnd = i;
-    else if (byte === PERCENT || byte === BACKSLASH) isPlain = false;
-    else if (before === SLASH && (byte === SLASH || byte === DOT)) isPlain = false;
-    before = byte;
-  }
-  const raw = target.slice(0, pathEnd);
-  const query = target.slice(pathEnd + 1);
+  if (!target.startsWith('/')) throw bad('does not begin with "/"');
+  if (forbidden.test(target)) throw bad(target.includes('#') ? 'holds "#"' : 'holds a control byte or a space');
+  const mark = target.indexOf('?');
+  const raw = mark === -1 ? target : target.slice(0, mark);
+  const query = mark === -1 ? '' : target.slice(mark + 1);
+  const isPlain = !unusual.test(raw);
   if (isPlain) return { path: raw, query, nameLength: raw.length };
   return { ...normalise(raw, mayClimb), query };
 }
