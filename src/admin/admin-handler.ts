@@ -111,7 +111,7 @@ export function adminHandler(source: AdminSource, options: AdminOptions = {}): H
 /** Whether a path is the dashboard's. `/` is for whoever wants HTML: a command line is sent to the status. */
 function isOfDashboard(path: string, { headers }: IncomingMessage): boolean {
   if (path === '/') return /\btext\/html\b/.test(headers.accept ?? '');
-  return path === '/events' || path.startsWith('/actions/') || path.startsWith('/dashboard.');
+  return path === '/events' || path === '/slow' || path.startsWith('/actions/') || path.startsWith('/dashboard.');
 }
 
 /** Loaded when first asked for: most starts are looked at by nobody. */

@@ -3,20 +3,8 @@
 import type { LaneSnapshot, PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { shownUrl } from './dashboard-view.ts';
 import { formatCount, formatDuration, formatSize } from './formatting.ts';
+import { escaped, htmlPage, htmlTable } from './page-html.ts';
 import type { ServiceStatus } from './source.ts';
-
-/** What the page may load and do: what comes from here, and nothing that stands in the page itself. */
-export const pagePolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'self'",
-  "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'",
-].join('; ');
 
 /** Seconds after which a browser without JavaScript loads it anew. */
 const refreshS = 5;
@@ -25,32 +13,24 @@ const refreshS = 5;
 export function dashboardPage(status: ServiceStatus, withQuery: boolean): string {
   const { version, notReady, pools } = status;
   const other = withQuery ? '<a href="/">Hide query strings</a>' : '<a href="/?query=1">Show query strings</a>';
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Postern</title>
-<link rel="icon" href="/dashboard.svg">
-<link rel="stylesheet" href="/dashboard.css">
-<noscript><meta http-equiv="refresh" content="${refreshS}"></noscript>
-<script src="/dashboard.js" type="module"></script>
-</head>
-<body>
-<div id="dashboard">
+  const slow = pools.reduce((sum, { counters }) => sum + counters.slow, 0);
+  const body = `<div id="dashboard">
 <header class="top"><h1>Postern ${escaped(version)}</h1>
 <p>${notReady.length === 0 ? 'ready' : `not ready: ${escaped(notReady.join('; '))}`}, pid ${status.pid}, up ${formatDuration(status.upMs)}</p></header>
 <main>
-<noscript><p>Without JavaScript this page is loaded anew every ${refreshS} seconds. ${other}</p></noscript>
+<noscript><p>Without JavaScript this page is loaded anew every ${refreshS} seconds. ${other} <a href="/slow">Slow requests: ${formatCount(slow)}</a></p></noscript>
 ${poolTable(pools)}
 ${pools.map((pool) => laneTable(pool, withQuery)).join('\n')}
+${endTable(pools, withQuery)}
 </main>
-</div>
-</body>
-</html>
-`;
+</div>`;
+  return htmlPage('Postern', body, head);
 }
+
+/** What shows the page live, and what loads it anew where that cannot run. */
+const head = `<noscript><meta http-equiv="refresh" content="${refreshS}"></noscript>
+<script src="/dashboard.js" type="module"></script>
+`;
 
 function poolTable(pools: readonly PoolSnapshot[]): string {
   const rows = pools.map(({ name, program, counters, workers, queue, notReady, governor }) => [
@@ -64,7 +44,7 @@ function poolTable(pools: readonly PoolSnapshot[]): string {
     notReady ?? governor,
   ]);
   const titles = ['pool', 'program', 'busy', 'waiting', 'accepted', 'refused', 'failed', 'state'];
-  return table('Pools', titles, rows);
+  return htmlTable('Pools', titles, rows);
 }
 
 function laneTable({ name, lanes }: PoolSnapshot, withQuery: boolean): string {
@@ -74,7 +54,7 @@ function laneTable({ name, lanes }: PoolSnapshot, withQuery: boolean): string {
   const titles = ['lane', 'pid', 'state', 'requests', 'memory', 'waited', 'ran', 'request'];
   return used.length === 0
     ? `<p>${escaped(caption)}</p>`
-    : table(
+    : htmlTable(
         caption,
         titles,
         used.map((lane) => laneCells(lane, withQuery)),
@@ -95,25 +75,21 @@ function laneCells(lane: LaneSnapshot, withQuery: boolean): string[] {
   ];
 }
 
-function table(caption: string, titles: readonly string[], rows: readonly (readonly string[])[]): string {
-  const head = titles.map((title) => `<th scope="col">${escaped(title)}</th>`).join('');
-  const body = rows.map(([first = '', ...cells]) => {
-    const rest = cells.map((cell) => `<td>${escaped(cell)}</td>`).join('');
-    return `<tr><th scope="row">${escaped(first)}</th>${rest}</tr>`;
-  });
-  return `<div class="scroll" tabindex="0" role="region" aria-label="${escaped(caption)}"><table>
-<caption>${escaped(caption)}</caption>
-<thead><tr>${head}</tr></thead>
-<tbody>${body.join('\n')}</tbody>
-</table></div>`;
+const mostEnds = 15;
+
+function endTable(pools: readonly PoolSnapshot[], withQuery: boolean): string {
+  const ends = pools
+    .flatMap(({ name, lastEnds }) => lastEnds.map((end) => ({ name, ...end })))
+    .sort((a, b) => b.at - a.at)
+    .slice(0, mostEnds);
+  const rows = ends.map(({ at, name, pid, reason, ending, method, url, runMs, isCause }) => [
+    `${new Date(at).toISOString().slice(11, 19)} UTC`,
+    ending === '' || ending === reason ? reason : `${reason} (${ending})`,
+    method === '' ? 'none' : `${isCause ? '' : 'none; the last was '}${method} ${shownUrl(url, withQuery)}`,
+    isCause ? formatDuration(runMs) : '-',
+    name,
+    pid === 0 ? '-' : String(pid),
+  ]);
+  const titles = ['at', 'why', 'request', 'after', 'pool', 'pid'];
+  return htmlTable('Last ends of processes', titles, rows, 'None but those of reloads and shutdowns.');
 }
-
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (char) => entities[char]!);

@@ -22,8 +22,8 @@ export interface HistogramView {
   readonly sumMs: number;
 }
 
-/** A pool. */
-export interface PoolView extends Omit<PoolSnapshot, 'lanes' | 'durations' | 'lastEnds'> {
+/** A pool; its slow requests have a page of their own. */
+export interface PoolView extends Omit<PoolSnapshot, 'lanes' | 'durations' | 'lastEnds' | 'slow'> {
   /** Its place in the configuration. */
   readonly order: number;
   /** By slot. */
@@ -77,7 +77,7 @@ export function shownUrl(url: string, withQuery: boolean): string {
 }
 
 function poolView(
-  { lanes, durations, lastEnds, ...pool }: PoolSnapshot,
+  { lanes, durations, lastEnds, slow: _slow, ...pool }: PoolSnapshot,
   order: number,
   options: ViewOptions,
 ): PoolView {

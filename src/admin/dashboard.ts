@@ -3,9 +3,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { DashboardFeed } from './dashboard-feed.ts';
 import { DashboardFiles } from './dashboard-files.ts';
-import { dashboardPage, pagePolicy } from './dashboard-page.ts';
+import { dashboardPage } from './dashboard-page.ts';
 import { type ActionAccess, OperatorActions } from './operator-actions.ts';
 import { answer, answerJson, pageHeaders } from './page-answer.ts';
+import { pagePolicy } from './page-html.ts';
+import { slowPage } from './slow-page.ts';
 import type { AdminSource } from './source.ts';
 
 export class Dashboard {
@@ -29,9 +31,10 @@ export class Dashboard {
       answer(response, 405, 'text/plain', 'this method is not for this page\n', { allow });
     } else if (isAction) this.#act(request, response, path.slice(actionsPath.length), query);
     else if (path === '/events') this.#openFeed(request, response, query.has('query'));
-    else if (path === '/') {
+    else if (path === '/' || path === '/slow') {
       const headers = { 'content-security-policy': pagePolicy, vary: 'Accept' };
-      answer(response, 200, 'text/html', dashboardPage(this.#source.status(), query.has('query')), headers);
+      const page = path === '/' ? dashboardPage : slowPage;
+      answer(response, 200, 'text/html', page(this.#source.status(), query.has('query')), headers);
     } else if (!this.#files.answer(request, response, path)) {
       answer(response, 404, 'text/plain', 'there is no such file of the dashboard\n');
     }

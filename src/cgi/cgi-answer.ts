@@ -14,6 +14,7 @@ export class CgiAnswer {
   /** Whether the user was told the end, or wants to hear no more. */
   #isTold = false;
   #isAborted = false;
+  #isWhole = false;
   /** Why it failed. */
   #code: ErrorCode | null = null;
   #flush: NodeJS.Immediate | null = null;
@@ -30,6 +31,11 @@ export class CgiAnswer {
 
   get isTold(): boolean {
     return this.#isTold;
+  }
+
+  /** Whether all of it came, and was an answer. */
+  get isWhole(): boolean {
+    return this.#isWhole;
   }
 
   get isReleased(): boolean {
@@ -79,6 +85,7 @@ export class CgiAnswer {
       return;
     }
     this.#isTold = true;
+    this.#isWhole = true;
     this.#user?.end();
   }
 

@@ -49,6 +49,7 @@ export class CgiPool implements Backend {
     const running = runningRows(this.#queue, nowMs);
     return {
       ...withoutWorkers,
+      ...this.#slots.ends(this.#clock.wall() - nowMs),
       name: this.name,
       kind: 'cgi',
       manager: 'ondemand',

@@ -12,11 +12,13 @@
 
 import type { Readable } from 'node:stream';
 import type { Timer } from '../clock.ts';
-import { PosternError, toPosternError } from '../errors.ts';
+import { type ErrorCode, PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, Progress } from '../protocol/cgi/exchange.ts';
 import { bytesToLog } from '../protocol/text.ts';
+import type { StopReason } from '../queue/pool-snapshot.ts';
+import type { ProcessEndRecord } from '../queue/process-ends.ts';
 import type { Seat, SeatUser } from '../queue/seat.ts';
-import type { Exit } from '../worker/exit.ts';
+import { type Exit, endingWords, unseenExit } from '../worker/exit.ts';
 import { readProcessStat } from '../worker/process-table.ts';
 import type { StartedProcess } from '../worker/starter.ts';
 import { CgiAnswer, MAX_KEPT_ERRORS } from './cgi-answer.ts';
@@ -36,6 +38,15 @@ const runMoves: Readonly<Record<RunState, readonly RunState[]>> = {
   over: [],
 };
 
+/** Why a process is ended whose request failed so. */
+const reasons: Readonly<Partial<Record<ErrorCode, StopReason>>> = {
+  ABORTED: 'abandoned',
+  ANSWER_INVALID: 'protocol-error',
+  ANSWER_TIMEOUT: 'timeout',
+  POOL_CLOSING: 'shutdown',
+  REQUEST_ENDED: 'operator',
+};
+
 /** How long the end of a process is waited for after that of its output, where the system does not tell whether it is near. */
 const EXIT_GRACE_MS = 100;
 const MAX_SHOWN_PATH = 1000;
@@ -48,7 +59,7 @@ export class CgiRun implements Seat {
   readonly discardedBytes = 0;
   readonly #parts: CgiParts;
   readonly #settings: CgiSettings;
-  readonly #onGone: (isReleased: boolean) => void;
+  readonly #onGone: (isReleased: boolean, end: ProcessEndRecord | null) => void;
   #state: RunState = 'new';
   #request: CgiRequest | null = null;
   #answer: CgiAnswer | null = null;
@@ -60,9 +71,15 @@ export class CgiRun implements Seat {
   /** What is waited for in the present state: an exit, SIGKILL, or the limit of a process that works on. */
   #timer: Timer | null = null;
   #exit: Exit | null = null;
+  /** Why it was ended; null: it ends by itself. */
+  #reason: StopReason | null = null;
 
-  /** @param onGone no process is left; told whether its request was over before */
-  constructor(parts: CgiParts, settings: CgiSettings, onGone: (isReleased: boolean) => void) {
+  /** @param onGone no process is left; told whether its request was over before, and how it ended where that was not by itself, after an answer */
+  constructor(
+    parts: CgiParts,
+    settings: CgiSettings,
+    onGone: (isReleased: boolean, end: ProcessEndRecord | null) => void,
+  ) {
     this.#parts = parts;
     this.#settings = settings;
     this.#onGone = onGone;
@@ -121,14 +138,14 @@ export class CgiRun implements Seat {
   abort(): void {
     if (this.#answer === null || this.#answer.isTold) return;
     this.#answer.abort();
-    this.#end();
+    this.#end('abandoned');
   }
 
-  /** Its request was taken from it: its time was over. */
-  dismiss(): void {
+  /** Its request was taken from it. */
+  dismiss(code: ErrorCode | null): void {
     if (this.#answer === null || this.#answer.isReleased) return;
     this.#answer.drop();
-    this.#end();
+    this.#end(reasons[code ?? 'ABORTED'] ?? 'timeout');
   }
 
   /** The program is asked to leave; a request that it still has fails. */
@@ -225,7 +242,7 @@ export class CgiRun implements Seat {
       fields,
       `process ${this.pid} is ended: ${this.#path} still works after its answer (requestTimeout, ${limitMs} ms)`,
     );
-    this.#end();
+    this.#end('timeout');
   }
 
   /** The program has written all and is gone: was that an answer? */
@@ -254,12 +271,13 @@ export class CgiRun implements Seat {
   /** Ends the program; its request fails. */
   #kill(error: PosternError): void {
     this.#answer?.fail(error);
-    this.#end();
+    this.#end(reasons[error.code] ?? 'abandoned');
   }
 
   /** Ends the program's process group; it is over when the program is gone. */
-  #end(): void {
+  #end(reason: StopReason): void {
     if (this.#state === 'ending' || this.#state === 'over') return;
+    this.#reason = reason;
     if (this.pid === 0 || this.#state === 'left') {
       this.#signalGroup('SIGKILL');
       this.#gone();
@@ -281,8 +299,23 @@ export class CgiRun implements Seat {
     const child = this.#child;
     for (const stream of [child?.stdin, child?.stdout, child?.stderr]) stream?.destroy();
     this.#tellLateErrors();
-    this.#onGone(this.#answer?.isReleased ?? false);
+    this.#onGone(this.#answer?.isReleased ?? false, this.#endRecord());
     this.#answer?.release();
+  }
+
+  /** null: there was no process, or it ended as programs do. */
+  #endRecord(): ProcessEndRecord | null {
+    const { pid } = this;
+    if (pid === 0 || this.#request === null) return null;
+    const isWhole = this.#answer!.isWhole;
+    const { code, signal } = this.#exit ?? unseenExit;
+    // The exit status means nothing where there was an answer.
+    const reason = this.#reason ?? (signal !== null || (code !== 0 && !isWhole) ? 'crash' : null);
+    if (reason === null) return null;
+    const { method, url } = this.#request;
+    const atMs = this.#parts.clock.now();
+    const ran = { method, url, ranMs: atMs - this.#startedAtMs, isCause: !isWhole };
+    return { atMs, pid, generation: 1, reason, ending: endingWords(this.#exit), ...ran };
   }
 
   #tellLateErrors(): void {

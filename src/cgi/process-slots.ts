@@ -1,7 +1,15 @@
 // The slots of a CGI pool as seats of its queue: a slot is taken from before its process starts until that process is gone.
 
-import { aboutRequest, type LaneSnapshot, showBytes } from '../queue/pool-snapshot.ts';
-import type { SeatProvider } from '../queue/seat.ts';
+import {
+  aboutRequest,
+  type LaneSnapshot,
+  type PoolSnapshot,
+  type StopReason,
+  showBytes,
+  withoutWorkers,
+} from '../queue/pool-snapshot.ts';
+import { type ProcessEndRecord, ProcessEnds } from '../queue/process-ends.ts';
+import type { SeatOutcome, SeatProvider } from '../queue/seat.ts';
 import { CgiRun } from './cgi-run.ts';
 import type { CgiParts, CgiSettings } from './cgi-settings.ts';
 
@@ -11,6 +19,10 @@ export class ProcessSlots implements SeatProvider<CgiRun> {
   readonly #onFree: () => void;
   readonly #runs = new Set<CgiRun>();
   #settings: CgiSettings;
+  /** Processes that have been, and those whose end was no end of their own after an answer. */
+  #started = 0;
+  readonly #ended: Record<StopReason, number> = { ...withoutWorkers.ended };
+  readonly #ends = new ProcessEnds();
   #whenEmpty: (() => void)[] = [];
 
   /** @param onFree a slot has become free that no request gives back: its process worked on after its answer, or was being ended */
@@ -36,8 +48,10 @@ export class ProcessSlots implements SeatProvider<CgiRun> {
 
   take(): CgiRun | null {
     if (this.#runs.size >= this.#settings.limits.workers) return null;
-    const run = new CgiRun(this.#parts, this.#settings, (isReleased) => {
+    const run = new CgiRun(this.#parts, this.#settings, (isReleased, end) => {
       this.#runs.delete(run);
+      if (run.pid > 0) this.#started += 1;
+      if (end !== null) this.#noteEnd(end);
       if (isReleased) this.#onFree();
       if (this.#runs.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
     });
@@ -45,8 +59,23 @@ export class ProcessSlots implements SeatProvider<CgiRun> {
     return run;
   }
 
-  giveBack(run: CgiRun): void {
-    run.dismiss();
+  giveBack(run: CgiRun, { code }: SeatOutcome): void {
+    run.dismiss(code);
+  }
+
+  /** What became of its processes. @param sinceEpochMs see `ProcessEnds.snapshot` */
+  ends(sinceEpochMs: number): Pick<PoolSnapshot, 'spawned' | 'ended' | 'lastEnds'> {
+    const running = [...this.#runs].filter(({ pid }) => pid > 0).length;
+    return {
+      spawned: this.#started + running,
+      ended: { ...this.#ended },
+      lastEnds: this.#ends.snapshot(sinceEpochMs),
+    };
+  }
+
+  #noteEnd(end: ProcessEndRecord): void {
+    this.#ended[end.reason] += 1;
+    this.#ends.note(end);
   }
 
   /** There is nothing to get ready: a process is started for a request. */

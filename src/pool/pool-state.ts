@@ -3,12 +3,12 @@
 import type { LostRequest, RecycleLimits, Release } from '../leases/release.ts';
 import type { Scoreboard } from '../leases/scoreboard.ts';
 import type { StopReason } from '../queue/pool-snapshot.ts';
+import { ProcessEnds } from '../queue/process-ends.ts';
 import type { QueueLimits } from '../queue/queue-limits.ts';
 import type { Exit } from '../worker/exit.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
 import type { Program } from '../worker/program.ts';
 import type { LaneState } from '../worker/state.ts';
-import { ProcessEnds } from './process-ends.ts';
 import { type ScoreLimits, SpawnScore } from './spawn-score.ts';
 
 /** What a pool may do, by the names of the configuration. Every duration is in milliseconds; 0 is "no limit" where nothing else is said. */

@@ -2,7 +2,7 @@
 
 import type { Verdict } from '../leases/release.ts';
 import type { StopReason } from '../queue/pool-snapshot.ts';
-import type { Exit } from '../worker/exit.ts';
+import { type Exit, endingWords } from '../worker/exit.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
 import type { LaneState } from '../worker/state.ts';
 import {
@@ -131,7 +131,7 @@ export function noteEnd(
     pid,
     generation: worker.generation.number,
     reason,
-    how,
+    ending: endingWords(how),
     method,
     url,
     ranMs: isRunning ? nowMs - beganAtMs : ranMs,

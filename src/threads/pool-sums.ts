@@ -2,19 +2,20 @@
 
 import type { QueueCounters } from '../queue/counters.ts';
 import type { DurationCounts } from '../queue/durations.ts';
-import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
+import type { PoolSnapshot, ProcessEndSnapshot, StopReason } from '../queue/pool-snapshot.ts';
 
 /** Highest values: of several threads the highest one is shown. */
 const highest: ReadonlySet<string> = new Set(['maxWaiting', 'maxRunning']);
 
 /** As many as one pool shows. */
 const mostSlow = 100;
+const mostEnds = 32;
 
 export class PoolSums {
   /** By thread, by pool. */
   readonly #told = new Map<number, ReadonlyMap<string, PoolSnapshot>>();
   /** By pool: what threads counted that are no more. */
-  readonly #past = new Map<string, Pick<PoolSnapshot, 'counters' | 'durations'>>();
+  readonly #past = new Map<string, Counted>();
 
   /** Takes what a thread tells of its pools. */
   take(thread: number, pools: readonly PoolSnapshot[]): void {
@@ -23,7 +24,7 @@ export class PoolSums {
 
   /** A thread is no more: what it had counted stays counted, what it was doing has failed. */
   forget(thread: number): void {
-    for (const [name, { counters, durations }] of this.#told.get(thread) ?? []) {
+    for (const [name, { counters, durations, spawned, ended }] of this.#told.get(thread) ?? []) {
       const { waiting, running } = counters;
       const lost = waiting + running;
       const over = {
@@ -34,7 +35,7 @@ export class PoolSums {
         failed: counters.failed + lost,
       };
       const past = this.#past.get(name);
-      const own = { counters: over, durations };
+      const own = { counters: over, durations, spawned, ended };
       this.#past.set(name, past === undefined ? own : sumOf([past, own]));
     }
     this.#told.delete(thread);
@@ -57,11 +58,19 @@ export class PoolSums {
       .flatMap((part) => part.slow)
       .toSorted((a, b) => b.at - a.at)
       .slice(0, mostSlow);
-    return { ...own, ...counted, slow, lanes, servers, notReady };
+    return { ...own, ...counted, slow, lastEnds: lastEndsOf([own, ...parts]), lanes, servers, notReady };
   }
 }
 
-type Counted = Pick<PoolSnapshot, 'counters' | 'durations'>;
+type Counted = Pick<PoolSnapshot, 'counters' | 'durations' | 'spawned' | 'ended'>;
+
+/** Of all threads, newest first: each counts its own, and a number is to be of one end alone. */
+function lastEndsOf(parts: readonly PoolSnapshot[]): readonly ProcessEndSnapshot[] {
+  return parts
+    .flatMap(({ lastEnds }, at) => lastEnds.map((end) => ({ ...end, number: end.number * parts.length + at })))
+    .toSorted((a, b) => b.at - a.at)
+    .slice(0, mostEnds);
+}
 
 function sumOf(parts: readonly Counted[]): Counted {
   return {
@@ -71,7 +80,14 @@ function sumOf(parts: readonly Counted[]): Counted {
       wait: parts.map(({ durations }) => durations.wait).reduce(sumDurations),
       run: parts.map(({ durations }) => durations.run).reduce(sumDurations),
     },
+    spawned: parts.reduce((sum, { spawned }) => sum + spawned, 0),
+    ended: parts.map(({ ended }) => ended).reduce(sumEnds),
   };
+}
+
+function sumEnds(one: PoolSnapshot['ended'], other: PoolSnapshot['ended']): PoolSnapshot['ended'] {
+  const sums = Object.entries(other).map(([why, count]) => [why, count + one[why as StopReason]]);
+  return Object.fromEntries(sums) as PoolSnapshot['ended'];
 }
 
 function sumCounters(one: QueueCounters, other: QueueCounters): QueueCounters {

@@ -15,6 +15,12 @@ export function formatExit({ code, signal }: Exit): string {
   return code === null ? 'how is not known' : `exit ${code}`;
 }
 
+/** The same for a list of ends; empty: it was not seen. @param how or that in words already */
+export function endingWords(how: Exit | string | null): string {
+  if (how === null || typeof how === 'string') return how ?? '';
+  return how.code === null && how.signal === null ? '' : formatExit(how);
+}
+
 /** Signals that a program brings upon itself. */
 const faults: ReadonlySet<string> = new Set([
   'SIGSEGV',

@@ -15,7 +15,7 @@ import type { AdminOperations, ServiceStatus } from '../../src/admin/source.ts';
 import { browserMissing, screenshot, startBrowser } from '../support/browser.ts';
 import { busyService } from '../support/busy-service.ts';
 import { RecordingLog } from '../support/recording-log.ts';
-import { laneSnapshot, measures, poolSnapshot, serviceStatus } from '../support/service-status.ts';
+import { laneSnapshot, measures, poolSnapshot, serviceStatus, slowRequest } from '../support/service-status.ts';
 import { until } from '../support/until.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -61,6 +61,7 @@ describe('the dashboard in a browser', { skip: browserMissing() ?? false }, () =
     status: () => ServiceStatus,
     look: { width?: number; height?: number; colorScheme?: 'light' | 'dark'; javaScriptEnabled?: boolean } = {},
     hash = '',
+    blocked: string | null = null,
   ): Promise<Shown> {
     const asked: unknown[][] = [];
     const note =
@@ -94,6 +95,7 @@ describe('the dashboard in a browser', { skip: browserMissing() ?? false }, () =
       server.closeAllConnections();
     });
     const page = await context.newPage();
+    if (blocked !== null) await page.route(blocked, (route) => route.abort());
     const complaints: string[] = [];
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (message) => {
@@ -220,9 +222,33 @@ describe('the dashboard in a browser', { skip: browserMissing() ?? false }, () =
 
   it('is a table without JavaScript, and axe finds nothing there either', async (t) => {
     const { page } = await show(t, busyService(2, 4), { javaScriptEnabled: false });
-    assert.equal(await page.getByRole('table').count(), 3);
+    assert.equal(await page.getByRole('table').count(), 4);
     assert.match((await page.textContent('main'))!, /Without JavaScript this page is loaded anew every 5 seconds/);
     await screenshot(page, 'dashboard-without-script');
+    // axe itself needs JavaScript: the same page, whose script cannot be loaded.
+    const other = await show(t, busyService(2, 4), { width: 390 }, '', '**/dashboard.js');
+    assert.equal(await other.page.getByRole('table').count(), 4);
+    assert.deepEqual(await findings(other.page), []);
+  });
+
+  it('leads to a page of the slow requests, on a laptop and on a phone; axe finds nothing', async (t) => {
+    const slow = Array.from({ length: 100 }, (_, at) => slowRequest({ number: at + 1, pid: 4_000 + at }));
+    const { counters } = poolSnapshot();
+    const status = (): ServiceStatus =>
+      serviceStatus({ pools: [poolSnapshot({ slow, counters: { ...counters, slow: 1_234 } })] });
+    for (const look of [{}, { width: 390, height: 844, colorScheme: 'dark' as const }]) {
+      const { page, complaints } = await show(t, status, look);
+      await page.getByRole('link', { name: 'Slow requests: 1,234' }).click(patience);
+      await page.getByRole('table', { name: 'Slow requests, newest first, of 1,234' }).waitFor(patience);
+      assert.equal(await page.locator('tbody tr').count(), 100);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(overflow <= 0, `it is ${overflow} pixels wider than the screen`);
+      await screenshot(page, `dashboard-slow-${look.width ?? 1440}`);
+      assert.deepEqual(await findings(page), []);
+      assert.deepEqual(complaints, []);
+      await page.getByRole('link', { name: 'Dashboard' }).click();
+      await page.getByText('Pools').first().waitFor(patience);
+    }
   });
 
   it('is not sampled while it is paused, hidden or closed', async (t) => {

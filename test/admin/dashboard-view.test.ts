@@ -5,7 +5,7 @@ import test from 'node:test';
 import { asJson, type ViewOptions, viewOf } from '../../src/admin/dashboard-view.ts';
 import { patchBetween } from '../../src/admin/merge-patch.ts';
 import type { ServiceStatus } from '../../src/admin/source.ts';
-import { laneSnapshot, poolSnapshot, serviceStatus } from '../support/service-status.ts';
+import { laneSnapshot, poolSnapshot, serviceStatus, slowRequest } from '../support/service-status.ts';
 
 const options: ViewOptions = { now: 1_000_000, previous: null, withQuery: false, hasActions: false };
 const withLane = (changes: Parameters<typeof laneSnapshot>[0]): ServiceStatus =>
@@ -40,7 +40,15 @@ test('query strings are told only where they are asked for, those of ends too', 
     runMs: 3,
     isCause: true,
   } as const;
-  const status = serviceStatus({ pools: [poolSnapshot({ lanes: [laneSnapshot({ url: '/a?b' })], lastEnds: [end] })] });
+  const status = serviceStatus({
+    pools: [
+      poolSnapshot({
+        lanes: [laneSnapshot({ url: '/a?b' })],
+        lastEnds: [end],
+        slow: [slowRequest({ url: '/y?token=secret' })],
+      }),
+    ],
+  });
   const hidden = JSON.stringify(viewOf(status, options));
   assert.doesNotMatch(hidden, /secret|\?b/);
   assert.match(hidden, /\/x\?…/);

@@ -8,7 +8,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { adminHandler } from '../../src/admin/admin-handler.ts';
 import type { AdminOperations } from '../../src/admin/source.ts';
 import { RecordingLog } from '../support/recording-log.ts';
-import { laneSnapshot, measures, poolSnapshot, serviceStatus } from '../support/service-status.ts';
+import { laneSnapshot, measures, poolSnapshot, serviceStatus, slowRequest } from '../support/service-status.ts';
 
 const token = 'correct-horse-battery';
 
@@ -31,7 +31,8 @@ async function dashboard(t: TestContext, given: string | null = token) {
   };
   const log = new RecordingLog();
   const lane = laneSnapshot({ state: 'busy', url: '/<script>?secret=1' });
-  const status = serviceStatus({ pools: [poolSnapshot({ name: 'a"<b>', lanes: [lane] })] });
+  const slow = [slowRequest({ number: 2, url: '/<b>?secret=1', at: Date.UTC(2026, 1, 3, 4, 5, 6) }), slowRequest()];
+  const status = serviceStatus({ pools: [poolSnapshot({ name: 'a"<b>', lanes: [lane], slow })] });
   const access = { token: () => given, operations, log };
   const server = createServer(adminHandler({ status: () => status, measures }, { dashboard: access })).listen(
     0,
@@ -69,6 +70,22 @@ describe('the page of the dashboard', () => {
     assert.match(text, /GET \/&lt;script&gt;\?…/);
     assert.doesNotMatch(text, /secret/);
     assert.match(await (await fetch(`${base}/?query=1`, { headers: { accept: 'text/html' } })).text(), /secret=1/);
+  });
+
+  it('has a page of slow requests, in one table, escaped, without a script', async (t) => {
+    const { base } = await dashboard(t);
+    const page = await fetch(`${base}/slow`);
+    assert.match(page.headers.get('content-security-policy')!, /default-src 'none'/);
+    const text = await page.text();
+    assert.doesNotMatch(text, /secret|<script|<b>/);
+    assert.match(
+      text,
+      /<th scope="row">04:05:06<br>.*2026-02-03 UTC.*GET \/&lt;b&gt;\?….*php.*4242.*S, waits in do_poll, 2 sockets/,
+    );
+    assert.match(text, /STDERR: &lt;step 1&gt;/);
+    assert.match(text, /runs still/);
+    assert.match(text, /12 s<br>.*ANSWER_TIMEOUT/);
+    assert.match(await (await fetch(`${base}/slow?query=1`)).text(), /secret=1/);
   });
 
   it('may load nothing but what comes from here, and has no script in itself', async (t) => {

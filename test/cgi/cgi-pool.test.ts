@@ -409,6 +409,37 @@ describe('CgiPool', () => {
     assert.equal(backend.counters.aborted, 1);
   });
 
+  it('keeps the ends that tell something: why, how and with which request; a program that answers and exits is none', async (t) => {
+    const backend = pool(t, { limits: { ...limits, requestTimeoutMs: 1_000, stopTimeoutMs: 100 } });
+    const head = 'printf "X-A: b\\n\\n"; ';
+    const programs: readonly (readonly [url: string, body: string])[] = [
+      ['/good', `${head}exit 3`],
+      ['/crash', `${head}kill -SEGV $$`],
+      ['/early', 'exit 2'],
+      ['/wrong', 'printf "no header at all, for as long as it takes\\n\\n"; sleep 600'],
+      ['/hangs', 'trap "" TERM; sleep 600 & wait; sleep 600'],
+      ['/works-on', `${head}exec >&- 2>&- <&-; sleep 600`],
+    ];
+    for (const [url, body] of programs) await answerOf(backend, { ...request(script(t, body)), url });
+    const sink = new RecordingSink();
+    const leaving = backend.run({ ...request(script(t, `${head}echo; sleep 600`)), url: '/left' }, sink);
+    await until(() => sink.heads.length === 1);
+    leaving.abort();
+    await until(() => backend.processes === 0, 'all have ended');
+    const { lastEnds, ended, spawned } = backend.snapshot();
+    const told = lastEnds.map(({ url, reason, ending, isCause }) => [url, reason, ending, isCause]);
+    assert.deepEqual(told.toSorted(), [
+      ['/crash', 'crash', 'SIGSEGV', true],
+      ['/early', 'crash', 'exit 2', true],
+      ['/hangs', 'timeout', 'SIGKILL', true],
+      ['/left', 'abandoned', 'SIGTERM', true],
+      ['/works-on', 'timeout', 'SIGTERM', false],
+      ['/wrong', 'protocol-error', 'SIGTERM', true],
+    ]);
+    assert.ok(lastEnds.every(({ pid, method, runMs }) => pid > 0 && method === 'GET' && runMs > 0));
+    assert.deepEqual([spawned, ended.crash, ended.timeout, ended.abandoned, ended['protocol-error']], [7, 2, 2, 1, 1]);
+  });
+
   it('runs no more programs at a time than workers; the next waits for its turn', async (t) => {
     const folder = temporaryFolder(t);
     const path = script(t, `while [ ! -e ${folder}/gate ]; do sleep 0.05; done; printf "X-A: b\\n\\nok"`);

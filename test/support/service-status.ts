@@ -3,6 +3,7 @@
 import type { Buckets, Measures, ServiceStatus } from '../../src/admin/source.ts';
 import { Durations } from '../../src/queue/durations.ts';
 import type { LaneSnapshot, PoolSnapshot } from '../../src/queue/pool-snapshot.ts';
+import type { SlowRequest } from '../../src/queue/slow-record.ts';
 
 /** A lane that has served one request. */
 export function laneSnapshot(changes: Partial<LaneSnapshot> = {}): LaneSnapshot {
@@ -28,6 +29,23 @@ export function laneSnapshot(changes: Partial<LaneSnapshot> = {}): LaneSnapshot 
     memoryBytes: 29_360_128,
     cpuMs: 340,
     workedMs: 1_000,
+    ...changes,
+  };
+}
+
+/** One that has ended. */
+export function slowRequest(changes: Partial<SlowRequest> = {}): SlowRequest {
+  const ended = changes.number === 2 ? { totalMs: null, error: null } : { totalMs: 12_000, error: 'ANSWER_TIMEOUT' };
+  return {
+    ...{ number: 1, at: Date.UTC(2026, 1, 3, 4, 5, 0), pool: 'php', method: 'GET', url: '/report.php' },
+    ...{ script: '/srv/www/report.php', pid: 4242, attempts: 1, waitedMs: 12, ranMs: 3_040, heldMs: 0 },
+    hasAnswered: false,
+    process: {
+      ...{ state: 'S', waitChannel: 'do_poll', cpuMs: 40, memoryBytes: 29_360_128 },
+      files: { socket: 2, pipe: 0, file: 1, other: 0 },
+    },
+    lastWords: ['<step 1>'],
+    ...ended,
     ...changes,
   };
 }

@@ -2,7 +2,7 @@
 
 import { Charts } from './charts.tsx';
 import { poolsOf } from './feed.ts';
-import { formatDuration } from './format.ts';
+import { formatCount, formatDuration } from './format.ts';
 import { allPools } from './history.ts';
 import { Lock } from './operator.tsx';
 import { PoolDetail } from './pool-detail.tsx';
@@ -45,6 +45,7 @@ function Head({ state, store }: { readonly state: PageState; readonly store: Sto
   const { view, at, link, isPaused, withQuery, told } = state;
   const { version, pid, startedAt, notReady, hasActions } = view!;
   const isReady = notReady.length === 0;
+  const slow = poolsOf(view!).reduce((sum, { counters }) => sum + counters.slow, 0);
   return (
     <header class="top">
       <div class="row">
@@ -59,6 +60,7 @@ function Head({ state, store }: { readonly state: PageState; readonly store: Sto
           {isPaused ? 'paused' : links[link]}
         </p>
         <span class="space" />
+        <a href="/slow">Slow requests: {formatCount(slow)}</a>
         <button type="button" aria-pressed={isPaused} onClick={() => store.pause(!isPaused)}>
           Pause
         </button>

@@ -1,8 +1,7 @@
 // The last ends of processes of a pool: which, why, how, and with which request. Pure.
 
-import type { ProcessEndSnapshot, StopReason } from '../queue/pool-snapshot.ts';
-import { showBytes } from '../queue/pool-snapshot.ts';
-import { type Exit, formatExit } from '../worker/exit.ts';
+import type { ProcessEndSnapshot, StopReason } from './pool-snapshot.ts';
+import { showBytes } from './pool-snapshot.ts';
 
 /** The end of one process. */
 export interface ProcessEndRecord {
@@ -10,8 +9,8 @@ export interface ProcessEndRecord {
   readonly pid: number;
   readonly generation: number;
   readonly reason: StopReason;
-  /** How, or that in words; null: it was not seen. */
-  readonly how: Exit | string | null;
+  /** How: "SIGKILL", "exit 255"; empty: it was not seen. */
+  readonly ending: string;
   /** The request that it had, or had had last, as byte strings; empty: none. */
   readonly method: string;
   readonly url: string;
@@ -40,13 +39,13 @@ export class ProcessEnds {
   /** Newest first. @param sinceEpochMs what to add to their times for milliseconds since 1970 */
   snapshot(sinceEpochMs: number): ProcessEndSnapshot[] {
     return this.#last
-      .map(({ atMs, pid, generation, reason, how, method, url, ranMs, isCause }, index) => ({
+      .map(({ atMs, pid, generation, reason, ending, method, url, ranMs, isCause }, index) => ({
         number: this.#count - this.#last.length + index + 1,
         at: Math.round(sinceEpochMs + atMs),
         pid,
         generation,
         reason,
-        ending: endingWords(how),
+        ending,
         method: showBytes(method),
         url: showBytes(url),
         runMs: ranMs,
@@ -54,9 +53,4 @@ export class ProcessEnds {
       }))
       .reverse();
   }
-}
-
-function endingWords(how: Exit | string | null): string {
-  if (how === null || typeof how === 'string') return how ?? '';
-  return how.code === null && how.signal === null ? '' : formatExit(how);
 }
