@@ -1,6 +1,6 @@
 // The page of the last slow requests of all pools: what each was, where its time went, and what its process did. It needs no JavaScript. Pure.
 
-import { type SlowRequest, wordsOfLook } from '../queue/slow-record.ts';
+import type { ProcessLook, SlowRequest } from '../queue/slow-record.ts';
 import { shownUrl } from './dashboard-view.ts';
 import { formatCount, formatDuration, formatSize } from './formatting.ts';
 import { escaped, type HtmlCell, htmlPage, htmlTable } from './page-html.ts';
@@ -55,7 +55,17 @@ function cellsOf(one: SlowRequest, withQuery: boolean): HtmlCell[] {
 }
 
 function processWords({ process, lastWords }: SlowRequest): readonly string[] {
-  const words = process === null ? '-' : wordsOfLook(process);
-  const memory = process === null ? [] : [formatSize(process.memoryBytes)];
-  return [words, ...memory, ...lastWords.map((line) => `STDERR: ${line}`)];
+  return [...(process === null ? ['-'] : lookLines(process)), ...lastWords.map((line) => `STDERR: ${line}`)];
+}
+
+/** "S, waits in do_poll", "2 sockets, 1 file open", "40 ms of CPU, 28 MB" */
+function lookLines({ state, waitChannel, files, cpuMs, memoryBytes }: ProcessLook): string[] {
+  const open = Object.entries(files)
+    .filter(([, count]) => count > 0)
+    .map(([kind, count]) => `${count} ${kind}${count === 1 ? '' : 's'}`);
+  return [
+    waitChannel === '' ? state : `${state}, waits in ${waitChannel}`,
+    ...(open.length === 0 ? [] : [`${open.join(', ')} open`]),
+    `${formatDuration(cpuMs)} of CPU, ${formatSize(memoryBytes)}`,
+  ];
 }

@@ -46,12 +46,3 @@ export interface SlowRequest {
 
 /** One that is written until its end. */
 export type SlowRecord = { -readonly [Key in keyof SlowRequest]: SlowRequest[Key] };
-
-/** "S, waits in do_poll, 3 sockets and 2 files open, 40 ms of CPU" */
-export function wordsOfLook({ state, waitChannel, files, cpuMs }: ProcessLook): string {
-  const open = Object.entries(files)
-    .filter(([, count]) => count > 0)
-    .map(([kind, count]) => `${count} ${kind}${count === 1 ? '' : 's'}`);
-  const waits = waitChannel === '' ? [] : [`waits in ${waitChannel}`];
-  return [state, ...waits, ...(open.length === 0 ? [] : [`${open.join(', ')} open`]), `${cpuMs} ms of CPU`].join(', ');
-}

@@ -6,7 +6,7 @@ import type { Log } from '../log.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { Attempt } from './attempt.ts';
 import type { Counters } from './counters.ts';
-import { type LookAtProcess, type SlowRecord, type SlowRequest, wordsOfLook } from './slow-record.ts';
+import type { LookAtProcess, ProcessLook, SlowRecord, SlowRequest } from './slow-record.ts';
 
 /** What they are found with. */
 export interface SlowRequestsOptions {
@@ -96,7 +96,7 @@ export class SlowRequests {
     this.#told += 1;
     if (this.#told > mostTold) return;
     const { pool, method, url, pid, waitedMs, ranMs, hasAnswered, process, lastWords } = record;
-    const where = pid > 0 ? ` in process ${pid}${process === null ? '' : ` (${wordsOfLook(process)})`}` : '';
+    const where = pid > 0 ? ` in process ${pid}${process === null ? '' : ` (${wordsOf(process)})`}` : '';
     const rest = this.#told === mostTold ? '; more within ten seconds are kept, not logged' : '';
     this.#options.log.warn(
       {
@@ -113,4 +113,13 @@ export class SlowRequests {
       `${method} ${url} runs for ${(ranMs / 1000).toFixed(1)} s${where}: longer than slowAfter${rest}`,
     );
   }
+}
+
+/** "S, waits in do_poll, 3 sockets and 2 files open, 40 ms of CPU" */
+function wordsOf({ state, waitChannel, files, cpuMs }: ProcessLook): string {
+  const open = Object.entries(files)
+    .filter(([, count]) => count > 0)
+    .map(([kind, count]) => `${count} ${kind}${count === 1 ? '' : 's'}`);
+  const waits = waitChannel === '' ? [] : [`waits in ${waitChannel}`];
+  return [state, ...waits, ...(open.length === 0 ? [] : [`${open.join(', ')} open`]), `${cpuMs} ms of CPU`].join(', ');
 }

@@ -80,7 +80,7 @@ describe('the page of the dashboard', () => {
     assert.doesNotMatch(text, /secret|<script|<b>/);
     assert.match(
       text,
-      /<th scope="row">04:05:06<br>.*2026-02-03 UTC.*GET \/&lt;b&gt;\?….*php.*4242.*S, waits in do_poll, 2 sockets/,
+      /<th scope="row">04:05:06<br>.*2026-02-03 UTC.*GET \/&lt;b&gt;\?….*php.*4242.*S, waits in do_poll<br>.*2 sockets, 1 file open/,
     );
     assert.match(text, /STDERR: &lt;step 1&gt;/);
     assert.match(text, /runs still/);
