@@ -10,18 +10,21 @@ import { keyName, type Path } from '../config/problem.ts';
 import type { SiteValues } from '../config/site-schema.ts';
 import { toPosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { certificatesOf, namesMissing } from '../tls/certificate.ts';
+import { certificatesOf, namesMissing, readCertificate } from '../tls/certificate.ts';
 import { CertificateFiles, type ReadFile } from '../tls/certificate-files.ts';
 import type { CertificateSource } from '../tls/certificate-source.ts';
 import { type ClientRule, clientRule } from '../tls/client-rule.ts';
 import { TicketSecret } from '../tls/ticket-keys.ts';
 import type { TlsMaterial } from '../tls/tls-material.ts';
 import { acmeFindings, acmeSettings, automaticNames, settingsKey } from './acme-sites.ts';
+import { LocalCertificates } from './local-authority.ts';
 
 /** How often it is looked whether a file has changed, a certificate is due, or the secret of tickets is old. */
 const refreshMs = 5_000;
 
-type TlsFiles = Exclude<NonNullable<SiteValues['tls']>, 'auto'>;
+type TlsValues = Exclude<NonNullable<SiteValues['tls']>, 'auto'>;
+type TlsFiles = Extract<TlsValues, { certificate: unknown }>;
+type TlsAuthority = Extract<TlsValues, { authority: unknown }>;
 
 /** A site's source of certificates, and its rule about clients. */
 interface SiteSource {
@@ -152,8 +155,23 @@ export class Certificates {
     automatic: AutomaticCertificates | null,
   ): Promise<SiteSource> {
     const { tls } = site;
-    const source = tls === 'auto' ? await automatic!.source(site.host) : await this.#filesOf(name, tls!, config);
+    const source = tls === 'auto' ? await automatic!.source(site.host) : await this.#sourceOf(name, tls!, config);
     return { source, rule: await this.#ruleOf(name, site, config) };
+  }
+
+  #sourceOf(name: string, tls: TlsValues, config: Config): Promise<CertificateSource> {
+    return 'authority' in tls ? this.#localOf(name, tls, config) : this.#filesOf(name, tls, config);
+  }
+
+  async #localOf(name: string, { authority, key }: TlsAuthority, config: Config): Promise<CertificateSource> {
+    const [path, keyPath] = [resolve(config.folder, authority), resolve(config.folder, key)];
+    return refusing(config, ['site', name, 'tls'], async () => {
+      const { chain, key: keyBytes } = readCertificate(await this.#read(path), await this.#read(keyPath), {
+        certificate: path,
+        key: keyPath,
+      });
+      return LocalCertificates.make({ certificate: chain, key: keyBytes }, path);
+    });
   }
 
   async #filesOf(name: string, { certificate, key }: TlsFiles, config: Config): Promise<CertificateSource> {

@@ -82,7 +82,7 @@ function addressesOf({ site, admin }: ConfigValues): ConfiguredAddress[] {
 function filesOf({ site, acme }: ConfigValues, folder: string): string[] {
   return Object.values(site)
     .flatMap(({ tls, clientCertificates: clients }) => [
-      ...(tls === undefined ? [] : tls === 'auto' ? (acme.ca ?? []) : [...tls.certificate, ...tls.key]),
+      ...(tls === 'auto' ? [acme.ca ?? []].flat() : Object.values(tls ?? {}).flat()),
       ...(clients === undefined
         ? []
         : [clients.authority, ...(clients.revoked === undefined ? [] : [clients.revoked])]),

@@ -20,6 +20,7 @@ export interface ServeOptions {
   readonly fallback?: string;
   readonly ini: readonly string[];
   readonly user?: string;
+  readonly tls?: boolean;
 }
 
 /** Adds the command. */
@@ -30,6 +31,7 @@ export function addServe(program: Command, terminal: Terminal): void {
     .argument('[dir]', 'the folder, or an application such as app.ts (default: the folder you are in)')
     .option('--listen <address>', 'where to listen: "127.0.0.1:8000", ":8000", "unix:/run/site.sock"', listenAddress)
     .addOption(new Option('--port <number>', 'listen on this port of 127.0.0.1').argParser(port).conflicts('listen'))
+    .option('--tls', 'HTTPS, with certificates for localhost and *.localhost by an authority of your own')
     .option('--php <which>', '"auto", "wasm" (embedded), or the path of a php-cgi')
     .option('--workers <number>', 'requests that run at a time', positiveNumber)
     .option('--threads <number>', 'front threads: a number, or "auto"', threads)

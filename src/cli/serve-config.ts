@@ -1,5 +1,6 @@
 // The configuration that `postern serve DIR` means: one site with what was recognised in the folder, one pool, the admin pages.
 
+import type { AuthorityFiles } from '../certificates/local-authority.ts';
 import type { ConfigInput } from '../config/config-schema.ts';
 import { UsageError } from './exit-status.ts';
 import type { Recognised } from './recognise.ts';
@@ -8,6 +9,8 @@ import type { Recognised } from './recognise.ts';
 export interface ServeChoices {
   readonly listen: string;
   readonly admin: string;
+  /** The authority that makes its certificates; absent: it is plain HTTP. */
+  readonly tls?: AuthorityFiles | undefined;
   readonly php?: string | undefined;
   readonly workers?: number | undefined;
   /** In place of the front controller that was recognised. */
@@ -31,7 +34,7 @@ export function folderConfig(
     admin: { listen: choices.admin },
     site: {
       main: {
-        listen: choices.listen,
+        ...listenOf(choices),
         root,
         ...seenAtOnce,
         ...(preset === null ? {} : { preset }),
@@ -53,9 +56,14 @@ export function folderConfig(
 export function appConfig(app: string, folder: string, choices: ServeChoices): ConfigInput {
   return {
     admin: { listen: choices.admin },
-    site: { main: { listen: choices.listen, root: folder, ...seenAtOnce, route: [{ match: '/*', pool: 'app' }] } },
+    site: { main: { ...listenOf(choices), root: folder, ...seenAtOnce, route: [{ match: '/*', pool: 'app' }] } },
     pool: { app: { app, ...workersOf(choices) } },
   };
+}
+
+function listenOf({ listen, tls }: ServeChoices) {
+  if (tls === undefined) return { listen };
+  return { listen: listen.startsWith('https://') ? listen : `https://${listen}`, tls };
 }
 
 function workersOf({ workers }: ServeChoices): { workers?: number } {

@@ -6,6 +6,7 @@ import { type Config, defineConfig } from '../config/config.ts';
 import { PosternError } from '../errors.ts';
 import { UsageError } from './exit-status.ts';
 import { freePort } from './free-port.ts';
+import { localTls } from './local-tls.ts';
 import type { Threads } from './option-values.ts';
 import { recognise } from './recognise.ts';
 import type { ServeOptions } from './serve-command.ts';
@@ -28,6 +29,7 @@ export interface Served extends Omit<Prepared, 'config'> {
 }
 
 const firstPort = 8000;
+const firstTlsPort = 8443;
 const firstAdminPort = 2020;
 const portTries = 5;
 /** Unless --workers says otherwise: each takes a process of some 100 MB, where php-cgi's workers share theirs. */
@@ -93,33 +95,42 @@ async function prepare(dir: string | undefined, options: ServeOptions): Promise<
   const { listen, notes } = await listenOf(options);
   const admin = options.admin ?? `127.0.0.1:${await freePort('127.0.0.1', firstAdminPort)}`;
   const { php, workers, fallback, ini } = options;
-  const choices = { listen, admin, php, workers, fallback, ini };
+  const local = options.tls === true ? await localTls() : null;
+  const choices = { listen, admin, php, workers, fallback, ini, tls: local?.files };
+  const toldOfTls = local === null ? [] : local.notes;
   if (stat.isFile()) {
     if (!/\.[cm]?[jt]s$/.test(path)) throw new UsageError(`${path} is not a folder, nor an application (.ts, .js)`);
     const other = given(options).find((name) => ['php', 'fallback', 'ini'].includes(name));
     if (other !== undefined) throw new UsageError(`--${other} is for a folder with PHP: ${path} is an application`);
-    return { config: defineConfig(appConfig(path, dirname(path), choices), dirname(path)), what: 'application', notes };
+    return {
+      config: defineConfig(appConfig(path, dirname(path), choices), dirname(path)),
+      what: 'application',
+      notes: [...notes, ...toldOfTls],
+    };
   }
   const recognised = recognise(path);
   const hint = existsSync(join(path, 'postern.toml')) ? ['there is a postern.toml here: postern run uses it'] : [];
   return {
     config: defineConfig(folderConfig(recognised, choices), path),
     what: recognised.what,
-    notes: [...notes, ...recognised.notes, ...hint],
+    notes: [...notes, ...toldOfTls, ...recognised.notes, ...hint],
   };
 }
 
 /** The options that say what is served. */
 function given(options: ServeOptions): string[] {
-  const names = ['listen', 'port', 'php', 'workers', 'admin', 'fallback', 'ini'] as const;
+  const names = ['listen', 'port', 'tls', 'php', 'workers', 'admin', 'fallback', 'ini'] as const;
   return names.filter((name) => options[name] !== undefined && options[name] !== '' && String(options[name]) !== '');
 }
 
 /** The address that was asked for, or else the first free port. */
-async function listenOf({ listen, port }: ServeOptions): Promise<{ listen: string; notes: string[] }> {
+async function listenOf({ listen, port, tls }: ServeOptions): Promise<{ listen: string; notes: string[] }> {
+  if (tls === true && listen !== undefined && /^(?!https:)[a-z+]+:/.test(listen))
+    throw new UsageError(`--tls is for ports: ${listen} is none`);
   if (listen !== undefined) return { listen, notes: [] };
   if (port !== undefined) return { listen: `127.0.0.1:${port}`, notes: [] };
-  const free = await freePort('127.0.0.1', firstPort);
-  const notes = free === firstPort ? [] : [`port ${firstPort} is in use, so ${free} was taken: choose one with --port`];
+  const first = tls === true ? firstTlsPort : firstPort;
+  const free = await freePort('127.0.0.1', first);
+  const notes = free === first ? [] : [`port ${first} is in use, so ${free} was taken: choose one with --port`];
   return { listen: `127.0.0.1:${free}`, notes };
 }

@@ -24,6 +24,11 @@ const files = z
     'give as many keys as certificates, in the same order',
   );
 
+const local = z.strictObject({
+  authority: text.meta({ description: 'The file of an authority of this machine (PEM).' }),
+  key: text.meta({ description: 'The file of its key (PEM, not encrypted).' }),
+});
+
 const clientCertificates = z.strictObject({
   authority: text.meta({ description: 'The file of the authorities (PEM) whose certificates are accepted.' }),
   required: z
@@ -51,11 +56,11 @@ export const tlsKeys = {
         'Names of the site, where several listen on one address: "example.org", "*.example.org" (any depth; exact names first). Without: the site for all names that no other has.',
     }),
   tls: z
-    .union([z.literal('auto'), files])
+    .union([z.literal('auto'), files, local])
     .optional()
     .meta({
       description:
-        'For "https://" listeners: "auto" gets certificates by itself, see [acme]; or { certificate, key }, files in PEM; lists of both for several kinds of keys.',
+        'For "https://" listeners: "auto" gets certificates by itself, see [acme]; or { certificate, key }, files in PEM; lists of both for several kinds of keys; or { authority, key }, which makes certificates for localhost and *.localhost, as serve --tls does.',
     }),
   clientCertificates: clientCertificates.optional().meta({
     description:

@@ -167,7 +167,7 @@ export function siteOf(
 export function ownFiles({ file, folder, values }: Pick<Config, 'file' | 'folder' | 'values'>): string[] {
   const logs = [values.log.file, ...Object.values(values.site).map(({ accessLog }) => accessLog)];
   const files = logs.filter((log) => log !== undefined && !['stdout', 'stderr', 'off'].includes(log));
-  const keys = Object.values(values.site).flatMap(({ tls }) => (typeof tls === 'object' ? tls.key : []));
+  const keys = Object.values(values.site).flatMap(({ tls }) => (typeof tls === 'object' ? [tls.key].flat() : []));
   return [...(file === null ? [] : [file]), ...[...files, ...keys].map((path) => resolve(folder, path!))];
 }
 

@@ -69,8 +69,12 @@ export async function makeCertificate(wanted: Wanted, authority: Authority | nul
   );
 }
 
-/** Makes an authority. @param title what a list of authorities shows */
-export async function makeAuthority(title: string, lifetimeMs: number): Promise<Authority> {
+/**
+ * Makes an authority.
+ * @param title what a list of authorities shows
+ * @param isLocal it is good for names and addresses of its own machine, and for nothing else
+ */
+export async function makeAuthority(title: string, lifetimeMs: number, isLocal = false): Promise<Authority> {
   const x509 = await load();
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const subject = subjectOf(x509, title);
@@ -84,6 +88,7 @@ export async function makeAuthority(title: string, lifetimeMs: number): Promise<
       new x509.BasicConstraintsExtension(true, 0, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      ...(isLocal ? [localNamesOnly(x509)] : []),
     ],
   });
   return { certificate: pem(made), key: await exportKey(keys.privateKey) };
@@ -124,9 +129,25 @@ function alternativeNames(x509: Library, names: readonly string[]): Extension {
   );
 }
 
+/** id-ce-nameConstraints (RFC 5280, section 4.2.1.10), critical: whoever stole the key could speak for no name of the Internet. */
+function localNamesOnly(x509: Library): Extension {
+  const permitted = [
+    der(0x82, Buffer.from('localhost')),
+    der(0x87, Buffer.from('7f000000ff000000', 'hex')),
+    der(0x87, Buffer.from(`${'00'.repeat(15)}01${'ff'.repeat(16)}`, 'hex')),
+  ];
+  const subtrees = der(0xa0, Buffer.concat(permitted.map((name) => der(0x30, name))));
+  return new x509.Extension('2.5.29.30', true, der(0x30, subtrees));
+}
+
+/** One value of less than 128 bytes. */
+function der(tag: number, content: Buffer): Buffer<ArrayBuffer> {
+  return Buffer.concat([Buffer.from([tag, content.length]), content]);
+}
+
 /** id-pe-acmeIdentifier: an OCTET STRING with the digest, critical. */
 function acmeExtension(x509: Library, digest: Buffer): Extension {
-  return new x509.Extension('1.3.6.1.5.5.7.1.31', true, Buffer.concat([Buffer.from([0x04, digest.length]), digest]));
+  return new x509.Extension('1.3.6.1.5.5.7.1.31', true, der(0x04, digest));
 }
 
 function certificateOf(made: MadeCertificate, issuer: string, key: Buffer): Certificate {

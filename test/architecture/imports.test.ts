@@ -88,7 +88,20 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'sites',
     'threads',
   ],
-  cli: ['worker', 'php', 'client', 'config', 'admin', 'launcher', 'control', 'backend', 'sites', 'trial', 'service'],
+  cli: [
+    'worker',
+    'php',
+    'client',
+    'config',
+    'certificates',
+    'admin',
+    'launcher',
+    'control',
+    'backend',
+    'sites',
+    'trial',
+    'service',
+  ],
 };
 
 /** Folder -> the folders it may import types from, besides those above. */
