@@ -35,8 +35,8 @@ export function addCheck(program: Command, { out, err }: Terminal): void {
       const poolUser = account?.name ?? null;
       const asRoot = options.allowRoot ? 'allow' : 'refuse';
       const findings = await checkService(config, { asRoot, poolUser }, withoutRepeats(humanLog(err, 'warn')));
-      const { formatFindings, hasFailed } = await import('../trial/finding.ts');
-      const all: Finding[] = [{ state: 'ok', subject: 'configuration', message: options.config }, ...findings];
+      const { fine, formatFindings, hasFailed } = await import('../trial/finding.ts');
+      const all: Finding[] = [fine('configuration', options.config), ...findings];
       out.write(options.json ? `${JSON.stringify(all, null, 2)}\n` : formatFindings(all, out.paint));
       if (hasFailed(all)) process.exitCode = exit.failed;
     });
@@ -114,7 +114,8 @@ async function withReaders(explanation: Explanation, pools: Config['values']['po
   const { whyUnreadable } = await import('../trial/readable.ts');
   const runner = pool === null ? undefined : pools[pool];
   const user = runner !== undefined && 'user' in runner ? (runner.user ?? null) : null;
-  const why = await whyUnreadable(file ?? root, user);
+  const read = file ?? root;
+  const why = read === null ? null : await whyUnreadable(read, user);
   return { ...explanation, unreadable: why === null ? [] : [why], now: null };
 }
 

@@ -239,7 +239,8 @@ export class Service {
   #controls(): AdminControls {
     return {
       reload: (pools) => this.reload(pools),
-      explain: async (url) => (await import('../sites/explanation.ts')).explain(this.config, url),
+      explain: async (url) =>
+        (await import('../sites/explanation.ts')).explain(this.config, url, this.#deployment.fronts.listeners),
       stop: () => {
         if (this.#options.onStopAsked !== undefined) this.#options.onStopAsked();
         else void this.close();

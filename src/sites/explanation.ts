@@ -2,12 +2,14 @@
 
 import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { parseListenAddress } from '../config/listen-address.ts';
+import { type ListenAddress, urlOf } from '../config/listen-address.ts';
+import { type PlannedListener, plannedListeners } from '../config/listener-rules.ts';
 import { PosternError } from '../errors.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import type { Decision } from '../gateway/script.ts';
 import { silentLog } from '../log.ts';
 import type { Environment } from '../protocol/cgi/exchange.ts';
+import { HostTable } from '../protocol/http/host-table.ts';
 import { encodePath } from '../protocol/http/path.ts';
 import { ruleLine } from '../rules/rule-words.ts';
 import { makeGateways } from './gateways.ts';
@@ -17,9 +19,10 @@ import type { FrontPool } from './pool-pages.ts';
 /** What a URL gets. Byte strings where they come from the URL or the disk. */
 export interface Explanation {
   readonly url: string;
-  readonly site: string;
+  /** null: none has that name. */
+  readonly site: string | null;
   /** The folder of the site. */
-  readonly root: string;
+  readonly root: string | null;
   readonly outcome: 'script' | 'application' | 'page' | 'file' | 'redirect' | 'proxy' | 'refused';
   /** The match of the route that took it; null: no route did. */
   readonly route: string | null;
@@ -43,24 +46,33 @@ export interface Explanation {
 /** What an explanation is made from. */
 export type ExplainedConfig = Pick<Config, 'file' | 'folder' | 'values'>;
 
+/** An address that is listened on, or is to be. */
+type Place = Pick<PlannedListener, 'address' | 'sites'>;
+
 /**
  * Explains a URL.
  * @param text "http://127.0.0.1:8000/a?b", or "/a?b" for the first site
+ * @param places where a service listens. @default as configured
  * @throws CONFIG_INVALID when no site listens there
  */
-export function explain(config: ExplainedConfig, text: string): Explanation {
+export function explain(
+  config: ExplainedConfig,
+  text: string,
+  places: readonly Place[] = plannedListeners(config.values.site),
+): Explanation {
   const names = Object.keys(config.values.pool);
   const units = new Map(names.map((name) => [name, idlePool(name)]));
   const gateways = makeGateways(config, units, silentLog, { access: null, count: null });
   const isPath = text.startsWith('/');
-  const url = new URL(isPath ? `http://${firstHost(config)}${text}` : text);
+  const first = [...gateways.keys()][0]!;
+  const url = new URL(isPath ? `${originOf(first, config, places)}${text}` : text);
   // As it was typed: a URL's parser takes out "..", and what a program then gets would not be what a client can send.
   const target = isPath ? text : text.replace(/^[a-z]+:\/\/[^/?#]*/i, '') || '/';
-  const site = isPath ? [...gateways.keys()][0]! : siteOf(config, url);
+  const site = isPath ? first : siteOf(places, url);
   const about = {
     url: isPath ? `${url.origin}${text}` : text,
     site,
-    root: resolve(config.folder, config.values.site[site]!.root),
+    root: site === null ? null : resolve(config.folder, config.values.site[site]!.root),
     route: null,
     pool: null,
     file: null,
@@ -70,6 +82,13 @@ export function explain(config: ExplainedConfig, text: string): Explanation {
     error: null,
     environment: null,
   };
+  if (site === null)
+    return {
+      ...about,
+      outcome: 'refused',
+      error: 'MISDIRECTED',
+      why: `no site has the name ${url.hostname}: see host in [site.NAME]`,
+    };
   try {
     return { ...about, ...decided(gateways.get(site)!, url, target.replace(/#.*/, '')) };
   } catch (error) {
@@ -159,22 +178,44 @@ function idlePool(name: string): FrontPool {
   return { backend: { name, run: refuse }, snapshot: refuse };
 }
 
-function firstHost({ values }: ExplainedConfig): string {
-  const listen = Object.values(values.site)[0]?.listen[0];
-  const address = listen === undefined ? null : parseListenAddress(listen.address).address;
-  if (address === null || address.kind === 'unix') return 'localhost';
-  return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
+/** Where a site is reached: "http://127.0.0.1:8000". */
+function originOf(site: string, { values }: ExplainedConfig, places: readonly Place[]): string {
+  const place = places.find(({ address, sites }) => isOnPort(address) && sites.some((one) => one.site === site));
+  const url = place === undefined ? null : urlOf(place.address, values.site[site]!.host[0]);
+  return url?.replace(/\/$/, '') ?? 'http://localhost';
 }
 
-/** The site that listens on the port of a URL. */
-function siteOf({ values }: ExplainedConfig, url: URL): string {
-  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
-  for (const [name, { listen }] of Object.entries(values.site)) {
-    const addresses = listen.map(({ address }) => parseListenAddress(address).address);
-    if (addresses.some((address) => address.kind === 'tcp' && address.port === port)) return name;
-  }
-  throw new PosternError(
-    'CONFIG_INVALID',
-    `no site listens on port ${port}: see listen in [site.NAME], or give only the path`,
-  );
+/** Whether it is HTTP or HTTPS on a port. */
+function isOnPort({ protocol, address }: ListenAddress): boolean {
+  return protocol !== 'fastcgi' && address.kind === 'tcp';
 }
+
+const usualPorts: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 };
+
+/**
+ * The site of a URL, as the listener on its port finds it; null: none there has that name. Where nobody listens on that port, a proxy may: then the name says it.
+ * @throws CONFIG_INVALID
+ */
+function siteOf(places: readonly Place[], url: URL): string | null {
+  const port = Number(url.port) || usualPorts[url.protocol]!;
+  const onPort = places.filter(({ address }) => isOnPort(address) && portOf(address) === port);
+  const spoken = onPort.filter(({ address }) => url.protocol === `${address.protocol}:`);
+  const name = url.hostname.replace(/^\[|\]$/g, '');
+  const place =
+    spoken.find(({ address }) => hostOf(address) === name) ??
+    spoken.find(({ address }) => ['0.0.0.0', '::'].includes(hostOf(address))) ??
+    spoken[0];
+  if (place !== undefined) return new HostTable(place.sites).siteOf(url.host);
+  const named = places.flatMap(({ sites }) => sites.filter(({ hosts }) => hosts.length > 0));
+  const behindProxy = onPort.length > 0 ? null : new HostTable(named).siteNamed(url.hostname);
+  if (behindProxy !== null) return behindProxy;
+  const other = onPort[0]?.address.protocol;
+  const why =
+    other === undefined
+      ? `no site listens on port ${port}: see listen in [site.NAME], or give only the path`
+      : `port ${port} is for ${other}: write ${other}:// in place of ${url.protocol}//`;
+  throw new PosternError('CONFIG_INVALID', why);
+}
+
+const portOf = ({ address }: ListenAddress): number => (address.kind === 'tcp' ? address.port : 0);
+const hostOf = ({ address }: ListenAddress): string => (address.kind === 'tcp' ? address.host : '');

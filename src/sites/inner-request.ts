@@ -30,6 +30,7 @@ export function innerGet(handler: HttpHandler, url: URL): Promise<InnerAnswer> {
 
 /** A GET as a front would give it. */
 export function innerRequest(url: URL): HttpRequest {
+  const secure = url.protocol === 'https:';
   return {
     method: 'GET',
     target: `${url.pathname}${url.search}`,
@@ -39,8 +40,8 @@ export function innerRequest(url: URL): HttpRequest {
       remoteAddress: '127.0.0.1',
       remotePort: 0,
       localAddress: '127.0.0.1',
-      localPort: Number(url.port) || 80,
-      secure: false,
+      localPort: Number(url.port) || (secure ? 443 : 80),
+      secure,
     },
     body: null,
     contentLength: null,

@@ -8,7 +8,7 @@ import { encodePath } from '../protocol/http/path.ts';
 import { bytesToLog, textToBytes } from '../protocol/text.ts';
 import { innerRequest } from '../sites/inner-request.ts';
 import { filesBelow } from './files-below.ts';
-import type { Finding } from './finding.ts';
+import { type Finding, note } from './finding.ts';
 
 /** So many are named; the rest is counted. */
 const mostNamed = 3;
@@ -23,13 +23,10 @@ export function exposedFindings(config: Config, gateways: ReadonlyMap<string, Ga
     if (exposed.length === 0) return [];
     const named = exposed.slice(0, mostNamed).map((path) => bytesToLog(path, 255));
     const others = exposed.length > mostNamed ? `, and ${exposed.length - mostNamed} more` : '';
-    const finding: Finding = {
-      state: 'note',
-      subject: `site ${name}`,
-      message: `it would hand out the source of programs: ${named.join(', ')}${others}`,
-      mend: 'give them a route to what runs them, move them out of its root, or name them in hiddenNames, or deny them by a route',
-    };
-    return [finding];
+    const message = `it would hand out the source of programs: ${named.join(', ')}${others}`;
+    const mend =
+      'give them a route to what runs them, move them out of its root, or name them in hiddenNames, or deny them by a route';
+    return [note(`site ${name}`, message, mend)];
   });
 }
 

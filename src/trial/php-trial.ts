@@ -10,7 +10,7 @@ import { programPath } from '../worker/program.ts';
 import { findSetpriv } from '../worker/spawner.ts';
 import { Users } from '../worker/user.ts';
 import { filesBelow } from './files-below.ts';
-import type { Finding } from './finding.ts';
+import { type Finding, failed, fine, note } from './finding.ts';
 
 /** The settings of the pools that have a php-cgi, by the pool's name. */
 export type SettingsOfPools = ReadonlyMap<string, PhpSettings>;
@@ -43,12 +43,13 @@ export function settingFindings(name: string, settings: PhpSettings, config: Con
   for (const [setting, folder] of settings.unwritable) {
     const user = config.values.pool[name]?.kind === 'php' ? (config.values.pool[name].user ?? null) : null;
     const who = user === null ? 'its user' : `user ${user}`;
-    findings.push({
-      state: 'failed',
-      subject,
-      message: `${who} cannot write to ${folder} (${setting})`,
-      mend: `give ${who} the folder, or name another: ini = { "${setting}" = "/path" } in [pool.${name}]`,
-    });
+    findings.push(
+      failed(
+        subject,
+        `${who} cannot write to ${folder} (${setting})`,
+        `give ${who} the folder, or name another: ini = { "${setting}" = "/path" } in [pool.${name}]`,
+      ),
+    );
   }
   return findings.filter((one) => one !== null);
 }
@@ -63,30 +64,30 @@ const cacheBytesOfSourceByte = 2.2;
 const mebibyte = 1_048_576;
 
 function cacheFinding(subject: string, { values }: PhpSettings, { count, bytes }: Scripts): Finding {
-  const note = (message: string, mend: string): Finding => ({ state: 'note', subject, message, mend });
+  const told = (message: string, mend: string): Finding => note(subject, message, mend);
   const enabled = values.get('opcache.enable');
   if (enabled === undefined)
-    return note(
+    return told(
       'it has no opcode cache: each request compiles its scripts anew',
       'install the extension (Debian: apt install php-opcache), or load it: ini = { zend_extension = "opcache" }',
     );
   if (!isOn(enabled))
-    return note('its opcode cache is off: each request compiles its scripts anew', 'ini = { "opcache.enable" = true }');
+    return told('its opcode cache is off: each request compiles its scripts anew', 'ini = { "opcache.enable" = true }');
   const memory = Number(values.get('opcache.memory_consumption')) * mebibyte;
   const most = Number(values.get('opcache.max_accelerated_files'));
   const wanted = bytes * cacheBytesOfSourceByte;
   const below = `${count === 1 ? '1 script' : `${formatCount(count)} scripts`} of ${formatSize(bytes)} below its roots`;
   if (count > most)
-    return note(
+    return told(
       `its opcode cache takes ${formatCount(most)} scripts, and ${below}`,
       `ini = { "opcache.max_accelerated_files" = ${roundedUp(count * 1.2, 10_000)} }`,
     );
   if (wanted > memory)
-    return note(
+    return told(
       `its opcode cache has ${formatSize(memory)}, and ${below}, which may take ${formatSize(wanted)} of it`,
       `ini = { "opcache.memory_consumption" = ${roundedUp((wanted * 1.2) / mebibyte, 64)} }`,
     );
-  return { state: 'ok', subject, message: `opcode cache on, ${formatSize(memory)}: ${below}` };
+  return fine(subject, `opcode cache on, ${formatSize(memory)}: ${below}`);
 }
 
 const roundedUp = (value: number, step: number): number => Math.ceil(value / step) * step;
@@ -118,12 +119,11 @@ function scriptsOf(name: string, { values, folder }: Config): Scripts {
 function bufferFinding(subject: string, { values }: PhpSettings): Finding | null {
   const buffering = values.get('output_buffering');
   if (!isOn(buffering)) return null;
-  return {
-    state: 'note',
+  return note(
     subject,
-    message: `output_buffering = ${buffering}: flush() alone sends nothing, so streams and progress come late`,
-    mend: 'for a site that streams: ini = { output_buffering = 0 }; else leave it',
-  };
+    `output_buffering = ${buffering}: flush() alone sends nothing, so streams and progress come late`,
+    'for a site that streams: ini = { output_buffering = 0 }; else leave it',
+  );
 }
 
 /** Whether the workers of all pools fit into this machine, should each use what it may. */
@@ -142,20 +142,18 @@ export function memoryFindings(plans: readonly PoolPlan[], settings: SettingsOfP
     }
   }
   const subject = 'memory';
-  const findings = unlimited.map(
-    (name): Finding => ({
-      state: 'note',
+  const findings = unlimited.map((name) =>
+    note(
       subject,
-      message: `pool ${name} has no memory_limit: one script may take all of this machine's memory`,
-      mend: `ini = { memory_limit = "128M" } in [pool.${name}]`,
-    }),
+      `pool ${name} has no memory_limit: one script may take all of this machine's memory`,
+      `ini = { memory_limit = "128M" } in [pool.${name}]`,
+    ),
   );
   if (parts.length === 0) return findings;
   const here = machineBytes();
   const message = `${parts.join(' and ')}: ${formatSize(sum)} of the ${formatSize(here)} here`;
   const mend = 'fewer workers, a smaller memory_limit, or maxMemory, which replaces a worker that has grown';
-  const fits: Finding = sum > here ? { state: 'note', subject, message, mend } : { state: 'ok', subject, message };
-  return [...findings, fits];
+  return [...findings, sum > here ? note(subject, message, mend) : fine(subject, message)];
 }
 
 /** What this machine has, or its container may use. */

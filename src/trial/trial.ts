@@ -28,7 +28,7 @@ import { openRuntimeDirectory } from '../worker/runtime-directory.ts';
 import { findSetpriv, openSpawner } from '../worker/spawner.ts';
 import { whyUnbindable } from './bindable.ts';
 import { exposedFindings } from './exposed-sources.ts';
-import type { Finding } from './finding.ts';
+import { type Finding, failed, fine, inParts, note } from './finding.ts';
 import { memoryFindings, settingFindings, settingsOfPools } from './php-trial.ts';
 import { unreadableRoots } from './readable.ts';
 
@@ -57,22 +57,29 @@ export async function checkService(
   const pools = new PoolSet({ ...context, onMadeAnew: () => {} });
   try {
     await pools.fill(plans.map(smallest));
-    const failed = new Map<string, Error>();
+    const broken = new Map<string, Error>();
     const found: Finding[] = [];
     const settings = await settingsOfPools(plans, config);
     // One after another, so that the time of each is its own.
     for (const unit of pools.units.values()) {
-      found.push(...(await poolFindings(unit, failed)), ...(await iniFindings(unit.plan, config)));
+      found.push(...(await poolFindings(unit, broken)), ...(await iniFindings(unit.plan, config)));
       const own = settings.get(unit.plan.name);
       if (own !== undefined) found.push(...settingFindings(unit.plan.name, own, config));
     }
     found.push(...memoryFindings(plans, settings));
-    found.push(...(await siteFindings(config, pools, failed, log)), ...ownFindings(config));
+    found.push(...(await siteFindings(config, pools, broken, log)), ...ownFindings(config));
     const unreadable = await unreadableRoots(config);
     found.push(
-      ...unreadable.map(({ site, message }): Finding => ({ state: 'failed', subject: `site ${site}`, message })),
+      ...unreadable.map(({ site, message }) =>
+        failedWith(`site ${site}`, message, 'give whoever reads it the permission'),
+      ),
     );
-    return [...found, ...(await certificateFindings(config, log)), ...(await listenFindings(config))];
+    const certificates = (await certificateFindings(config, log)).map(({ state, subject, message }) => {
+      if (state === 'ok') return fine(subject, message);
+      const words = inParts(message, 'give it another one: see tls in [site.NAME]');
+      return state === 'note' ? note(subject, ...words) : failed(subject, ...words);
+    });
+    return [...found, ...certificates, ...(await listenFindings(config))];
   } finally {
     await pools.close(2_000);
     await pools.destroy();
@@ -86,26 +93,34 @@ function smallest(plan: PoolPlan): PoolPlan {
   return plan.kind === 'workers' ? { ...plan, limits: { ...plan.limits, minWorkers: 1 } } : plan;
 }
 
-/** Starts a pool; one that fails is also noted in `failed`. */
-async function poolFindings(unit: Unit, failed: Map<string, Error>): Promise<Finding[]> {
+/** Starts a pool; one that fails is also noted in `broken`. */
+async function poolFindings(unit: Unit, broken: Map<string, Error>): Promise<Finding[]> {
   const { plan } = unit;
   const subject = `pool ${plan.name}`;
-  const notes = plan.warnings.map((message): Finding => ({ state: 'note', subject, message }));
-  if (plan.kind === 'cgi') return [{ state: 'ok', subject, message: 'plain CGI: one process a request' }, ...notes];
+  const notes = plan.warnings.map((message) => {
+    const [what, mend] = inParts(message, `see user and php in [pool.${plan.name}], or leave it`);
+    return note(subject, what, mend);
+  });
+  if (plan.kind === 'cgi') return [fine(subject, 'plain CGI: one process a request'), ...notes];
   if (plan.kind === 'connect') {
     const servers = await Promise.all(plan.servers.map(({ address }) => serverFinding(subject, address)));
     if (servers.every(({ state }) => state === 'failed'))
-      failed.set(plan.name, new Error('no server takes connections'));
+      broken.set(plan.name, new Error('no server takes connections'));
     return servers;
   }
   const began = performance.now();
   try {
     await unit.start();
-    return [{ state: 'ok', subject, message: `${whatOf(plan, unit)}: ready after ${msSince(began)}` }, ...notes];
+    return [fine(subject, `${whatOf(plan, unit)}: ready after ${msSince(began)}`), ...notes];
   } catch (error) {
-    failed.set(plan.name, error as Error);
-    return [{ state: 'failed', subject, message: (error as Error).message }, ...notes];
+    broken.set(plan.name, error as Error);
+    const byHand = `run its command by hand, as its user: what it says on STDERR is above`;
+    return [failedWith(subject, (error as Error).message, byHand), ...notes];
   }
+}
+
+function failedWith(subject: string, message: string, otherwise: string): Finding {
+  return failed(subject, ...inParts(message, otherwise));
 }
 
 /** Settings of php.ini that this PHP does not know: it takes them, and nothing comes of it. */
@@ -117,12 +132,13 @@ async function iniFindings(plan: PoolPlan, { values, refusal }: Config): Promise
   if (names === null) return [];
   return given
     .filter((name) => !names.includes(name))
-    .map((name): Finding => {
+    .map((name) => {
       const near = nearestName(name, names);
-      const instead = near === null ? 'correct it, or load the extension that has it' : `did you mean "${near}"?`;
-      const problem = `ini in [pool.${plan.name}]: PHP ${plan.php!.version.text} has no setting "${name}": ${instead}`;
+      const instead =
+        near === null ? 'correct it, or load the extension that has it' : `write "${near}", if that is meant`;
+      const problem = `ini in [pool.${plan.name}]: PHP ${plan.php!.version.text} has no setting "${name}"`;
       const { message } = refusal({ path: ['pool', plan.name, 'ini', name], message: problem });
-      return { state: 'note', subject: `pool ${plan.name}`, message };
+      return note(`pool ${plan.name}`, message, instead);
     });
 }
 
@@ -131,9 +147,8 @@ async function serverFinding(subject: string, address: Address): Promise<Finding
   const began = performance.now();
   const error = await knock(address, knockLimitMs);
   const where = formatAddress(address);
-  if (error === null) return { state: 'ok', subject, message: `${where}: takes connections, after ${msSince(began)}` };
-  const message = `${where}: no connection (${error.message}): start the server, or correct connect`;
-  return { state: 'failed', subject, message };
+  if (error === null) return fine(subject, `${where}: takes connections, after ${msSince(began)}`);
+  return failed(subject, `${where}: no connection (${error.message})`, 'start the server, or correct connect');
 }
 
 const msSince = (began: number): string => `${Math.round(performance.now() - began)} ms`;
@@ -146,7 +161,7 @@ function whatOf(plan: WorkersPlan, unit: Unit): string {
 async function siteFindings(
   config: Config,
   pools: PoolSet,
-  failed: ReadonlyMap<string, Error>,
+  broken: ReadonlyMap<string, Error>,
   log: Log,
 ): Promise<Finding[]> {
   const records: AccessRecord[] = [];
@@ -161,7 +176,7 @@ async function siteFindings(
       const { status, bytes, error } = await innerGet(gateway.handle, url);
       const record = records.at(-1);
       // Its pool was reported already.
-      if (record?.pool !== undefined && record.pool !== null && failed.has(record.pool)) continue;
+      if (record?.pool !== undefined && record.pool !== null && broken.has(record.pool)) continue;
       const finding = siteFinding(name, path, status, bytes, error?.message ?? null, record);
       findings.push(finding);
       if (finding.state === 'ok' && record?.pool != null && keepsConnections(config.values.pool[record.pool]))
@@ -182,15 +197,10 @@ async function keptFinding(pool: string, handler: HttpHandler, url: URL, firstMs
   const subject = `pool ${pool}`;
   const began = performance.now();
   const { status } = await innerGet(handler, url);
-  if (performance.now() - began < firstMs + unreadMs) {
-    return {
-      state: 'ok',
-      subject,
-      message: `a second request, on the kept connection: ${status} after ${msSince(began)}`,
-    };
-  }
-  const message = `a second request, on the kept connection, was answered only after ${msSince(began)}: set reuse = "never"`;
-  return { state: 'note', subject, message };
+  const message = `a second request, on the kept connection`;
+  if (performance.now() - began < firstMs + unreadMs)
+    return fine(subject, `${message}: ${status} after ${msSince(began)}`);
+  return note(subject, `${message}, was answered only after ${msSince(began)}`, 'set reuse = "never"');
 }
 
 /** The service's own files that a root holds: they are hidden, but a root of its own needs no such rule. */
@@ -199,10 +209,13 @@ function ownFindings(config: Config): Finding[] {
     const root = realPath(resolve(config.folder, site.root));
     return ownFiles(config)
       .filter((file) => join(realPath(dirname(file)), '/').startsWith(join(root, '/')))
-      .map((file): Finding => {
-        const message = `its root holds ${file}, which is hidden there: better serve a folder that holds only what may be seen`;
-        return { state: 'note', subject: `site ${name}`, message };
-      });
+      .map((file) =>
+        note(
+          `site ${name}`,
+          `its root holds ${file}, which is hidden there`,
+          'better serve a folder that holds only what may be seen',
+        ),
+      );
   });
 }
 
@@ -239,20 +252,25 @@ function siteFinding(
   const by = record?.pool == null ? '' : ` by pool ${record.pool}`;
   const took = record === undefined ? '' : `, ${Math.round(record.durationMs)} ms`;
   const what = `GET ${path}: ${status}, ${bytes} bytes${took}${by}`;
-  if (error !== null) return { state: 'failed', subject, message: `GET ${path}: cut off: ${error}` };
-  if (status >= 500)
-    return {
-      state: 'failed',
+  if (error !== null) return failedWith(subject, `GET ${path}: cut off: ${error}`, 'see what the program says above');
+  const { error: code = null, why = null } = record ?? {};
+  if (status >= 500) {
+    const whatever = code === null ? 'the program says so itself' : `${code}${why === null ? '' : `, ${why}`}`;
+    return failedWith(subject, `${what}: ${whatever}`, 'see what the program says above, and its own log');
+  }
+  if (status === 404)
+    return note(
       subject,
-      message: `${what}: ${record?.error ?? 'the program says so itself'}; see the lines above`,
-    };
+      `${what}: nothing is there`,
+      `postern explain ${path} lists what was tried; correct root, index or fallback`,
+    );
   if (status >= 400)
-    return {
-      state: 'note',
+    return note(
       subject,
-      message: `${what}: ${status === 404 ? 'nothing is there' : (record?.error ?? 'refused')}`,
-    };
-  return { state: 'ok', subject, message: what };
+      `${what}: ${code ?? 'refused'}`,
+      `postern explain ${path} says by which rule or route; leave it where that is meant`,
+    );
+  return fine(subject, what);
 }
 
 async function listenFindings({ values }: Config): Promise<Finding[]> {
@@ -267,8 +285,8 @@ async function listenFindings({ values }: Config): Promise<Finding[]> {
       const refused = await knock(listen.address, knockLimitMs);
       if (refused !== null && refused.code !== 'ETIMEDOUT') {
         const unbindable = await whyUnbindable(listen.address);
-        if (unbindable !== null) return { state: 'failed', subject, ...unbindable };
-        return { state: 'ok', subject, message: 'free' };
+        if (unbindable !== null) return failed(subject, unbindable.message, unbindable.mend);
+        return fine(subject, 'free');
       }
       const owner = instances.find(({ status }) =>
         [...status.listeners.map(({ address }) => address), status.admin].some(
@@ -276,8 +294,12 @@ async function listenFindings({ values }: Config): Promise<Finding[]> {
         ),
       );
       if (owner !== undefined)
-        return { state: 'note', subject, message: `in use by the service that runs with pid ${owner.status.pid}` };
-      return { state: 'failed', subject, message: 'in use by another program: stop that, or choose another address' };
+        return note(
+          subject,
+          `in use by the service that runs with pid ${owner.status.pid}`,
+          'leave it where that is the service of this configuration; else stop that',
+        );
+      return failed(subject, 'in use by another program', 'stop that, or choose another address');
     }),
   );
 }

@@ -78,12 +78,17 @@ extension_dir = "/usr/lib/php"
   const { out } = await postern(t, folder, ['check', '--json'], folder);
   const notes = (JSON.parse(out) as Finding[]).filter(({ message }) => message.includes('has no setting'));
   assert.deepEqual(
-    notes.map(({ state, message }) => [state, message.replace(/PHP [\d.]+/, 'PHP')]),
+    notes.map(({ state, message, mend }) => [state, message.replace(/PHP [\d.]+/, 'PHP'), mend]),
     [
-      ['note', 'postern.toml:8: ini in [pool.php]: PHP has no setting "memory_limt": did you mean "memory_limit"?'],
       [
         'note',
-        'postern.toml:12: ini in [pool.php]: PHP has no setting "no.such_setting": correct it, or load the extension that has it',
+        'postern.toml:8: ini in [pool.php]: PHP has no setting "memory_limt"',
+        'write "memory_limit", if that is meant',
+      ],
+      [
+        'note',
+        'postern.toml:12: ini in [pool.php]: PHP has no setting "no.such_setting"',
+        'correct it, or load the extension that has it',
       ],
     ],
   );
@@ -116,7 +121,10 @@ it('postern check looks at the opcode cache, what is buffered, the memory, and w
     writeFileSync(config, site + pool);
     const { status, out } = await postern(t, folder, ['check', '-c', config, '--json']);
     assert.equal(status, 0, out);
-    return JSON.parse(out) as Finding[];
+    const all = JSON.parse(out) as Finding[];
+    for (const { state, message, mend } of all)
+      assert.equal(typeof mend === 'string' && mend !== '', state !== 'ok', `${message}: ${mend}`);
+    return all;
   };
   const note = (all: readonly Finding[], pattern: RegExp): Finding => {
     const found = all.find(({ message }) => pattern.test(message));

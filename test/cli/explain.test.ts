@@ -3,6 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { Explanation } from '../../src/sites/explanation.ts';
+import { testCertificate, writeCertificate } from '../support/certificates.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { postern, startPostern } from '../support/postern-process.ts';
 
@@ -67,6 +68,40 @@ describe('postern explain', () => {
     const elsewhere = await postern(t, folder, ['explain', 'http://localhost:1/', '--running'], folder);
     assert.equal(elsewhere.status, 78);
     assert.match(elsewhere.err, /^postern: no site listens on port 1/);
+  });
+
+  it('finds the site as a listener does: by port, scheme and name; also where a service has found its ports itself', async (t) => {
+    const folder = temporaryFolder(t);
+    const config = (http: string, https: string): string =>
+      `[site.a]\nlisten = ["${http}", "${https}"]\nhost = ["a.example", "*.a.example"]\ntls = { certificate = "cert.pem", key = "cert.key" }\n` +
+      `[site.b]\nlisten = ["${http}", "${https}"]\nhost = "b.example"\nredirect = "https://a.example"\ntls = { certificate = "cert.pem", key = "cert.key" }\n` +
+      `[site.c]\nlisten = "127.0.0.1:18082"\nroot = "c"\n[site.d]\nlisten = "127.0.0.1:0"\nroot = "d"\n`;
+    writeCertificate(folder, 'cert', await testCertificate(['a.example']));
+    for (const name of ['c', 'd']) mkdirSync(join(folder, name));
+    writeFileSync(join(folder, 'postern.toml'), config('127.0.0.1:18080', 'https://127.0.0.1:18443'));
+    const of = async (url: string, ...more: string[]): Promise<Partial<Explanation>> =>
+      JSON.parse((await postern(t, folder, ['explain', url, '--json', ...more], folder)).out) as Explanation;
+    for (const [url, site, error] of [
+      ['http://a.example:18080/', 'a', 'NOT_FOUND'],
+      ['http://www.a.example:18080/', 'a', 'NOT_FOUND'],
+      ['http://b.example:18080/x', 'b', null],
+      ['https://b.example:18443/x', 'b', null],
+      ['http://other.example:18080/', null, 'MISDIRECTED'],
+      ['http://other.example:18082/', 'c', 'NOT_FOUND'],
+      // A proxy has these ports.
+      ['https://www.a.example/', 'a', 'NOT_FOUND'],
+    ] as const) {
+      const { site: found, error: code } = await of(url);
+      assert.deepEqual([found, code], [site, error], url);
+    }
+    const wrong = await postern(t, folder, ['explain', 'http://a.example:18443/'], folder);
+    assert.match(wrong.err, /port 18443 is for https: write https:\/\//);
+
+    const service = startPostern(t, folder, ['run'], folder);
+    const [line] = await service.wrote(/^.*"msg":"running".*$/m);
+    const url = /http:\/\/127\.0\.0\.1:(?!18082)\d+\//.exec(line)![0];
+    assert.equal((await of(url, '--running')).site, 'd');
+    assert.equal((await of('http://b.example:18080/', '--running')).location, 'https://a.example/');
   });
 
   it('has the words that the log has for the same request', async (t) => {
