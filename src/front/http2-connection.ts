@@ -83,6 +83,8 @@ export class Http2Connection implements ExchangeOwner, FrontConnection {
   readonly #watch = new ClientWatch();
   readonly #askTaken = (closely: boolean): number => unsentBytes(this.#socket, closely);
   #isWatching = false;
+  /** Until when what runs may go on after the client has closed its side. */
+  #halfClosedUntilMs = Number.POSITIVE_INFINITY;
   #state: State = 'open';
   #deadlineMs: number;
   #requests = 0;
@@ -96,6 +98,7 @@ export class Http2Connection implements ExchangeOwner, FrontConnection {
     this.#owner = owner;
     this.handler = owner.handler;
     this.#deadlineMs = this.#after(owner.clients.values.headTimeoutMs ?? owner.limits.headTimeoutMs);
+    socket.on('end', () => this.#ended());
     socket.on('close', () => this.#closed());
     const session = performServerHandshake(socket, sessionOptions);
     this.#session = session;
@@ -148,8 +151,9 @@ export class Http2Connection implements ExchangeOwner, FrontConnection {
     if (byClient && this.#manners.reset()) this.#misbehaves('resets');
     if (this.#exchanges.size > 0 || this.#state === 'closed') return;
     const { clients, limits, isClosing } = this.#owner;
+    const isLast = isClosing || this.#halfClosedUntilMs < Number.POSITIVE_INFINITY;
     // Its place is wanted.
-    if (this.#state === 'open' && (isClosing || clients.waiting.size > 0)) this.#leave();
+    if (this.#state === 'open' && (isLast || clients.waiting.size > 0)) this.#leave();
     if (this.#state !== 'open') this.#deadlineMs = this.#after(limits.lingerTimeoutMs);
     else this.#deadlineMs = this.#after(clients.values.keepAliveTimeoutMs ?? limits.keepAliveTimeoutMs);
   }
@@ -169,7 +173,7 @@ export class Http2Connection implements ExchangeOwner, FrontConnection {
       const useful = this.#useful + Math.floor(bytesWritten / sentForOne);
       if (this.#manners.second(bytesRead, useful)) this.#misbehaves('idle-bytes');
     }
-    if (this.#isStuck(now)) this.#socket.destroy();
+    if (this.#isStuck(now) || now >= this.#halfClosedUntilMs) this.#socket.destroy();
     else if (this.#exchanges.size === 0 && now >= this.#deadlineMs) {
       if (this.#state === 'open') this.#leave();
       else this.#socket.destroy();
@@ -236,6 +240,12 @@ export class Http2Connection implements ExchangeOwner, FrontConnection {
   #failed(error: NodeJS.ErrnoException): void {
     const isByLibrary = error.code?.startsWith('ERR_HTTP2') === true && error.code !== 'ERR_HTTP2_SESSION_ERROR';
     if (isByLibrary) this.#owner.tellMisconduct(error.message, this.address);
+  }
+
+  /** The client sends nothing more: it can give no more room for answers. */
+  #ended(): void {
+    if (this.#exchanges.size === 0) this.#socket.destroy();
+    else this.#halfClosedUntilMs = this.#after(this.#owner.limits.halfClosedTimeoutMs);
   }
 
   #closed(): void {

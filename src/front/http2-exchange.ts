@@ -96,7 +96,7 @@ export class Http2Exchange implements AnswerStream {
       this.#watch.start(nowMs, this.#askTaken);
     } else if (this.#watch.isOverdue(nowMs, timeoutMs, this.#askTaken)) {
       this.#owner.starved();
-      this.#reset(constants.NGHTTP2_CANCEL);
+      this.#reset();
       this.#gone();
     }
   }
@@ -111,7 +111,7 @@ export class Http2Exchange implements AnswerStream {
   }
 
   failed(_error: PosternError): void {
-    this.#reset(constants.NGHTTP2_INTERNAL_ERROR);
+    this.#reset();
   }
 
   /** The connection is closed. */
@@ -148,9 +148,10 @@ export class Http2Exchange implements AnswerStream {
     return body.length;
   }
 
-  #reset(code: number): void {
+  /** RST_STREAM with INTERNAL_ERROR. The library's `close` would end the stream as if it were whole, ahead of that, and then send no reset at all. */
+  #reset(): void {
     this.#isReset = true;
-    if (!this.#stream.destroyed) this.#stream.close(code);
+    this.#stream.destroy(new Error('the answer is incomplete'));
   }
 
   #gone(): void {

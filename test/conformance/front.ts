@@ -6,6 +6,7 @@ import { PosternError } from '../../src/errors.ts';
 import type { HttpAnswer, HttpHandler, HttpRequest } from '../../src/gateway/message.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { listening } from '../support/recording-answer.ts';
+import { until } from '../support/until.ts';
 
 /** Starts a front for a test, on a free port of 127.0.0.1, destroyed with the test. @returns the port */
 export type MakeFront = (t: TestContext, handler: HttpHandler, limits: FrontLimits) => Promise<number>;
@@ -106,8 +107,8 @@ const brokenChunks: readonly [why: string, body: string][] = [
   ['a size beyond all numbers', 'fffffffffffffffff\r\nabc\r\n0\r\n\r\n'],
 ];
 
-/** Runs the suite. */
-export function frontConformance(name: string, makeFront: MakeFront): void {
+/** Runs the suite. @param spoken the version that reaches the front; 2.0 has names in lower case, and no connection that ends with an answer */
+export function frontConformance(name: string, makeFront: MakeFront, spoken: '1.1' | '2.0' = '1.1'): void {
   async function start(t: TestContext, respond: Respond = sayHello, limits: FrontLimits = {}) {
     const seen = new Seen();
     const port = await makeFront(t, handlerOf(seen, respond), limits);
@@ -124,22 +125,14 @@ export function frontConformance(name: string, makeFront: MakeFront): void {
       const { method, target, version, headers, body, contentLength, peer } = seen.requests[0]!;
       assert.deepEqual(
         { method, target, version, body, contentLength },
-        { method: 'PATCH', target: '/a%20b?c=d', version: '1.1', body: null, contentLength: null },
+        { method: 'PATCH', target: '/a%20b?c=d', version: spoken, body: null, contentLength: null },
       );
-      assert.deepEqual(headers, [
-        'HoSt',
-        'a.example:80',
-        'X_y.z',
-        'caf\xc3\xa9',
-        'X-Empty',
-        '',
-        'x-y',
-        '1',
-        'X-Y',
-        '2',
-      ]);
+      const sent = ['HoSt', 'a.example:80', 'X_y.z', 'caf\xc3\xa9', 'X-Empty', '', 'x-y', '1', 'X-Y', '2'];
+      const named = (list: readonly string[]): string[] =>
+        list.map((one, at) => (spoken === '2.0' && at % 2 === 0 ? one.toLowerCase() : one));
+      assert.deepEqual(named(headers), named(sent));
       assert.deepEqual([peer.remoteAddress, peer.localAddress, peer.secure], ['127.0.0.1', '127.0.0.1', false]);
-      assert.equal(peer.remotePort, client.socket.localPort);
+      if (spoken !== '2.0') assert.equal(peer.remotePort, client.socket.localPort);
     });
 
     it('may be pipelined, and are answered in their order', async (t) => {
@@ -291,7 +284,8 @@ export function frontConformance(name: string, makeFront: MakeFront): void {
       client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
       const text = await client.untilHas('hello');
       for (const line of ['Set-Cookie: a=1', 'set-cookie: b=caf\xc3\xa9', 'X-Empty: ']) {
-        assert.ok(text.includes(`\r\n${line}\r\n`), line);
+        const wanted = spoken === '2.0' ? line.replace(/^[^:]+/, (field) => field.toLowerCase()) : line;
+        assert.ok(text.includes(`\r\n${wanted}\r\n`), wanted);
       }
     });
 
@@ -331,7 +325,8 @@ export function frontConformance(name: string, makeFront: MakeFront): void {
         send(answer, 200, 'hello world', ['Content-Length', '5']),
       );
       client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
-      assert.match(await client.untilEnd(), /\r\n\r\nhello$/);
+      const text = spoken === '2.0' ? await client.untilHas('hello') : await client.untilEnd();
+      assert.match(text, /\r\n\r\nhello$/);
     });
 
     it('are aborted at a Content-Length that is longer', async (t) => {
@@ -408,8 +403,8 @@ export function frontConformance(name: string, makeFront: MakeFront): void {
         while (seen.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
         client.socket.end();
         assert.doesNotMatch(await client.untilEnd(), /^HTTP\/1\.1 200/);
+        await until(() => seen.bodyErrors.length === 1, 'the body fails');
         assert.deepEqual(seen.bodies, []);
-        assert.equal(seen.bodyErrors.length, 1);
       }
     });
 
