@@ -84,6 +84,8 @@ async function start(name: string, folder: string): Promise<Contender> {
   // An earlier commit has one, and no word for it.
   const help = await runProgram([...program, '--help'], { folder, signal });
   const threads = help.includes('--threads') ? ['--threads', values.threads] : [];
+  // The process that is measured is the one that serves, and no launcher.
+  const user = help.includes('--user') && process.getuid?.() === 0 ? ['--user', 'root'] : [];
   const stack = await workspace.stackFor({ application: 'null', connections }, name);
   const peer: Peer = {
     name,
@@ -93,7 +95,7 @@ async function start(name: string, folder: string): Promise<Contender> {
       mkdirSync(`${own.folder}/run`);
       writeFileSync(`${own.folder}/postern.toml`, configuration(own));
       return [
-        processes.start([...program, '--allow-root', ...threads, '-c', 'postern.toml'], {
+        processes.start([...program, '--allow-root', ...threads, ...user, '-c', 'postern.toml'], {
           folder: own.folder,
           logFile: `${own.folder}/output.log`,
           env: { XDG_RUNTIME_DIR: `${own.folder}/run`, XDG_CACHE_HOME: own.folder },
