@@ -179,9 +179,9 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     this.#owner.released(row, { verdict, reason, lost });
   }
 
-  /** See SeatProvider. What began to wait was written; whoever has freed a lane meanwhile did not see it. */
+  /** See SeatProvider. What began to wait was written; whoever has freed a lane in another thread meanwhile did not see it. */
   wanted(waiting: number, refused: number): void {
-    if (waiting > 0) this.match();
+    if (waiting > 0 && this.#leases.isShared) this.match();
     if (this.#hasAsked) this.serve();
     this.#hasAsked = false;
     if (refused > 0 || this.queue.waiting > 0) this.#owner.wanted(refused);

@@ -37,6 +37,11 @@ export class Leases {
     this.#ring = ring;
   }
 
+  /** Whether there is another thread than this one. */
+  get isShared(): boolean {
+    return this.#waiting.threads > 1;
+  }
+
   /** Takes a lane for a request, if it is ours or nobody's, and kept for nobody else. */
   take(row: LaneRow, word: number = row.word): boolean {
     return this.#mayTake(word) && row.swap(word, inState(keptFor(heldBy(word, this.own), nobody), 'busy'));
@@ -44,11 +49,13 @@ export class Leases {
 
   /** Takes a lane that is kept for us, or else one that is ours or nobody's; null: there is none. @param isKnown whether it can be used here */
   find(isKnown: (row: LaneRow) => boolean): LaneRow | null {
-    for (const row of this.#board.rows) {
-      const { word } = row;
-      if (takerOf(word) === this.own && isKnown(row) && this.take(row, word)) return row;
+    if (this.isShared) {
+      for (const row of this.#board.rows) {
+        const { word } = row;
+        if (takerOf(word) === this.own && isKnown(row) && this.take(row, word)) return row;
+      }
+      if (this.#waiting.isWaitedElsewhere(this.own)) return null;
     }
-    if (this.#waiting.isWaitedElsewhere(this.own)) return null;
     for (const row of this.#board.rows) {
       const { word } = row;
       if (this.#mayTake(word) && isKnown(row) && this.take(row, word)) return row;
