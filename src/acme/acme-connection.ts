@@ -48,6 +48,9 @@ export interface Signer {
 const connectMs = 15_000;
 const answerMs = 60_000;
 
+/** A directory is read again after so long: an authority may move. */
+const directoryMs = 6 * 3_600_000;
+
 /** Larger answers are none of an authority. */
 const mostBytes = 1_000_000;
 
@@ -69,6 +72,7 @@ export class AcmeConnection {
   readonly #signal: AbortSignal;
   #agent: Agent | null = null;
   #directory: Promise<Directory> | null = null;
+  #readAtMs = 0;
   readonly #nonces: string[] = [];
 
   /** @param signal ends all that is on its way */
@@ -79,7 +83,8 @@ export class AcmeConnection {
 
   /** @throws AcmeProblem */
   directory(): Promise<Directory> {
-    if (this.#directory === null) {
+    if (this.#directory === null || performance.now() - this.#readAtMs > directoryMs) {
+      this.#readAtMs = performance.now();
       this.#directory = this.#readDirectory();
       this.#directory.catch(() => (this.#directory = null));
     }

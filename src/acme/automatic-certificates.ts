@@ -39,6 +39,7 @@ export class AutomaticCertificates {
   readonly #tried = new Set<KeptName>();
   #inForce: readonly KeptName[] = [];
   #look = '';
+  #asking: Promise<void> | null = null;
 
   /** @param news is told when there is another certificate */
   constructor(settings: AcmeSettings, log: Log, news: () => void) {
@@ -105,14 +106,23 @@ export class AutomaticCertificates {
     }
     this.#tried.clear();
     this.#order();
+    this.#asking ??= this.#askForAdvice().finally(() => (this.#asking = null));
   }
 
   /** Ends what is on its way. Repeatable. */
   async close(): Promise<void> {
     this.#inForce = [];
     this.#ending.abort();
-    await Promise.all(this.#running);
+    await Promise.all([...this.#running, this.#asking]);
     await this.#connection.close();
+  }
+
+  /** One after the other: there may be hundreds. */
+  async #askForAdvice(): Promise<void> {
+    for (const one of this.#inForce) {
+      if (this.#ending.signal.aborted) return;
+      await one.askForAdvice();
+    }
   }
 
   /** Those that have none go first, then those that expire first. */

@@ -7,7 +7,14 @@ import type { AcmeConnection } from './acme-connection.ts';
 import { AcmeProblem } from './acme-problem.ts';
 import { type Failure, failed, orderAt, renewalAt, withHold, withOrder } from './back-off.ts';
 import { type Challenge, Order } from './order.ts';
+import { askForAdvice, certificateId, type RenewalAdvice } from './renewal-info.ts';
 import type { AcmeStore } from './store.ts';
+
+/** An authority that gives no advice is asked again after so long. */
+const noAdviceMs = 6 * 3_600_000;
+
+/** What was just obtained is not ordered again before. */
+const longestHoldMs = 3_600_000;
 
 /** What the names of one authority have in common. */
 export interface NameContext {
@@ -31,6 +38,8 @@ export class KeptName {
   #failure: Failure | null = null;
   /** Until then an order would meet a limit, by our books. */
   #heldUntilMs = 0;
+  /** What the authority says of when to renew; null: it was not asked yet, for this certificate. */
+  #advice: RenewalAdvice | null = null;
   #isRunning = false;
 
   constructor(name: string, context: NameContext) {
@@ -53,7 +62,8 @@ export class KeptName {
 
   /** When the next order is due, since 1970. */
   get dueAtMs(): number {
-    const wantedAtMs = this.#certificate === null ? 0 : renewalAt(this.#certificate.facts);
+    const usualAtMs = this.#certificate === null ? 0 : renewalAt(this.#certificate.facts);
+    const wantedAtMs = Math.min(usualAtMs, this.#advice?.atMs ?? Number.POSITIVE_INFINITY);
     return Math.max(wantedAtMs, this.#failure?.nextAtMs ?? 0, this.#heldUntilMs);
   }
 
@@ -72,6 +82,21 @@ export class KeptName {
       if (certificate !== null) this.#take(certificate);
     } catch (error) {
       log.error({ name: this.name }, `the certificate in the store cannot be used: ${(error as Error).message}`);
+    }
+  }
+
+  /** Asks the authority when to renew, where it is time to ask. Never rejects. */
+  async askForAdvice(): Promise<void> {
+    const certificate = this.#certificate;
+    if (certificate === null || Date.now() < (this.#advice?.askAgainAtMs ?? 0)) return;
+    const none = { atMs: Number.POSITIVE_INFINITY, askAgainAtMs: Date.now() + noAdviceMs };
+    try {
+      const id = await certificateId(certificate);
+      const advice = id === null ? none : await askForAdvice(this.#context.connection, id, Math.random());
+      if (this.#certificate === certificate) this.#advice = advice ?? none;
+    } catch {
+      // Without advice the certificate is renewed when it usually is. What was said before holds.
+      this.#advice = { ...none, atMs: this.#advice?.atMs ?? none.atMs };
     }
   }
 
@@ -108,6 +133,8 @@ export class KeptName {
     this.#look = await store.look(this.name);
     this.#failure = null;
     await store.keepFailure(this.name, null);
+    // One that were due again at once, by a clock or an authority that is wrong, would be ordered without an end.
+    this.#heldUntilMs = Date.now() + Math.min(longestHoldMs, (certificate.facts.notAfter - Date.now()) / 3);
     const until = new Date(certificate.facts.notAfter).toISOString();
     log.info({ name: this.name, until, issuer: certificate.facts.issuer }, 'a certificate was obtained');
   }
@@ -140,7 +167,9 @@ export class KeptName {
     // What failed one way is tried the other way next.
     const turn = (this.#failure?.count ?? 0) % challenges.length;
     const turned = [...challenges.slice(turn), ...challenges.slice(0, turn)];
-    const wanted = { name: this.name, challenges: turned, profile, replaces: null };
+    const { renewalInfo } = await connection.directory();
+    const replaces = this.#certificate === null || renewalInfo === '' ? null : await certificateId(this.#certificate);
+    const wanted = { name: this.name, challenges: turned, profile, replaces };
     return new Order(connection, await account.signer(), store.proofs, wanted).run();
   }
 
@@ -163,6 +192,7 @@ export class KeptName {
   #take(certificate: Certificate): void {
     if (this.#certificate?.facts.fingerprint === certificate.facts.fingerprint) return;
     this.#certificate = certificate;
+    this.#advice = null;
     this.#served = [certificate];
     this.#context.news();
   }
