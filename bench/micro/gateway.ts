@@ -8,8 +8,7 @@ import { type AnswerConnection, Http1Answer } from '../../src/front/http1-answer
 import { createGateway } from '../../src/gateway/handle.ts';
 import type { AccessLog } from '../../src/gateway/request-log.ts';
 import type { Route } from '../../src/gateway/site.ts';
-import { KnownHeads } from '../../src/protocol/cgi/cgi-head.ts';
-import { defaultOutputLimits } from '../../src/protocol/cgi/cgi-output.ts';
+import { defaultOutputLimits, KnownHeads } from '../../src/protocol/cgi/cgi-output.ts';
 import type { Backend } from '../../src/protocol/cgi/exchange.ts';
 import { STDIN } from '../../src/protocol/fastcgi/record.ts';
 import { RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';

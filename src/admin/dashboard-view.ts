@@ -1,8 +1,8 @@
 // What the dashboard is told of a service: its status with lists as objects by name, and with moments in place of times that
 // grow, so that what has not changed is the same in the next sample. A section that a status has besides is passed on as it is. Pure.
 
-import type { DurationCounts } from '../queue/durations.ts';
 import type { LaneSnapshot, PoolSnapshot, ProcessEndSnapshot } from '../queue/pool-snapshot.ts';
+import type { DurationCounts } from '../queue/queue-books.ts';
 import type { JsonObject } from './merge-patch.ts';
 import type { ServiceStatus } from './source.ts';
 

@@ -1,7 +1,7 @@
 // The status of a service as text for people: what the terminal shows, and a browser gets. Pure.
 
-import type { QueueCounters } from '../queue/counters.ts';
 import type { LaneSnapshot, PoolSnapshot, ProcessEndSnapshot, ServerSnapshot } from '../queue/pool-snapshot.ts';
+import type { QueueCounters } from '../queue/queue-books.ts';
 import {
   type Cell,
   type Column,

@@ -2,9 +2,9 @@
 
 import type { Clock } from '../clock.ts';
 import type { Backend, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
-import type { QueueCounters } from '../queue/counters.ts';
 import { operated, type PoolSnapshot, runningRows, withoutWorkers } from '../queue/pool-snapshot.ts';
 import { Queue } from '../queue/queue.ts';
+import type { QueueCounters } from '../queue/queue-books.ts';
 import type { QueueLimits } from '../queue/queue-limits.ts';
 import { lookAtProcess } from '../worker/process-look.ts';
 import type { CgiRun } from './cgi-run.ts';

@@ -8,7 +8,7 @@ import { PosternError } from '../errors.ts';
 import type { CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import type { ApplicationValues } from '../protocol/fastcgi/record.ts';
 import type { Attempt } from '../queue/attempt.ts';
-import type { QueueCounters } from '../queue/counters.ts';
+import type { QueueCounters } from '../queue/queue-books.ts';
 import { UpstreamPool, type UpstreamPoolOptions } from '../upstream/upstream-pool.ts';
 import type { UpstreamSeat } from '../upstream/upstream-seat.ts';
 import { type AnswerSink, GatheringSink, StreamingSink } from './answer-sink.ts';

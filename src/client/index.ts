@@ -12,7 +12,7 @@ export type {
   Role,
 } from '../protocol/cgi/exchange.ts';
 export type { ApplicationValues } from '../protocol/fastcgi/record.ts';
-export type { QueueCounters } from '../queue/counters.ts';
+export type { QueueCounters } from '../queue/queue-books.ts';
 export { type Client, createClient } from './client.ts';
 export type {
   Answer,

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import { raise, type Timer } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
-import { KnownHeads } from '../protocol/cgi/cgi-head.ts';
+import { KnownHeads } from '../protocol/cgi/cgi-output.ts';
 import type { CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
 import { type ApplicationValues, STDIN, valueNames } from '../protocol/fastcgi/record.ts';
 import { type Address, formatAddress } from './address.ts';

@@ -4,8 +4,7 @@
 //                              \-> silent                                          \-------\---> left
 
 import { type PosternError, toPosternError } from '../errors.ts';
-import type { KnownHeads } from '../protocol/cgi/cgi-head.ts';
-import { CgiOutput, type CgiOutputLimits } from '../protocol/cgi/cgi-output.ts';
+import { CgiOutput, type CgiOutputLimits, type KnownHeads } from '../protocol/cgi/cgi-output.ts';
 import type { CgiRequest, CgiSink, Exchange, Progress } from '../protocol/cgi/exchange.ts';
 import { decodeEnd, refusalOf } from '../protocol/fastcgi/record.ts';
 import type { BodySender } from './body-sender.ts';
@@ -49,7 +48,7 @@ export interface ClientExchange extends Exchange {
   /** Whether what comes next is the client's to send: all of the body that came has left, and it goes on. */
   readonly awaitsBody: boolean;
   /**
-   * Why it failed; null while it has not. Decides the fate of the worker: with ANSWER_INVALID, OVERLOADED, CANT_MULTIPLEX and
+   * Why it failed; null while it has not. Decides what becomes of the worker: with ANSWER_INVALID, OVERLOADED, CANT_MULTIPLEX and
    * UNKNOWN_ROLE the application is alive and kept its protocol; after PROTOCOL_ERROR and CONNECTION_LOST it cannot be used
    * again; CONNECT_FAILED: it was not reached; ANSWER_TIMEOUT: it read nothing for too long; BODY_INCOMPLETE: not its fault.
    */

@@ -38,7 +38,8 @@ const lookMs = 100;
 
 /** Counts the connections of all fronts. */
 export class ClientLimits {
-  #values: ClientLimitValues;
+  /** In force. Put there by `change()` alone; asked for each request. */
+  values: ClientLimitValues;
   readonly #counts: ClientCounts;
   readonly #isShared: boolean;
   readonly #waiting = new Set<Waiting>();
@@ -48,18 +49,14 @@ export class ClientLimits {
 
   /** @param shared where other threads count theirs, too; null: there are none */
   constructor(values: ClientLimitValues, shared: ClientCounts | null = null) {
-    this.#values = values;
+    this.values = values;
     this.#counts = shared ?? new OwnClientCounts();
     this.#isShared = shared !== null;
   }
 
-  get values(): ClientLimitValues {
-    return this.#values;
-  }
-
   /** Puts other limits in force; who is over them stays. */
   change(values: ClientLimitValues): void {
-    this.#values = values;
+    this.values = values;
     this.#admit();
   }
 
@@ -80,7 +77,7 @@ export class ClientLimits {
 
   /** A connection came. Where it may not stay, nothing is counted. @param address of its client; empty for a Unix socket */
   come(address: string, connection: Waiting): Admission {
-    const { maxConnections, maxConnectionsPerClient, maxWaiting } = this.#values;
+    const { maxConnections, maxConnectionsPerClient, maxWaiting } = this.values;
     const isCounted = address !== '' && maxConnectionsPerClient > 0;
     if (isCounted && this.#counts.of(address) >= maxConnectionsPerClient) {
       this.hit('maxConnectionsPerClient');
@@ -107,7 +104,7 @@ export class ClientLimits {
 
   #admit(): void {
     for (const next of this.#waiting) {
-      if (!this.#counts.serve(this.#values.maxConnections)) return;
+      if (!this.#counts.serve(this.values.maxConnections)) return;
       this.#waiting.delete(next);
       next.enter();
     }

@@ -69,9 +69,9 @@ export class CompressedAnswer implements HttpAnswer, AnswerListener {
       this.#answer.head(status, headers, manner);
       return;
     }
-    const fate = this.#compression.fateOf(status, headers);
+    const treatment = this.#compression.treatmentOf(status, headers);
     const { codings } = this.#compression.options;
-    this.#coding = fate === 'compress' ? chooseCoding(this.#request.headers, codings) : null;
+    this.#coding = treatment === 'compress' ? chooseCoding(this.#request.headers, codings) : null;
     if (this.#coding !== null && this.#request.method !== 'HEAD') {
       this.#move('holding');
       this.#head = { status, headers, manner };
@@ -79,7 +79,7 @@ export class CompressedAnswer implements HttpAnswer, AnswerListener {
       return;
     }
     this.#move('plain');
-    if (fate === 'never') this.#answer.head(status, headers, manner);
+    if (treatment === 'never') this.#answer.head(status, headers, manner);
     else if (this.#coding !== null) this.#answer.head(status, codedHeader(headers, this.#coding), manner);
     // Who has it compressed asks with the weak tag.
     else this.#answer.head(status, withVary(status === 304 ? weakTag(headers) : headers), manner);

@@ -82,7 +82,7 @@ export class Compression {
    * What is done with an answer. "varies": it is sent as it is, though others get it compressed; "never": it is sent as it is to all.
    * An answer that has a coding varies, too: whoever made it looked at what its client takes.
    */
-  fateOf(status: number, headers: readonly string[]): 'compress' | 'varies' | 'never' {
+  treatmentOf(status: number, headers: readonly string[]): 'compress' | 'varies' | 'never' {
     if (status < 200 || status === 204 || status === 205) return 'never';
     if (status === 304) return 'varies';
     const type = fieldValue(headers, 'content-type');

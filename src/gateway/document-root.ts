@@ -52,7 +52,8 @@ export class DocumentRoot {
   readonly #entries = new LRUCache<string, Entry>({ max: MAX_ENTRIES });
   #realRoot = '';
   #linkFolders: readonly string[] = [];
-  #since = Number.NEGATIVE_INFINITY;
+  /** From then on what was found is believed no more: the next look forgets it. */
+  validUntilMs = Number.NEGATIVE_INFINITY;
   /** How often all that was found was forgotten, and how often nothing was found. */
   renewals = 0;
   misses = 0;
@@ -89,14 +90,10 @@ export class DocumentRoot {
     return entry;
   }
 
-  /** Whether the next look forgets what was found before. */
-  get isOutdated(): boolean {
-    return this.#options.clock.now() - this.#since >= this.#options.validMs;
-  }
-
   #renew(): void {
-    if (!this.isOutdated) return;
-    this.#since = this.#options.clock.now();
+    const nowMs = this.#options.clock.now();
+    if (nowMs < this.validUntilMs) return;
+    this.validUntilMs = nowMs + this.#options.validMs;
     this.renewals += 1;
     this.#entries.clear();
     const real = realPathOf(textToBytes(this.#options.root));

@@ -127,7 +127,7 @@ class SiteGateway implements Gateway, VisitOwner {
     this.clock = clock;
     this.routing = compileRouting(site, clock);
     this.rules = site.rules.length === 0 ? null : new SiteGates(site.rules, this.routing, { clock, log });
-    this.#decisions = new KnownDecisions(this.routing);
+    this.#decisions = new KnownDecisions(this.routing, clock);
     this.proxies = new TrustedProxies(site);
     this.#trustedPeers = new AddressList(site.trustedPeers, 'trustedPeers');
     this.names = new HeaderNames((name) => {

@@ -163,6 +163,8 @@ export class VisitLog {
   /** @param ran undefined: it was refused before it could run */
   programEnds(ran: RanProgram | undefined): void {
     this.#stderr?.end();
+    // Another program may answer after a local redirect.
+    this.#stderr = null;
     this.#waitedMs = ran?.waitedMs ?? this.#waitedMs;
     this.#pid = ran?.pid ?? this.#pid;
     this.#attempts = ran?.attempts ?? this.#attempts;
@@ -222,7 +224,7 @@ export class VisitLog {
       userAgent: shownField(headers, 'user-agent'),
       referer: shownReferer(headers),
       requestId: this.requestId,
-      traceId: this.trace === null ? traceIdOf(fieldValue(headers, 'traceparent')) : this.trace.traceId,
+      traceId: this.trace === null ? givenTrace(headers) : this.trace.traceId,
       script:
         environment?.SCRIPT_FILENAME === undefined ? null : bytesToLog(environment.SCRIPT_FILENAME, MAX_FIELD_LENGTH),
       user: environment?.REMOTE_USER ? bytesToLog(environment.REMOTE_USER, 255) : null,
@@ -296,6 +298,12 @@ function givenId({ headers, peer }: HttpRequest, { proxies }: LogOwner): string 
   if (proxies.isEmpty || !proxies.has(peer.remoteAddress)) return null;
   const given = fieldValue(headers, 'x-request-id');
   return given !== undefined && /^[\w.:=+/-]{1,128}$/.test(given) ? given : null;
+}
+
+/** The trace that a client has given; null: none, or none that is valid. */
+function givenTrace(headers: readonly string[]): string | null {
+  const given = fieldValue(headers, 'traceparent');
+  return given === undefined ? null : traceIdOf(given);
 }
 
 function shownField(headers: readonly string[], name: string): string | null {

@@ -10,6 +10,7 @@
 // 5. What is neither goes to the fallback, with PATH_INFO empty: the front controller reads REQUEST_URI.
 // 6. What is hidden or denied is not there, not even for the fallback; a name with a dot ahead is hidden whether it is there or not.
 
+import type { Clock } from '../clock.ts';
 import type { ErrorCode } from '../errors.ts';
 import { componentEnd, encodePath, endsInOne, isMatch, type RequestPath, suffixEnd } from '../protocol/http/path.ts';
 import { bytesToLog } from '../protocol/text.ts';
@@ -102,6 +103,7 @@ const MAX_KNOWN = 4_096;
  */
 export class KnownDecisions {
   readonly #routing: Routing;
+  readonly #clock: Clock;
   readonly #root: DocumentRoot | null;
   readonly #known = new Map<string, Decision>();
   /** The root's when they were made. */
@@ -110,9 +112,10 @@ export class KnownDecisions {
   #lastPath = '';
   #last: Decision | null = null;
 
-  constructor(routing: Routing) {
+  constructor(routing: Routing, clock: Clock) {
     const { place, routes } = routing;
     this.#routing = routing;
+    this.#clock = clock;
     this.#root = routes.every((one) => one.place.root === place.root) ? place.root : null;
   }
 
@@ -120,7 +123,8 @@ export class KnownDecisions {
   decide(target: RequestPath): Decision {
     const root = this.#root;
     const { path, nameLength } = target;
-    if (root === null || nameLength < path.length || root.isOutdated) return decide(this.#routing, target);
+    const isKnown = root !== null && nameLength === path.length && this.#clock.now() < root.validUntilMs;
+    if (!isKnown) return decide(this.#routing, target);
     if (root.renewals !== this.#renewals) {
       this.#known.clear();
       this.#last = null;

@@ -62,8 +62,9 @@ export class TraceMaker implements Traces {
   begin({ headers }: HttpRequest): RequestTrace {
     const given = fieldValue(headers, 'traceparent');
     const made = this.traceparentFor(given);
+    const used = made ?? given;
     return {
-      traceId: traceIdOf(made ?? given),
+      traceId: used === undefined ? null : traceIdOf(used),
       fields: made === null ? noFields : { traceparent: made },
       ran: () => {},
       over: () => {},
@@ -91,9 +92,9 @@ export class TraceMaker implements Traces {
 /** Nothing but what came is told. */
 export const noFields: Readonly<Record<string, string>> = {};
 
-/** The trace of a traceparent; null: there is none. */
-export function traceIdOf(traceparent: string | undefined): string | null {
-  return traceparent !== undefined && valid.test(traceparent) ? traceparent.slice(3, 35) : null;
+/** The trace of a traceparent; null: it is not valid. */
+export function traceIdOf(traceparent: string): string | null {
+  return valid.test(traceparent) ? traceparent.slice(3, 35) : null;
 }
 
 /** The same as CGI variables. */

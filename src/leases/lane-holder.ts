@@ -314,7 +314,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     if (before?.tag === tag) return before;
     if (before !== undefined) this.#drop(before);
     const source = this.#sources.get(row.worker)!;
-    const lane = source.addLane();
+    const lane = source.addLane(this);
     lane.slot = row.slot;
     const held: Held = { lane, row, tag, worker: row.worker, source, request: null };
     this.#held[row.slot] = held;

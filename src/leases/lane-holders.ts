@@ -3,8 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { PosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { QueueCounters } from '../queue/counters.ts';
-import type { DurationsSnapshot } from '../queue/durations.ts';
+import type { DurationsSnapshot, QueueCounters } from '../queue/queue-books.ts';
 import { SharedBooks, threadOfNumber } from '../queue/queue-books.ts';
 import type { QueueLimits } from '../queue/queue-limits.ts';
 import type { Exit } from '../worker/exit.ts';
@@ -12,13 +11,19 @@ import type { WorkerHandle } from '../worker/worker.ts';
 import { LaneHolder } from './lane-holder.ts';
 import type { HolderOwner } from './lane-owner.ts';
 import type { LaneRow } from './lane-row.ts';
-import { heldBy, holderOf, keptFor, nobody, stateOf, tagOf, takerOf } from './lane-word.ts';
+import { type CellsMaker, heldBy, holderOf, keptFor, nobody, stateOf, tagOf, takerOf } from './lane-word.ts';
 import type { GenerationFacts, PoolPort, PoolShared, ToThread } from './lease-messages.ts';
 import type { Scoreboard } from './scoreboard.ts';
-import { type Bells, type BellsMaker, type CellsMaker, cellsPerLine, SharedBells } from './shared-cells.ts';
 import { type PoolListener, ThreadLink } from './thread-link.ts';
 import { poolThread } from './thread-owner.ts';
-import { newWaitingMemory, WaitingBoard } from './waiting-board.ts';
+import {
+  type Bells,
+  type BellsMaker,
+  cellsPerLine,
+  newWaitingMemory,
+  SharedBells,
+  WaitingBoard,
+} from './waiting-board.ts';
 
 /** What they are made from. */
 export interface LaneHoldersOptions {
@@ -232,7 +237,7 @@ export class LaneHolders {
       startedAtMs,
       preforks: program.preforks,
       limits,
-      addLane: () => worker.addLane(),
+      addLane: (events) => worker.addLane(events),
     });
     for (const { slot } of record.lanes) this.openLane(slot);
   }

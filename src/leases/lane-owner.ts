@@ -7,7 +7,7 @@ import type { CgiRequest } from '../protocol/cgi/exchange.ts';
 import type { QueueBooks } from '../queue/queue-books.ts';
 import type { QueueLimits } from '../queue/queue-limits.ts';
 import type { Then } from '../queue/seat.ts';
-import type { LaneHandle } from '../worker/lane-handle.ts';
+import type { LaneEvents, LaneHandle } from '../worker/lane-handle.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
 import type { Program } from '../worker/program.ts';
 import type { LaneRow } from './lane-row.ts';
@@ -22,7 +22,7 @@ export interface LaneSource {
   readonly preforks: boolean;
   readonly limits: RecycleLimits;
   /** Another lane to it, not connected yet. */
-  addLane(): LaneHandle;
+  addLane(events: LaneEvents): LaneHandle;
 }
 
 /** What a holder tells the pool. */

@@ -1,4 +1,5 @@
-// The word of a lane on the scoreboard: its state, who holds it, for whom it is kept, and which lane of its slot it is, in 32 bits. Pure.
+// The word of a lane on the scoreboard: its state, who holds it, for whom it is kept, and which lane of its slot it is, in 32 bits;
+// and cells of memory that threads share, which hold such words.
 //
 //   31 ........ 16 | 15 ... 10 | 9 ... 4 | 3   0
 //   tag of the lane|   taker   | holder  | state        holder and taker: index of a thread + 1, 0: nobody
@@ -64,3 +65,39 @@ export function keptFor(word: number, taker: number): number {
 export function isFree(word: number): boolean {
   return (word & (stateMask | (threadMask << takerShift))) === numberOf.idle;
 }
+
+/**
+ * Cells of 32 bits that any thread may read and change at any moment. All that the protocol of leases shares goes through these three, so
+ * that a test can let threads change places at each of them.
+ */
+export interface Cells {
+  load(at: number): number;
+  store(at: number, value: number): void;
+  /** Changes a cell from one value to another. @returns false when it had a third, and is as it was */
+  swap(at: number, from: number, to: number): boolean;
+}
+
+/** Makes cells of shared memory. */
+export type CellsMaker = (buffer: SharedArrayBuffer) => Cells;
+
+class AtomicCells implements Cells {
+  readonly #cells: Int32Array;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.#cells = new Int32Array(buffer);
+  }
+
+  load(at: number): number {
+    return Atomics.load(this.#cells, at);
+  }
+
+  store(at: number, value: number): void {
+    Atomics.store(this.#cells, at, value);
+  }
+
+  swap(at: number, from: number, to: number): boolean {
+    return Atomics.compareExchange(this.#cells, at, from, to) === from;
+  }
+}
+
+export const atomicCells: CellsMaker = (buffer) => new AtomicCells(buffer);

@@ -10,12 +10,11 @@ import type { LaneEvents, LaneHandle } from '../worker/lane-handle.ts';
 import type { Program } from '../worker/program.ts';
 import { LaneHolder } from './lane-holder.ts';
 import { type LaneSource, lookMs } from './lane-owner.ts';
-import { tagOf } from './lane-word.ts';
+import { type CellsMaker, tagOf } from './lane-word.ts';
 import type { FromThread, GenerationFacts, PoolPort, PoolShared, ToThread } from './lease-messages.ts';
 import { LaneBoard } from './scoreboard.ts';
-import { type Bells, type BellsMaker, type CellsMaker, SharedBells } from './shared-cells.ts';
 import { DistantOwner } from './thread-owner.ts';
-import { WaitingBoard } from './waiting-board.ts';
+import { type Bells, type BellsMaker, SharedBells, WaitingBoard } from './waiting-board.ts';
 
 /** What a pool is opened with in a front thread. */
 export interface PoolThreadOptions {
@@ -34,12 +33,12 @@ export interface PoolThreadOptions {
   /** How threads wake each other; for tests. */
   readonly bells?: BellsMaker;
   /** Makes what makes lanes; for tests. @default workers of `worker/distant-worker.ts` */
-  readonly meet?: (program: Program, facts: WorkerFacts, events: LaneEvents) => DistantHandle;
+  readonly meet?: (program: Program, facts: WorkerFacts) => DistantHandle;
 }
 
 /** A worker of the pool, in another thread; a test may bring its own. */
 export interface DistantHandle extends Pick<DistantWorker, 'exited' | 'forget'> {
-  addLane(): LaneHandle;
+  addLane(events: LaneEvents): LaneHandle;
 }
 
 /** A pool in a front thread. */
@@ -210,11 +209,12 @@ export class OpenPoolThread implements PoolThread {
     if (generation === undefined) return;
     const { program, limits } = generation;
     const { meet = (...given) => new DistantWorker(...given, this.#clock) } = this.#options;
-    const worker = meet(program, facts, this.#holder);
+    const worker = meet(program, facts);
     this.#workers.set(facts.id, worker);
     const { pid, startedAtMs } = facts;
     const { preforks } = program;
-    const source: LaneSource = { pid, startedAtMs, preforks, limits, addLane: () => worker.addLane() };
+    const addLane = (events: LaneEvents): LaneHandle => worker.addLane(events);
+    const source: LaneSource = { pid, startedAtMs, preforks, limits, addLane };
     this.#holder.know(facts.id, source);
     this.look();
   }

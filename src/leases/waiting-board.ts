@@ -1,8 +1,11 @@
-// How many requests wait in each thread, and since when: what whoever has a free lane looks at. In memory that the threads share.
+// How many requests wait in each thread, and since when: what whoever has a free lane looks at; and the bells by which one thread has another look.
+// In memory that the threads share.
 
 import type { SharedRoom } from '../queue/queue-lines.ts';
-import { mostThreads } from './lane-word.ts';
-import { atomicCells, type Cells, type CellsMaker, cellsPerLine } from './shared-cells.ts';
+import { atomicCells, type Cells, type CellsMaker, mostThreads } from './lane-word.ts';
+
+/** One cell a line of the cache: threads that count on their own do not slow each other down. */
+export const cellsPerLine = 16;
 
 const cellOf = { waiting: 0, oldestMs: 1, refused: 2 } as const;
 /** Before the lines of the threads stands how many there are. */
@@ -114,3 +117,66 @@ export const wholeMs = (ms: number): number => Math.floor(ms % 2 ** 32) | 0;
 export const laterBy = (first: number, second: number): number => (second - first) | 0;
 
 const lineOf = (index: number): number => (firstLine + index) * cellsPerLine;
+
+/**
+ * A bell says "look", and nothing else: what there is to see stands on the scoreboard. So it does not matter how often it rings, and one that
+ * is lost with its thread is lost with nothing in it.
+ */
+export interface Bells {
+  /** Has a thread look soon. */
+  ring(index: number): void;
+  /** From now on `heard` is called whenever one's own bell has been rung. */
+  listen(index: number, heard: () => void): void;
+  /** Repeatable. */
+  close(): void;
+}
+
+/** Makes bells of shared memory. */
+export type BellsMaker = (buffer: SharedArrayBuffer) => Bells;
+
+export class SharedBells implements Bells {
+  readonly #cells: Int32Array;
+  #index = 0;
+  #heard: (() => void) | null = null;
+  #count = 0;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.#cells = new Int32Array(buffer);
+  }
+
+  ring(index: number): void {
+    const at = index * cellsPerLine;
+    Atomics.add(this.#cells, at, 1);
+    Atomics.notify(this.#cells, at);
+  }
+
+  listen(index: number, heard: () => void): void {
+    this.#index = index;
+    this.#heard = heard;
+    this.#count = Atomics.load(this.#cells, index * cellsPerLine);
+    this.#wait();
+  }
+
+  close(): void {
+    if (this.#heard === null) return;
+    this.#heard = null;
+    // Whoever waits for a bell is kept by the system until it rings.
+    this.ring(this.#index);
+  }
+
+  #wait(): void {
+    if (this.#heard === null) return;
+    const { async: isWaiting, value } = Atomics.waitAsync(this.#cells, this.#index * cellsPerLine, this.#count);
+    if (isWaiting) void value.then(() => this.#hear());
+    else setImmediate(() => this.#hear());
+  }
+
+  #hear(): void {
+    this.#count = Atomics.load(this.#cells, this.#index * cellsPerLine);
+    try {
+      this.#heard?.();
+    } finally {
+      this.#wait();
+    }
+  }
+}

@@ -4,11 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock, Timer } from '../clock.ts';
-import type { EndedRequest } from '../connection/answer-reader.ts';
 import type { LaneHolders } from '../leases/lane-holders.ts';
 import type { Log } from '../log.ts';
-import type { LaneHandle } from '../worker/lane-handle.ts';
-import type { LaneProcess } from '../worker/lane-process.ts';
 import type { Program } from '../worker/program.ts';
 import { openSpawner, type Spawner } from '../worker/spawner.ts';
 import type { Starter } from '../worker/starter.ts';
@@ -159,41 +156,6 @@ export class Effects implements WorkerEvents {
     this.#options.onGone();
   }
 
-  /** See LaneEvents. */
-  laneKnown(lane: LaneHandle): void {
-    this.#options.holders.local.laneKnown(lane);
-  }
-
-  /** See LaneEvents. */
-  laneLost(lane: LaneHandle, process: LaneProcess): void {
-    this.#options.holders.local.laneLost(lane, process);
-  }
-
-  /** See LaneEvents. */
-  laneForeign(lane: LaneHandle, pid: number): void {
-    this.#options.holders.local.laneForeign(lane, pid);
-  }
-
-  /** See LaneEvents. */
-  laneAnonymous(program: Program): void {
-    this.#options.holders.local.laneAnonymous(program);
-  }
-
-  /** See LaneEvents. */
-  laneStraggled(lane: LaneHandle, of: EndedRequest | null): void {
-    this.#options.holders.local.laneStraggled(lane, of);
-  }
-
-  /** See LaneEvents. */
-  laneSilent(lane: LaneHandle, program: Program, isResent: boolean): void {
-    this.#options.holders.local.laneSilent(lane, program, isResent);
-  }
-
-  /** See LaneEvents. */
-  isReused(program: Program): boolean {
-    return this.#options.holders.local.isReused(program);
-  }
-
   #startWorker(record: WorkerRecord): void {
     const worker = this.#options.factory.make(record.generation.program, this, record.generation.asksValues);
     this.#workers.set(record.id, worker);
@@ -220,7 +182,7 @@ export interface WorkerFactoryOptions {
   /** Of whoever has several pools; he closes it. null: one of its own. */
   readonly starter: Starter | null;
   /** What makes them in place of this one; null: nothing. */
-  readonly hire: ((program: Program, events: WorkerEvents) => WorkerHandle) | null;
+  readonly makeWorker: ((program: Program, events: WorkerEvents) => WorkerHandle) | null;
 }
 
 export class WorkerFactory {
@@ -236,7 +198,7 @@ export class WorkerFactory {
   }
 
   open(): void {
-    if (this.#options.hire !== null) return;
+    if (this.#options.makeWorker !== null) return;
     // Short: a socket's path holds 107 bytes at most. It is made with the first socket in it: a pool on demand costs nothing.
     this.#folder = join(this.#options.directory, `p${randomBytes(6).toString('base64url')}`);
     if (this.#options.starter === null) this.#spawner = openSpawner();
@@ -245,8 +207,8 @@ export class WorkerFactory {
 
   /** A worker that is not started yet. */
   make(program: Program, events: WorkerEvents, asksValues: boolean): WorkerHandle {
-    const { hire, clock, log } = this.#options;
-    if (hire !== null) return hire(program, events);
+    const { makeWorker, clock, log } = this.#options;
+    if (makeWorker !== null) return makeWorker(program, events);
     if (this.#folder === null || this.#starter === null) throw new Error('the pool has not been started');
     this.#count += 1;
     const path = join(this.#folder, String(this.#count));

@@ -12,10 +12,10 @@
 import { type Clock, systemClock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import { LaneHolders } from '../leases/lane-holders.ts';
-import { mostThreads } from '../leases/lane-word.ts';
+import { type CellsMaker, mostThreads } from '../leases/lane-word.ts';
 import type { PoolPort, PoolShared } from '../leases/lease-messages.ts';
 import { Scoreboard } from '../leases/scoreboard.ts';
-import type { BellsMaker, CellsMaker } from '../leases/shared-cells.ts';
+import type { BellsMaker } from '../leases/waiting-board.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import type { Queue } from '../queue/queue.ts';
@@ -53,7 +53,7 @@ export interface PoolOptions {
   /** Front threads that may ever have its lanes. @default as many as there can be */
   readonly frontThreads?: number;
   /** Makes workers; for tests. @default those of `worker/worker.ts` */
-  readonly hire?: (program: Program, events: WorkerEvents) => WorkerHandle;
+  readonly makeWorker?: (program: Program, events: WorkerEvents) => WorkerHandle;
   /** How memory is read and written that threads share; for tests. */
   readonly cells?: CellsMaker;
   /** How threads wake each other; for tests. */
@@ -80,11 +80,12 @@ export class Pool {
   #keepAlive: NodeJS.Timeout | null = null;
 
   constructor(options: PoolOptions) {
-    const { program, limits, directory, clock = systemClock, log = silentLog, starter = null, hire = null } = options;
+    const { program, limits, directory, clock = systemClock, log = silentLog } = options;
+    const { starter = null, makeWorker = null } = options;
     this.name = program.name;
     this.#clock = clock;
     this.#startedAt = clock.wall();
-    this.#factory = new WorkerFactory({ directory, clock, log, starter, hire });
+    this.#factory = new WorkerFactory({ directory, clock, log, starter, makeWorker });
     this.#onFault = options.onFault ?? rethrow;
     this.#state = newPoolState(program.name, new Scoreboard(options.cells), program, limits);
     const onEvent = (event: PoolEvent): void => this.#dispatch(event);

@@ -145,7 +145,7 @@ function ready(one: Step, id: number): void {
   worker.usedAtMs = nowMs;
   if (worker.retirement !== null) return;
   if (worker.generation === state.next) {
-    if ([...state.next.workers].every(({ phase }) => phase === 'ready')) takeOver(one);
+    if ([...state.next.workers].every(({ phase }) => phase === 'ready')) switchOver(one);
     return;
   }
   admit(one, worker);
@@ -286,7 +286,7 @@ function reload(one: Step, program: Program, limits: PoolLimits): void {
 }
 
 /** All that a reload has started is ready: it takes over, at this moment. */
-function takeOver(one: Step): void {
+function switchOver(one: Step): void {
   const { state, nowMs, effects } = one;
   const old = state.generation;
   const next = state.next!;

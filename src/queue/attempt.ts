@@ -2,7 +2,6 @@
 
 import { type ErrorCode, PosternError, toPosternError } from '../errors.ts';
 import type { CgiHead, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
-import type { Listed } from './attempt-list.ts';
 import type { FailedAttempt } from './retry.ts';
 import type { ProcessEnd, Seat, SeatOutcome, SeatSeeker, SeatUser } from './seat.ts';
 import type { SlowRecord } from './slow-record.ts';
@@ -47,7 +46,8 @@ interface TimeLimits {
  *    What still comes is thrown away.
  * 3. A program that goes on writing for a second is cut off: one that streams for ever would hold its seat until the request's limit.
  */
-export class Attempt implements SeatUser, SeatSeeker, Exchange, Listed<Attempt> {
+export class Attempt implements SeatUser, SeatSeeker, Exchange {
+  /** Kept by the list that it stands in, for its use alone. */
   next: Attempt | null = null;
   previous: Attempt | null = null;
   list: unknown = null;

@@ -3,8 +3,7 @@
 import type { Environment } from '../protocol/cgi/exchange.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { Attempt } from './attempt.ts';
-import type { Counters, QueueCounters } from './counters.ts';
-import type { Durations, DurationsSnapshot } from './durations.ts';
+import type { Counters, Durations, DurationsSnapshot, QueueCounters } from './queue-books.ts';
 import type { QueuePhase } from './queue-limits.ts';
 import type { RequestNumbers } from './request-numbers.ts';
 import type { SlowRequest } from './slow-record.ts';

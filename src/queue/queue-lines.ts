@@ -1,8 +1,65 @@
-// Those that wait in a queue and those that run, in their order; how many do in all threads of the pool.
+// Those that wait in a queue and those that run, in their order; how many do in all threads of the pool; and the one coarse tick that finds whose time
+// is over, in place of a timer for each request.
 
-import type { Attempt } from './attempt.ts';
-import { AttemptList } from './attempt-list.ts';
-import type { Counters } from './counters.ts';
+import type { Clock, Timer } from '../clock.ts';
+import type { Attempt, TimeLimit } from './attempt.ts';
+import type { Counters } from './queue-books.ts';
+
+/** Attempts in their order. The list links them through themselves, so that waiting allocates nothing and leaving costs the same anywhere. */
+export class AttemptList {
+  #first: Attempt | null = null;
+  #last: Attempt | null = null;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The one that came first; null when there is none. */
+  get first(): Attempt | null {
+    return this.#first;
+  }
+
+  has(member: Attempt): boolean {
+    return member.list === this;
+  }
+
+  add(member: Attempt): void {
+    member.list = this;
+    member.next = null;
+    member.previous = this.#last;
+    if (this.#last === null) this.#first = member;
+    else this.#last.next = member;
+    this.#last = member;
+    this.#length += 1;
+  }
+
+  /** Before all others: one that had its turn, and lost its seat to no fault of its own. */
+  addFirst(member: Attempt): void {
+    member.list = this;
+    member.previous = null;
+    member.next = this.#first;
+    if (this.#first === null) this.#last = member;
+    else this.#first.previous = member;
+    this.#first = member;
+    this.#length += 1;
+  }
+
+  /** Takes one out, wherever it stands. @returns false when it was not in this list */
+  remove(member: Attempt): boolean {
+    if (member.list !== this) return false;
+    const { previous, next } = member;
+    if (previous === null) this.#first = next;
+    else previous.next = next;
+    if (next === null) this.#last = previous;
+    else next.previous = previous;
+    member.next = null;
+    member.previous = null;
+    member.list = null;
+    this.#length -= 1;
+    return true;
+  }
+}
 
 /**
  * What the queue of one thread tells those of the others, and knows of them: a pool with several threads has one waiting room. All of it is
@@ -29,7 +86,7 @@ export const ownRoom: SharedRoom = {
 };
 
 export class WaitingLine {
-  readonly list = new AttemptList<Attempt>();
+  readonly list = new AttemptList();
   readonly #room: SharedRoom;
   readonly #counters: Counters;
 
@@ -79,7 +136,7 @@ export class WaitingLine {
 }
 
 export class RunningLine {
-  readonly list = new AttemptList<Attempt>();
+  readonly list = new AttemptList();
   readonly #room: SharedRoom;
   readonly #counters: Counters;
 
@@ -110,5 +167,74 @@ export class RunningLine {
   /** It has no seat any more; what it counts as then is the caller's to say. Nothing, where it had none. */
   remove(attempt: Attempt): void {
     if (this.list.remove(attempt)) this.#counters.add('running', -1);
+  }
+}
+
+/** What deadlines are looked for in, and who hears of them. */
+export interface DeadlinesOptions {
+  readonly clock: Clock;
+  readonly waiting: AttemptList;
+  readonly running: AttemptList;
+  /** It has waited too long. */
+  readonly onLate: (attempt: Attempt, nowMs: number) => void;
+  /** It has run too long, or was silent for too long. */
+  readonly onLimit: (attempt: Attempt, limit: TimeLimit, nowMs: number) => void;
+  /** It runs, and no limit of it is reached. */
+  readonly onRan: (attempt: Attempt) => void;
+  /** At the end of each tick. */
+  readonly onTick: () => void;
+}
+
+const tickMs = 100;
+
+export class Deadlines {
+  readonly #options: DeadlinesOptions;
+  #timer: Timer | null = null;
+  #tickedAtMs = 0;
+
+  constructor(options: DeadlinesOptions) {
+    this.#options = options;
+  }
+
+  /** There is something to look for from now on. */
+  watch(nowMs: number): void {
+    if (this.#timer !== null) return;
+    this.#tickedAtMs = nowMs;
+    this.#timer = this.#options.clock.every(tickMs, () => this.#tick());
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  #tick(): void {
+    const { clock, waiting, running, onLimit, onRan, onTick } = this.#options;
+    const nowMs = clock.now();
+    const periodMs = nowMs - this.#tickedAtMs;
+    this.#tickedAtMs = nowMs;
+    this.#tickWaiting(nowMs);
+    for (let attempt = running.first; attempt !== null; ) {
+      const { next } = attempt;
+      const limit = attempt.tick(nowMs, periodMs);
+      if (limit !== null) onLimit(attempt, limit, nowMs);
+      else onRan(attempt);
+      // Whoever was told of it may have ended others: the rest is looked at by the next tick.
+      attempt = next !== null && running.has(next) ? next : null;
+    }
+    onTick();
+    if (waiting.length === 0 && running.length === 0) this.stop();
+  }
+
+  #tickWaiting(nowMs: number): void {
+    const { waiting, onLate } = this.#options;
+    for (let attempt = waiting.first; attempt !== null; ) {
+      const { next } = attempt;
+      const isLate = attempt.waitUntilMs <= nowMs;
+      // Those that run again stand first, and may wait longer than those behind them.
+      if (!isLate && attempt.attempts === 0) return;
+      if (isLate) onLate(attempt, nowMs);
+      attempt = next !== null && waiting.has(next) ? next : null;
+    }
   }
 }

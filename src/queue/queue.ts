@@ -5,13 +5,11 @@ import type { ErrorCode, PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { Backend, CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
 import { Attempt, type AttemptOwner, type TimeLimit } from './attempt.ts';
-import type { Counters } from './counters.ts';
 import { CrashGuard } from './crash-guard.ts';
-import { Deadlines } from './deadlines.ts';
-import type { Durations } from './durations.ts';
+import type { Counters, Durations } from './queue-books.ts';
 import { newBooks } from './queue-books.ts';
 import { comingMs, type QueueLimits, type QueueOptions, type QueuePhase } from './queue-limits.ts';
-import { ownRoom, RunningLine, WaitingLine } from './queue-lines.ts';
+import { Deadlines, ownRoom, RunningLine, WaitingLine } from './queue-lines.ts';
 import { closedError, endedError, fullError, limitError, RefusalLog, tellTaken, tooLateError } from './refusals.ts';
 import type { RequestNumbers } from './request-numbers.ts';
 import { mayRetry } from './retry.ts';
@@ -263,10 +261,12 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   }
 
   #count(attempt: Attempt, { code, isAborted }: SeatOutcome): void {
-    this.durations.note(attempt.waitedMs, attempt.ranMs(this.#clock.now()));
+    const { slow, waitedMs } = attempt;
+    const ranMs = attempt.ranMs(this.#clock.now());
+    this.durations.note(waitedMs, ranMs);
     this.counters.add(code === null && !isAborted ? 'finished' : 'aborted', 1);
     if (code !== null && !isAborted) this.counters.add('failed', 1);
-    this.slow.ended(attempt, isAborted ? 'ABORTED' : code);
+    if (slow !== null) this.slow.ended(slow, ranMs, isAborted ? 'ABORTED' : code);
   }
 
   /** It runs again, before all who wait. */

@@ -5,7 +5,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { Attempt } from './attempt.ts';
-import type { Counters } from './counters.ts';
+import type { Counters } from './queue-books.ts';
 import type { LookAtProcess, ProcessLook, SlowRecord, SlowRequest } from './slow-record.ts';
 
 /** What they are found with. */
@@ -47,11 +47,9 @@ export class SlowRequests {
     if (attempt.ranMs(nowMs) >= afterMs) this.#note(attempt, nowMs);
   }
 
-  /** One has ended, slow or not. */
-  ended(attempt: Attempt, code: ErrorCode | null): void {
-    const { slow } = attempt;
-    if (slow === null) return;
-    slow.totalMs = attempt.ranMs(this.#options.clock.now());
+  /** A slow one has ended. */
+  ended(slow: SlowRecord, ranMs: number, code: ErrorCode | null): void {
+    slow.totalMs = ranMs;
     slow.error = code;
   }
 

@@ -2,7 +2,7 @@
 
 import type { Buckets, Measures } from '../admin/source.ts';
 import type { Unit } from '../backend/unit.ts';
-import type { DurationCounts } from '../queue/durations.ts';
+import type { DurationCounts } from '../queue/queue-books.ts';
 import { httpBoundsS } from '../sites/http-durations.ts';
 import type { Fronts } from '../sites/site-fronts.ts';
 import { processLoad } from '../sites/thread-load.ts';

@@ -1,8 +1,7 @@
 // What front threads tell of the pools that the main thread cannot see into, added up. Pure.
 
-import type { QueueCounters } from '../queue/counters.ts';
-import type { DurationCounts } from '../queue/durations.ts';
 import type { PoolSnapshot, ProcessEndSnapshot, StopReason } from '../queue/pool-snapshot.ts';
+import type { DurationCounts, QueueCounters } from '../queue/queue-books.ts';
 
 /** Highest values: of several threads the highest one is shown. */
 const highest: ReadonlySet<string> = new Set(['maxWaiting', 'maxRunning']);

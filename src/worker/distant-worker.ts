@@ -24,22 +24,20 @@ export class DistantWorker implements LaneWorker {
   readonly pid: number;
   readonly clock: Clock;
   readonly #facts: WorkerFacts;
-  readonly #events: LaneEvents;
   readonly #processes = new LaneProcesses();
   #users: SocketUsers | null = null;
   #exit: Exit | null = null;
 
-  constructor(program: Program, facts: WorkerFacts, events: LaneEvents, clock: Clock) {
+  constructor(program: Program, facts: WorkerFacts, clock: Clock) {
     this.program = program;
     this.pid = facts.pid;
     this.clock = clock;
     this.#facts = facts;
-    this.#events = events;
   }
 
   /** Another lane to it, not connected yet. */
-  addLane(): Lane {
-    return new Lane(this, this.#events);
+  addLane(events: LaneEvents): Lane {
+    return new Lane(this, events);
   }
 
   /** It has ended. */

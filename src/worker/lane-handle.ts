@@ -28,7 +28,7 @@ export interface LaneHandle extends Seat {
   close(): void;
 }
 
-/** What a lane tells its worker's owner. */
+/** What a lane tells whoever has it. */
 export interface LaneEvents {
   /** It has learnt which process it speaks with, or does not know it any more. */
   laneKnown(lane: LaneHandle): void;

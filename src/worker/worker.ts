@@ -19,11 +19,11 @@ import { type WorkerState, workerMoves } from './state.ts';
 /** A worker as its owner sees it; a test may bring its own. */
 export type WorkerHandle = Omit<Pick<Worker, keyof Worker>, 'addLane' | keyof LaneWorker> & {
   readonly pid: number;
-  addLane(): LaneHandle;
+  addLane(events: LaneEvents): LaneHandle;
 } & Pick<LaneWorker, 'endOf' | 'endForeign' | 'meet'>;
 
 /** What a worker tells the one who started it; never before `start()` has returned. */
-export interface WorkerEvents extends LaneEvents {
+export interface WorkerEvents {
   /** It has a process, which it had not yet when `start()` returned. */
   workerLaunched(worker: WorkerHandle): void;
   /** It has answered its probe: its lanes can be used. */
@@ -162,9 +162,9 @@ export class Worker implements LaneWorker {
     }
   }
 
-  /** Another lane to this worker, not connected yet. */
-  addLane(): Lane {
-    const lane = new Lane(this, this.#options.events);
+  /** Another lane to this worker, not connected yet. @param events who has the lane, and is told of it */
+  addLane(events: LaneEvents): Lane {
+    const lane = new Lane(this, events);
     this.#firstLane ??= lane;
     return lane;
   }

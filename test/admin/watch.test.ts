@@ -6,7 +6,7 @@ import { plainPaint } from '../../src/admin/formatting.ts';
 import { WatchRates } from '../../src/admin/watch-rates.ts';
 import { firstChoice, type WatchChoice, watchLines } from '../../src/admin/watch-screen.ts';
 import { keysOf, pressKey } from '../../src/cli/watch-keys.ts';
-import { Durations } from '../../src/queue/durations.ts';
+import { Durations } from '../../src/queue/queue-books.ts';
 import { busyService } from '../support/busy-service.ts';
 import fc from '../support/seeded-fast-check.ts';
 import { laneSnapshot, poolSnapshot, serviceStatus } from '../support/service-status.ts';

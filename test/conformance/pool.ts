@@ -9,7 +9,7 @@ import { Http1Front } from '../../src/front/http1.ts';
 import { createGateway } from '../../src/gateway/handle.ts';
 import type { AccessRecord } from '../../src/gateway/request-log.ts';
 import type { Exchange } from '../../src/protocol/cgi/exchange.ts';
-import type { QueueCounters } from '../../src/queue/counters.ts';
+import type { QueueCounters } from '../../src/queue/queue-books.ts';
 import type { QueueLimits } from '../../src/queue/queue-limits.ts';
 import { cgiRequest } from '../support/cgi-request.ts';
 import { temporaryFolder } from '../support/folder.ts';

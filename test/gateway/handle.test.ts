@@ -289,6 +289,23 @@ describe('a local redirect', () => {
       assert.ok(!(name in environment), name);
   });
 
+  it('has a line of the log for what each of the two programs wrote on STDERR last, and none for both', async (t) => {
+    const { backend, gateway, log } = makeSite(t, { 'index.php': '', 'next.php': '' });
+    backend.script = ({ request, sink }) => {
+      const isFirst = request.environment.SCRIPT_NAME !== '/next.php';
+      sink.stderr(Buffer.from(isFirst ? 'one' : 'two'));
+      if (!isFirst) return 'there';
+      sink.head(location('/next.php'));
+      sink.end();
+      return undefined;
+    };
+    assert.equal((await ask(gateway.handle, httpRequest('/'))).text, 'there');
+    assert.deepEqual(
+      log.records.map(({ message }) => message),
+      ['one', 'two'],
+    );
+  });
+
   it('is held to the rules of a path (rule 6: the whole route)', async (t) => {
     const { backend, gateway } = makeSite(t, { 'index.php': '', '.env': 'secret', 'style.css': 'css' });
     const statuses: Record<string, number> = {

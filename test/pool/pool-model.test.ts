@@ -21,10 +21,10 @@ test('when workers behave, everybody who waits is served, and nobody is served t
     fc.asyncProperty(poolShape, fc.integer({ min: 1, max: 30 }), async (shape, count) => {
       const calm = { ...shape, queue: 100, queueTimeoutMs: 3_600_000, requestTimeoutMs: 0, timeScore: 1 };
       const history = new PoolHistory(calm);
-      const { asked, clock, hiring, pool } = history;
+      const { asked, clock, fakes, pool } = history;
       for (let index = 0; index < count; index += 1) await history.take({ kind: 'ask', which: index });
       for (let round = 0; round < 400 && asked.some(({ attempt }) => !attempt.isOver); round += 1) {
-        hiring.readyAll();
+        fakes.readyAll();
         await history.take({ kind: 'answer', which: round });
         history.obey();
         clock.advance(50);

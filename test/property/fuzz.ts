@@ -14,6 +14,7 @@ process.stdout.write(`every fuzzer with --seed ${seed}\n`);
 run('test/property/fuzz-codec.ts', '--seed', seed);
 run('test/property/fuzz-pool.ts', '--seed', seed);
 run('test/property/fuzz-leases.ts', '--seed', seed, ...(values.plays === undefined ? [] : ['--plays', values.plays]));
+run('test/property/mutants.ts');
 // With the fixed seed `npm test` has run them.
 if (values.seed !== undefined) run('--test', '--test-reporter=dot', ...propertyTests());
 

@@ -44,8 +44,8 @@ class Play {
       clock,
       cells: stage.cells,
       bells: () => this.#bells,
-      meet: (program, facts, events) => ({
-        addLane: () =>
+      meet: (program, facts) => ({
+        addLane: (events) =>
           new LeaseLane({
             stage,
             events,

@@ -8,7 +8,7 @@ import { handOverMs } from '../../src/leases/leases.ts';
 import { laterBy, WaitingBoard } from '../../src/leases/waiting-board.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { FakeHiring } from '../support/fake-worker.ts';
+import { FakeWorkers } from '../support/fake-worker.ts';
 import { verify } from '../support/pool-invariants.ts';
 import { defaultLimits } from '../support/pool-limits.ts';
 import { plainProgram } from '../support/programs.ts';
@@ -72,7 +72,7 @@ class LeasePlay {
   readonly #stage: Stage;
   readonly #random: Random;
   readonly #clock = new FakeClock();
-  readonly #hiring = new FakeHiring(this.#clock);
+  readonly #fakes = new FakeWorkers(this.#clock);
   readonly #pool: Pool;
   readonly #program: ReturnType<typeof plainProgram>;
   readonly #limits: typeof defaultLimits;
@@ -109,7 +109,7 @@ class LeasePlay {
       limits: this.#limits,
       directory: '/nowhere',
       clock: this.#clock,
-      hire: this.#hiring.hire,
+      makeWorker: this.#fakes.make,
       cells: this.#stage.cells,
       bells: (buffer) => {
         this.#bells = new SteppedBells(this.#stage, buffer);
@@ -122,7 +122,7 @@ class LeasePlay {
   async run(): Promise<void> {
     const stage = this.#stage;
     this.#pool.start().catch(() => {});
-    if (this.#random.below(3) > 0) this.#hiring.readyAll();
+    if (this.#random.below(3) > 0) this.#fakes.readyAll();
     for (const index of fronts) this.#open(index);
     stage.isFree = true;
     for (const index of fronts) this.#begin(index);
@@ -143,12 +143,12 @@ class LeasePlay {
   }
 
   async #do(what: number): Promise<void> {
-    const { living } = this.#hiring;
+    const { living } = this.#fakes;
     this.#passTime(0);
     switch (what) {
       case 0:
       case 1:
-        this.#hiring.readyAll();
+        this.#fakes.readyAll();
         return;
       case 2:
         this.#passTime(1_000);
@@ -271,7 +271,7 @@ class LeasePlay {
   }
 
   #obey(): void {
-    for (const worker of this.#hiring.workers) {
+    for (const worker of this.#fakes.workers) {
       if (worker.asked.includes('SIGTERM') || worker.asked.includes('SIGKILL')) worker.end({ code: 0, signal: null });
     }
   }
@@ -286,8 +286,8 @@ class LeasePlay {
       assert.ok(rounds < 200, 'it comes to rest');
       let isMoving = this.#hear(hearsBell);
       this.#obey();
-      if (this.#hiring.starting.length > 0) isMoving = true;
-      this.#hiring.readyAll();
+      if (this.#fakes.starting.length > 0) isMoving = true;
+      this.#fakes.readyAll();
       for (const index of this.#living) {
         if (!this.#hasToHear(index)) continue;
         if (this.#tell(index, orders.settle) === 1) isMoving = true;

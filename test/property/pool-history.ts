@@ -8,7 +8,7 @@ import type { Attempt } from '../../src/queue/attempt.ts';
 import type { Program } from '../../src/worker/program.ts';
 import { cgiRequest } from '../support/cgi-request.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { FakeHiring, type FakeLane } from '../support/fake-worker.ts';
+import { type FakeLane, FakeWorkers } from '../support/fake-worker.ts';
 import { verify } from '../support/pool-invariants.ts';
 import { defaultLimits } from '../support/pool-limits.ts';
 import { plainProgram } from '../support/programs.ts';
@@ -92,9 +92,11 @@ export const poolShape: fc.Arbitrary<PoolShape> = fc.record({
 /** A pool and all that was asked of it. */
 export class PoolHistory {
   readonly clock = new FakeClock();
-  readonly hiring = new FakeHiring(this.clock);
+  readonly fakes = new FakeWorkers(this.clock);
   readonly pool: Pool;
   readonly asked: { readonly sink: RecordingSink; readonly attempt: Attempt }[] = [];
+  /** When something was last started without a look at the score, since nothing had ended badly. */
+  #freeAtMs = -1;
   readonly #program: Program;
   readonly #limits: PoolLimits;
 
@@ -102,20 +104,42 @@ export class PoolHistory {
     this.#program = plainProgram({ lanesPerWorker, preforks: preforks && lanesPerWorker > 1 });
     const { workers, minWorkers } = limits;
     this.#limits = { ...defaultLimits, ...limits, minWorkers: Math.min(workers, minWorkers) };
-    const { clock, hiring } = this;
+    const { clock, fakes } = this;
     this.pool = new Pool({
       program: this.#program,
       limits: this.#limits,
       directory: '/nowhere',
       clock,
-      hire: hiring.hire,
+      makeWorker: (program, events) => {
+        this.#verifyScore();
+        return fakes.make(program, events);
+      },
     });
     this.pool.start().catch(() => {});
     this.verify();
   }
 
   verify(): void {
-    verify(this.pool.state, this.pool.queue.counters.snapshot());
+    const { state, queue } = this.pool;
+    verify(state, queue.counters.snapshot());
+    const { wakeAtMs } = state;
+    assert.ok(wakeAtMs === null || this.clock.isDueAt(wakeAtMs), `nothing wakes the pool at ${wakeAtMs}`);
+    for (const [{ url, idempotent }, count] of this.fakes.begun)
+      assert.ok(count <= (idempotent ? 2 : 1), `${url} was begun ${count} times, idempotent: ${idempotent}`);
+  }
+
+  /** A worker is started: of a program that has ended badly no more than its spawn score allows, at this moment and in all. */
+  #verifyScore(): void {
+    const { generation, next } = this.pool.state;
+    const { score, limits, workers } = next ?? generation;
+    const nowMs = this.clock.now();
+    if (!score.hasBadEnds) this.#freeAtMs = nowMs;
+    if (nowMs === this.#freeAtMs) return;
+    const { spawnScore, spawnScoreUpLimit } = limits;
+    const value = score.value(nowMs);
+    assert.ok(value <= spawnScoreUpLimit + spawnScore, `a start at the score ${value}, limit ${spawnScoreUpLimit}`);
+    const started = [...workers].filter((one) => one.startedAtMs === nowMs && one.retirement === null).length;
+    assert.ok(started * spawnScore <= spawnScoreUpLimit, `${started} starts at once, limit ${spawnScoreUpLimit}`);
   }
 
   /** Does it, and checks the invariants. */
@@ -138,10 +162,11 @@ export class PoolHistory {
       this.clock.advance(1_000);
       this.verify();
     }
+    assert.equal(this.pool.state.phase, 'closed', 'a pool that closes comes to its end');
     await closed;
     const { counters, lanes } = this.pool.snapshot();
     assert.deepEqual(lanes, []);
-    assert.equal(this.hiring.living.length, 0, 'no process is left');
+    assert.equal(this.fakes.living.length, 0, 'no process is left');
     assert.equal(counters.accepted, this.asked.length);
     assert.equal(counters.finished + counters.refused + counters.aborted, counters.accepted);
     for (const { attempt, sink } of this.asked) {
@@ -153,13 +178,13 @@ export class PoolHistory {
 
   /** Workers that were asked to leave do. */
   obey(): void {
-    for (const worker of this.hiring.workers) {
+    for (const worker of this.fakes.workers) {
       if (worker.asked.includes('SIGTERM') || worker.asked.includes('SIGKILL')) worker.end({ code: 0, signal: null });
     }
   }
 
   #take({ kind, which }: Happening): void {
-    const { busy, living } = this.hiring;
+    const { busy, living } = this.fakes;
     const lane = busy[which % Math.max(1, busy.length)] as FakeLane | undefined;
     const worker = living[which % Math.max(1, living.length)];
     switch (kind) {
@@ -173,7 +198,7 @@ export class PoolHistory {
         lane?.answer();
         return;
       case 'ready':
-        this.hiring.starting[which % Math.max(1, this.hiring.starting.length)]?.becomeReady();
+        this.fakes.starting[which % Math.max(1, this.fakes.starting.length)]?.becomeReady();
         return;
       case 'obey':
         this.obey();
@@ -217,7 +242,7 @@ export class PoolHistory {
         if (lane !== undefined) this.pool.state.board.row(lane.slot).memoryBytes = which;
         return;
       case 'shortage': {
-        const starting = this.hiring.starting[0];
+        const starting = this.fakes.starting[0];
         if (starting === undefined) return;
         starting.isShortage = true;
         starting.end({ code: null, signal: null });

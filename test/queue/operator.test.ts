@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Durations, durationBoundsMs } from '../../src/queue/durations.ts';
 import { operated, runningRows } from '../../src/queue/pool-snapshot.ts';
 import { Queue } from '../../src/queue/queue.ts';
+import { Durations, durationBoundsMs } from '../../src/queue/queue-books.ts';
 import { cgiRequest } from '../support/cgi-request.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FakeSeats } from '../support/fake-seats.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CgiRequest } from '../../src/protocol/cgi/exchange.ts';
 import { Attempt } from '../../src/queue/attempt.ts';
-import { Counters } from '../../src/queue/counters.ts';
+import { Counters } from '../../src/queue/queue-books.ts';
 import type { LookAtProcess } from '../../src/queue/slow-record.ts';
 import { SlowRequests } from '../../src/queue/slow-requests.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -78,7 +78,7 @@ describe('SlowRequests', () => {
         'GET /a.php runs for 3.0 s in process 4242 (S, waits in do_poll, 2 sockets, 1 pipe, 3 others open, 40 ms of CPU): longer than slowAfter',
       ],
     );
-    slow.ended(attempt, 'ANSWER_TIMEOUT');
+    slow.ended(attempt.slow!, 4_000, 'ANSWER_TIMEOUT');
     assert.deepEqual([slow.snapshot()[0]?.totalMs, slow.snapshot()[0]?.error], [4_000, 'ANSWER_TIMEOUT']);
   });
 
@@ -88,7 +88,7 @@ describe('SlowRequests', () => {
     clock.advance(60_000);
     slow.see(attempt, 0);
     slow.see(start(), 3_000);
-    slow.ended(attempt, null);
+    assert.equal(attempt.slow, null);
     assert.deepEqual(slow.snapshot(), []);
   });
 

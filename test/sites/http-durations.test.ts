@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { durationBoundsMs } from '../../src/queue/durations.ts';
+import { durationBoundsMs } from '../../src/queue/queue-books.ts';
 import { HttpDurations, httpBoundsS, readHttpDurations } from '../../src/sites/http-durations.ts';
 
 const total = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);

@@ -1,8 +1,8 @@
 // A service of many pools that is made up, and that changes with each look: for pictures and for browsers.
 
 import type { ServiceStatus } from '../../src/admin/source.ts';
-import { Durations } from '../../src/queue/durations.ts';
 import type { LaneSnapshot, PoolSnapshot } from '../../src/queue/pool-snapshot.ts';
+import { Durations } from '../../src/queue/queue-books.ts';
 import { laneSnapshot, poolSnapshot, serviceStatus } from './service-status.ts';
 
 const names = ['shop', 'blog', 'api', 'wiki', 'search', 'mail', 'reports', 'legacy', 'images', 'admin'];

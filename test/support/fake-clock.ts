@@ -43,6 +43,11 @@ export class FakeClock implements Clock {
     this.#nowMs = to;
   }
 
+  /** Whether something is due at a time. */
+  isDueAt(atMs: number): boolean {
+    return [...this.#planned].some((one) => Math.abs(one.atMs - atMs) < 1e-6);
+  }
+
   /** What is due first; of those that are due at once, what was planned first. */
   #first(): Planned | null {
     let first: Planned | null = null;

@@ -1,7 +1,8 @@
 // A worker without a process, which a test starts, makes ready and ends by hand, and its lanes, which it answers and breaks.
 
+import type { CgiRequest } from '../../src/protocol/cgi/exchange.ts';
 import { type Exit, endOf, formatExit } from '../../src/worker/exit.ts';
-import type { LaneHandle } from '../../src/worker/lane-handle.ts';
+import type { LaneEvents, LaneHandle } from '../../src/worker/lane-handle.ts';
 import type { LaneProcess } from '../../src/worker/lane-process.ts';
 import type { Program } from '../../src/worker/program.ts';
 import type { WorkerState } from '../../src/worker/state.ts';
@@ -18,20 +19,27 @@ export class FakeLane extends FakeSeat implements LaneHandle {
   exit: Exit | null = null;
   isConnected = false;
   readonly worker: FakeWorker;
+  readonly events: LaneEvents;
 
-  constructor(worker: FakeWorker) {
+  constructor(worker: FakeWorker, events: LaneEvents) {
     super(worker.pid);
     this.worker = worker;
+    this.events = events;
   }
 
   override run(...given: Parameters<FakeSeat['run']>): void {
     if (this.process === null) {
       this.process = this.worker.meet();
-      this.worker.known(this);
+      this.events.laneKnown(this);
     }
     this.exit = null;
     this.isConnected = true;
     super.run(...given);
+  }
+
+  override answer(...given: Parameters<FakeSeat['answer']>): void {
+    this.#count();
+    super.answer(...given);
   }
 
   /** The process behind it ends under its request. */
@@ -50,7 +58,15 @@ export class FakeLane extends FakeSeat implements LaneHandle {
 
   override fail(...given: Parameters<FakeSeat['fail']>): void {
     this.isConnected = given[1] ?? false;
+    this.#count();
     super.fail(...given);
+  }
+
+  /** Its request comes to its end here: a program may have begun it, unless nothing was sent, or the process was about to leave. */
+  #count(): void {
+    const { begun } = this.worker;
+    if (this.request !== null && this.progress !== 'unsent' && this.processEnd !== 'left')
+      begun.set(this.request, (begun.get(this.request) ?? 0) + 1);
   }
 
   close(): void {
@@ -77,6 +93,8 @@ export class FakeWorker implements WorkerHandle {
   readonly asked: string[] = [];
   /** Children that have ended. */
   readonly ended = new Set<number>();
+  /** How often a program has begun each request: counted for all workers of a pool. */
+  begun = new Map<CgiRequest, number>();
   readonly #events: WorkerEvents;
 
   constructor(program: Program, events: WorkerEvents, nowMs: number) {
@@ -99,8 +117,8 @@ export class FakeWorker implements WorkerHandle {
     this.state = 'starting';
   }
 
-  addLane(): FakeLane {
-    const lane = new FakeLane(this);
+  addLane(events: LaneEvents): FakeLane {
+    const lane = new FakeLane(this, events);
     this.lanes.push(lane);
     return lane;
   }
@@ -117,10 +135,6 @@ export class FakeWorker implements WorkerHandle {
 
   endForeign(): boolean {
     return false;
-  }
-
-  known(lane: FakeLane): void {
-    this.#events.laneKnown(lane);
   }
 
   hasEnded(pid: number): boolean {
@@ -171,7 +185,7 @@ export class FakeWorker implements WorkerHandle {
     if (isDead) this.ended.add(process.pid);
     lane.process = null;
     lane.isConnected = false;
-    this.#events.laneLost(lane, process);
+    lane.events.laneLost(lane, process);
   }
 
   /** Its process ends. @param isWhole whether nothing of its group stays */
@@ -196,16 +210,19 @@ export class FakeWorker implements WorkerHandle {
 }
 
 /** Makes fake workers for a pool, and keeps them. */
-export class FakeHiring {
+export class FakeWorkers {
   readonly workers: FakeWorker[] = [];
+  /** How often a program has begun each request. */
+  readonly begun = new Map<CgiRequest, number>();
   readonly #clock: FakeClock;
 
   constructor(clock: FakeClock) {
     this.#clock = clock;
   }
 
-  readonly hire = (program: Program, events: WorkerEvents): FakeWorker => {
+  readonly make = (program: Program, events: WorkerEvents): FakeWorker => {
     const worker = new FakeWorker(program, events, this.#clock.now());
+    worker.begun = this.begun;
     this.workers.push(worker);
     return worker;
   };

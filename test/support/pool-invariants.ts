@@ -2,7 +2,7 @@
 
 import type { Generation, LaneRecord, PoolState } from '../../src/pool/pool-state.ts';
 import { wantedWorkers } from '../../src/pool/spawning.ts';
-import type { QueueCounters } from '../../src/queue/counters.ts';
+import type { QueueCounters } from '../../src/queue/queue-books.ts';
 import type { LaneState } from '../../src/worker/state.ts';
 
 /**

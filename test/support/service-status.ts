@@ -1,8 +1,8 @@
 // A service's status to show, with what a test wants to see changed.
 
 import type { Buckets, Measures, ServiceStatus } from '../../src/admin/source.ts';
-import { Durations } from '../../src/queue/durations.ts';
 import type { LaneSnapshot, PoolSnapshot } from '../../src/queue/pool-snapshot.ts';
+import { Durations } from '../../src/queue/queue-books.ts';
 import type { SlowRequest } from '../../src/queue/slow-record.ts';
 
 /** A lane that has served one request. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { viewOf } from '../../../src/admin/dashboard-view.ts';
-import { Durations } from '../../../src/queue/durations.ts';
+import { Durations } from '../../../src/queue/queue-books.ts';
 import { poolSnapshot, serviceStatus } from '../../../test/support/service-status.ts';
 import type { Service } from '../src/arrived.ts';
 import { allPools, History } from '../src/history.ts';

@@ -1,4 +1,4 @@
-// The head of a CGI answer: its fields, status and redirects (RFC 3875, section 6), and the heads that came before. Pure.
+// The head of a CGI answer: its fields, status and redirects (RFC 3875, section 6). Pure.
 //
 // Where programs are careless it takes what Apache's mod_cgid takes: a status is the number that its text begins with, and of two
 // Status or Content-Type lines the last one counts. Two lengths, control bytes and lines without a colon are refused.
@@ -26,36 +26,6 @@ const STATUS_LINE = /HTTP\/\d\.\d (\d{3}(?: [^\x00-\x08\x0a-\x1f\x7f]*)?)\r?\n/y
 /** How many of the lines that were lost are told, and how much of each. */
 const MAX_LOST_LINES = 3;
 const MAX_LOST_LENGTH = 100;
-
-const MAX_KNOWN = 64;
-const MAX_KNOWN_LENGTH = 512;
-
-/** Remembers the heads that came before, up to a limit: a program's scripts mostly say the same again and again. */
-export class KnownHeads {
-  readonly #heads = new Map<string, OutputHead>();
-  /** The one that came last, which is the quickest to be found. */
-  #lastText = '';
-  #last: OutputHead | null = null;
-
-  /** Reads a head; the same text gives the same object. @throws ANSWER_INVALID */
-  read(text: string, maxFields: number): OutputHead {
-    if (this.#last !== null && text === this.#lastText) return this.#last;
-    const known = this.#heads.get(text);
-    if (known !== undefined) return this.#remember(text, known);
-    const read = parseHead(text, maxFields);
-    if (text.length > MAX_KNOWN_LENGTH || read.head.lostLines !== undefined) return read;
-    if (this.#heads.size === MAX_KNOWN) this.#heads.clear();
-    const lasting = { ...read, head: { ...read.head, made: { isPlain: null, answer: null } } };
-    this.#heads.set(text, lasting);
-    return this.#remember(text, lasting);
-  }
-
-  #remember(text: string, head: OutputHead): OutputHead {
-    this.#lastText = text;
-    this.#last = head;
-    return head;
-  }
-}
 
 /** Reads one head, with the empty line that ends it. @throws ANSWER_INVALID */
 export function parseHead(text: string, maxFields: number): OutputHead {

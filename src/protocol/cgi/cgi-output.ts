@@ -3,7 +3,7 @@
 import { PosternError } from '../../errors.ts';
 import { BodyDecoder } from '../http/http1-body-decoder.ts';
 import { bytesText } from '../text.ts';
-import { invalid, type KnownHeads, parseHead } from './cgi-head.ts';
+import { invalid, type OutputHead, parseHead } from './cgi-head.ts';
 import type { CgiSink } from './exchange.ts';
 
 /** What a program may make us store before its body begins. */
@@ -16,6 +16,36 @@ export interface CgiOutputLimits {
 
 /** The limits where nothing is said. */
 export const defaultOutputLimits: CgiOutputLimits = { maxHeadBytes: 65_536, maxHeadFields: 200 };
+
+const MAX_KNOWN = 64;
+const MAX_KNOWN_LENGTH = 512;
+
+/** Remembers the heads that came before, up to a limit: a program's scripts mostly say the same again and again. */
+export class KnownHeads {
+  readonly #heads = new Map<string, OutputHead>();
+  /** The one that came last, which is the quickest to be found. */
+  #lastText = '';
+  #last: OutputHead | null = null;
+
+  /** Reads a head; the same text gives the same object. @throws ANSWER_INVALID */
+  read(text: string, maxFields: number): OutputHead {
+    if (this.#last !== null && text === this.#lastText) return this.#last;
+    const known = this.#heads.get(text);
+    if (known !== undefined) return this.#remember(text, known);
+    const read = parseHead(text, maxFields);
+    if (text.length > MAX_KNOWN_LENGTH || read.head.lostLines !== undefined) return read;
+    if (this.#heads.size === MAX_KNOWN) this.#heads.clear();
+    const lasting = { ...read, head: { ...read.head, made: { isPlain: null, answer: null } } };
+    this.#heads.set(text, lasting);
+    return this.#remember(text, lasting);
+  }
+
+  #remember(text: string, head: OutputHead): OutputHead {
+    this.#lastText = text;
+    this.#last = head;
+    return head;
+  }
+}
 
 const NO_BYTES = Buffer.alloc(0);
 const LF = 10;

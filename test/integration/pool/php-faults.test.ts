@@ -142,6 +142,24 @@ test('a worker that hangs as a whole is replaced', { skip }, async (t) => {
   await running.until('the old one is gone', () => running.look().lanes.every(({ workerPid }) => workerPid !== worker));
 });
 
+test('a lane whose probe nobody answers is given up: its worker is replaced, and the request, which nobody began, runs there', {
+  skip,
+}, async (t) => {
+  const program = (folder: string) => ({ ...php(2)(folder), probeTimeoutMs: 300 });
+  const running = new RunningPool(t, program, { workers: 2, requestTimeoutMs: 0 });
+  await running.pool.start();
+  const worker = running.lanes('idle')[0]!.workerPid;
+  const held = running.run(running.script('held.php', heldScript));
+  await running.until('it runs', () => running.lanes('busy').some(({ pid }) => pid > 0));
+  process.kill(-worker, 'SIGSTOP');
+  const { error, body } = await running.run(running.script('pid.php', '<?php echo getmypid();'), { idempotent: false });
+  assert.equal(error, null);
+  assert.ok(running.look().lanes.some(({ pid, workerPid }) => String(pid) === body && workerPid !== worker));
+  running.script('go', '');
+  process.kill(-worker, 'SIGCONT');
+  assert.equal((await held).error, null);
+});
+
 test('the socket file removed while running: noticed, and bound again', { skip }, async (t) => {
   const running = new RunningPool(t, php(2), { workers: 2 });
   await running.pool.start();

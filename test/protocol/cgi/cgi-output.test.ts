@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PosternError } from '../../../src/errors.ts';
-import { KnownHeads, localRedirectOf } from '../../../src/protocol/cgi/cgi-head.ts';
-import { CgiOutput } from '../../../src/protocol/cgi/cgi-output.ts';
+import { localRedirectOf } from '../../../src/protocol/cgi/cgi-head.ts';
+import { CgiOutput, KnownHeads } from '../../../src/protocol/cgi/cgi-output.ts';
 import type { CgiHead } from '../../../src/protocol/cgi/exchange.ts';
 
 interface Seen {

@@ -1,0 +1,133 @@
+// Breaks the pool on purpose, one line at a time, and has random histories find each (`node test/property/mutants.ts [--histories N]`, and the last
+// part of `npm run fuzz`): an invariant that finds nothing is none. Prints which one found it, and after how many histories; exits 1 where a mutant lives.
+
+import { spawnSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
+
+/** One line of a source, and what it is made. */
+export interface Mutant {
+  readonly what: string;
+  /** Below src. */
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+const mutants: readonly Mutant[] = [
+  {
+    what: 'no wake-up is set where more is wanted than may be started',
+    file: 'pool/spawning.ts',
+    from: 'setWake(step, left > 0 && Number.isFinite(allowedAtMs) ? Math.max(allowedAtMs, nowMs + 1) : null);',
+    to: 'setWake(step, null);',
+  },
+  {
+    what: 'a wake-up is noted and not carried out',
+    file: 'pool/spawning.ts',
+    from: "effects.push({ type: 'wake', atMs });",
+    to: '',
+  },
+  {
+    what: 'the spawn score lets one more start',
+    file: 'pool/spawn-score.ts',
+    from: 'Math.ceil(room / spawnScore)',
+    to: 'Math.ceil(room / spawnScore) + 1',
+  },
+  {
+    what: 'an end that has come costs nothing',
+    file: 'pool/spawn-score.ts',
+    from: 'const room = spawnScoreUpLimit - this.value(nowMs);',
+    to: 'const room = spawnScoreUpLimit;',
+  },
+  {
+    what: 'one lane more than the limit',
+    file: 'pool/spawning.ts',
+    from: 'Math.ceil(Math.max(0, limits.workers - lanes) / lanesPerWorker)',
+    to: 'Math.ceil((limits.workers - lanes + 1) / lanesPerWorker)',
+  },
+  {
+    what: 'a request is begun three times',
+    file: 'queue/retry.ts',
+    from: 'const maxBegun = 2;',
+    to: 'const maxBegun = 3;',
+  },
+  {
+    what: 'a request that is not idempotent is begun twice',
+    file: 'queue/retry.ts',
+    from: '|| !isIdempotent ||',
+    to: '||',
+  },
+  {
+    what: 'a request that has ended is counted as nothing',
+    file: 'queue/queue.ts',
+    from: "this.counters.add(code === null && !isAborted ? 'finished' : 'aborted', 1);",
+    to: '',
+  },
+  {
+    what: 'one that waits no more is counted still',
+    file: 'queue/queue-lines.ts',
+    from: "this.#counters.add('waiting', -1);",
+    to: '',
+  },
+  {
+    what: 'nobody is told of lanes that are free',
+    file: 'pool/step.ts',
+    from: "if (one.isFreed) effects.push({ type: 'freed' });",
+    to: '',
+  },
+  {
+    what: 'lanes of a worker that retires are counted still',
+    file: 'pool/retiring.ts',
+    from: 'worker.generation.lanes -= worker.lanes.size;',
+    to: '',
+  },
+  {
+    what: 'a worker is stopped twice',
+    file: 'pool/retiring.ts',
+    from: "if (from === 'stopping' || from === 'draining') return;",
+    to: "if (from === 'draining') return;",
+  },
+  {
+    what: 'the old generation stays after a reload',
+    file: 'pool/step.ts',
+    from: "retireAll(one, old, 'reload');",
+    to: '',
+  },
+  {
+    what: 'what a failed reload has started stays',
+    file: 'pool/step.ts',
+    from: "retireAll(one, next, 'reload');",
+    to: '',
+  },
+  {
+    what: 'nobody looks whether a child that is to end has ended',
+    file: 'pool/retiring.ts',
+    from: "lane.killAtMs = how.signal === 'SIGKILL' ? Number.POSITIVE_INFINITY : nowMs + how.graceMs;",
+    to: '',
+  },
+  {
+    what: 'a worker whose last request has ended is not stopped',
+    file: 'pool/retiring.ts',
+    from: "worker.retirement = { ...worker.retirement!, signal: 'SIGKILL', graceMs: 0 };\n  settle(step, worker);",
+    to: "worker.retirement = { ...worker.retirement!, signal: 'SIGKILL', graceMs: 0 };",
+  },
+];
+
+const { values } = parseArgs({ options: { histories: { type: 'string' } } });
+const histories = values.histories ?? '3000';
+const folder = new URL('.', import.meta.url).pathname;
+let living = 0;
+for (const mutant of mutants) {
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [`--import=${folder}mutate.ts`, `${folder}fuzz-pool.ts`, '--histories', histories],
+    { encoding: 'utf8', env: { ...process.env, MUTANT: JSON.stringify(mutant) }, timeout: 300_000 },
+  );
+  const [, why] = /^(?:--seed \d+ --histories 1: )?(?:\w*Error(?: \[\w+\])?: )?(.*)/.exec(stderr) ?? [];
+  const isFound = status !== 0 && !stderr.includes('no mutant:');
+  if (!isFound) living += 1;
+  process.stdout.write(`${isFound ? 'found' : 'LIVES'}: ${mutant.what}${isFound ? ` (${why})` : ` ${why}`}\n`);
+}
+process.stdout.write(
+  `mutants: ${mutants.length - living} of ${mutants.length} were found in ${histories} histories each\n`,
+);
+process.exit(living === 0 ? 0 : 1);
