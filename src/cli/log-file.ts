@@ -1,5 +1,4 @@
-// The log of a service: lines of JSON through pino, or short lines for people, to a file, standard output or standard error; and the access logs, those of
-// sites that have a file of their own too, over reloads.
+// The log of a service: lines of JSON through pino, or short lines for people, to a file, standard output or standard error; and the access log.
 
 import { resolve } from 'node:path';
 import { isatty } from 'node:tty';
@@ -7,10 +6,11 @@ import { pino } from 'pino';
 import type { LogStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../log.ts';
-import { AccessLines, type LineFormat, lineFormat } from '../sites/access-lines.ts';
-import type { AccessLog, AccessRecord } from '../sites/gateways.ts';
+import { AccessFiles, openDestination, statusOf } from '../sites/access-files.ts';
+import { AccessLines } from '../sites/access-lines.ts';
+import type { AccessLog } from '../sites/gateways.ts';
+import type { LogDestination } from '../sites/log-destination.ts';
 import { accessLine, humanLog } from './human-log.ts';
-import { LogDestination } from './log-destination.ts';
 import { paintFor } from './terminal.ts';
 
 /** A log, and its life. */
@@ -84,11 +84,7 @@ export function openLog(config: Config, instead?: 'stdout'): LogFile {
       }
     },
     change: (next) => sites.use(next),
-    status: () =>
-      sumOf(
-        [destination, ...sites.destinations].map(({ status }) => status),
-        sites.lostBefore,
-      ),
+    status: () => statusOf([destination, ...sites.destinations], sites.lostBefore),
     close: () => {
       destination.close();
       sites.close();
@@ -132,105 +128,4 @@ function jsonLog(destination: LogDestination, level: string): Log {
 function writeNow(destination: LogDestination, text: string): void {
   destination.write(text);
   destination.flush();
-}
-
-/** @param lostBefore lines that files have lost which are not written any more */
-function sumOf(all: readonly LogStatus[], lostBefore: number): LogStatus {
-  return {
-    lostLines: all.reduce((sum, { lostLines }) => sum + lostLines, lostBefore),
-    trouble: all.find(({ trouble }) => trouble !== null)?.trouble ?? null,
-  };
-}
-
-/** How a site's lines are written. */
-interface SiteLog {
-  readonly destination: LogDestination;
-  readonly format: LineFormat;
-}
-
-/** The access logs of sites that have a file of their own: which site writes where and how. */
-class AccessFiles {
-  /** Lines that were lost by files that are not written any more. */
-  lostBefore = 0;
-  /** By path: two sites may share a file. */
-  #open: ReadonlyMap<string, LogDestination> = new Map();
-  /** By site. */
-  #sites: ReadonlyMap<string, SiteLog> = new Map();
-
-  /** @throws CONFIG_INVALID for a file that cannot be opened */
-  constructor(config: Config) {
-    this.use(config);
-  }
-
-  get destinations(): readonly LogDestination[] {
-    return [...this.#open.values()];
-  }
-
-  /** Goes over to another configuration: what it names too stays open. @throws CONFIG_INVALID; then nothing has changed */
-  use(config: Config): void {
-    const open = new Map<string, LogDestination>();
-    const sites = new Map<string, SiteLog>();
-    try {
-      for (const [name, { accessLog, accessFormat = 'json' }] of Object.entries(config.values.site)) {
-        if (accessLog === undefined || accessLog === 'off') continue;
-        const path = resolve(config.folder, accessLog);
-        const destination =
-          open.get(path) ??
-          this.#open.get(path) ??
-          openDestination(path, config, ['site', name, 'accessLog'], `accessLog in [site.${name}]`);
-        open.set(path, destination);
-        sites.set(name, { destination, format: lineFormat(accessFormat) });
-      }
-    } catch (error) {
-      for (const [path, destination] of open) if (!this.#open.has(path)) destination.close();
-      throw error;
-    }
-    const gone = [...this.#open].flatMap(([path, destination]) => (open.has(path) ? [] : destination));
-    this.#open = open;
-    this.#sites = sites;
-    for (const destination of gone) {
-      destination.close();
-      this.lostBefore += destination.status.lostLines;
-    }
-  }
-
-  /** Writes the line. @returns false: its site has no file of its own */
-  write(record: AccessRecord, wallMs: number, thread: number): boolean {
-    const site = this.#sites.get(record.site);
-    site?.destination.write(site.format(record, wallMs, thread));
-    return site !== undefined;
-  }
-
-  /** Writes lines that a front thread has made. @returns false: the site has no file of its own */
-  writeLines(site: string, lines: string): boolean {
-    const { destination } = this.#sites.get(site) ?? {};
-    destination?.write(lines);
-    return destination !== undefined;
-  }
-
-  /** Repeatable. */
-  close(): void {
-    for (const destination of this.#open.values()) destination.close();
-    this.#open = new Map();
-    this.#sites = new Map();
-  }
-}
-
-/** Opens one. @param path of the key that names it @param key as an error calls it @throws CONFIG_INVALID */
-function openDestination(
-  to: string | number,
-  { refusal }: Config,
-  path: readonly string[],
-  key: string,
-): LogDestination {
-  try {
-    return new LogDestination(to);
-  } catch (error) {
-    throw refusal({ path, message: `${key}: ${reasonOf(error as NodeJS.ErrnoException)}` });
-  }
-}
-
-function reasonOf({ code, path, message }: NodeJS.ErrnoException): string {
-  if (code === 'ELOOP') return `${path} is a symbolic link, which is not followed: name the file itself`;
-  return code === 'ENXIO' ? `nobody reads the pipe ${path}: start its reader first` : message;
 }

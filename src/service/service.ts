@@ -14,6 +14,7 @@ import type { ServiceOptions } from './deployment.ts';
 import { Deployment } from './deployment.ts';
 import { measuresOf } from './measures.ts';
 import { operationsOn } from './operations.ts';
+import { OwnAccessLogs } from './own-access-logs.ts';
 import { serviceStatus } from './service-status.ts';
 
 /**
@@ -31,6 +32,8 @@ export class Service {
   readonly #startedAt = Date.now();
   readonly #faults: Faults;
   readonly #deployment: Deployment;
+  /** null: whoever tells how the log is written writes them. */
+  readonly #accessLogs: OwnAccessLogs | null;
   #state: ServiceStatus['state'] = 'starting';
   #control: Control | null = null;
   #lastReload: ReloadStatus | null = null;
@@ -43,12 +46,13 @@ export class Service {
     this.#log = options.log ?? silentLog;
     this.#faults = new Faults(this.#log);
     const operations = operationsOn({ units: () => this.#deployment.units, reload: (pools) => this.reload(pools) });
-    this.#deployment = new Deployment(config, {
+    this.#accessLogs = options.logStatus === undefined ? new OwnAccessLogs(this.#log, options) : null;
+    this.#deployment = new Deployment(this.#accessLogs?.of(config) ?? config, {
       log: this.#log,
       faults: this.#faults,
       source: this,
       operations,
-      service: options,
+      service: { ...options, ...this.#accessLogs?.options },
     });
   }
 
@@ -73,6 +77,7 @@ export class Service {
    */
   async start(): Promise<void> {
     try {
+      this.#accessLogs?.open(this.config);
       this.#opening = this.#deployment.open();
       await this.#opening;
       // Whoever closed it meanwhile has waited for what was being opened.
@@ -141,6 +146,11 @@ export class Service {
     this.#faults.report(error, 'a timer or callback');
   }
 
+  /** Opens the access logs again by their names, after they were moved away; for a program that has signals of its own. */
+  reopenLogs(): void {
+    this.#accessLogs?.reopen();
+  }
+
   /** What the admin pages and `postern status` show. */
   status(): ServiceStatus {
     const { config, adminUrl, fronts, certificates, units } = this.#deployment;
@@ -152,7 +162,7 @@ export class Service {
       config,
       lastReload: this.#lastReload,
       faults: this.#faults.status,
-      log: this.#options.logStatus?.() ?? null,
+      log: this.#options.logStatus?.() ?? this.#accessLogs?.status ?? null,
       admin: adminUrl,
       fronts,
       certificates,
@@ -183,7 +193,9 @@ export class Service {
     if (this.#state !== 'running') return this.#reloaded(false, `not reloaded: the service is ${this.#state}`);
     try {
       const config = given ?? (await this.#configAgain());
-      const words = await this.#deployment.change(config, forced, () => this.#checkRunning());
+      const words = await this.#deployment.change(this.#accessLogs?.of(config) ?? config, forced, () =>
+        this.#checkRunning(),
+      );
       this.#options.privileged?.settled(true);
       return this.#reloaded(
         true,
@@ -233,6 +245,7 @@ export class Service {
   async #end(): Promise<void> {
     this.#control?.close();
     await this.#deployment.end();
+    this.#accessLogs?.close();
     this.#state = 'stopped';
   }
 

@@ -1,14 +1,23 @@
 import assert from 'node:assert/strict';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { ConfigInput } from '../../src/config/config-schema.ts';
-import { createService, defineConfig, fetchHandler, nodeHandler, type Service } from '../../src/index.ts';
+import {
+  type AccessRecord,
+  type Config,
+  createService,
+  defineConfig,
+  fetchHandler,
+  nodeHandler,
+  type Service,
+} from '../../src/index.ts';
 import { findProgram, temporaryFolder } from '../support/folder.ts';
 import { startNode } from '../support/node-program.ts';
 import { RecordingLog } from '../support/recording-log.ts';
+import { until } from '../support/until.ts';
 
 /** A service without an address, of a folder with a page and a CGI script that runs for as long as it is let. */
 function embedded(t: TestContext): { folder: string; config: (site?: string) => ConfigInput; service: Service } {
@@ -121,6 +130,45 @@ describe('a service in a server of one’s own', () => {
     // A server that does not know the address says so with undefined.
     const answer = await fetchHandler(service.handler())(read, { remoteAddress: undefined });
     assert.equal(answer.status, 500);
+  });
+
+  it('writes the access logs that the configuration names, over reloads, whoever else is told; in front threads, too', async (t) => {
+    for (const threads of [1, 2]) {
+      const { folder, config } = embedded(t);
+      const at = (name: string): string => join(folder, name);
+      const withLog = (accessLog: string): Config => {
+        const { site, pool } = config();
+        const listen = threads === 1 ? [] : ['127.0.0.1:0'];
+        const { main } = site as { main: object };
+        return defineConfig(
+          { site: { main: { ...main, listen, accessLog, accessFormat: '%r %s' } }, pool: pool! },
+          folder,
+        );
+      };
+      const told: string[] = [];
+      const onAccess = threads === 1 ? { onAccess: ({ url }: AccessRecord) => void told.push(url) } : {};
+      const service = createService(withLog('one.log'), {
+        ...{ runtimeBase: at('run2'), asRoot: 'allow', threads },
+        ...onAccess,
+      });
+      t.after(() => service.destroy());
+      await service.start();
+      const base = threads === 1 ? `${await served(t, service)}/` : service.status().listeners[0]!.url!;
+      const written = (name: string, text: string): Promise<void> =>
+        until(() => existsSync(at(name)) && readFileSync(at(name), 'utf8') === text, `${name} has ${text}`);
+      await fetch(`${base}a.txt`);
+      await written('one.log', '/a.txt 200\n');
+      assert.deepEqual(service.status().log, { lostLines: 0, trouble: null });
+      renameSync(at('one.log'), at('old.log'));
+      service.reopenLogs();
+      await fetch(`${base}none`);
+      await written('one.log', '/none 404\n');
+      assert.equal((await service.reload([], withLog('two.log'))).ok, true);
+      await fetch(`${threads === 1 ? base : service.status().listeners[0]!.url!}a.txt`);
+      await written('two.log', '/a.txt 200\n');
+      assert.deepEqual(told, threads === 1 ? ['/a.txt', '/none', '/a.txt'] : []);
+      await service.close();
+    }
   });
 
   it('runs as examples/embed has it', { timeout: 60_000 }, async (t) => {
