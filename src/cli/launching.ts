@@ -10,6 +10,7 @@ import { PosternError } from '../errors.ts';
 import { Launcher } from '../launcher/launcher.ts';
 import { whyNot } from '../launcher/service-process.ts';
 import type { Log } from '../log.ts';
+import { ShellGuard } from '../worker/guard.ts';
 import { openRuntimeDirectory } from '../worker/runtime-directory.ts';
 import { findSetpriv, openSpawner } from '../worker/spawner.ts';
 import type { Account } from '../worker/user.ts';
@@ -60,14 +61,16 @@ export async function launch(launching: Launching): Promise<number> {
   const choices = { account, setpriv, asRoot, embeddedWorkers, threads };
   const config = await launchConfig(read, choices);
   const base = runtimeBases()[0]!;
-  const directory = await openRuntimeDirectory(base, log);
+  const guard = new ShellGuard();
+  const [directory] = await Promise.all([openRuntimeDirectory(base, log, guard.mark), guard.ownProcess()]);
+  guard.watch();
   // The service passes through to the sockets in it, of which each says who may connect; it sees no names, and changes nothing.
   chmodSync(base, 0o711);
   chownSync(directory.path, 0, Number(account.group));
   chmodSync(directory.path, 0o710);
   const ownBase = `${base}-${account.id}`;
   makeFolderFor(account, ownBase);
-  const spawner = openSpawner(setpriv);
+  const spawner = openSpawner(setpriv, guard);
   const launcher = new Launcher(config, {
     ...{ setpriv, spawner, account, entry, log },
     directory: directory.path,
@@ -92,6 +95,7 @@ export async function launch(launching: Launching): Promise<number> {
     forget();
     directory.close();
     spawner.close();
+    await guard.close();
   }
 }
 

@@ -41,6 +41,7 @@ export async function run(running: Running): Promise<void> {
     findPhp,
     asRoot,
     privileged,
+    ownsProcess: true,
     threads: threads ?? config.values.service.threads ?? defaultThreads,
     onStopAsked: stopAsked.ask,
     onChange: change,

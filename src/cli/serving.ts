@@ -63,6 +63,7 @@ function openFrame({ out, err }: Terminal, { dir, embeddedWorkers, ...rest }: Ho
   const opening = beginOpening(out);
   const serviceOptions: ServiceOptions = {
     ...rest,
+    ownsProcess: true,
     log: humanLog(err, 'warn'),
     ...(embeddedWorkers === null ? {} : { embeddedWorkers }),
     onAccess: (access) => opening.write(`${accessLine(access, out.paint)}\n`),

@@ -41,6 +41,8 @@ export interface ServiceOptions {
   readonly embeddedWorkers?: number | undefined;
   /** Whether whoever looks at its sites develops them: see `Site.isDeveloped`. @default false */
   readonly isDeveloped?: boolean | undefined;
+  /** Whether this process does nothing but serve, so that whatever it has started ends with it when it is killed. @default false */
+  readonly ownsProcess?: boolean | undefined;
   /** Folder that holds the private folders of services. @default see `runtimeBases` */
   readonly runtimeBase?: string | undefined;
   /** Does what takes rights. @default this process */
@@ -142,7 +144,9 @@ export class Deployment {
 
   /** Makes everything but the admin pages, and listens; no program is started. @throws ADDRESS_IN_USE, CONFIG_INVALID */
   async open(): Promise<void> {
-    const [plans, setpriv] = await Promise.all([this.#plan(this.#config), findSetpriv()]);
+    const { ownsProcess = false } = this.#options.service;
+    const marked = ownsProcess ? this.#guard.ownProcess() : undefined;
+    const [plans, setpriv] = await Promise.all([this.#plan(this.#config), findSetpriv(), marked]);
     const base = this.#options.service.runtimeBase ?? runtimeBases()[0]!;
     this.#directory = await openRuntimeDirectory(base, this.#log, this.#guard.mark);
     this.#guard.watch();

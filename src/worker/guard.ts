@@ -1,13 +1,13 @@
 // The guard of a manager: a small sh(1) that ends, once the manager has died, all that it had started.
 //
-// Each program that a manager starts has the manager's mark in its environment, and passes it on to what it starts. So what has left
+// Each program that a manager starts has the manager's marks (`marked.ts`), and passes them on to what it starts. So what has left
 // process group and session is found, too. The guard reads from a pipe that the manager holds: its end without a word is the manager's death.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { markVariable } from './marked.ts';
+import { limitOwnProcess, lockLimitOf, markVariable } from './marked.ts';
 
 /** What the guard is told by a manager that has ended all that it started itself. */
 const over = 'over';
@@ -15,22 +15,28 @@ const over = 'over';
 const closeMs = 2_000;
 
 /**
- * $1: what to look for in the environment of processes. Signals that are for the manager are none for the guard.
+ * $1: what to look for in the environment of processes; $2: what in their limits. That limit is not the guard's own, which had it from the
+ * manager: bash has another letter for it than dash. Signals that are for the manager are none for the guard.
  * SIGTERM has 400 ms before SIGKILL, as in `clearLeftovers`; then all that still comes is killed as long as any comes.
  */
 const script = `trap '' HUP INT QUIT TERM USR1 USR2
+for letter in w x; do
+  hard=$(ulimit -H -$letter 2>/dev/null) && ulimit -S -$letter "$hard" 2>/dev/null && break
+done
 read -r word
 [ "$word" = ${over} ] && exit 0
 pause() { sleep 0.05 2>/dev/null || sleep 1; }
 signal() {
   any=1
-  for file in $(grep -lzxF -e "$mark" /proc/[0-9]*/environ 2>/dev/null); do
+  for file in $(grep -lzxF -e "$mark" /proc/[0-9]*/environ 2>/dev/null
+    grep -l -e "^Max file locks  *$limit " /proc/[0-9]*/limits 2>/dev/null); do
     pid=\${file#/proc/}
-    kill "$1" "\${pid%/environ}" 2>/dev/null && any=0
+    pid=\${pid%/*}
+    [ "$pid" = $$ ] || { kill "$1" "$pid" 2>/dev/null && any=0; }
   done
   return $any
 }
-mark=$1
+mark=$1 limit=$2
 round=0
 signal -TERM
 while [ $round -lt 8 ] && signal -0; do pause; round=$((round + 1)); done
@@ -52,9 +58,15 @@ export class ShellGuard implements Guard {
   #shell: ChildProcess | null = null;
   #isClosed = false;
 
+  /** All that this process starts from now on is found, also what clears its environment: for a process that does nothing but serve. */
+  ownProcess(): Promise<void> {
+    return limitOwnProcess(this.mark);
+  }
+
   watch(): void {
     if (this.#shell !== null || this.#isClosed || !existsSync('/proc/self/environ')) return;
-    const shell = spawn('/bin/sh', ['-c', script, 'postern-guard', `${markVariable}=${this.mark}`], {
+    const marks = [`${markVariable}=${this.mark}`, String(lockLimitOf(this.mark))];
+    const shell = spawn('/bin/sh', ['-c', script, 'postern-guard', ...marks], {
       cwd: '/',
       env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
       // What is sent to the manager's process group, by a terminal for one, must not end it.

@@ -1,16 +1,40 @@
-// The mark of a manager in the environment of what it has started: who has it, wherever it has gone.
+// The marks of a manager on what it has started: who has one, wherever it has gone.
+//
+// One is a variable of the environment. A program may clear its environment, or write over it; so a process that does nothing but serve gives
+// all that it starts a second one, a limit.
 
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { exists, living, readProcessStat } from './process-table.ts';
 
 /** Name of the variable. A program that is to outlive a killed manager removes it: `env -u POSTERN_MARK`. */
 export const markVariable = 'POSTERN_MARK';
 
+/** Where prlimit(1) of util-linux is, on the systems that have it. */
+const prlimitPaths = ['/usr/bin/prlimit', '/bin/prlimit', '/usr/local/bin/prlimit'];
+
+/**
+ * The soft limit of file locks (RLIMIT_LOCKS) of what the manager with this mark starts. No Linux since 2.4.25 asks for that limit. Every process
+ * inherits it, whatever it does to its environment, and everybody may read it in /proc/PID/limits.
+ */
+export const lockLimitOf = (mark: string): number => 2 ** 48 + Number.parseInt(mark.slice(0, 12), 16);
+
+/** Gives this process the limit, and so all that it starts from then on. Does nothing where there is no prlimit(1). */
+export async function limitOwnProcess(mark: string): Promise<void> {
+  const prlimit = prlimitPaths.find((path) => existsSync(path));
+  if (prlimit === undefined) return;
+  await new Promise<void>((resolve) => {
+    execFile(prlimit, ['--pid', String(process.pid), `--locks=${lockLimitOf(mark)}:`], () => resolve());
+  });
+}
+
 /** Processes that were started with the mark; never this one, nor one above it. */
 export function markedProcesses(mark: string): number[] {
   const line = `${markVariable}=${mark}`;
   const above = processesAbove(process.pid);
-  return living((_, pid) => !above.has(pid) && environmentOf(pid).includes(line)) ?? [];
+  const limit = new RegExp(`^Max file locks +${lockLimitOf(mark)} `, 'm');
+  const isMarked = (pid: number): boolean => environmentOf(pid).includes(line) || limit.test(limitsOf(pid));
+  return living((_, pid) => !above.has(pid) && isMarked(pid)) ?? [];
 }
 
 /** The process and its ancestors. One of them has the mark where a program of the dead manager has started this one. */
@@ -28,5 +52,14 @@ function environmentOf(pid: number): readonly string[] {
     return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
   } catch {
     return [];
+  }
+}
+
+/** Empty: it has just gone. */
+function limitsOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/limits`, 'latin1');
+  } catch {
+    return '';
   }
 }

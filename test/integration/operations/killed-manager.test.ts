@@ -63,6 +63,28 @@ describe('kill -9 of the manager', { skip: phpMissing }, () => {
     });
   }
 
+  it('ends what has cleared its environment and ignores SIGTERM, in a session of its own, too', async (t) => {
+    if (findProgram('prlimit') === null) return t.skip('prlimit is not installed');
+    const folder = temporaryFolder(t);
+    mkdirSync(join(folder, 'public/cgi-bin'), { recursive: true });
+    writeFileSync(join(folder, 'stays.sh'), `${stays('"$1"')}\n`);
+    const cleared = (name: string): string => `env -i /bin/sh ${folder}/stays.sh ${folder}/${name}`;
+    writeFileSync(
+      join(folder, 'public/cgi-bin/clears.sh'),
+      `#!/bin/sh\nsetsid ${cleared('left')} < /dev/null > /dev/null 2>&1 &\nexec ${cleared('cgi')}\n`,
+      { mode: 0o755 },
+    );
+    writeFileSync(join(folder, 'app.sh'), 'exec sleep 300\n');
+    const service = await PhpService.start(t, { folder, files: {}, more: cgiPool });
+    const request = service.get('cgi-bin/clears.sh').catch(() => null);
+    const pids = await Promise.all(['left', 'cgi'].map((name) => pidIn(join(folder, name))));
+    for (const pid of pids) assert.doesNotMatch(readFileSync(`/proc/${pid}/environ`, 'latin1'), /POSTERN_MARK/);
+    const below = descendants(service.postern.pid);
+    service.postern.child.kill('SIGKILL');
+    await until(() => [...pids, ...below].every(isGone), 'nothing is left, not even the guard');
+    await request;
+  });
+
   it('a guard that was ended is started again with the next program', async (t) => {
     const folder = temporaryFolder(t);
     mkdirSync(join(folder, 'public/cgi-bin'), { recursive: true });
@@ -73,7 +95,7 @@ describe('kill -9 of the manager', { skip: phpMissing }, () => {
     assert.match(mark, /^[0-9a-f]{32}$/);
     const guards = (): number[] =>
       descendants(service.postern.pid).filter((pid) =>
-        commandOf(pid).endsWith(`postern-guard\0POSTERN_MARK=${mark}\0`),
+        commandOf(pid).includes(`postern-guard\0POSTERN_MARK=${mark}\0`),
       );
     const [guard] = guards();
     process.kill(guard!, 'SIGKILL');
