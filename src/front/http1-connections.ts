@@ -25,6 +25,10 @@ export interface Http1Options {
   readonly clock?: Clock;
 }
 
+/** For a client that was not let in. */
+const turnedAway =
+  'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 20\r\n\r\nThe server is busy.\n';
+
 const defaultClients = { maxConnections: 65_536, maxConnectionsPerClient: 0, minBodyRate: 0, maxWaiting: 1_024 };
 
 /** Connections that are looked at for one that is idle, where a new one needs its place. */
@@ -83,7 +87,8 @@ export class Http1Connections implements Acceptor {
     const connection = new Http1Connection(socket, this, known);
     // What there is to do about an error is done on the close that follows.
     socket.on('error', () => {});
-    if (!this.admit(socket, connection.address, connection, () => connection.wait())) return { received: () => {} };
+    const isIn = this.admit(socket, connection.address, connection, () => connection.wait(), turnedAway);
+    if (!isIn) return { received: () => {} };
     return this.#add(socket, connection);
   }
 
@@ -106,12 +111,16 @@ export class Http1Connections implements Acceptor {
   /**
    * Lets a new connection in, as long as there is room.
    * @param wait called where others have to go first
+   * @param answer for one that is turned away; null: it could not be read there
    * @returns false: it was turned away
    */
-  admit(socket: Socket, address: string, waiting: Waiting, wait: () => void): boolean {
+  admit(socket: Socket, address: string, waiting: Waiting, wait: () => void, answer: string | null = null): boolean {
     const admission = this.clients.come(address, waiting);
     if (admission === 'too-many' || admission === 'too-many-of-client') {
-      this.#turnAway(socket, address, admission);
+      this.#tellTurnedAway(address, admission);
+      // Written at once or not at all: nobody waits for one who was not let in.
+      if (answer !== null) socket.write(answer);
+      socket.destroySoon();
       return false;
     }
     if (admission === 'waits') {
@@ -140,14 +149,13 @@ export class Http1Connections implements Acceptor {
     this.#connections.push(connection);
   }
 
-  #turnAway(socket: Socket, address: string, why: 'too-many' | 'too-many-of-client'): void {
+  #tellTurnedAway(address: string, why: 'too-many' | 'too-many-of-client'): void {
     const { maxConnections, maxConnectionsPerClient, maxWaiting } = this.clients.values;
     const message =
       why === 'too-many'
         ? `a connection was closed as it came: ${maxConnections} are open, which is maxConnections, and ${maxWaiting} wait`
         : `a connection of ${address} was closed as it came: it has ${maxConnectionsPerClient}, which is maxConnectionsPerClient`;
     this.#warn(why, message);
-    socket.destroy();
   }
 
   /** Closes a connection on which nothing is asked: its client may connect again when it has something to ask. */

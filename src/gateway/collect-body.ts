@@ -3,8 +3,9 @@
 import { finished, Readable } from 'node:stream';
 import type { Clock, Timer } from '../clock.ts';
 import { PosternError } from '../errors.ts';
+import { BodyMemory, GatheredBody } from './body-memory.ts';
 import type { IncomingBody } from './message.ts';
-import { type BodyLimits, BodyMemory, type HeldBody, incomplete, tooLarge, tooSlow } from './request-body.ts';
+import { type BodyLimits, type HeldBody, incomplete, tooLarge, tooSlow } from './request-body.ts';
 import type { SpoolBlocks } from './spool-blocks.ts';
 import { SpoolFile, type SpoolUser } from './spool-file.ts';
 
@@ -46,7 +47,7 @@ class BodyCollector implements SpoolUser {
   readonly #clock: Clock;
   readonly #memory: BodyMemory;
   readonly #promise = Promise.withResolvers<HeldBody>();
-  readonly #chunks: Uint8Array[] = [];
+  readonly #gathered: GatheredBody;
   #length = 0;
   /** Bytes that are held in memory, and counted there. */
   #heldBytes = 0;
@@ -65,6 +66,7 @@ class BodyCollector implements SpoolUser {
     memory: BodyMemory,
   ) {
     this.#memory = memory;
+    this.#gathered = new GatheredBody(memory);
     this.#source = source;
     this.#contentLength = contentLength;
     this.#limits = limits;
@@ -126,7 +128,7 @@ class BodyCollector implements SpoolUser {
     const isSmall = Math.max(this.#length, this.#contentLength ?? 0) <= this.#limits.memoryBodyBytes;
     if (this.#spool === null && isSmall && this.#memory.take(bytes.length)) {
       this.#heldBytes += bytes.length;
-      this.#chunks.push(isLent ? Buffer.from(bytes) : bytes);
+      this.#gathered.add(bytes, this.#length === this.#contentLength, isLent);
       return true;
     }
     this.#spool ??= this.#beginSpool();
@@ -137,7 +139,7 @@ class BodyCollector implements SpoolUser {
 
   #beginSpool(): SpoolFile {
     const spool = new SpoolFile(this.#limits.spoolFolder, this.#blocks, this);
-    for (const held of this.#chunks.splice(0)) spool.add(held);
+    this.#gathered.empty((bytes) => void spool.add(bytes));
     this.#giveBack();
     return spool;
   }
@@ -155,7 +157,7 @@ class BodyCollector implements SpoolUser {
       this.#spool.end();
     } else {
       this.#move('over');
-      this.#promise.resolve(memoryBody(this.#chunks, this.#length, () => this.#giveBack()));
+      this.#promise.resolve(memoryBody(this.#gathered.join(), () => this.#giveBack()));
     }
   }
 
@@ -166,7 +168,7 @@ class BodyCollector implements SpoolUser {
     this.#leave();
     this.#source.pause();
     this.#spool?.close();
-    this.#chunks.length = 0;
+    this.#gathered.empty();
     this.#giveBack();
     this.#promise.reject(error);
   }
@@ -202,10 +204,9 @@ class BodyCollector implements SpoolUser {
   }
 }
 
-function memoryBody(chunks: readonly Uint8Array[], length: number, close: () => void): HeldBody {
-  const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length);
+function memoryBody(bytes: Uint8Array, close: () => void): HeldBody {
   return {
-    length,
+    length: bytes.length,
     bytes,
     replayable: true,
     stream: () => Readable.from([bytes], { objectMode: false }),

@@ -19,33 +19,6 @@ export interface BodyLimits {
   readonly spoolFolder: string;
 }
 
-/** The memory that request bodies take, of all sites together: above it each goes to disk, however small it is. */
-export class BodyMemory {
-  readonly #maxBytes: number;
-  #bytes = 0;
-
-  /** @param maxBytes 0: no limit */
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
-  }
-
-  /** Bytes that are held. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  /** @returns false where there is no room, and nothing was taken */
-  take(count: number): boolean {
-    if (this.#maxBytes > 0 && this.#bytes + count > this.#maxBytes) return false;
-    this.#bytes += count;
-    return true;
-  }
-
-  giveBack(count: number): void {
-    this.#bytes -= count;
-  }
-}
-
 /** Refuses a body whose length is known to be too large, before a byte of it is read. @throws BODY_TOO_LARGE */
 export function checkBodyLength(request: HttpRequest, limits: BodyLimits): void {
   if (request.contentLength !== null && request.contentLength > limits.maxBodyBytes) throw tooLarge(limits);

@@ -19,12 +19,13 @@ import {
   unauthorized,
 } from './authorizer.ts';
 import { credentials } from './basic-auth.ts';
+import type { BodyMemory } from './body-memory.ts';
 import { collectBody } from './collect-body.ts';
 import { errorAnswer } from './error-page.ts';
 import type { HttpAnswer, HttpRequest } from './message.ts';
 import { ProxyTunnel } from './proxy-tunnel.ts';
 import type { Reply } from './reply.ts';
-import { type BodyLimits, type BodyMemory, checkBodyLength, type HeldBody, streamBody } from './request-body.ts';
+import { type BodyLimits, checkBodyLength, type HeldBody, streamBody } from './request-body.ts';
 import type { Client } from './request-check.ts';
 import { urlForLog } from './request-log.ts';
 import type { Routing } from './routing.ts';

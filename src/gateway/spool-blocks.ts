@@ -4,6 +4,8 @@
 export const BLOCK_BYTES = 1_048_576;
 /** Blocks that exist at most, whatever the number of uploads. */
 const MAX_BLOCKS = 16;
+/** Blocks that are kept when nothing is spooled. Those beyond are mapped memory that goes back to the system at once. */
+const IDLE_BLOCKS = 2;
 
 /** A body that fills a block. */
 export interface BlockHolder {
@@ -51,7 +53,10 @@ export class SpoolBlocks {
   release(block: Buffer): void {
     this.#free.push(block);
     const [next] = this.#waiting;
-    if (next === undefined) return;
+    if (next === undefined) {
+      if (this.#free.length === this.#made) this.#shrink();
+      return;
+    }
     this.#waiting.delete(next);
     next.blockFreed();
     // One comes back for each that is written: who waits still is for the next.
@@ -67,7 +72,12 @@ export class SpoolBlocks {
   #make(): Buffer | null {
     if (this.#made === this.#maxBlocks) return null;
     this.#made += 1;
-    return Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    return Buffer.from(new ArrayBuffer(BLOCK_BYTES, { maxByteLength: BLOCK_BYTES }));
+  }
+
+  #shrink(): void {
+    for (const block of this.#free.splice(IDLE_BLOCKS)) (block.buffer as ArrayBuffer).resize(0);
+    this.#made = this.#free.length;
   }
 
   #askOldest(): void {

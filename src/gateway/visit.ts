@@ -7,6 +7,7 @@ import { isIdempotent } from '../protocol/cgi/exchange.ts';
 import { environmentOf, isPairs, withVariables } from '../protocol/fastcgi/name-values.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import type { AnswerSpools } from './answer-spool.ts';
+import type { BodyMemory } from './body-memory.ts';
 import { collectBody } from './collect-body.ts';
 import { CompressedAnswer } from './compressed-answer.ts';
 import type { CompressedFiles } from './compressed-file.ts';
@@ -17,7 +18,7 @@ import { localTarget, MAX_LOCAL_REDIRECTS, redirected } from './local-redirect.t
 import type { HttpAnswer, HttpRequest, WebServerRequest } from './message.ts';
 import { type AnswerOwner, ProgramAnswer } from './program-answer.ts';
 import { type Outcome, Reply, type ReplyOwner } from './reply.ts';
-import { type BodyLimits, type BodyMemory, checkBodyLength, type HeldBody, streamBody } from './request-body.ts';
+import { type BodyLimits, checkBodyLength, type HeldBody, streamBody } from './request-body.ts';
 import { type Client, checkRequest, isThisMachine, recogniseClient } from './request-check.ts';
 import { type LogOwner, urlForLog, VisitLog } from './request-log.ts';
 import type { Routing } from './routing.ts';

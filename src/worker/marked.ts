@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { exists, living, readProcessStat } from './process-table.ts';
 
-/** Name of the variable. A program that is to outlive a killed manager removes it: `env -u POSTERN_MARK`. */
+/** Name of the variable. A program that is to outlive a killed manager removes it, and the limit below: `env -u POSTERN_MARK prlimit --locks=unlimited:`. */
 export const markVariable = 'POSTERN_MARK';
 
 /** Where prlimit(1) of util-linux is, on the systems that have it. */

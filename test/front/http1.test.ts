@@ -397,7 +397,7 @@ describe('Http1Front', () => {
 
   const few = { maxConnections: 2, maxConnectionsPerClient: 0, minBodyRate: 0, maxWaiting: 1 };
 
-  it('lets a connection above maxConnections wait until another has gone, and closes those for which there is no room', async (t) => {
+  it('lets a connection above maxConnections wait until another has gone, and answers 503 where there is no room', async (t) => {
     const { handler, asked } = collectRequests();
     const clients = new ClientLimits(few);
     const { port } = await startFront(t, { handler, clients });
@@ -408,7 +408,7 @@ describe('Http1Front', () => {
     third.send(get);
     await until(() => clients.waiting.size === 1);
     const fourth = await RawClient.connect(t, port);
-    await fourth.untilEnd();
+    assert.match(await fourth.untilEnd(), /^HTTP\/1\.1 503 .*Retry-After: 1.*Connection: close.*is busy\.\n$/s);
     await wait(50);
     assert.deepEqual([third.received, third.end, asked.length], ['', 'open', 2]);
     answerText(asked[0]!.answer, 'done');

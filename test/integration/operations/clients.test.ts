@@ -1,7 +1,7 @@
 // Clients that leave, send half, send too much or are slow, before a service with real PHP.
 
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, readdirSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -21,7 +21,76 @@ const files = {
 };
 const one = `${phpPool}workers = 1\n`;
 
+function residentMegabytes({ postern }: PhpService): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${postern.pid}/status`, 'utf8'))![1]) / 1024;
+}
+
 describe('clients of a running service', { skip: phpMissing }, () => {
+  it('500 uploads of 255 KB that stall hold a bounded amount of memory, most of which goes back when they are given up', async (t) => {
+    const service = await PhpService.start(t, { files, pool: one });
+    const bytes = 261_120;
+    const stall = async (): Promise<RawClient[]> => {
+      const clients: RawClient[] = [];
+      for (let count = 0; count < 500; count += 1) {
+        const client = await RawClient.connect(t, service.port);
+        client.send(`POST /body.php HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes}\r\n\r\n${'z'.repeat(bytes - 100)}`);
+        clients.push(client);
+      }
+      await Promise.all(clients.map(({ socket }) => until(() => socket.writableLength === 0, 'all of it was sent')));
+      return clients;
+    };
+    const giveUp = (clients: readonly RawClient[]): void => {
+      for (const { socket } of clients) socket.destroy();
+    };
+    await service.get('pid.php');
+    const before = residentMegabytes(service);
+    const clients = await stall();
+    const most = residentMegabytes(service);
+    giveUp(clients);
+    await until(() => residentMegabytes(service) < most - 40, 'it was given back');
+    const after = residentMegabytes(service);
+    t.diagnostic(`${before.toFixed(0)} MB, stalled ${most.toFixed(0)} MB, then ${after.toFixed(0)} MB`);
+    // 64 MB of bodies, 16 MB of blocks on their way to disk, and what connections take.
+    assert.ok(most < before + 200, `${before.toFixed(0)} MB grew to ${most.toFixed(0)} MB`);
+  });
+
+  it('a flood of 500 connections above maxConnections costs little, one line in the log and a count, and is served in the end', async (t) => {
+    const more = '[service]\nmaxConnections = 20\n';
+    const service = await PhpService.start(t, {
+      files: {
+        ...files,
+        'late.php': '<?php while (!file_exists(__DIR__ . "/go")) { usleep(20000); clearstatcache(); } echo "late";',
+      },
+      pool: one,
+      more,
+    });
+    const busy: RawClient[] = [];
+    for (let count = 0; count < 20; count += 1) {
+      const client = await RawClient.connect(t, service.port);
+      client.send('GET /late.php HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+      busy.push(client);
+    }
+    await until(async () => (await service.pool()).counters.accepted === 20, 'all are taken');
+    const before = residentMegabytes(service);
+    const flood: RawClient[] = [];
+    for (let count = 0; count < 500; count += 1) {
+      const client = await RawClient.connect(t, service.port);
+      client.send('GET /missing HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+      flood.push(client);
+    }
+    await until(async () => (await service.status()).limited.maxConnections! >= 500, 'the flood is there');
+    const most = residentMegabytes(service);
+    assert.ok(most < before + 60, `${before.toFixed(0)} MB grew to ${most.toFixed(0)} MB`);
+    assert.equal(service.postern.output().match(/a new connection waits: 20 are open/g)?.length, 1);
+    assert.equal((await service.pool()).counters.accepted, 20, 'none of the flood was read');
+    // Who keeps its side open keeps its place for a while.
+    for (const { socket } of [...busy, ...flood]) socket.on('end', () => socket.end());
+    writeFileSync(join(service.folder, 'public/go'), '');
+    const answered = (clients: readonly RawClient[], status: number): number =>
+      clients.filter(({ received }) => received.startsWith(`HTTP/1.1 ${status}`)).length;
+    await until(() => answered(busy, 200) === 20 && answered(flood, 404) === 500, 'all are answered');
+  });
+
   it('a client that goes away in the answer: the lane is free again, others are answered', async (t) => {
     const service = await PhpService.start(t, { files, pool: one });
     for (let round = 0; round < 2; round += 1) {
