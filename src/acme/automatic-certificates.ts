@@ -167,7 +167,8 @@ class AutomaticSource implements CertificateSource {
       const why = failure === null ? null : `no certificate was obtained: ${failure.why}; the next try is at ${next}`;
       if (served !== null) return { ...facts, from: 'ACME', trouble: why ?? timeTrouble(facts, Date.now()) };
       const from = 'self-signed until the first one is issued';
-      const trouble = why ?? (isRunning ? 'it is being ordered' : 'it will be ordered');
+      const trouble =
+        why ?? (isRunning ? 'it is being ordered' : `${name} has none yet: start the service, which orders it`);
       return { ...facts, names: [name], from, trouble };
     });
   }
