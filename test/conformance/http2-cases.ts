@@ -43,7 +43,10 @@ export const caseHandler: HttpHandler = (request, answer) => {
   }
   body.toArray().then(
     (chunks) => respond(Buffer.concat(chunks as Buffer[]).toString('latin1')),
-    () => answer.head(400, []),
+    () => {
+      answer.head(400, []);
+      answer.end();
+    },
   );
 };
 
