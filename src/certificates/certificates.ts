@@ -13,7 +13,7 @@ import type { Log } from '../log.ts';
 import { certificatesOf, namesMissing, readCertificate } from '../tls/certificate.ts';
 import { CertificateFiles, type ReadFile } from '../tls/certificate-files.ts';
 import type { CertificateSource } from '../tls/certificate-source.ts';
-import { type ClientRule, clientRule } from '../tls/client-rule.ts';
+import { type ClientRule, clientRule, isRevokedList } from '../tls/client-rule.ts';
 import { TicketSecret } from '../tls/ticket-keys.ts';
 import type { TlsMaterial } from '../tls/tls-material.ts';
 import { acmeFindings, acmeSettings, automaticNames, settingsKey } from './acme-sites.ts';
@@ -193,6 +193,10 @@ export class Certificates {
       const pem = await this.#read(file);
       if (certificatesOf(pem, file).length === 0) throw new Error(`${file} holds no certificate in PEM`);
       const lists = revoked === undefined ? null : await this.#read(resolve(config.folder, revoked));
+      if (lists !== null && !isRevokedList(lists))
+        throw new Error(
+          `${resolve(config.folder, revoked!)} holds no list of revoked certificates in PEM ("-----BEGIN X509 CRL-----")`,
+        );
       return clientRule(pem, lists, user ?? null);
     });
   }

@@ -1,7 +1,7 @@
 // Client certificates (mutual TLS): by which rule a site judges them, and what programs are told of one, in mod_ssl's words.
 
 import { createHash, type X509Certificate } from 'node:crypto';
-import type { TLSSocket, TlsOptions } from 'node:tls';
+import { createSecureContext, type TLSSocket, type TlsOptions } from 'node:tls';
 import type { ConnectionTls } from '../gateway/message.ts';
 import { textToBytes } from '../protocol/text.ts';
 
@@ -26,6 +26,16 @@ export function clientRule(authority: Buffer, revoked: Buffer | null, user: stri
     .update('\0')
     .update(user ?? '');
   return { id: hash.digest('hex').slice(0, 32), authority, revoked, user };
+}
+
+/** Whether OpenSSL takes it for lists of revoked certificates. */
+export function isRevokedList(pem: Buffer): boolean {
+  try {
+    createSecureContext({ crl: pem });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What a listener is told for a rule. Whoever shows no good certificate is let through the handshake: the answer says then what is missing. */
