@@ -199,7 +199,7 @@ const usualPorts: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 44
 function siteOf(places: readonly Place[], url: URL): string | null {
   const port = Number(url.port) || usualPorts[url.protocol]!;
   const onPort = places.filter(({ address }) => isOnPort(address) && portOf(address) === port);
-  const spoken = onPort.filter(({ address }) => url.protocol === `${address.protocol}:`);
+  const spoken = onPort.filter(({ address }) => url.protocol === `${schemeOf(address)}:`);
   const name = url.hostname.replace(/^\[|\]$/g, '');
   const place =
     spoken.find(({ address }) => hostOf(address) === name) ??
@@ -209,7 +209,7 @@ function siteOf(places: readonly Place[], url: URL): string | null {
   const named = places.flatMap(({ sites }) => sites.filter(({ hosts }) => hosts.length > 0));
   const behindProxy = onPort.length > 0 ? null : new HostTable(named).siteNamed(url.hostname);
   if (behindProxy !== null) return behindProxy;
-  const other = onPort[0]?.address.protocol;
+  const other = onPort[0] === undefined ? undefined : schemeOf(onPort[0].address);
   const why =
     other === undefined
       ? `no site listens on port ${port}: see listen in [site.NAME], or give only the path`
@@ -217,5 +217,6 @@ function siteOf(places: readonly Place[], url: URL): string | null {
   throw new PosternError('CONFIG_INVALID', why);
 }
 
+const schemeOf = ({ protocol }: ListenAddress): string => (protocol === 'h2c' ? 'http' : protocol);
 const portOf = ({ address }: ListenAddress): number => (address.kind === 'tcp' ? address.port : 0);
 const hostOf = ({ address }: ListenAddress): string => (address.kind === 'tcp' ? address.host : '');
