@@ -82,7 +82,7 @@ try {
 async function start(name: string, folder: string): Promise<Contender> {
   const program = [process.execPath, `${folder}/bin/postern.js`, 'run'];
   // An earlier commit has one, and no word for it.
-  const help = await runProgram([...program, '--help'], { folder, signal });
+  const help = await runProgram([...program, '--help'], { folder, env: { XDG_CACHE_HOME: '' }, signal });
   const threads = help.includes('--threads') ? ['--threads', values.threads] : [];
   // The process that is measured is the one that serves, and no launcher.
   const user = help.includes('--user') && process.getuid?.() === 0 ? ['--user', 'root'] : [];

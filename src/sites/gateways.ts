@@ -26,7 +26,7 @@ import type { ProofFolder } from '../tls/proof-folder.ts';
 import type { SiteTls, TlsMaterial } from '../tls/tls-material.ts';
 import { HttpDurations } from './http-durations.ts';
 import { type FrontPool, poolPages } from './pool-pages.ts';
-import { withProofs } from './proof-answer.ts';
+import { answerProof, isForProof } from './proof-answer.ts';
 import { refuse, refuseUnknown } from './refused.ts';
 
 export type { AccessLog, AccessRecord };
@@ -322,11 +322,11 @@ export class Gateways {
         else refuse(request, answer, error);
       }
     };
-    return withProofs(
-      serve,
-      () => this.proofs,
-      (record) => this.refused(record),
-    );
+    return (request, answer) => {
+      const { proofs } = this;
+      if (proofs === null || !isForProof(request)) serve(request, answer);
+      else void answerProof(proofs, request, answer, serve).then((record) => record !== null && this.refused(record));
+    };
   }
 
   #replay(): void {

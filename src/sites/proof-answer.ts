@@ -7,31 +7,29 @@ import { bytesToLog } from '../protocol/text.ts';
 import { type ProofFolder, proofPath } from '../tls/proof-folder.ts';
 import { unreadRecord } from './refused.ts';
 
-/**
- * What no authority asks for is the site's.
- * @param proofs null: none is asked for certificates
- */
-export function withProofs(
-  serve: HttpHandler,
-  proofs: () => ProofFolder | null,
-  tell: (record: AccessRecord) => void,
-): HttpHandler {
-  return (request, answer) => {
-    const folder = proofs();
-    if (folder === null || !isForProof(request)) {
-      serve(request, answer);
-      return;
-    }
-    const found = folder.textFor(request.target).catch(() => null);
-    void found.then((text) => (text === null ? serve(request, answer) : tell(answerProof(request, answer, text))));
-  };
-}
-
-function isForProof({ method, target }: HttpRequest): boolean {
+/** Whether an authority asks so. */
+export function isForProof({ method, target }: HttpRequest): boolean {
   return target.startsWith(proofPath) && (method === 'GET' || method === 'HEAD');
 }
 
-function answerProof({ method, target, version, peer, headers }: HttpRequest, answer: HttpAnswer, text: string) {
+/** Answers it. @param otherwise answers what no authority was told to ask for @returns what there is to tell of it; null: nothing, it is not answered here */
+export async function answerProof(
+  proofs: ProofFolder,
+  request: HttpRequest,
+  answer: HttpAnswer,
+  otherwise: HttpHandler,
+): Promise<AccessRecord | null> {
+  const text = await proofs.textFor(request.target).catch(() => null);
+  if (text !== null) return sendProof(request, answer, text);
+  otherwise(request, answer);
+  return null;
+}
+
+function sendProof(
+  { method, target, version, peer, headers }: HttpRequest,
+  answer: HttpAnswer,
+  text: string,
+): AccessRecord {
   const body = Buffer.from(text, 'latin1');
   answer.head(200, ['Content-Type', 'application/octet-stream', 'Cache-Control', 'no-store']);
   answer.write(body);
