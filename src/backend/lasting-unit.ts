@@ -89,7 +89,7 @@ export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
       recycle: (pid) => current.operations.recycle(pid),
     },
     snapshot: () => current.snapshot(),
-    share: (thread) => current.share(thread),
+    share: (thread, isKnown) => current.share(thread, isKnown),
     threadDied(thread) {
       for (const one of [current, ...retired]) one.threadDied(thread);
     },

@@ -7,11 +7,13 @@ import type { Clock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import type { RelayEnd } from '../launcher/launch-relay.ts';
 import type { PoolShared } from '../leases/lease-messages.ts';
+import { PermitPool } from '../leases/permit-pool.ts';
+import type { OperatedQueue, PermitsShared } from '../leases/permit-thread.ts';
 import type { Log } from '../log.ts';
 import { Pool } from '../pool/pool.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
-import type { Queue } from '../queue/queue.ts';
+import { newServerMemory } from '../upstream/server-board.ts';
 import { UpstreamPool, type UpstreamPoolOptions } from '../upstream/upstream-pool.ts';
 import type { Starter } from '../worker/starter.ts';
 import type { CgiPlan, ConnectPlan, PoolPlan, PreparedProgram, WorkersPlan } from './plan.ts';
@@ -25,17 +27,21 @@ export interface WorkersShare {
   readonly port: MessagePort;
 }
 
-/** A pool of servers elsewhere: each thread has connections of its own. */
+/** A pool of servers elsewhere: each thread has connections of its own, within the permits of all. */
 export interface ConnectShare {
   readonly kind: 'connect';
   readonly name: string;
-  readonly options: Omit<UpstreamPoolOptions, 'clock' | 'log'>;
+  /** null: other settings for the part that the thread has. */
+  readonly permits: PermitsShared | null;
+  readonly options: Omit<UpstreamPoolOptions, 'clock' | 'log' | 'share'>;
 }
 
-/** Plain CGI: each thread starts processes. */
+/** Plain CGI: each thread starts processes, within the permits of all. */
 export interface CgiShare {
   readonly kind: 'cgi';
   readonly name: string;
+  /** As of ConnectShare. */
+  readonly permits: PermitsShared | null;
   readonly settings: CgiSettings;
   /** How its programs are started by the launcher; null: by the thread. */
   readonly relay: RelayEnd | null;
@@ -76,8 +82,11 @@ export interface Unit {
   readonly operations: PoolOperations;
   /** All that is shown of it, the same for each kind. */
   snapshot(): PoolSnapshot;
-  /** What a front thread makes its part of the pool from, and the ports in it that go over to the thread. */
-  share(thread: number): { readonly share: PoolShare; readonly ports: readonly MessagePort[] };
+  /**
+   * What a front thread makes its part of the pool from, and the ports in it that go over to the thread.
+   * @param isKnown it has such a part, and is given other settings for it
+   */
+  share(thread: number, isKnown: boolean): { readonly share: PoolShare; readonly ports: readonly MessagePort[] };
   /** A front thread is no more: what it held comes back. */
   threadDied(thread: number): void;
 }
@@ -134,7 +143,11 @@ export function workersUnit(
       await pool.destroy();
       prepared.release();
     },
-    operations: { ...queueOperations(pool), recycle: (pid) => pool.recycle(pid) },
+    operations: {
+      drain: (isDrained) => pool.drain(isDrained),
+      endRequest: (number) => pool.endRequest(number),
+      recycle: (pid) => pool.recycle(pid),
+    },
     snapshot: () => pool.snapshot(),
     share(thread) {
       const { port1, port2 } = new MessageChannel();
@@ -145,13 +158,21 @@ export function workersUnit(
   };
 }
 
-/** Of a pool that has no processes to replace. */
-function queueOperations(queue: Pick<Queue, 'drain' | 'endRequest'>): PoolOperations {
+/** Of a pool that has no processes to replace: what front threads run is theirs to end. */
+function queueOperations(permits: PermitPool, queue: OperatedQueue): PoolOperations {
   return {
-    drain: (isDrained) => queue.drain(isDrained),
-    endRequest: (number) => queue.endRequest(number),
+    drain: (isDrained) => permits.drain(queue, isDrained),
+    endRequest: (number) => permits.endRequest(queue, number),
     recycle: () => false,
   };
+}
+
+/** What a thread has in common with the others of such a pool. */
+function permitsFor(permits: PermitPool, thread: number, isKnown: boolean): PermitsShared | null {
+  if (isKnown) return null;
+  const { port1, port2 } = new MessageChannel();
+  permits.open(thread, port1);
+  return { ...permits.shared, port: port2 };
 }
 
 function workersPlan(plan: PoolPlan): WorkersPlan {
@@ -160,10 +181,12 @@ function workersPlan(plan: PoolPlan): WorkersPlan {
 }
 
 /** Makes the unit; besides looks at the servers, it connects when there is something to send. */
-export function connectUnit(plan: ConnectPlan, { clock, log }: UnitParts): Unit {
+export function connectUnit(plan: ConnectPlan, { clock, log, frontThreads }: UnitParts): Unit {
   let inForce = plan;
+  let options = optionsOf(plan);
   const { name } = plan;
-  const pool = new UpstreamPool({ ...optionsOf(plan), clock, log });
+  const share = new PermitPool(plan.limits.workers, frontThreads);
+  const pool = new UpstreamPool({ ...options, clock, log, share });
   return {
     name,
     get plan() {
@@ -174,15 +197,21 @@ export function connectUnit(plan: ConnectPlan, { clock, log }: UnitParts): Unit 
     start: () => pool.watch(),
     reload(next) {
       inForce = connectPlan(next);
-      pool.reload({ ...optionsOf(inForce), clock, log });
+      options = optionsOf(inForce);
+      share.use(inForce.limits.workers);
+      pool.reload({ ...options, clock, log, share });
       return pool.watch();
     },
-    close: (deadlineMs = inForce.limits.stopTimeoutMs) => pool.close(deadlineMs),
-    destroy: () => pool.destroy(),
-    operations: queueOperations(pool.queue),
-    snapshot: () => pool.snapshot(),
-    share: () => ({ share: { kind: 'connect', name, options: optionsOf(inForce) }, ports: [] }),
-    threadDied: () => {},
+    close: (deadlineMs = inForce.limits.stopTimeoutMs) => pool.close(deadlineMs).finally(() => share.close()),
+    destroy: () => pool.destroy().finally(() => share.close()),
+    operations: queueOperations(share, pool.queue),
+    snapshot: () => ({ ...pool.snapshot(), counters: share.counters, durations: share.durations }),
+    share(thread, isKnown) {
+      const permits = permitsFor(share, thread, isKnown);
+      const ports = permits === null ? [] : [permits.port];
+      return { share: { kind: 'connect', name, permits, options }, ports };
+    },
+    threadDied: (thread) => share.forget(thread),
   };
 }
 
@@ -190,6 +219,7 @@ function optionsOf({ name, servers, reuse, idleTimeoutMs, limits }: ConnectPlan)
   return {
     name,
     servers: servers.map(({ address, weight, backup }) => ({ address, weight, isBackup: backup })),
+    known: newServerMemory(servers.length),
     maxConnections: limits.workers,
     limitName: 'workers',
     reuse,
@@ -204,9 +234,10 @@ function connectPlan(plan: PoolPlan): ConnectPlan {
 }
 
 /** Makes the unit; a process is started when there is a request. */
-export function cgiUnit(plan: CgiPlan, { clock, log, starter, relay }: UnitParts): Unit {
+export function cgiUnit(plan: CgiPlan, { clock, log, starter, relay, frontThreads }: UnitParts): Unit {
   const { name } = plan;
-  const pool = new CgiPool({ ...settingsOf(plan), name, starter, clock, log });
+  const permits = new PermitPool(plan.limits.workers, frontThreads);
+  const pool = new CgiPool({ ...settingsOf(plan), name, starter, clock, log, share: permits });
   let inForce = plan;
   return {
     name,
@@ -217,23 +248,25 @@ export function cgiUnit(plan: CgiPlan, { clock, log, starter, relay }: UnitParts
     start: () => Promise.resolve(),
     reload(next) {
       inForce = cgiPlan(next);
+      permits.use(inForce.limits.workers);
       pool.use(settingsOf(inForce));
       return Promise.resolve();
     },
     async close(deadlineMs) {
-      await pool.close(deadlineMs);
+      await pool.close(deadlineMs).finally(() => permits.close());
     },
     async destroy() {
-      await pool.destroy();
+      await pool.destroy().finally(() => permits.close());
     },
-    operations: queueOperations(pool.queue),
-    snapshot: () => pool.snapshot(),
-    share() {
+    operations: queueOperations(permits, pool.queue),
+    snapshot: () => ({ ...pool.snapshot(), counters: permits.counters, durations: permits.durations }),
+    share(thread, isKnown) {
       const end = inForce.launchKey === undefined ? null : (relay?.() ?? null);
-      const share: PoolShare = { kind: 'cgi', name, settings: settingsOf(inForce), relay: end };
-      return { share, ports: end === null ? [] : [end.port] };
+      const shared = permitsFor(permits, thread, isKnown);
+      const share: PoolShare = { kind: 'cgi', name, permits: shared, settings: settingsOf(inForce), relay: end };
+      return { share, ports: [shared, end].flatMap((one) => one?.port ?? []) };
     },
-    threadDied: () => {},
+    threadDied: (thread) => permits.forget(thread),
   };
 }
 

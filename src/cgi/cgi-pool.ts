@@ -20,13 +20,21 @@ export class CgiPool implements Backend {
   readonly #startedAt: number;
 
   constructor(options: CgiParts & CgiSettings) {
-    const { name, limits, clock, log } = options;
+    const { name, limits, clock, log, share } = options;
     this.name = name;
     this.#clock = clock;
     this.#startedAt = clock.wall();
-    this.#slots = new ProcessSlots(options, () => this.#queue.serve());
+    this.#slots = new ProcessSlots(options, () => this.#queue);
     const ofQueue = queueLimits(limits);
-    this.#queue = new Queue({ name, provider: this.#slots, limits: ofQueue, clock, log, look: lookAtProcess });
+    this.#queue = new Queue({
+      ...share,
+      name,
+      provider: this.#slots,
+      limits: ofQueue,
+      clock,
+      log,
+      look: lookAtProcess,
+    });
   }
 
   get queue(): Queue<CgiRun> {

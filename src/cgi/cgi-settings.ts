@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import type { QueueShare } from '../queue/permits.ts';
 import type { QueueLimits } from '../queue/queue-limits.ts';
 import type { Starter } from '../worker/starter.ts';
 
@@ -32,4 +33,6 @@ export interface CgiParts {
   readonly starter: Starter;
   readonly clock: Clock;
   readonly log: Log;
+  /** Where several threads serve one pool: then these say how many processes run at a time. @default this thread is alone */
+  readonly share?: QueueShare;
 }

@@ -1,5 +1,6 @@
 // The slots of a CGI pool as seats of its queue: a slot is taken from before its process starts until that process is gone.
 
+import { OwnPermits, type Permits, type PermitUser } from '../queue/permits.ts';
 import {
   aboutRequest,
   type LaneSnapshot,
@@ -16,7 +17,8 @@ import type { CgiParts, CgiSettings } from './cgi-settings.ts';
 export class ProcessSlots implements SeatProvider<CgiRun> {
   readonly words = { seat: 'process slot', limit: 'workers', signal: 'SIGTERM' };
   readonly #parts: CgiParts;
-  readonly #onFree: () => void;
+  readonly #queue: () => PermitUser['queue'];
+  readonly #permits: Permits;
   readonly #runs = new Set<CgiRun>();
   #settings: CgiSettings;
   /** Processes that have been, and those whose end was no end of their own after an answer. */
@@ -25,11 +27,18 @@ export class ProcessSlots implements SeatProvider<CgiRun> {
   readonly #ends = new ProcessEnds();
   #whenEmpty: (() => void)[] = [];
 
-  /** @param onFree a slot has become free that no request gives back: its process worked on after its answer, or was being ended */
-  constructor(options: CgiParts & CgiSettings, onFree: () => void) {
+  /** @param queue what the slots are for; not asked for before one was */
+  constructor(options: CgiParts & CgiSettings, queue: () => PermitUser['queue']) {
     this.#parts = options;
     this.#settings = options;
-    this.#onFree = onFree;
+    this.#queue = queue;
+    const user: PermitUser = {
+      get queue() {
+        return queue();
+      },
+      closeKept() {},
+    };
+    this.#permits = options.share?.permitsFor(user) ?? new OwnPermits(options.limits.workers);
   }
 
   /** How many are taken. */
@@ -44,15 +53,19 @@ export class ProcessSlots implements SeatProvider<CgiRun> {
   /** For processes that start from now on. */
   use(settings: CgiSettings): void {
     this.#settings = settings;
+    this.#permits.use(settings.limits.workers);
   }
 
   take(): CgiRun | null {
-    if (this.#runs.size >= this.#settings.limits.workers) return null;
+    const permit = this.#permits.take();
+    if (permit === null) return null;
     const run = new CgiRun(this.#parts, this.#settings, (isReleased, end) => {
       this.#runs.delete(run);
       if (run.pid > 0) this.#started += 1;
       if (end !== null) this.#noteEnd(end);
-      if (isReleased) this.#onFree();
+      this.#permits.giveBack(permit, false);
+      // No request gives it back: its process worked on after its answer, or was being ended.
+      if (isReleased) this.#queue().serve();
       if (this.#runs.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
     });
     this.#runs.add(run);
@@ -79,7 +92,13 @@ export class ProcessSlots implements SeatProvider<CgiRun> {
   }
 
   /** There is nothing to get ready: a process is started for a request. */
-  wanted(): void {}
+  wanted(waiting: number): void {
+    this.#permits.wanted(waiting);
+  }
+
+  isComing(beyond: number): boolean {
+    return this.#permits.isComing(beyond);
+  }
 
   /** Every request has a process of its own, and one that failed says nothing of the next; but the program is the same. */
   hasOther(): boolean {

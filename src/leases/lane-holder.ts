@@ -22,7 +22,7 @@ import { type WaitingBoard, WaitingRoom } from './waiting-board.ts';
 export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
   readonly queue: Queue<LaneHandle>;
   readonly words = { seat: 'lane', limit: 'workers' };
-  readonly #leases: Leases;
+  readonly #leases: Leases<LaneRow>;
   readonly #waiting: WaitingBoard;
   readonly #owner: HolderOwner;
   readonly #clock: Clock;

@@ -14,23 +14,33 @@
 //    back what was kept for it then.
 // 7. Each move is a compare and exchange of the lane's word. One that fails has been overtaken, and what it was for is looked at again.
 
-import type { LaneRow } from './lane-row.ts';
 import { heldBy, holderOf, inState, isFree, keptFor, nobody, stateOf, takerOf } from './lane-word.ts';
-import type { LaneBoard } from './scoreboard.ts';
 import { laterBy, type WaitingBoard } from './waiting-board.ts';
 
 /** One hand-over: a request that waits elsewhere has to have waited so much longer before a lane that is in use here goes there. */
 export const handOverMs = 5;
 
-/** What one thread does with the lanes of a pool. */
-export class Leases {
+/** What is leased: a lane, or the permit to run a request. */
+export interface Leased {
+  readonly word: number;
+  /** @returns false when it had another word than this, and is as it was */
+  swap(from: number, to: number): boolean;
+}
+
+/** What one thread does with the lanes, or permits, of a pool. */
+export class Leases<Row extends Leased> {
   /** The index of this thread. */
   readonly own: number;
-  readonly #board: LaneBoard;
+  readonly #board: { readonly rows: readonly Row[] };
   readonly #waiting: WaitingBoard;
   readonly #ring: (index: number) => void;
 
-  constructor(own: number, board: LaneBoard, waiting: WaitingBoard, ring: (index: number) => void) {
+  constructor(
+    own: number,
+    board: { readonly rows: readonly Row[] },
+    waiting: WaitingBoard,
+    ring: (index: number) => void,
+  ) {
     this.own = own;
     this.#board = board;
     this.#waiting = waiting;
@@ -43,12 +53,12 @@ export class Leases {
   }
 
   /** Takes a lane for a request, if it is ours or nobody's, and kept for nobody else. */
-  take(row: LaneRow, word: number = row.word): boolean {
+  take(row: Row, word: number = row.word): boolean {
     return this.#mayTake(word) && row.swap(word, inState(keptFor(heldBy(word, this.own), nobody), 'busy'));
   }
 
   /** Takes a lane that is kept for us, or else one that is ours or nobody's; null: there is none. @param isKnown whether it can be used here */
-  find(isKnown: (row: LaneRow) => boolean): LaneRow | null {
+  find(isKnown: (row: Row) => boolean): Row | null {
     if (this.isShared) {
       for (const row of this.#board.rows) {
         const { word } = row;
@@ -76,7 +86,7 @@ export class Leases {
   }
 
   /** A request has ended on a lane of ours: it is free, and stays ours where its connection is kept. @returns false when it is to drain, or was taken away */
-  release(row: LaneRow, isConnected: boolean): boolean {
+  release(row: Row, isConnected: boolean): boolean {
     const { word } = row;
     if (stateOf(word) !== 'busy' || holderOf(word) !== this.own) return false;
     return row.swap(word, inState(heldBy(word, isConnected ? this.own : nobody), 'idle'));
@@ -91,7 +101,7 @@ export class Leases {
   }
 
   /** Passes a lane of ours on, whose request has ended and whose connection is closed. @returns false when it is to drain, or was taken away */
-  pass(row: LaneRow, heir: number): boolean {
+  pass(row: Row, heir: number): boolean {
     const { word } = row;
     if (stateOf(word) !== 'busy' || holderOf(word) !== this.own) return false;
     const kept = inState(keptFor(heldBy(word, nobody), heir), 'idle');
@@ -102,7 +112,7 @@ export class Leases {
   }
 
   /** Lets go of a lane to which we have no connection any more, or none yet. Nothing, where it is not ours or a request runs on it. */
-  letGo(row: LaneRow): void {
+  letGo(row: Row): void {
     for (;;) {
       const { word } = row;
       const state = stateOf(word);
@@ -159,13 +169,13 @@ export class Leases {
   }
 
   /** Whether somebody waits still where a lane was kept for; else it is free again: that thread may have ended, and would never come. */
-  #isWaitedFor(row: LaneRow, kept: number): boolean {
+  #isWaitedFor(row: Row, kept: number): boolean {
     if (this.#waiting.waiting(takerOf(kept)) > 0) return true;
     row.swap(kept, keptFor(kept, nobody));
     return false;
   }
 
-  #keep(row: LaneRow, taker: number): boolean {
+  #keep(row: Row, taker: number): boolean {
     const { word } = row;
     if (!isFree(word) || !row.swap(word, keptFor(word, taker))) return false;
     const holder = holderOf(word);

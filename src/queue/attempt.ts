@@ -113,7 +113,7 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange {
 
   /** It waits for a seat. */
   wait(nowMs: number, timeoutMs: number): void {
-    this.#move('waiting');
+    if (this.#state !== 'waiting') this.#move('waiting');
     this.waitingSinceMs = nowMs;
     this.waitUntilMs = nowMs + timeoutMs;
   }

@@ -63,8 +63,7 @@ export class AttemptList {
 
 /**
  * What the queue of one thread tells those of the others, and knows of them: a pool with several threads has one waiting room. All of it is
- * what somebody had written a moment ago: limits hold for all threads, but two requests that come at the very same moment may both find the
- * last place.
+ * what somebody had written a moment ago.
  */
 export interface SharedRoom {
   /**
@@ -77,6 +76,9 @@ export interface SharedRoom {
   /** How many run in the other threads. */
   readonly runningElsewhere: number;
 }
+
+/** How often a place is tried to be had, where others try at the same moment. */
+const mostTries = 16;
 
 /** A queue that has its waiting room for itself. */
 export const ownRoom: SharedRoom = {
@@ -114,13 +116,32 @@ export class WaitingLine {
     return this.list.length + this.#room.waitingElsewhere;
   }
 
-  /** @param isFirst before all others: it had its turn */
-  add(attempt: Attempt, isFirst: boolean): void {
-    if (isFirst) this.list.addFirst(attempt);
-    else this.list.add(attempt);
+  /** Before all others: it had its turn. */
+  addFirst(attempt: Attempt): void {
+    this.list.addFirst(attempt);
     this.#counters.add('waiting', 1);
     this.#note();
     this.#counters.raise('maxWaiting', this.inAll);
+  }
+
+  /**
+   * Behind all others, unless so many wait already, in whichever thread: written first and counted then, so that of two which
+   * come at once for the last place one sees that it is one too many. Where both see it, both try again.
+   */
+  enter(attempt: Attempt, most: number): boolean {
+    for (let tries = 0; tries < mostTries && this.inAll < most; tries += 1) {
+      this.list.add(attempt);
+      this.#note();
+      const inAll = this.inAll;
+      if (inAll <= most) {
+        this.#counters.add('waiting', 1);
+        this.#counters.raise('maxWaiting', inAll);
+        return true;
+      }
+      this.list.remove(attempt);
+      this.#note();
+    }
+    return false;
   }
 
   /** Nothing, where it does not wait. */

@@ -121,7 +121,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     }
     const { seats, queue, queueTimeoutMs } = this.#limits;
     const waiting = this.#waiting.inAll;
-    const isFull = waiting >= queue || queueTimeoutMs === 0;
+    const isFull = !this.#wait(attempt, queueTimeoutMs, queueTimeoutMs === 0 ? 0 : queue);
     // One that is on its way from another thread is no waiting for want of seats.
     if (isFull && !this.#provider.isComing?.(this.#waiting.length)) {
       this.#refuse(attempt, fullError(this.#provider.words, this.#limits, waiting, this.#running.inAll));
@@ -129,7 +129,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
       return attempt;
     }
     if (waiting === 0 && this.#running.inAll >= seats) this.counters.add('limitReached', 1);
-    this.#wait(attempt, false, isFull ? Math.max(comingMs, queueTimeoutMs) : queueTimeoutMs);
+    if (isFull) this.#wait(attempt, Math.max(comingMs, queueTimeoutMs), Number.POSITIVE_INFINITY);
     this.#provider.wanted(this.#waiting.length, 0);
     return attempt;
   }
@@ -245,15 +245,17 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     attempt.start(place, nowMs, this.#limits);
   }
 
-  #wait(attempt: Attempt, isFirst: boolean, timeoutMs: number): void {
+  /** @param most so many may wait; null: it stands before all others @returns false: there is no place */
+  #wait(attempt: Attempt, timeoutMs: number, most: number | null): boolean {
     const nowMs = this.#clock.now();
-    this.#deadlines.watch(nowMs);
     attempt.wait(nowMs, timeoutMs);
-    this.#waiting.add(attempt, isFirst);
+    if (most === null) this.#waiting.addFirst(attempt);
+    else if (!this.#waiting.enter(attempt, most)) return false;
+    this.#deadlines.watch(nowMs);
+    return true;
   }
 
   #refuse(attempt: Attempt, error: PosternError): Attempt {
-    // A pool that rests has said so itself.
     if (this.#isTaking && error.code !== 'POOL_RESTING') this.#refusals.note(error);
     this.counters.refuse(error.code);
     attempt.refuse(error, attempt.state === 'waiting' ? this.#clock.now() - attempt.waitingSinceMs : 0);
@@ -272,7 +274,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   /** It runs again, before all who wait. */
   #again(attempt: Attempt, seat: Seat, outcome: SeatOutcome): void {
     this.counters.add('retried', 1);
-    this.#wait(attempt, true, this.#limits.queueTimeoutMs);
+    this.#wait(attempt, this.#limits.queueTimeoutMs, null);
     this.#provider.giveBack(seat as Place, outcome, 'again');
     this.serve();
     if (this.#waiting.length > 0) this.#provider.wanted(this.#waiting.length, 0);
@@ -288,8 +290,8 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   }
 
   #late(attempt: Attempt, nowMs: number): void {
-    const waitedMs = nowMs - attempt.waitingSinceMs;
     this.#waiting.remove(attempt);
+    const waitedMs = nowMs - attempt.waitingSinceMs;
     this.#refuse(attempt, tooLateError(this.#provider.words, this.#limits, waitedMs, this.#running.inAll));
   }
 
@@ -308,23 +310,21 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     const limitMs = attempt.limitMs(limit);
     const error = limitError(limit, limitMs, Math.round(attempt.ranMs(nowMs)));
     tellTaken(this.#log, this.name, this.#provider.words, attempt, `${limit}, ${limitMs} ms`, nowMs);
-    const outcome: SeatOutcome = { code: 'ANSWER_TIMEOUT', isDone: false, isAborted: attempt.state === 'leaving' };
+    const outcome = { code: 'ANSWER_TIMEOUT', isDone: false, isAborted: attempt.state === 'leaving' } as const;
     const isAgain = limit === 'readTimeout' && attempt.state === 'running' && this.mayRetry(attempt, 'ANSWER_TIMEOUT');
-    if (!isAgain) {
-      this.#takeFrom(attempt, error, outcome);
-      return;
-    }
-    this.#running.remove(attempt);
-    this.#again(attempt, attempt.takeSeat(), outcome);
+    if (isAgain) {
+      this.#running.remove(attempt);
+      this.#again(attempt, attempt.takeSeat(), outcome);
+    } else this.#takeFrom(attempt, error, outcome);
   }
 
   #takeFrom(attempt: Attempt, error: PosternError | null, outcome: SeatOutcome): void {
-    const seat = attempt.takeSeat();
+    const seat = attempt.takeSeat() as Place;
     this.#running.remove(attempt);
     if (error !== null) attempt.tell(error);
     attempt.over();
     this.#count(attempt, outcome);
-    this.#provider.giveBack(seat as Place, outcome, 'failed');
+    this.#provider.giveBack(seat, outcome, 'failed');
     this.#afterSeat();
   }
 

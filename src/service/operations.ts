@@ -2,21 +2,27 @@
 
 import type { AdminOperations, Outcome, ReloadStatus } from '../admin/source.ts';
 import type { PoolOperations, Unit } from '../backend/unit.ts';
+import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 
 /** What the operations are carried out on. */
 export interface OperationTargets {
   /** The pools in force; asked for each time. */
   readonly units: () => readonly Unit[];
+  /** A pool with what front threads tell of it. */
+  readonly summed: (pool: PoolSnapshot) => PoolSnapshot;
   /** The service's own. */
   readonly reload: (pools: readonly string[]) => Promise<ReloadStatus>;
 }
 
 /** Makes them. */
-export function operationsOn({ units, reload }: OperationTargets): AdminOperations {
-  const on = (pool: string, act: (operations: PoolOperations) => Outcome): Outcome => {
+export function operationsOn({ units, summed, reload }: OperationTargets): AdminOperations {
+  const on = (pool: string, act: (operations: PoolOperations, unit: Unit) => Outcome): Outcome => {
     const unit = units().find(({ name }) => name === pool);
-    return unit === undefined ? { ok: false, message: `there is no pool "${pool}" any more` } : act(unit.operations);
+    if (unit === undefined) return { ok: false, message: `there is no pool "${pool}" any more` };
+    return act(unit.operations, unit);
   };
+  const runs = (unit: Unit, number: number): boolean =>
+    summed(unit.snapshot()).lanes.some(({ request }) => request === number);
   return {
     reload,
     recycle: (pool, pid) =>
@@ -32,8 +38,8 @@ export function operationsOn({ units, reload }: OperationTargets): AdminOperatio
         return { ok: true, message: `pool ${pool} ${words}` };
       }),
     endRequest: (pool, number) =>
-      on(pool, (operations) =>
-        operations.endRequest(number)
+      on(pool, (operations, unit) =>
+        runs(unit, number) && operations.endRequest(number)
           ? { ok: true, message: `request ${number} of pool ${pool} was ended` }
           : { ok: false, message: `request ${number} of pool ${pool} has ended by itself` },
       ),

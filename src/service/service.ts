@@ -45,7 +45,11 @@ export class Service {
     this.#options = options;
     this.#log = options.log ?? silentLog;
     this.#faults = new Faults(this.#log);
-    const operations = operationsOn({ units: () => this.#deployment.units, reload: (pools) => this.reload(pools) });
+    const operations = operationsOn({
+      units: () => this.#deployment.units,
+      summed: (pool) => this.#deployment.fronts.summed(pool),
+      reload: (pools) => this.reload(pools),
+    });
     this.#accessLogs = options.logStatus === undefined ? new OwnAccessLogs(this.#log, options) : null;
     this.#deployment = new Deployment(this.#accessLogs?.of(config) ?? config, {
       log: this.#log,

@@ -161,11 +161,11 @@ function beat(): void {
       Atomics.store(vitals, vital.loopDelayP99Us, Math.round(delay.percentile(99) / 1e3));
       delay.reset();
     }
-    const snapshots = pools.snapshots();
-    const text = snapshots.length === 0 ? '' : JSON.stringify(snapshots);
+    const now = pools.told();
+    const text = now.length === 0 ? '' : JSON.stringify(now);
     if (text === told) return;
     told = text;
-    say({ type: 'snapshots', pools: snapshots });
+    say({ type: 'told', pools: now });
   }, beatMs).unref();
 }
 

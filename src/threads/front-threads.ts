@@ -132,11 +132,11 @@ export class FrontThreads implements Fronts {
       const undo = (): void => {
         local.undo();
         placing.undo();
-        for (const { shared } of this.#places) for (const name of arriving) shared.delete(name);
+        for (const forget of arriving) forget();
         for (const thread of threads) void thread.ask({ type: 'undo' }).catch(() => {});
         over();
       };
-      const arriving = new Set<string>();
+      const arriving: (() => void)[] = [];
       let words: readonly string[];
       try {
         const opened = await allOrFirstError(
@@ -251,7 +251,7 @@ export class FrontThreads implements Fronts {
     return place.thread;
   }
 
-  async #prepare(thread: FrontThread, units: ReadonlyMap<string, Unit>, arriving: Set<string>): Promise<void> {
+  async #prepare(thread: FrontThread, units: ReadonlyMap<string, Unit>, arriving: (() => void)[]): Promise<void> {
     const place = this.#places[thread.index - 1]!;
     const shares: PoolShare[] = [];
     const transferred: MessagePort[] = [];
@@ -259,17 +259,21 @@ export class FrontThreads implements Fronts {
       const known = place.shared.get(unit.name);
       const isSame = known?.backend === unit.backend;
       if (isSame && (unit.plan.kind === 'workers' || known?.fingerprint === unit.plan.fingerprint)) continue;
-      arriving.add(unit.name);
-      const { share, ports } = this.#share(place, unit);
+      arriving.push(() => {
+        if (known === undefined) place.shared.delete(unit.name);
+        else place.shared.set(unit.name, known);
+      });
+      const { share, ports } = this.#share(place, unit, isSame);
       shares.push(share);
       transferred.push(...ports);
     }
     await thread.ask({ type: 'prepare', pools: shares }, transferred);
   }
 
-  #share(place: Place, unit: Unit): { share: PoolShare; ports: readonly MessagePort[] } {
+  /** @param isKnown the thread has its part of it, and is given other settings */
+  #share(place: Place, unit: Unit, isKnown = false): { share: PoolShare; ports: readonly MessagePort[] } {
     place.shared.set(unit.name, { backend: unit.backend, fingerprint: unit.plan.fingerprint });
-    return unit.share(place.index);
+    return unit.share(place.index, isKnown);
   }
 
   #commit(thread: FrontThread, deadlineMs: number): { inForce: Promise<void>; done: Promise<unknown> } {
@@ -287,7 +291,7 @@ export class FrontThreads implements Fronts {
     else if (report.type === 'access') for (const record of report.records) onAccess?.(record, index);
     else if (report.type === 'log') log[report.level](report.fields, report.message);
     else if (report.type === 'question') this.#answer(index, report.question, report.pool);
-    else if (report.type === 'snapshots') this.#sums.take(index, report.pools);
+    else if (report.type === 'told') this.#sums.take(index, report.pools);
     else if (report.type === 'fault') faults.report(errorOf(report.error), report.where, report.fields);
   }
 
@@ -323,7 +327,7 @@ export class FrontThreads implements Fronts {
     try {
       await thread.ready;
       await thread.ask({ type: 'open', config: sent, places: (await this.#bound?.again()) ?? ports });
-      await this.#prepare(thread, units, new Set());
+      await this.#prepare(thread, units, []);
       await this.#commit(thread, 0).inForce;
     } catch (error) {
       if (thread.isServing) thread.kill(`it could not begin: ${(error as Error).message}`);

@@ -51,6 +51,12 @@ export const beatMs = 100;
 /** How often its event loop is looked at: what it says of delays has this in it. */
 export const loopResolutionMs = 20;
 
+/** What a thread tells of a pool besides what stands in shared memory. */
+export type PoolTold = Pick<
+  PoolSnapshot,
+  'name' | 'lanes' | 'servers' | 'slow' | 'notReady' | 'spawned' | 'ended' | 'lastEnds'
+>;
+
 /** What a thread is told. Each order with a number is answered by `done`. */
 export type ThreadOrder =
   /** Open the addresses that are new. `places`: where each is listened on, in the order of the configuration. */
@@ -107,5 +113,5 @@ export type ThreadReport =
   | { readonly type: 'fault'; readonly error: SentError; readonly where: string; readonly fields: LogFields }
   /** How a pool is as a whole; answered by `answer`. */
   | { readonly type: 'question'; readonly question: number; readonly pool: string }
-  /** Of the pools whose seats are no lanes. */
-  | { readonly type: 'snapshots'; readonly pools: readonly PoolSnapshot[] };
+  /** Whenever that has changed. */
+  | { readonly type: 'told'; readonly pools: readonly PoolTold[] };

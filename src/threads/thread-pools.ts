@@ -4,21 +4,23 @@ import type { PoolShare } from '../backend/unit.ts';
 import { CgiPool } from '../cgi/cgi-pool.ts';
 import { systemClock } from '../clock.ts';
 import { type RelayEnd, RelayedStarter } from '../launcher/launch-relay.ts';
+import { PermitThread } from '../leases/permit-thread.ts';
 import { openPoolThread } from '../leases/pool-thread.ts';
 import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
-import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
+import { withoutWorkers } from '../queue/pool-snapshot.ts';
 import { UpstreamPool } from '../upstream/upstream-pool.ts';
 import { guardElsewhere } from '../worker/guard.ts';
 import { openSpawner, type Spawner } from '../worker/spawner.ts';
 import { type Starter, starterByKey } from '../worker/starter.ts';
+import type { PoolTold } from './thread-messages.ts';
 
 /** A thread's part of one pool. */
 interface PoolPart {
   readonly kind: PoolShare['kind'];
   readonly backend: Backend;
-  /** null where the main thread knows all that is shown. */
-  readonly snapshot: (() => PoolSnapshot) | null;
+  /** What the main thread cannot see by itself; null: nothing. */
+  told(): PoolTold | null;
   /** Takes other settings of the same kind. */
   use(share: PoolShare): void;
   close(deadlineMs: number): Promise<unknown>;
@@ -54,23 +56,22 @@ export class ThreadPools {
     return new Map([...this.#inForce, ...this.#arriving]);
   }
 
-  /** Of the pools that the main thread cannot see into. */
-  snapshots(): PoolSnapshot[] {
-    return [...this.#inForce.values()].flatMap(({ part }) => part.snapshot?.() ?? []);
+  /** What the main thread cannot see by itself. */
+  told(): PoolTold[] {
+    return [...this.#inForce.values()].flatMap(({ part }) => part.told() ?? []);
   }
 
   /** Makes parts of pools that are new, or have changed. */
   prepare(shares: readonly PoolShare[]): void {
     for (const share of shares) {
-      const old = this.#inForce.get(share.name)?.part;
-      if (old?.kind === share.kind && share.kind !== 'workers') this.#settings.set(share.name, share);
+      if (share.kind !== 'workers' && share.permits === null) this.#settings.set(share.name, share);
       else this.#arriving.set(share.name, placeOf(this.#open(share)));
     }
   }
 
   /** Puts what was made in force; the others go on, but for those that are not named. Resolves when those have finished. */
   async commit(names: readonly string[], deadlineMs: number): Promise<void> {
-    for (const [name, share] of this.#settings) this.#inForce.get(name)!.part.use(share);
+    for (const [name, share] of this.#settings) this.#inForce.get(name)?.part.use(share);
     this.#settings.clear();
     const gone: PoolPart[] = [];
     for (const [name, { part }] of this.#inForce) {
@@ -121,24 +122,28 @@ export class ThreadPools {
       return {
         kind,
         backend: queue,
-        snapshot: null,
+        told() {
+          const slow = queue.slow.snapshot();
+          return slow.length === 0 ? null : { ...withoutWorkers, name: share.name, lanes: [], slow, notReady: null };
+        },
         use: () => {},
         close: (deadlineMs) => part.close(deadlineMs),
         destroy: () => part.destroy(),
       };
     }
     if (kind === 'connect') {
-      const pool = new UpstreamPool({ ...share.options, clock, log });
-      void pool.watch();
+      const permits = new PermitThread(share.permits!, this.#index);
+      const pool = new UpstreamPool({ ...share.options, clock, log, share: permits });
       const use = (next: PoolShare): void => {
-        if (next.kind === kind) pool.reload({ ...next.options, clock, log });
+        if (next.kind === kind) pool.reload({ ...next.options, clock, log, share: permits });
       };
-      return { kind, use, ...partOf(pool) };
+      return { kind, use, ...partOf(pool, permits) };
     }
     this.#spawner ??= openSpawner(undefined, guardElsewhere(this.#mark));
     // A reload may give it to the launcher to start its programs, or another way to ask for it.
     const spawner = this.#spawner;
     let starter = starterOf(spawner, share.relay);
+    const permits = new PermitThread(share.permits!, this.#index);
     const pool = new CgiPool({
       ...share.settings,
       name: share.name,
@@ -148,13 +153,14 @@ export class ThreadPools {
       },
       clock,
       log,
+      share: permits,
     });
     const use = (next: PoolShare): void => {
       if (next.kind !== kind) return;
       if (next.relay !== null) starter = starterOf(spawner, next.relay);
       pool.use(next.settings);
     };
-    return { kind, use, ...partOf(pool) };
+    return { kind, use, ...partOf(pool, permits) };
   }
 }
 
@@ -162,12 +168,16 @@ function starterOf(spawner: Spawner, relay: RelayEnd | null): Starter {
   return relay === null ? spawner : starterByKey(spawner, new RelayedStarter(relay));
 }
 
-function partOf(pool: UpstreamPool | CgiPool): Omit<PoolPart, 'kind' | 'use'> {
+function partOf(pool: UpstreamPool | CgiPool, permits: PermitThread): Omit<PoolPart, 'kind' | 'use'> {
+  permits.open(pool.queue);
   return {
     backend: pool,
-    snapshot: () => pool.snapshot(),
-    close: (deadlineMs) => pool.close(deadlineMs),
-    destroy: () => pool.destroy(),
+    told() {
+      const { name, lanes, servers, slow, notReady, spawned, ended, lastEnds } = pool.snapshot();
+      return { name, lanes, servers, slow, notReady, spawned, ended, lastEnds };
+    },
+    close: (deadlineMs) => pool.close(deadlineMs).finally(() => permits.leave()),
+    destroy: () => pool.destroy().finally(() => permits.leave()),
   };
 }
 

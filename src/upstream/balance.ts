@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { ServerSnapshot } from '../queue/pool-snapshot.ts';
+import { newServerMemory, ServerBoard, type ServerRecord } from './server-board.ts';
 import type { Upstream } from './upstream.ts';
 
 /** When a server is given a rest. */
@@ -28,9 +29,8 @@ export interface WeightedUpstream {
 interface Member extends WeightedUpstream {
   /** What the smooth round robin has saved up for it. */
   credit: number;
-  fails: number;
-  failedAtMs: number;
-  restsUntilMs: number;
+  /** What all threads know of it. */
+  readonly known: ServerRecord;
 }
 
 /** Failures that are the server's own. */
@@ -56,9 +56,15 @@ export class Balance {
   readonly #limits: BalanceLimits;
   readonly #clock: Clock;
 
-  constructor(upstreams: readonly WeightedUpstream[], limits: BalanceLimits, clock: Clock) {
+  /** @param board what is known of the servers, in their order. @default of its own */
+  constructor(
+    upstreams: readonly WeightedUpstream[],
+    limits: BalanceLimits,
+    clock: Clock,
+    board: ServerBoard = new ServerBoard(newServerMemory(upstreams.length)),
+  ) {
     this.upstreams = upstreams.map(({ upstream }) => upstream);
-    this.#members = upstreams.map((given) => ({ ...given, credit: 0, fails: 0, failedAtMs: 0, restsUntilMs: 0 }));
+    this.#members = upstreams.map((given, index) => ({ ...given, credit: 0, known: board.record(index) }));
     this.#limits = limits;
     this.#clock = clock;
   }
@@ -71,7 +77,7 @@ export class Balance {
     }
     const now = this.#clock.now();
     const untried = this.#members.filter(({ upstream }) => !tried.has(upstream));
-    const awake = untried.filter(({ restsUntilMs }) => restsUntilMs <= now);
+    const awake = untried.filter(({ known }) => known.restsUntilMs <= now);
     const first = awake.filter(({ isBackup }) => !isBackup);
     const candidates = first.length > 0 ? first : awake;
     if (candidates.length === 0) return firstAwake(untried)?.upstream ?? null;
@@ -80,35 +86,36 @@ export class Balance {
 
   /** How a request, or a look, ended there. @param code null: well */
   report(upstream: Upstream, code: ErrorCode | null): void {
-    const member = this.#members.find((one) => one.upstream === upstream);
-    if (member === undefined) return;
-    const now = this.#clock.now();
-    const { maxFails, failTimeoutMs } = this.#limits;
+    const known = this.#members.find((one) => one.upstream === upstream)?.known;
+    if (known === undefined) return;
     if (code === null || !failures.has(code)) {
-      member.fails = 0;
-      member.restsUntilMs = 0;
+      if (known.fails === 0 && known.restsUntilMs === 0) return;
+      known.fails = 0;
+      known.restsUntilMs = 0;
       return;
     }
-    member.fails = now - member.failedAtMs > failTimeoutMs ? 1 : member.fails + 1;
-    member.failedAtMs = now;
-    if (maxFails > 0 && member.fails >= maxFails) member.restsUntilMs = now + failTimeoutMs;
+    const now = this.#clock.now();
+    const { maxFails, failTimeoutMs } = this.#limits;
+    known.fails = now - known.failedAtMs > failTimeoutMs ? 1 : known.fails + 1;
+    known.failedAtMs = now;
+    if (maxFails > 0 && known.fails >= maxFails) known.restsUntilMs = now + failTimeoutMs;
   }
 
   /** How each of the servers is. */
   get servers(): ServerSnapshot[] {
     const now = this.#clock.now();
-    return this.#members.map(({ upstream, isBackup, restsUntilMs }) => ({
+    return this.#members.map(({ upstream, isBackup, known }) => ({
       address: upstream.name,
       isBackup,
       connections: upstream.connections,
-      restsMs: Math.max(0, restsUntilMs - now),
+      restsMs: Math.max(0, known.restsUntilMs - now),
     }));
   }
 
   /** How many of the servers rest. */
   get resting(): number {
     const now = this.#clock.now();
-    return this.#members.filter(({ restsUntilMs }) => restsUntilMs > now).length;
+    return this.#members.filter(({ known }) => known.restsUntilMs > now).length;
   }
 
   #turn(candidates: readonly Member[]): Member | null {
@@ -127,7 +134,8 @@ export class Balance {
 function firstAwake(members: readonly Member[]): Member | null {
   let first: Member | null = null;
   for (const member of members) {
-    if (member.upstream.hasRoom && (first === null || member.restsUntilMs < first.restsUntilMs)) first = member;
+    if (member.upstream.hasRoom && (first === null || member.known.restsUntilMs < first.known.restsUntilMs))
+      first = member;
   }
   return first;
 }

@@ -6,9 +6,8 @@ import type { Clock, Timer } from '../clock.ts';
 import { knock } from '../connection/knock.ts';
 import { shortages } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { ServerBoard, ServerHealth, ServerRecord } from './server-board.ts';
 import type { Upstream } from './upstream.ts';
-
-type ServerHealth = 'unknown' | 'up' | 'down';
 
 const moves: Readonly<Record<ServerHealth, readonly ServerHealth[]>> = {
   unknown: ['up', 'down'],
@@ -18,11 +17,10 @@ const moves: Readonly<Record<ServerHealth, readonly ServerHealth[]>> = {
 
 interface Watched {
   readonly upstream: Upstream;
-  health: ServerHealth;
-  /** Why not, in words. */
+  /** What all threads know of it. */
+  readonly known: ServerRecord;
+  /** Why not, in words, as this thread saw it. */
   why: string;
-  /** When it was last known how it is. */
-  knownAtMs: number;
   isLookedAt: boolean;
 }
 
@@ -31,6 +29,8 @@ export interface HealthOptions {
   /** The pool's name. */
   readonly name: string;
   readonly upstreams: readonly Upstream[];
+  /** Of those, in their order. */
+  readonly board: ServerBoard;
   readonly clock: Clock;
   readonly log: Log;
   /** A look has found that a server takes no connection, or that one that took none does again. */
@@ -54,11 +54,10 @@ export class Health {
 
   constructor(options: HealthOptions) {
     this.#options = options;
-    this.#servers = options.upstreams.map((upstream) => ({
+    this.#servers = options.upstreams.map((upstream, index) => ({
       upstream,
-      health: 'unknown',
+      known: options.board.record(index),
       why: 'it was not looked at yet',
-      knownAtMs: Number.NEGATIVE_INFINITY,
       isLookedAt: false,
     }));
   }
@@ -84,8 +83,10 @@ export class Health {
 
   /** Why no request can be answered now, in words; null: some server takes connections. */
   get notReady(): string | null {
-    if (this.#servers.some(({ health }) => health === 'up')) return null;
-    const servers = this.#servers.map(({ upstream, why }) => `${upstream.name} (${why})`).join(', ');
+    if (this.#servers.some(({ known }) => known.health === 'up')) return null;
+    const servers = this.#servers
+      .map(({ upstream, why }) => `${upstream.name} (${why || 'a request found it so'})`)
+      .join(', ');
     const none =
       this.#servers.length === 1 ? 'its server takes no connection' : 'none of its servers takes a connection';
     return `${none}: ${servers}`;
@@ -93,14 +94,14 @@ export class Health {
 
   /** Addresses of those that take none. */
   get down(): readonly string[] {
-    return this.#servers.filter(({ health }) => health === 'down').map(({ upstream }) => upstream.name);
+    return this.#servers.filter(({ known }) => known.health === 'down').map(({ upstream }) => upstream.name);
   }
 
   async #look(): Promise<void> {
     const soonMs = this.#options.clock.now() + lookPeriodMs / 2;
     const due = this.#servers.filter(
-      ({ isLookedAt, knownAtMs, health }) =>
-        !isLookedAt && knownAtMs + (health === 'up' ? upPeriodMs : lookPeriodMs) <= soonMs,
+      ({ isLookedAt, known: { knownAtMs, health } }) =>
+        !isLookedAt && (health === 'unknown' || knownAtMs + (health === 'up' ? upPeriodMs : lookPeriodMs) <= soonMs),
     );
     await Promise.all(due.map((server) => this.#lookAt(server)));
   }
@@ -113,7 +114,7 @@ export class Health {
     // A full backlog is a server that lives; and that there is no room here says nothing of one.
     const isUp = error === null || error.code === 'EAGAIN';
     if (!isUp && shortages.has(error.code)) return;
-    const wasDown = server.health === 'down';
+    const wasDown = server.known.health === 'down';
     this.#know(server, isUp ? null : error.message);
     if (!isUp || wasDown) this.#options.onSeen(server.upstream, isUp);
   }
@@ -121,12 +122,14 @@ export class Health {
   #know(server: Watched, why: string | null): void {
     const { name, clock, log } = this.#options;
     const health = why === null ? 'up' : 'down';
-    const before = server.health;
-    server.knownAtMs = clock.now();
+    const { known } = server;
+    const before = known.health;
+    known.knownAtMs = clock.now();
     server.why = why ?? '';
     if (health === before) return;
     if (!moves[before].includes(health)) throw new Error(`a server cannot go from ${before} to ${health}`);
-    server.health = health;
+    // Another thread has told of it.
+    if (!known.move(before, health)) return;
     const fields = { pool: name, server: server.upstream.name };
     if (why !== null) log.warn(fields, `server ${server.upstream.name} of pool ${name} takes no connection: ${why}`);
     else if (before === 'down')

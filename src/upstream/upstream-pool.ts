@@ -7,12 +7,14 @@ import type { ErrorCode, PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { Backend, CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
 import type { Attempt } from '../queue/attempt.ts';
+import { OwnPermits, type Permit, type Permits, type QueueShare } from '../queue/permits.ts';
 import { operated, type PoolSnapshot, runningRows, withoutWorkers } from '../queue/pool-snapshot.ts';
 import { Queue } from '../queue/queue.ts';
 import type { QueueCounters } from '../queue/queue-books.ts';
 import type { QueueLimits } from '../queue/queue-limits.ts';
 import type { SeatOutcome, SeatProvider, SeatSeeker, Then } from '../queue/seat.ts';
 import { Balance, type BalanceLimits, defaultBalanceLimits } from './balance.ts';
+import { newServerMemory, ServerBoard } from './server-board.ts';
 import { Health } from './server-health.ts';
 import { Upstream, type UpstreamEvents } from './upstream.ts';
 import type { Memo, UpstreamSeat } from './upstream-seat.ts';
@@ -54,6 +56,10 @@ export interface UpstreamPoolOptions {
   /** The key that bounds `maxConnections`, for messages. */
   readonly limitName: string;
   readonly balance?: Partial<BalanceLimits>;
+  /** Where several threads serve one pool: then these say how many requests run at a time. @default this thread is alone */
+  readonly share?: QueueShare;
+  /** What is known of the servers, for all threads: from `newServerMemory`. @default its own */
+  readonly known?: SharedArrayBuffer;
   /** @default systemClock */
   readonly clock?: Clock;
   /** @default silentLog */
@@ -74,11 +80,11 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream
   #options: UpstreamPoolOptions;
   #balance: Balance;
   #health: Health;
-  /** Whether a request was left unread on a kept connection: then none is kept any more. */
-  #hasSilence = false;
+  #board: ServerBoard;
   #isWatching = false;
   readonly #startedAt: number;
-  #running = 0;
+  readonly #permits: Permits;
+  readonly #permitOf = new WeakMap<UpstreamSeat, Permit>();
   /** Of before a reload, with requests that still run on them. */
   readonly #retired = new Set<Upstream>();
 
@@ -90,15 +96,25 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream
     this.#startedAt = this.#clock.wall();
     this.#log = options.log ?? silentLog;
     this.#options = options;
+    this.#board = boardOf(options);
     this.#balance = this.#newBalance();
     this.#health = this.#newHealth();
-    this.#queue = new Queue<UpstreamSeat<Upstream>>({
+    const queue = new Queue<UpstreamSeat<Upstream>>({
+      ...options.share,
       name: options.name,
       provider: this,
       limits: this.#limits(),
       clock: this.#clock,
       log: this.#log,
     });
+    this.#queue = queue;
+    this.#permits =
+      options.share?.permitsFor({
+        queue,
+        closeKept: (most) => {
+          for (const upstream of this.#balance.upstreams) upstream.closeKept(most);
+        },
+      }) ?? new OwnPermits(this.#limits().seats);
   }
 
   get counters(): QueueCounters {
@@ -163,7 +179,7 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream
   reload(options: UpstreamPoolOptions): void {
     const old = this.#balance.upstreams;
     this.#options = options;
-    this.#hasSilence = false;
+    this.#board = boardOf(options);
     this.#health.stop();
     this.#balance = this.#newBalance();
     this.#health = this.#newHealth();
@@ -172,7 +188,9 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream
       this.#retired.add(upstream);
       void upstream.close().then(() => this.#retired.delete(upstream));
     }
-    this.#queue.use(this.#limits());
+    const limits = this.#limits();
+    this.#permits.use(limits.seats);
+    this.#queue.use(limits);
   }
 
   /** Refuses new requests, lets those that wait and run finish, closes every connection. Repeatable. */
@@ -194,30 +212,45 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream
 
   /** See SeatProvider. */
   take(seeker: SeatSeeker): UpstreamSeat<Upstream> | null {
-    if (this.#running >= this.#options.maxConnections * (this.#options.maxExchanges ?? 1)) return null;
+    const permit = this.#permits.take();
+    if (permit === null) return null;
     const memo = seeker.memo as Memo<Upstream> | null;
     const upstream = this.#choose(memo?.tried ?? noneTried);
     const seat = upstream?.take(seeker.attempts > 0 || this.#needsFresh(seeker.request)) ?? null;
-    if (seat === null) return null;
+    if (seat === null) {
+      this.#permits.putBack(permit);
+      return null;
+    }
     if (memo === null) seeker.memo = { tried: new Set(), seat } satisfies Memo<Upstream>;
     else memo.seat = seat;
     seat.memo = seeker.memo as Memo<Upstream>;
-    this.#running += 1;
+    this.#permitOf.set(seat, permit);
     return seat;
   }
 
   /** See SeatProvider. */
   giveBack(seat: UpstreamSeat<Upstream>, { code, isAborted }: SeatOutcome, then: Then): void {
-    this.#running -= 1;
     if (then === 'again' && code !== null && !isOfConnection(seat, code)) {
       seat.memo!.tried.add(seat.upstream);
     }
     if (!isAborted && code !== 'POOL_CLOSING') this.#balance.report(seat.upstream, code);
     seat.upstream.giveBack(seat);
+    const permit = this.#permitOf.get(seat)!;
+    this.#permits.giveBack(
+      permit,
+      this.#balance.upstreams.some(({ hasKept }) => hasKept),
+    );
   }
 
-  /** See SeatProvider: connections are made for requests only. */
-  wanted(): void {}
+  /** See SeatProvider. Connections are made for requests only. */
+  wanted(waiting: number): void {
+    this.#permits.wanted(waiting);
+  }
+
+  /** See SeatProvider. */
+  isComing(beyond: number): boolean {
+    return this.#permits.isComing(beyond);
+  }
 
   /**
    * See SeatProvider.
@@ -233,14 +266,14 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream
   /** See UpstreamEvents. */
   keeps(request: CgiRequest): boolean {
     if ((this.#options.maxExchanges ?? 1) > 1) return true;
-    if (this.#hasSilence || this.#options.reuse === 'never') return false;
+    if (this.#board.hasSilence || this.#options.reuse === 'never') return false;
     return this.#options.reuse === 'always' || request.body === null;
   }
 
   /** Whether a request must have a connection of its own: one that cannot be sent again is lost where the server leaves a kept one just then. */
   #needsFresh(request: CgiRequest): boolean {
     if ((this.#options.maxExchanges ?? 1) > 1) return false;
-    return this.#hasSilence || (this.#options.reuse === 'bodiless' && !request.idempotent);
+    return this.#board.hasSilence || (this.#options.reuse === 'bodiless' && !request.idempotent);
   }
 
   /** See UpstreamEvents. */
@@ -255,9 +288,9 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream
 
   /** See UpstreamEvents. */
   silent(upstream: Upstream, isRepeated: boolean): void {
-    if (this.#hasSilence) return;
-    this.#hasSilence = true;
+    const isNews = this.#board.noteSilence();
     this.closeIdle();
+    if (!isNews) return;
     const what = isRepeated ? 'it is sent again on a new one' : 'it may not be sent twice, and goes on waiting';
     this.#log.warn(
       { pool: this.name, server: upstream.name },
@@ -295,18 +328,23 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream
       weight,
       isBackup,
     }));
-    return new Balance(upstreams, { ...defaultBalanceLimits, ...balance }, this.#clock);
+    return new Balance(upstreams, { ...defaultBalanceLimits, ...balance }, this.#clock, this.#board);
   }
 
   #newHealth(): Health {
     return new Health({
       name: this.name,
       upstreams: this.#balance.upstreams,
+      board: this.#board,
       clock: this.#clock,
       log: this.#log,
       onSeen: (upstream, isUp) => this.#balance.report(upstream, isUp ? null : 'CONNECT_FAILED'),
     });
   }
+}
+
+function boardOf({ known, servers }: UpstreamPoolOptions): ServerBoard {
+  return new ServerBoard(known ?? newServerMemory(servers.length));
 }
 
 const noneTried: ReadonlySet<Upstream> = new Set();

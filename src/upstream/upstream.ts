@@ -90,6 +90,11 @@ export class Upstream implements ConnectionOwner, SeatServer {
     return this.#open.size;
   }
 
+  /** Whether a connection is kept that has no request. */
+  get hasKept(): boolean {
+    return this.#idle.length > 0;
+  }
+
   /** Whether `take()` gives a seat now. */
   get hasRoom(): boolean {
     if (this.#isClosing) return false;
@@ -135,6 +140,11 @@ export class Upstream implements ConnectionOwner, SeatServer {
   /** Closes kept connections that have no request: each may hold a process. */
   closeIdle(): void {
     for (const { connection } of this.#idle.splice(0)) connection.destroy();
+  }
+
+  /** Closes such connections until there are no more than so many in all, those that were idle longest first. */
+  closeKept(most: number): void {
+    while (this.#open.size > most && this.#idle.length > 0) this.#idle.shift()!.connection.destroy();
   }
 
   /** See ConnectionOwner. */

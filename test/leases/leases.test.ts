@@ -2,10 +2,13 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+
+import type { LaneRow } from '../../src/leases/lane-row.ts';
 import { laneWord, nobody, takerOf } from '../../src/leases/lane-word.ts';
 import { Leases } from '../../src/leases/leases.ts';
 import { Scoreboard } from '../../src/leases/scoreboard.ts';
 import { laterBy, WaitingBoard, wholeMs } from '../../src/leases/waiting-board.ts';
+
 import { LeaseTheatre } from '../property/lease-play.ts';
 import { seedOf } from '../support/seeded-fast-check.ts';
 
@@ -38,7 +41,7 @@ function boardOf(holders: readonly number[]) {
   const waiting = new WaitingBoard();
   waiting.threads = 4;
   const rung: number[] = [];
-  const leasesOf = (own: number): Leases => new Leases(own, board, waiting, (index) => rung.push(index));
+  const leasesOf = (own: number): Leases<LaneRow> => new Leases(own, board, waiting, (index) => rung.push(index));
   return { rows, waiting, rung, leasesOf };
 }
 

@@ -4,6 +4,7 @@
 import { parseArgs } from 'node:util';
 import { seedOf } from '../support/seeded-fast-check.ts';
 import { LeaseTheatre } from './lease-play.ts';
+import { PermitTheatre } from './permit-play.ts';
 
 const { values } = parseArgs({ options: { seed: { type: 'string' }, plays: { type: 'string' } } });
 const firstSeed = seedOf(values.seed);
@@ -24,7 +25,18 @@ for (let index = 0; index < wanted; index += 1) {
   }
 }
 await theatre.close();
+const permits = new PermitTheatre();
+let permitRequests = 0;
+for (let index = 0; index < wanted; index += 1) {
+  try {
+    permitRequests += permits.play(firstSeed + index);
+  } catch (error) {
+    process.stderr.write(`--seed ${firstSeed + index} --plays 1: permits: ${(error as Error).stack}\n`);
+    process.exit(1);
+  }
+}
+await permits.close();
 const seconds = (performance.now() - startedAt) / 1_000;
 process.stdout.write(
-  `leases: ${wanted} plays from seed ${firstSeed}, ${steps} accesses to shared memory, ${requests} requests: every invariant held; ${seconds.toFixed(1)} s\n`,
+  `leases: ${wanted} plays from seed ${firstSeed}, ${steps} accesses to shared memory, ${requests} requests; as many plays of permits, ${permitRequests} requests: every invariant held; ${seconds.toFixed(1)} s\n`,
 );

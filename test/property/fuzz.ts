@@ -21,7 +21,7 @@ if (values.seed !== undefined) run('--test', '--test-reporter=dot', ...propertyT
 /** The test files that draw cases, and those whose helpers do. */
 function propertyTests(): string[] {
   const draws =
-    /from '[./]*(?:support\/seeded-fast-check|support\/http1-streams|property\/generated|generated|pool-history|lease-play)\.ts'/;
+    /from '[./]*(?:support\/seeded-fast-check|support\/http1-streams|property\/generated|generated|pool-history|lease-play|permit-play)\.ts'/;
   return globSync('test/**/*.test.ts', { cwd: root }).filter((file) => draws.test(readFileSync(root + file, 'utf8')));
 }
 

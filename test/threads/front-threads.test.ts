@@ -38,7 +38,11 @@ interface Running {
   config(changes?: Partial<ConfigInput>): ReturnType<typeof defineConfig>;
 }
 
-async function running(t: TestContext, values: ConfigInput['service'] = { threads: 3 }): Promise<Running> {
+async function running(
+  t: TestContext,
+  values: ConfigInput['service'] = { threads: 3 },
+  more: Partial<ConfigInput> = {},
+): Promise<Running> {
   started.length = 0;
   const folder = temporaryFolder(t);
   writeFileSync(join(folder, 'a.txt'), 'one');
@@ -55,7 +59,7 @@ async function running(t: TestContext, values: ConfigInput['service'] = { thread
       folder,
     );
   const log = new RecordingLog();
-  const service = createService(config(), { log, asRoot: 'allow', runtimeBase: join(folder, 'run') });
+  const service = createService(config(more), { log, asRoot: 'allow', runtimeBase: join(folder, 'run') });
   t.after(() => service.destroy());
   await service.start();
   return { service, folder, log, config, url: () => service.status().listeners[0]!.url! };
@@ -86,6 +90,32 @@ async function ask(url: string, count: number): Promise<{ status: number; text: 
 }
 
 describe('a service in three front threads', () => {
+  it('has an operator drain a pool without lanes in each of them, and end a request that runs in any', async (t) => {
+    const token = 'correct-horse-battery';
+    const { service, folder, url } = await running(t, { threads: 3 }, { admin: { listen: '127.0.0.1:0', token } });
+    const act = async (query: string): Promise<number> => {
+      const target = new URL(`actions/${query}`, service.status().admin!);
+      return (await fetch(target, { method: 'POST', headers: { authorization: `Bearer ${token}` } })).status;
+    };
+    writeFileSync(join(folder, 'held.cgi'), '#!/bin/sh\nexec sleep 60\n');
+    chmodSync(join(folder, 'held.cgi'), 0o755);
+    const held = Array.from({ length: 6 }, () => fetch(`${url()}held.cgi`, { headers: { connection: 'close' } }));
+    const numbers = () => service.status().pools[0]!.lanes.map(({ request }) => request);
+    await until(() => numbers().filter((number) => number > 0).length === 6, 'all run');
+    assert.equal(new Set(numbers()).size, 6, 'each has a number of its own');
+    assert.equal(await act('drain?pool=cgi'), 200);
+    await until(async () => (await ask(`${url()}x.cgi`, 6)).every(({ status }) => status === 503), 'none is taken');
+    for (const number of numbers()) assert.equal(await act(`end?pool=cgi&request=${number}`), 200);
+    assert.ok((await Promise.all(held)).every(({ status }) => status >= 500));
+    await until(() => numbers().length === 0, 'none runs');
+    assert.notEqual(await act('end?pool=cgi&request=1'), 200);
+    assert.equal(await act('resume?pool=cgi'), 200);
+    await until(
+      async () => (await ask(`${url()}x.cgi`, 6)).every(({ status }) => status === 200),
+      'they are taken again',
+    );
+  });
+
   it('serves files and programs in each of them, and counts all', async (t) => {
     const { service, url } = await running(t);
     assert.deepEqual(

@@ -1,0 +1,106 @@
+// The permits of a pool without lanes, in shared memory: one word each, as a lane has (`lane-word.ts`), so that they are leased as lanes are.
+//
+//   | how many words are looked at | word | word | ...
+//
+// `gone`: there is no such permit; `busy`, `draining`: a request runs with it, and it goes when that has ended. One that a thread holds while it
+// is `idle` goes with a connection that this thread has kept: nobody else may have it before that is closed. `stopping`: it goes when that is.
+
+import type { LaneState } from '../worker/state.ts';
+import { atomicCells, type Cells, type CellsMaker, holderOf, laneWord, nobody, stateOf } from './lane-word.ts';
+import type { Leased } from './leases.ts';
+
+/** As many as the configuration takes for `workers`. */
+export const mostPermits = 4_096;
+
+const gone = 0;
+const free = laneWord('idle', nobody, nobody, 0);
+
+/** One. */
+export class PermitWord implements Leased {
+  readonly #cells: Cells;
+  readonly #at: number;
+
+  constructor(cells: Cells, at: number) {
+    this.#cells = cells;
+    this.#at = at;
+  }
+
+  get word(): number {
+    return this.#cells.load(this.#at);
+  }
+
+  swap(from: number, to: number): boolean {
+    return this.#cells.swap(this.#at, from, to);
+  }
+}
+
+export class PermitBoard {
+  readonly #cells: Cells;
+  readonly #made: PermitWord[] = [];
+  #rows: readonly PermitWord[] = [];
+
+  constructor(buffer: SharedArrayBuffer, cells: CellsMaker = atomicCells) {
+    this.#cells = cells(buffer);
+  }
+
+  /** Those that there are, or were. */
+  get rows(): readonly PermitWord[] {
+    const count = this.#cells.load(0);
+    if (count === this.#rows.length) return this.#rows;
+    for (let index = this.#made.length; index < count; index += 1)
+      this.#made.push(new PermitWord(this.#cells, index + 1));
+    this.#rows = this.#made.slice(0, count);
+    return this.#rows;
+  }
+
+  /**
+   * From now on there are so many. One that a request runs with goes when that has ended: so what began within the old limit ends within it.
+   * To be called by one thread alone.
+   */
+  use(count: number): void {
+    if (count > this.#cells.load(0)) this.#cells.store(0, count);
+    const { rows } = this;
+    for (let missing = count - livingOf(rows); missing !== 0; missing = count - livingOf(rows)) {
+      const [first, second] = missing > 0 ? ([revive, add] as const) : ([drop, retire] as const);
+      if (!rows.some(first)) rows.some(second);
+    }
+  }
+}
+
+/** Memory for as many as there may be. The system gives pages of it only where something is written. */
+export function newPermitMemory(): SharedArrayBuffer {
+  return new SharedArrayBuffer((1 + mostPermits) * 4);
+}
+
+/** A request has ended on one that is not wanted any more. @returns false: it is wanted again */
+export function endPermit(row: PermitWord): boolean {
+  const { word } = row;
+  return stateOf(word) === 'draining' && row.swap(word, gone);
+}
+
+function livingOf(rows: readonly PermitWord[]): number {
+  return rows.filter(({ word }) => stateOf(word) === 'idle' || stateOf(word) === 'busy').length;
+}
+
+/** Each changes one permit, or says that it cannot. */
+function add(row: PermitWord): boolean {
+  const { word } = row;
+  const isGone = word === gone || (stateOf(word) === 'stopping' && holderOf(word) === nobody);
+  return isGone && row.swap(word, free);
+}
+
+function drop(row: PermitWord): boolean {
+  const { word } = row;
+  const next = holderOf(word) === nobody ? gone : laneWord('stopping', holderOf(word), nobody, 0);
+  return stateOf(word) === 'idle' && row.swap(word, next);
+}
+
+const revive = (row: PermitWord): boolean => moved(row, 'draining', 'busy') || moved(row, 'stopping', 'idle');
+const retire = (row: PermitWord): boolean => moved(row, 'busy', 'draining');
+
+/** One that is held. */
+function moved(row: PermitWord, from: LaneState, to: LaneState): boolean {
+  const { word } = row;
+  const isSo = stateOf(word) === from && holderOf(word) !== nobody;
+  return isSo && row.swap(word, laneWord(to, holderOf(word), nobody, 0));
+}
