@@ -5,7 +5,8 @@ import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { temporaryFolder } from '../../support/folder.ts';
+import { findProgram, temporaryFolder } from '../../support/folder.ts';
+import { startPhpCgi } from '../../support/php-cgi.ts';
 import { phpMissing, phpPool } from '../../support/php-service.ts';
 import { startPostern } from '../../support/postern-process.ts';
 import { RawClient } from '../../support/raw-client.ts';
@@ -75,37 +76,62 @@ describe('a client of a real process', { skip: phpMissing }, () => {
   });
 });
 
+const app = new URL('../../../src/app/index.ts', import.meta.url).href;
 const endless = {
   'public/endless.sh': '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n"\nexec cat /dev/zero\n',
+  'public/ok.sh': '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\nok"\n',
   'public/endless.php': '<?php while (ob_get_level()) ob_end_clean(); for (;;) echo str_repeat("d", 1048576);',
+  'public/ok.php': '<?php echo "ok";',
+  'endless.ts': `import { defineApp, run } from '${app}';
+const chunk = new Uint8Array(65_536);
+await run(defineApp({
+  async respond(call, context) {
+    call.head(200, ['content-type', 'text/plain']);
+    while (call.url.includes('endless') && !context.signal.aborted) if (!call.write(chunk)) await call.drained();
+    if (!context.signal.aborted) call.write(Buffer.from('ok'));
+  },
+}));
+`,
 };
-const kinds: Readonly<Record<string, { readonly path: string; readonly match: string; readonly pool: string }>> = {
-  cgi: { path: '/endless.sh', match: '*.sh', pool: 'cgi = true\nallowRoot = true' },
-  command: { path: '/endless.php', match: '*.php', pool: 'command = ["php-cgi"]\nallowRoot = true' },
-};
+interface Kind {
+  readonly name: string;
+  /** What ends a path. */
+  readonly ending: string;
+  readonly match: string;
+  readonly pool: (folder: string) => string;
+}
+const kinds: readonly Kind[] = [
+  { name: 'cgi', ending: '.sh', match: '*.sh', pool: () => 'cgi = true\nallowRoot = true' },
+  { name: 'command', ending: '.php', match: '*.php', pool: () => 'command = ["php-cgi"]\nallowRoot = true' },
+  { name: 'connect', ending: '.php', match: '*.php', pool: (folder) => `connect = "unix:${folder}/cgi.sock"` },
+  { name: 'app', ending: '', match: '/*', pool: () => 'app = "endless.ts"\nallowRoot = true' },
+];
 
 describe('a client that reads nothing of an endless answer', { skip: phpMissing }, () => {
-  for (const [kind, { path, match, pool }] of Object.entries(kinds)) {
-    it(`of a pool of kind ${kind}: a bounded amount waits for it, and after writeTimeout its program is stopped`, async (t) => {
+  for (const { name, ending, match, pool } of kinds) {
+    it(`of a pool of kind ${name}: a bounded amount waits for it, and after writeTimeout its program is stopped and serves others`, async (t) => {
       const folder = temporaryFolder(t);
       writeFiles(folder, {
         ...endless,
-        'postern.toml': `[site.main]\nlisten = ["127.0.0.1:0"]\nroot = "public"\nwriteTimeout = "3s"\n[[site.main.route]]\nmatch = "${match}"\npool = "it"\n[pool.it]\n${pool}\nworkers = 1\n`,
+        'postern.toml': `[site.main]\nlisten = ["127.0.0.1:0"]\nroot = "public"\nwriteTimeout = "3s"\n[[site.main.route]]\nmatch = "${match}"\npool = "it"\n[pool.it]\n${pool(folder)}\nworkers = 1\n`,
       });
-      chmodSync(join(folder, 'public/endless.sh'), 0o755);
+      for (const script of ['endless.sh', 'ok.sh']) chmodSync(join(folder, 'public', script), 0o755);
+      if (name === 'connect') await startPhpCgi(t, findProgram('php-cgi')!, folder);
       const args = ['run', '-c', join(folder, 'postern.toml')];
       const postern = startPostern(t, temporaryFolder(t), args, folder);
       const [, port] = await postern.wrote(/"address":"127\.0\.0\.1:(\d+)"/);
       const before = residentMegabytes(postern.pid);
       const client = await RawClient.connect(t, Number(port));
       client.socket.pause();
-      client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+      client.send(`GET /endless${ending} HTTP/1.1\r\nHost: a\r\n\r\n`);
       let most = 0;
       await until(() => {
         most = Math.max(most, residentMegabytes(postern.pid));
         return /the client took no more of its answer for 3000 ms/.test(postern.output());
       }, 'the client is given up');
       assert.ok(most < before + 150, `${before.toFixed(0)} MB grew to ${most.toFixed(0)} MB`);
+      const other = await fetch(`http://127.0.0.1:${port}/ok${ending}`);
+      assert.deepEqual([other.status, await other.text()], [200, 'ok']);
     });
   }
 });
