@@ -11,6 +11,7 @@ import { Launcher } from '../launcher/launcher.ts';
 import { whyNot } from '../launcher/service-process.ts';
 import type { Log } from '../log.ts';
 import { ShellGuard } from '../worker/guard.ts';
+import { programUmask } from '../worker/program.ts';
 import { openRuntimeDirectory } from '../worker/runtime-directory.ts';
 import { findSetpriv, openSpawner } from '../worker/spawner.ts';
 import type { Account } from '../worker/user.ts';
@@ -61,6 +62,7 @@ export async function launch(launching: Launching): Promise<number> {
   const choices = { account, setpriv, asRoot, embeddedWorkers, threads };
   const config = await launchConfig(read, choices);
   const base = runtimeBases()[0]!;
+  process.umask(programUmask);
   const guard = new ShellGuard();
   const [directory] = await Promise.all([openRuntimeDirectory(base, log, guard.mark), guard.ownProcess()]);
   guard.watch();

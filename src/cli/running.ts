@@ -5,6 +5,7 @@ import type { Privileged } from '../backend/privileged.ts';
 import type { Config } from '../config/config.ts';
 import type { FindPhp } from '../php/find-php.ts';
 import { createService } from '../service/service.ts';
+import { programUmask } from '../worker/program.ts';
 import { exit } from './exit-status.ts';
 import { live, StopAsked } from './lifetime.ts';
 import { openLog } from './log-file.ts';
@@ -34,6 +35,7 @@ export async function run(running: Running): Promise<void> {
   const { log, access, accessLines, reopen, change, status: logStatus, close } = openLog(config, logTo);
   // Whatever ends the process: what was gathered is written.
   process.once('exit', close);
+  process.umask(programUmask);
   const stopAsked = new StopAsked();
   const service = createService(config, {
     log,

@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts';
 import type { FindPhp } from '../php/find-php.ts';
 import type { ServiceOptions } from '../service/deployment.ts';
 import { createService, type Service } from '../service/service.ts';
+import { programUmask } from '../worker/program.ts';
 import { formatBanner } from './banner.ts';
 import { exit } from './exit-status.ts';
 import { accessLine, clockTime, humanLog } from './human-log.ts';
@@ -59,6 +60,7 @@ type HowServed = Pick<Served, 'dir' | 'isDeveloped' | 'embeddedWorkers' | 'threa
 
 /** What the terminal shows of a service from its start to its end. */
 function openFrame({ out, err }: Terminal, { dir, embeddedWorkers, ...rest }: HowServed) {
+  process.umask(programUmask);
   const stopAsked = new StopAsked();
   const opening = beginOpening(out);
   const serviceOptions: ServiceOptions = {

@@ -84,7 +84,7 @@ export interface AnswerManner {
  */
 export interface HttpAnswer {
   /**
-   * @param status 100 to 599
+   * @param status 100 to 999
    * @param headers name, value, name, value; hop-by-hop fields were taken out. A Content-Length among them is
    * checked: a longer body is cut there and the connection closed, a shorter one is aborted.
    */

@@ -231,7 +231,7 @@ export function siteHandler(site: string, gatewayOf: (site: string) => Gateway |
 const notServed = (site: string): PosternError => new PosternError('POOL_CLOSING', `site ${site} is not served now`);
 
 /** Statuses that are counted are below it. */
-export const statusCount = 600;
+export const statusCount = 1_000;
 
 /** "200" -> 12; only those that were given. @param counts by status, of each thread */
 export function answersOf(counts: readonly Uint32Array[]): Record<string, number> {
@@ -296,7 +296,7 @@ export class Gateways {
     return [...this.#inForce.values(), ...this.#old].reduce((sum, { active }) => sum + active, 0);
   }
 
-  /** "200" -> 12; only those that were given, 100 to 599. */
+  /** "200" -> 12; only those that were given, 100 to 999. */
   get answers(): Readonly<Record<string, number>> {
     return answersOf([this.#counts]);
   }

@@ -45,6 +45,11 @@ export interface Program {
   readonly title?: string;
 }
 
+/**
+ * The umask of programs, whoever starts Postern from whatever shell: that of services. For a process that does nothing but serve, since Node
+ * starts programs with its own; what Postern writes itself names its modes.
+ */
+export const programUmask = 0o022;
 /** Where PATH leads in the environment of a program; a pool's `env` may say otherwise. */
 export const programPath =
   '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' +

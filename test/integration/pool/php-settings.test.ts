@@ -44,6 +44,20 @@ describe('what a script sees of its pool', { skip: phpMissing }, () => {
     }
   });
 
+  it('is a umask of 022, whatever that of the one who started Postern', async (t) => {
+    const folder = temporaryFolder(t);
+    mkdirSync(join(folder, 'public'));
+    writeFileSync(join(folder, 'public/umask.sh'), '#!/bin/sh\nprintf "\\n"; umask\n', { mode: 0o755 });
+    const service = await PhpService.start(t, {
+      folder,
+      files: { 'umask.php': '<?php printf("%04o", umask());' },
+      more: '[[site.main.route]]\nmatch = "*.sh"\npool = "cgi"\n[pool.cgi]\ncgi = true\nallowRoot = true\n',
+      wrapper: ['/bin/sh', '-c', 'umask 077; exec "$@"', 'sh'],
+    });
+    assert.equal(await service.text('umask.php'), '0022');
+    assert.equal(await service.text('umask.sh'), '0022\n');
+  });
+
   it('is PHP_SELF with its path, and REQUEST_URI as it was asked for', async (t) => {
     const source =
       '<?php echo json_encode(array_map(fn ($n) => $_SERVER[$n] ?? null, ["PHP_SELF", "SCRIPT_NAME", "PATH_INFO", "PATH_TRANSLATED", "ORIG_PATH_INFO"]), JSON_UNESCAPED_SLASHES);';
