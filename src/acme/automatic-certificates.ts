@@ -160,17 +160,25 @@ class AutomaticSource implements CertificateSource {
   }
 
   status(): SourceStatus[] {
-    return this.#names.map(({ name, served, failure, isRunning }) => {
+    return this.#names.map((one) => {
+      const { name, served, failure } = one;
       const [certificate] = served ?? this.#standIn;
       const { facts } = certificate!;
       const next = failure === null ? '' : new Date(failure.nextAtMs).toISOString();
       const why = failure === null ? null : `no certificate was obtained: ${failure.why}; the next try is at ${next}`;
       if (served !== null) return { ...facts, from: 'ACME', trouble: why ?? timeTrouble(facts, Date.now()) };
       const from = 'self-signed until the first one is issued';
-      const trouble =
-        why ?? (isRunning ? 'it is being ordered' : `${name} has none yet: start the service, which orders it`);
-      return { ...facts, names: [name], from, trouble };
+      // Nobody trusts it: whoever watches for certificates that expire is to see it.
+      const notAfter = facts.notBefore;
+      return { ...facts, notAfter, names: [name], from, trouble: why ?? this.#waits(one) };
     });
+  }
+
+  /** Why there is none yet. */
+  #waits({ name, isRunning, heldUntilMs }: KeptName): string {
+    if (isRunning) return 'it is being ordered';
+    if (heldUntilMs < Date.now()) return `${name} has none yet: start the service, which orders it`;
+    return `it is ordered at ${new Date(heldUntilMs).toISOString()}: before, there would be too many orders`;
   }
 
   async refresh(): Promise<void> {

@@ -36,7 +36,6 @@ export class KeptName {
   #served: readonly Certificate[] | null = null;
   #look = '';
   #failure: Failure | null = null;
-  /** Until then an order would meet a limit, by our books. */
   #heldUntilMs = 0;
   /** What the authority says of when to renew; null: it was not asked yet, for this certificate. */
   #advice: RenewalAdvice | null = null;
@@ -54,6 +53,11 @@ export class KeptName {
 
   get failure(): Failure | null {
     return this.#failure;
+  }
+
+  /** Until then an order would meet a limit, by our books. */
+  get heldUntilMs(): number {
+    return this.#heldUntilMs;
   }
 
   get isRunning(): boolean {
@@ -131,9 +135,14 @@ export class KeptName {
     this.#take(certificate);
     await store.keepCertificate(this.name, certificate);
     this.#look = await store.look(this.name);
+    // By a clock that is wrong, ours or the authority's, it would be ordered without an end.
+    if (renewalAt(certificate.facts) <= Date.now())
+      throw new AcmeProblem('what it issued is to be renewed already: is the clock of this machine right?', {
+        status: 400,
+      });
     this.#failure = null;
     await store.keepFailure(this.name, null);
-    // One that were due again at once, by a clock or an authority that is wrong, would be ordered without an end.
+    // Whatever the authority advises.
     this.#heldUntilMs = Date.now() + Math.min(longestHoldMs, (certificate.facts.notAfter - Date.now()) / 3);
     const until = new Date(certificate.facts.notAfter).toISOString();
     log.info({ name: this.name, until, issuer: certificate.facts.issuer }, 'a certificate was obtained');

@@ -10,7 +10,7 @@
 // A file is written beside its place and then renamed: whoever reads finds the old one or the new one, whole.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PosternError } from '../errors.ts';
 import { type Certificate, readCertificate } from '../tls/certificate.ts';
@@ -26,6 +26,9 @@ export interface KeptAccount {
   readonly key: string;
   readonly email: string | null;
 }
+
+/** No order takes so long, whatever the clocks of those who share the store say. */
+const staleMs = 24 * 3_600_000;
 
 /** What is kept of one authority. */
 export class AcmeStore {
@@ -53,6 +56,7 @@ export class AcmeStore {
       const probe = join(this.#folder, `${randomBytes(8).toString('hex')}.new`);
       await (await open(probe, 'wx', 0o600)).close();
       await rm(probe, { force: true });
+      await Promise.all([sweep(this.proofs.path, /./), sweep(this.#names, /\.new$/), sweep(this.#folder, /\.new$/)]);
     } catch (error) {
       const why = (error as Error).message;
       throw new PosternError(
@@ -184,6 +188,16 @@ function fileName(name: string): string {
 function partsOf(pem: Buffer, what: string): Buffer {
   const blocks = pem.toString('latin1').match(new RegExp(`-----BEGIN ${what}-----[^-]*-----END ${what}-----`, 'g'));
   return Buffer.from((blocks ?? []).map((block) => `${block}\n`).join(''), 'latin1');
+}
+
+/** Takes away what a process left that was killed. */
+async function sweep(folder: string, left: RegExp): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!left.test(name)) continue;
+    const path = join(folder, name);
+    const found = await stat(path).catch(() => null);
+    if (found?.isFile() && Date.now() - found.mtimeMs > staleMs) await rm(path, { force: true });
+  }
 }
 
 async function bytesOf(path: string): Promise<Buffer | null> {

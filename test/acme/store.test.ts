@@ -5,6 +5,7 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   statSync,
   symlinkSync,
@@ -56,6 +57,16 @@ describe('the store', () => {
     assert.deepEqual(await store.books(), { orders: [], holds: {} });
     assert.equal(await store.failure('a.org'), null);
     await assert.rejects(store.certificate('a.org'), /a\.org\.pem holds no certificate/);
+  });
+
+  it('loses what a process left that was killed, and nothing that is new', async (t) => {
+    const store = new AcmeStore(join(temporaryFolder(t), 'store'), directory);
+    await store.open();
+    await store.proofs.putText('old', 'x');
+    await store.proofs.putText('new', 'y');
+    utimesSync(join(store.proofs.path, 'old.txt'), 1, 1);
+    await store.open();
+    assert.deepEqual(readdirSync(store.proofs.path), ['new.txt']);
   });
 
   it('is refused where others may look in, or where it cannot be written', async (t) => {
