@@ -6,6 +6,7 @@ import type { Rule, RuleGate } from '../rules/rule.ts';
 import type { ProgramAuth } from './authorizer.ts';
 import { type AuthParts, BasicAuth } from './basic-auth.ts';
 import { RequestLimit } from './request-limit.ts';
+import type { SharedLimits } from './shared-limits.ts';
 
 /** What is asked of a gate. */
 export interface GateQuestion {
@@ -13,6 +14,14 @@ export interface GateQuestion {
   readonly address: string;
   /** Of the request. */
   readonly headers: readonly string[];
+}
+
+/** What a gate is made with. */
+export interface GateParts extends AuthParts {
+  /** The site's name. */
+  readonly site: string;
+  /** Where several threads count together; null: this one is alone. */
+  readonly limits: SharedLimits | null;
 }
 
 /** One rule's gate. */
@@ -25,12 +34,15 @@ export class ClientGate {
   readonly #auth: BasicAuth | null;
 
   /** @throws CONFIG_INVALID for an address that cannot be read */
-  constructor(rule: Rule, gate: RuleGate, parts: AuthParts) {
+  constructor(rule: Rule, gate: RuleGate, parts: GateParts) {
     this.rule = rule;
     this.#gate = gate;
     this.#allow = gate.allow === null ? null : addressList(gate.allow, 'allow');
     this.#deny = gate.deny === null ? null : addressList(gate.deny, 'deny');
-    this.#limit = gate.limit === null ? null : new RequestLimit(gate.limit, parts.clock);
+    this.#limit =
+      gate.limit === null
+        ? null
+        : new RequestLimit(gate.limit, parts.clock, parts.limits, `${parts.site}\n${rule.name}`);
     this.#auth = gate.auth?.kind === 'file' ? new BasicAuth(gate.auth.realm, gate.auth.file, parts) : null;
   }
 

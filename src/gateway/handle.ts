@@ -23,6 +23,7 @@ import type { AccessLog, CountAnswer } from './request-log.ts';
 import { RequestIds } from './request-log.ts';
 import { compileRouting, type Routing } from './routing.ts';
 import { type Decision, KnownDecisions, type Run } from './script.ts';
+import type { SharedLimits } from './shared-limits.ts';
 import type { BackendRoute, Site } from './site.ts';
 import { asksAnything, checkClientCertificate, otherOrigin } from './site-door.ts';
 import { type RuledDecision, SiteGates } from './site-gates.ts';
@@ -45,6 +46,8 @@ export interface GatewayOptions {
   readonly count?: CountAnswer | null;
   /** Shared with other sites. @default no limit */
   readonly bodyMemory?: BodyMemory;
+  /** Where requests of a client are counted for all threads. @default for this one alone */
+  readonly limits?: SharedLimits | null;
   /** Who records spans. @default traces are passed on, or made where the site says so */
   readonly traces?: Traces | null;
   readonly clock?: Clock;
@@ -127,7 +130,8 @@ class SiteGateway implements Gateway, VisitOwner {
     this.traces = options.traces ?? (site.makesTraces === true ? new TraceMaker() : null);
     this.clock = clock;
     this.routing = compileRouting(site, clock);
-    this.rules = site.rules.length === 0 ? null : new SiteGates(site.rules, this.routing, { clock, log });
+    const gates = { clock, log, site: site.name, limits: options.limits ?? null };
+    this.rules = site.rules.length === 0 ? null : new SiteGates(site.rules, this.routing, gates);
     this.#decisions = new KnownDecisions(this.routing, clock);
     this.proxies = new TrustedProxies(site);
     this.#trustedPeers = new AddressList(site.trustedPeers, 'trustedPeers');

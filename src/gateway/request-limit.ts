@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import type { LimitOptions } from '../rules/rule.ts';
+import type { SharedLimits } from './shared-limits.ts';
 
 /** Clients that are remembered. One that is forgotten starts anew; those that asked last are kept. */
 const MAX_CLIENTS = 16_384;
@@ -15,13 +16,18 @@ export type LimitDecision = 'go' | { /** When it may be tried again. */ readonly
 export class RequestLimit {
   readonly #options: LimitOptions;
   readonly #clock: Clock;
+  readonly #shared: SharedLimits | null;
+  readonly #name: string;
   /** When the client would have used up all that it asked for. */
   readonly #usedUpAtMs = new LRUCache<string, number>({ max: MAX_CLIENTS });
   readonly #running = new Map<string, number>();
 
-  constructor(options: LimitOptions, clock: Clock) {
+  /** @param shared where several threads count together. @param name of this limit, among all that count there */
+  constructor(options: LimitOptions, clock: Clock, shared: SharedLimits | null = null, name = '') {
     this.#options = options;
     this.#clock = clock;
+    this.#shared = shared;
+    this.#name = name;
   }
 
   /** Clients that are remembered. */
@@ -33,6 +39,7 @@ export class RequestLimit {
   begin(address: string): LimitDecision {
     const { rate, burst, connections, by } = this.#options;
     const key = clientKey(address, by);
+    if (this.#shared !== null) return this.#beginShared(this.#shared, `${this.#name}\n${key}`);
     const running = this.#running.get(key) ?? 0;
     if (connections > 0 && running >= connections) return { afterMs: 1_000 };
     if (rate !== null) {
@@ -50,9 +57,23 @@ export class RequestLimit {
   end(address: string): void {
     if (this.#options.connections === 0) return;
     const key = clientKey(address, this.#options.by);
+    if (this.#shared !== null) {
+      this.#shared.end(`${this.#name}\n${key}`);
+      return;
+    }
     const running = this.#running.get(key) ?? 0;
     if (running <= 1) this.#running.delete(key);
     else this.#running.set(key, running - 1);
+  }
+
+  #beginShared(shared: SharedLimits, key: string): LimitDecision {
+    const { rate, burst, connections } = this.#options;
+    if (connections > 0 && !shared.begin(key, connections)) return { afterMs: 1_000 };
+    if (rate === null) return 'go';
+    const afterMs = shared.ask(key, rate.everyMs / rate.requests, burst, this.#clock.now());
+    if (afterMs === 0) return 'go';
+    if (connections > 0) shared.end(key);
+    return { afterMs };
   }
 }
 

@@ -1,13 +1,11 @@
 // The rules of a site with what they need besides: gates that count and remember, servers that are asked. Made once for each configuration.
 
-import type { Clock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
-import type { Log } from '../log.ts';
 import type { RequestPath } from '../protocol/http/path.ts';
 import type { ProxyOptions, Rule } from '../rules/rule.ts';
 import { MAX_REGEX_PATH } from '../rules/rule-match.ts';
 import { judge, judgeFound, type Look, type Ruling, type TakenRule } from '../rules/ruling.ts';
-import { ClientGate } from './client-gate.ts';
+import { ClientGate, type GateParts } from './client-gate.ts';
 import { HttpProxy } from './http-proxy.ts';
 import type { HttpRequest } from './message.ts';
 import { PasswordThread } from './password-thread.ts';
@@ -36,7 +34,7 @@ export class SiteGates {
   readonly #hasRegex: boolean;
 
   /** @throws CONFIG_INVALID */
-  constructor(rules: readonly Rule[], routing: Routing, parts: { readonly clock: Clock; readonly log: Log }) {
+  constructor(rules: readonly Rule[], routing: Routing, parts: Omit<GateParts, 'thread'>) {
     const thread = new PasswordThread(parts.clock);
     this.#rules = rules;
     this.#routing = routing;

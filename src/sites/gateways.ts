@@ -14,6 +14,7 @@ import { BodyMemory } from '../gateway/body-memory.ts';
 import { createGateway, type Gateway } from '../gateway/handle.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { AccessLog, AccessRecord, CountAnswer } from '../gateway/request-log.ts';
+import type { SharedLimits } from '../gateway/shared-limits.ts';
 import type { ClientCertificates, Route, Site } from '../gateway/site.ts';
 import type { Traces } from '../gateway/trace.ts';
 import type { Log } from '../log.ts';
@@ -37,6 +38,8 @@ export interface Told {
   readonly count: CountAnswer | null;
   /** @default traces are passed on, or made where a site says so */
   readonly traces?: Traces | null;
+  /** Where requests of a client are counted for all threads. @default for this one alone */
+  readonly limits?: SharedLimits | null | undefined;
 }
 
 /** Makes one gateway a site. @param isDeveloped see `Site.isDeveloped` @throws CONFIG_INVALID for a proxy that cannot be read */
@@ -44,7 +47,7 @@ export function makeGateways(
   config: Pick<Config, 'file' | 'folder' | 'values'>,
   units: ReadonlyMap<string, FrontPool>,
   log: Log,
-  { access, count, traces = null }: Told,
+  { access, count, traces = null, limits = null }: Told,
   isDeveloped = false,
   tls: TlsMaterial['sites'] = new Map(),
 ): ReadonlyMap<string, Gateway> {
@@ -77,6 +80,7 @@ export function makeGateways(
           count,
           bodyMemory,
           traces,
+          limits,
         }),
       ];
     }),

@@ -10,6 +10,7 @@ import type { Binder } from '../connection/listen.ts';
 import type { ClientCounts } from '../front/client-counts.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import { openTelemetryTraces } from '../gateway/open-telemetry.ts';
+import type { SharedLimits } from '../gateway/shared-limits.ts';
 import type { Log } from '../log.ts';
 import type { NamedSite } from '../protocol/http/host-table.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
@@ -42,6 +43,8 @@ export interface SiteFrontsOptions {
   readonly part?: ListeningPart | undefined;
   /** Where connections of clients are counted. @default for this thread alone */
   readonly clients?: ClientCounts | undefined;
+  /** Where requests of a client are counted that rules limit. @default for this thread alone */
+  readonly limits?: SharedLimits | undefined;
   /** Where answers are counted by status. @default memory of its own */
   readonly counts?: Uint32Array | undefined;
   /** Where durations are counted. @default memory of its own */
@@ -205,7 +208,7 @@ export class SiteFronts implements Fronts {
       words: listening.words,
       prepare: async (backends) => {
         const logs = { access: this.#gateways.onAccess, count: this.#gateways.count };
-        const told = { ...logs, traces: await openTelemetryTraces() };
+        const told = { ...logs, traces: await openTelemetryTraces(), limits: this.#options.limits };
         gateways = makeGateways(config, backends, log, told, isDeveloped, config.tls.sites);
       },
       commit: (deadlineMs) => {

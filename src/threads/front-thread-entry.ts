@@ -5,6 +5,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PosternError, toPosternError } from '../errors.ts';
 import { SharedClientCounts } from '../front/client-counts.ts';
+import { SharedLimits } from '../gateway/shared-limits.ts';
 import type { Log, LogFields } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import type { FrontPool } from '../sites/pool-pages.ts';
@@ -32,6 +33,7 @@ const {
   vitals: vitalMemory,
   answers,
   clients,
+  limits,
   durations,
   compileCache,
 } = workerData as ThreadData;
@@ -48,6 +50,7 @@ const fronts = new SiteFronts({
   isDeveloped,
   part: index === 1 ? 'first' : 'other',
   clients: new SharedClientCounts(clients, index - 1),
+  limits: new SharedLimits(limits, index - 1),
   counts: new Uint32Array(answers),
   durations,
 });

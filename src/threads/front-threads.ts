@@ -7,6 +7,7 @@ import type { PoolShare, Unit } from '../backend/unit.ts';
 import { systemClock } from '../clock.ts';
 import { clearClientCounts, limitHits } from '../front/client-counts.ts';
 import type { Gateway } from '../gateway/handle.ts';
+import { clearRunning, newRatesMemory } from '../gateway/shared-limits.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { BoundPlaces } from '../sites/bound-places.ts';
 import { answersOf } from '../sites/gateways.ts';
@@ -56,6 +57,7 @@ export class FrontThreads implements Fronts {
   readonly #local: SiteFronts;
   readonly #places: readonly Place[];
   readonly #sums = new PoolSums();
+  readonly #rates = newRatesMemory();
   /** Where somebody else binds the sockets. */
   readonly #bound: BoundPlaces | null;
   #inForce: InForce | null = null;
@@ -236,12 +238,14 @@ export class FrontThreads implements Fronts {
   #fill(place: Place): FrontThread {
     const { isDeveloped = false, onAccess, onAccessLines } = this.#options;
     const clients = this.#places.map((one) => one.clients);
+    const limits = { rates: this.#rates, running: this.#places.map((one) => one.limited) };
     const data = threadData(place, {
       count: this.#places.length,
       mark: this.#options.mark,
       isDeveloped,
       access: onAccess === undefined ? 'none' : onAccessLines === undefined ? 'records' : 'lines',
       clients,
+      limits,
     });
     place.shared = new Map();
     place.thread = new FrontThread(data, {
@@ -307,6 +311,7 @@ export class FrontThreads implements Fronts {
     place.thread = null;
     this.#sums.forget(place.index);
     clearClientCounts(place.clients);
+    clearRunning(place.limited);
     for (const unit of this.#inForce?.units.values() ?? []) unit.threadDied(place.index);
     if (this.#isClosing) return;
     const now = systemClock.now();

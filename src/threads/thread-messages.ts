@@ -2,6 +2,7 @@
 
 import type { PoolShare } from '../backend/unit.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { LimitsMemory } from '../gateway/shared-limits.ts';
 import type { LogFields } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import type { AccessRecord } from '../sites/gateways.ts';
@@ -26,6 +27,8 @@ export interface ThreadData {
   readonly durations: SharedArrayBuffer;
   /** Of each thread: its connections of clients. */
   readonly clients: readonly SharedArrayBuffer[];
+  /** What rules count of clients. */
+  readonly limits: LimitsMemory;
   /** Folder of compiled code; null: none is kept. */
   readonly compileCache: string | null;
 }

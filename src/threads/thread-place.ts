@@ -4,6 +4,7 @@ import { getCompileCacheDir } from 'node:module';
 import type { ThreadStatus } from '../admin/source.ts';
 import type { Unit } from '../backend/unit.ts';
 import { clientCountsMemory } from '../front/client-counts.ts';
+import { newRunningMemory } from '../gateway/shared-limits.ts';
 import { statusCount } from '../sites/gateways.ts';
 import { HttpDurations } from '../sites/http-durations.ts';
 import type { FrontThread } from './front-thread.ts';
@@ -16,6 +17,8 @@ export interface Place {
   readonly memory: Pick<ThreadData, 'vitals' | 'answers' | 'durations'>;
   /** Its connections of clients: all threads read them. */
   readonly clients: SharedArrayBuffer;
+  /** Its requests of clients that a rule limits: so do they. */
+  readonly limited: SharedArrayBuffer;
   thread: FrontThread | null;
   /** By pool: what it was given a share of. */
   shared: Map<string, Pick<Unit, 'backend'> & { readonly fingerprint: string }>;
@@ -30,13 +33,21 @@ export function newPlace(index: number): Place {
     answers: new SharedArrayBuffer(statusCount * 4),
     durations: new SharedArrayBuffer(HttpDurations.bytes),
   };
-  return { index, memory, clients: clientCountsMemory(), thread: null, shared: new Map(), losses: [] };
+  return {
+    index,
+    memory,
+    clients: clientCountsMemory(),
+    limited: newRunningMemory(),
+    thread: null,
+    shared: new Map(),
+    losses: [],
+  };
 }
 
 /** What a thread in it is started with. */
 export function threadData(
   { index, memory }: Place,
-  about: Pick<ThreadData, 'count' | 'mark' | 'isDeveloped' | 'access' | 'clients'>,
+  about: Pick<ThreadData, 'count' | 'mark' | 'isDeveloped' | 'access' | 'clients' | 'limits'>,
 ): ThreadData {
   return { index, ...about, ...memory, compileCache: getCompileCacheDir() ?? null };
 }

@@ -15,6 +15,8 @@ export class ThreadWatch {
   readonly #log: Log;
   #timer: Timer | null = null;
   #lookedAtMs = 0;
+  /** Those that are being looked into: once each. */
+  readonly #stuck = new WeakSet<FrontThread>();
 
   /** @param threads those that serve now */
   constructor(threads: () => readonly FrontThread[], log: Log) {
@@ -39,7 +41,9 @@ export class ThreadWatch {
     this.#lookedAtMs = nowMs;
     for (const thread of this.#threads()) {
       const stillMs = thread.stillMs(nowMs);
-      if (stillMs >= stuckMs && !wasHeldUp) void this.#endStuck(thread);
+      if (stillMs < stuckMs || wasHeldUp || this.#stuck.has(thread)) continue;
+      this.#stuck.add(thread);
+      void this.#endStuck(thread).finally(() => this.#stuck.delete(thread));
     }
   }
 

@@ -90,6 +90,15 @@ async function ask(url: string, count: number): Promise<{ status: number; text: 
 }
 
 describe('a service in three front threads', () => {
+  it('counts what a rule limits in all of them together', async (t) => {
+    const rule = [{ match: '/x.cgi', limit: { rate: '1/h', burst: 4 } }];
+    const site = { main: { listen: '127.0.0.1:0', root: '.', rule, route: [{ match: '*.cgi', pool: 'cgi' }] } };
+    const { url } = await running(t, { threads: 3 }, { site } as Partial<ConfigInput>);
+    const statuses = (await ask(`${url()}x.cgi`, 24)).map(({ status }) => status);
+    assert.equal(statuses.filter((status) => status === 200).length, 5);
+    assert.equal(statuses.filter((status) => status === 429).length, 19);
+  });
+
   it('has an operator drain a pool without lanes in each of them, and end a request that runs in any', async (t) => {
     const token = 'correct-horse-battery';
     const { service, folder, url } = await running(t, { threads: 3 }, { admin: { listen: '127.0.0.1:0', token } });
