@@ -88,12 +88,16 @@ export class AutomaticCertificates {
     return new AutomaticSource(kept, standIn);
   }
 
-  /** From now on certificates are ordered and renewed, for these names and no others. */
-  use(names: Iterable<string>): void {
+  /**
+   * From now on certificates are ordered and renewed, for these names and no others.
+   * @param isAsked somebody may have mended what made names fail
+   */
+  use(names: Iterable<string>, isAsked = false): void {
     this.#inForce = [...new Set(names)].map((name) => this.#names.get(name)!);
     for (const name of [...this.#names.keys()])
       if (!this.#inForce.includes(this.#names.get(name)!)) this.#names.delete(name);
     this.#tried.clear();
+    if (isAsked) for (const one of this.#inForce) one.retry();
     this.#order();
   }
 
@@ -175,8 +179,9 @@ class AutomaticSource implements CertificateSource {
   }
 
   /** Why there is none yet. */
-  #waits({ name, isRunning, heldUntilMs }: KeptName): string {
+  #waits({ name, isRunning, isElsewhere, heldUntilMs }: KeptName): string {
     if (isRunning) return 'it is being ordered';
+    if (isElsewhere) return 'another service that shares the store orders it';
     if (heldUntilMs < Date.now()) return `${name} has none yet: start the service, which orders it`;
     return `it is ordered at ${new Date(heldUntilMs).toISOString()}: before, there would be too many orders`;
   }

@@ -11,6 +11,9 @@ const hourMs = 60 * minuteMs;
 /** The pause after the first failure of a name in a row, after the second, and so on; then the last of them. */
 const pausesMs = [1, 5, 15, 60, 180, 360, 720, 1_440].map((minutes) => minutes * minuteMs);
 
+/** Four failures an hour at most, however often somebody asks. */
+const mendedPauseMs = 15 * minuteMs;
+
 /** Where nobody answered there is no limit, and what is amiss may be over soon. */
 const longestOutageMs = hourMs;
 
@@ -25,6 +28,8 @@ export interface Failure {
   /** Since 1970. */
   readonly atMs: number;
   readonly nextAtMs: number;
+  /** Until when the authority has asked us to wait; absent: it has not. */
+  readonly notBeforeMs?: number;
   readonly why: string;
 }
 
@@ -37,8 +42,15 @@ export function failed(before: Failure | null, problem: AcmeProblem, nowMs: numb
   const count = (before?.count ?? 0) + 1;
   const usual = pausesMs[Math.min(count, pausesMs.length) - 1]!;
   const pauseMs = (problem.isOutage ? Math.min(usual, longestOutageMs) : usual) * (1 + random / 10);
-  const nextAtMs = nowMs + Math.max(pauseMs, problem.retryAfterMs ?? 0);
-  return { count, atMs: nowMs, nextAtMs: Math.round(nextAtMs), why: problem.message };
+  const { retryAfterMs } = problem;
+  const nextAtMs = Math.round(nowMs + Math.max(pauseMs, retryAfterMs ?? 0));
+  const asked = retryAfterMs === null ? {} : { notBeforeMs: nowMs + retryAfterMs };
+  return { count, atMs: nowMs, nextAtMs, ...asked, why: problem.message };
+}
+
+/** Whether a failed name may be tried when somebody has mended something: not more often than the authority bears, nor before it said. */
+export function mayRetry({ atMs, notBeforeMs = 0 }: Failure, nowMs: number): boolean {
+  return nowMs - atMs >= mendedPauseMs && nowMs >= notBeforeMs;
 }
 
 /** What is remembered of the orders of an account. JSON, as the store keeps it. */

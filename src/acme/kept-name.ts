@@ -5,7 +5,7 @@ import type { Certificate } from '../tls/certificate.ts';
 import type { AcmeAccount } from './account.ts';
 import type { AcmeConnection } from './acme-connection.ts';
 import { AcmeProblem } from './acme-problem.ts';
-import { type Failure, failed, orderAt, renewalAt, withHold, withOrder } from './back-off.ts';
+import { type Failure, failed, mayRetry, orderAt, renewalAt, withHold, withOrder } from './back-off.ts';
 import { type Challenge, Order } from './order.ts';
 import { askForAdvice, certificateId, type RenewalAdvice } from './renewal-info.ts';
 import type { AcmeStore } from './store.ts';
@@ -40,6 +40,7 @@ export class KeptName {
   /** What the authority says of when to renew; null: it was not asked yet, for this certificate. */
   #advice: RenewalAdvice | null = null;
   #isRunning = false;
+  #isElsewhere = false;
 
   constructor(name: string, context: NameContext) {
     this.name = name;
@@ -60,6 +61,11 @@ export class KeptName {
     return this.#heldUntilMs;
   }
 
+  /** Whether another service that shares the store was ordering, when this one wanted to. */
+  get isElsewhere(): boolean {
+    return this.#isElsewhere;
+  }
+
   get isRunning(): boolean {
     return this.#isRunning;
   }
@@ -71,13 +77,19 @@ export class KeptName {
     return Math.max(wantedAtMs, this.#failure?.nextAtMs ?? 0, this.#heldUntilMs);
   }
 
+  /** Somebody may have mended what made it fail. */
+  retry(): void {
+    if (this.#failure !== null && mayRetry(this.#failure, Date.now()))
+      this.#failure = { ...this.#failure, nextAtMs: Date.now() };
+  }
+
   /** Takes what the store has. Never rejects. */
   async read(): Promise<void> {
     const { store, log } = this.#context;
     try {
       const failure = await store.failure(this.name);
-      // One that could not be written down counts all the same.
-      if (failure !== null) this.#failure = failure;
+      // One that could not be written down counts all the same, and one that may be tried earlier is still the same.
+      if (failure !== null && failure.atMs !== this.#failure?.atMs) this.#failure = failure;
       const look = await store.look(this.name);
       if (look === this.#look) return;
       this.#look = look;
@@ -111,6 +123,7 @@ export class KeptName {
     this.#isRunning = true;
     try {
       const lock = await store.lock(this.name);
+      this.#isElsewhere = lock === null;
       if (lock === null) return;
       try {
         await this.#renewAlone();

@@ -88,7 +88,7 @@ export class Certificates {
     this.#inForce = sources;
     this.#given = this.#parts();
     if (before !== sources.automatic) void before?.close();
-    sources.automatic?.use(sources.names);
+    sources.automatic?.use(sources.names, before === sources.automatic);
     if (sources.sites.size === 0) this.#stop();
     else this.#timer ??= systemClock.every(refreshMs, () => void this.#refresh());
   }

@@ -153,6 +153,23 @@ describe('an authority', () => {
     assert.equal(authority.asked.find(({ path }) => path === '/order')!.payload.profile, 'shortlived');
   });
 
+  it('is asked again by a reload, when it was mended what made a name fail; but not at once, nor before it said', async (t) => {
+    const { authority, start, store } = await workshop(t);
+    await store.open();
+    const [now, hourMs] = [Date.now(), 3_600_000];
+    const failure = { count: 6, atMs: now - hourMs, nextAtMs: now + 6 * hourMs, why: 'no such name' };
+    await store.keepFailure('mended.org', failure);
+    await store.keepFailure('fresh.org', { ...failure, atMs: now - 60_000 });
+    await store.keepFailure('asked.org', { ...failure, notBeforeMs: now + hourMs });
+    const service = await start(['mended.org', 'fresh.org', 'asked.org', 'new.org']);
+    const obtained = () => service.status().certificates.flatMap(({ from, name }) => (from === 'ACME' ? name : []));
+    await until(() => obtained().length === 1);
+    assert.equal(authority.count('/order'), authority.count('/order/') + 1, 'a start asks for no failed name');
+    await service.reload();
+    await until(() => obtained().length === 2);
+    assert.deepEqual(obtained(), ['mended.org', 'new.org']);
+  });
+
   it('that does not know the account any more gets another one', async (t) => {
     const { authority, start, store } = await workshop(t);
     await store.open();

@@ -155,6 +155,19 @@ describe('TLS', () => {
     }
   });
 
+  it('resumes sessions in whatever thread a client comes to', async (t) => {
+    const { folder, port, a, config } = await workshop(t);
+    const service = createService(config({ site: { a } }), { runtimeBase: join(folder, 'run'), threads: 3 });
+    t.after(() => service.destroy());
+    await service.start();
+    let { session } = await askByTls(port, { name: 'a.test' });
+    for (let count = 0; count < 20; count += 1) {
+      const again = await askByTls(port, { name: 'a.test', options: { session: session! } });
+      assert.equal(again.isResumed, true, `connection ${count}`);
+      session = again.session ?? session;
+    }
+  });
+
   it('tells programs HTTPS, SSL_PROTOCOL, SSL_CIPHER and the name', async (t) => {
     const { port, plainPort, a, start } = await workshop(t);
     await start({ site: { a: { ...a, route: toCgi } }, ...cgi });

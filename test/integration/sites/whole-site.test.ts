@@ -101,7 +101,8 @@ describe('a site that stands by itself', {
     assert.equal((await curl('https://example.org/admin/', ...told)).slice(0, 5), '2 401');
     assert.equal(await curl('https://example.org/admin/', '-u', 'admin:sesame'), 'the secret');
     const statuses: string[] = [];
-    for (let count = 0; count < 6; count += 1)
+    // Each front thread counts what comes to it.
+    for (let count = 0; count < 30 && !statuses.includes('429'); count += 1)
       statuses.push((await curl('https://example.org/limited.txt', ...told)).slice(2, 5));
     assert.equal(statuses[0], '200');
     assert.ok(statuses.includes('429'), statuses.join(' '));
