@@ -64,7 +64,7 @@ export function gatewayRequest(answer: Buffer): () => number {
   function route(): Route {
     const writer = new RecordWriter();
     const known = new KnownHeads();
-    const carrier = { unblocked: () => {}, abandoned: () => {} };
+    const carrier = { tellsFailures: true, unblocked: () => {}, abandoned: () => {} };
     const backend: Backend = {
       name: 'php',
       run: (cgi, sink) => {

@@ -69,6 +69,7 @@ export class ClientConnection {
     this.#options = options;
     this.#reader = new AnswerReader(this.#exchanges, (of) => this.#straggled(of));
     this.#carrier = {
+      tellsFailures: options.tellsFailures,
       unblocked: () => this.#updateReading(),
       abandoned: (exchange) => this.#abandon(exchange),
     };

@@ -57,6 +57,8 @@ export interface ClientExchange extends Exchange {
 
 /** What an exchange needs of the connection that carries it. */
 export interface Carrier {
+  /** See ConnectionOptions. */
+  readonly tellsFailures: boolean;
   /** Its sink takes bytes again. */
   unblocked(): void;
   /** Nobody waits for its answer any more. */
@@ -219,7 +221,7 @@ export class RecordExchange implements ClientExchange {
     this.error ??= error;
     if (!this.#isAsked) return;
     this.#ask('told');
-    this.#sink.fail(error);
+    if (this.#carrier.tellsFailures) this.#sink.fail(error);
   }
 
   /** Whether somebody waits for the answer. */

@@ -19,6 +19,8 @@ export interface ConnectionOptions {
   readonly output: CgiOutputLimits;
   /** Shared by connections that come one after another. @default its own */
   readonly buffers: ReadBuffers | null;
+  /** Whether a sink is told of a failure; else its owner alone is, who may know more of it a moment later. @default true */
+  readonly tellsFailures: boolean;
   /** @default systemClock */
   readonly clock: Clock;
 }
@@ -30,5 +32,6 @@ export const defaultConnectionOptions: ConnectionOptions = {
   maxExchanges: 1,
   output: defaultOutputLimits,
   buffers: null,
+  tellsFailures: true,
   clock: systemClock,
 };

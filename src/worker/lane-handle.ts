@@ -4,8 +4,8 @@ import type { Clock } from '../clock.ts';
 import type { EndedRequest } from '../connection/answer-reader.ts';
 import type { ClientConnection, ConnectionOwner } from '../connection/client-connection.ts';
 import { PosternError } from '../errors.ts';
-import type { CgiHead, CgiRequest, CgiSink, Progress } from '../protocol/cgi/exchange.ts';
-import type { Seat, SeatUser } from '../queue/seat.ts';
+import type { CgiRequest, Progress } from '../protocol/cgi/exchange.ts';
+import type { Seat } from '../queue/seat.ts';
 import type { Exit } from './exit.ts';
 import type { LaneProcess, ProcessEnding } from './lane-process.ts';
 import type { Program } from './program.ts';
@@ -51,7 +51,7 @@ export interface LaneWorker {
   readonly program: Program;
   readonly pid: number;
   readonly clock: Clock;
-  /** Opens a connection to the program. */
+  /** Opens a connection to the program, whose failures its owner is told alone. */
   connect(owner: ConnectionOwner): ClientConnection;
   /** The process with this id, from now on known. */
   meet(pid: number): LaneProcess;
@@ -59,41 +59,6 @@ export interface LaneWorker {
   endForeign(pid: number): boolean;
   /** How the process of a lane ended, and what that says of its request; null: it lives, as far as can be seen. */
   endOf(process: LaneProcess | null): ProcessEnding | null;
-}
-
-/**
- * Passes an answer on to whoever has a lane, but for its failure: that is told when it is known how the process ended. One for each lane, not
- * for each request.
- */
-export class LaneSink implements CgiSink {
-  /** null: nobody has the lane, or he wants to hear no more. */
-  user: SeatUser | null = null;
-  /** Why the present request failed; null while it has not. */
-  failure: PosternError | null = null;
-
-  head(head: CgiHead): void {
-    this.user?.head(head);
-  }
-
-  write(chunk: Uint8Array): boolean {
-    return this.user?.write(chunk) ?? true;
-  }
-
-  flush(): void {
-    this.user?.flush();
-  }
-
-  end(): void {
-    this.user?.end();
-  }
-
-  stderr(chunk: Uint8Array): void {
-    this.user?.stderr(chunk);
-  }
-
-  fail(error: PosternError): void {
-    this.failure = error;
-  }
 }
 
 /**

@@ -15,7 +15,6 @@ import {
   keepsAfter,
   type LaneEvents,
   type LaneHandle,
-  LaneSink,
   type LaneWorker,
   mayResend,
   needsNew,
@@ -47,7 +46,8 @@ export class Lane implements LaneHandle, ConnectionOwner {
   #isAborted = false;
   /** When its request was sent on a connection that had served before; null: that had not. */
   #reusedAtMs: number | null = null;
-  readonly #sink = new LaneSink();
+  /** Who has it; null: nobody, or he wants to hear no more. */
+  #user: SeatUser | null = null;
   #ending: ProcessEnding | null = null;
   #settleTimer: Timer | null = null;
   #onProbed: ((error: PosternError | null) => void) | null = null;
@@ -100,7 +100,7 @@ export class Lane implements LaneHandle, ConnectionOwner {
 
   /** See Seat. */
   run(request: CgiRequest, user: SeatUser): void {
-    this.#sink.user = user;
+    this.#user = user;
     this.#request = request;
     this.#isAborted = false;
     this.#ending = null;
@@ -122,7 +122,7 @@ export class Lane implements LaneHandle, ConnectionOwner {
 
   /** See Seat. */
   abort(): void {
-    if (this.#sink.user === null || this.#isAborted) return;
+    if (this.#user === null || this.#isAborted) return;
     this.#isAborted = true;
     this.#exchange?.abort();
   }
@@ -154,9 +154,8 @@ export class Lane implements LaneHandle, ConnectionOwner {
   /** See LaneHandle. */
   close(): void {
     const connection = this.#connection;
-    this.#sink.user = null;
+    this.#user = null;
     this.#request = null;
-    this.#sink.failure = null;
     this.#onProbed = null;
     this.#forget();
     connection?.destroy();
@@ -166,11 +165,11 @@ export class Lane implements LaneHandle, ConnectionOwner {
   released(connection: ClientConnection, exchange: ClientExchange): void {
     if (connection !== this.#connection) return;
     if (this.#probe !== null) {
-      this.#probed(connection);
+      this.#probed(connection, exchange.error);
       return;
     }
-    if (exchange !== this.#exchange || this.#sink.user === null) return;
-    const failure = this.#sink.failure ?? exchange.error;
+    if (exchange !== this.#exchange || this.#user === null) return;
+    const failure = exchange.error;
     if (failure === null || !isBroken(failure)) this.#finish(failure, connection.isReusable ? 'free' : 'spent');
     else {
       this.#move('settling');
@@ -226,11 +225,10 @@ export class Lane implements LaneHandle, ConnectionOwner {
     const request = this.#request!;
     const { program } = this.#worker;
     const keep = this.#events.isReused(program) && keepsAfter(program, request);
-    this.#sink.failure = null;
     try {
-      this.#exchange = connection.run(request, this.#sink, keep);
+      this.#exchange = connection.run(request, this.#user!, keep);
     } catch (error) {
-      this.#sink.user = null;
+      this.#user = null;
       this.#request = null;
       this.#move('free');
       throw error;
@@ -238,10 +236,11 @@ export class Lane implements LaneHandle, ConnectionOwner {
     this.#move('busy');
   }
 
-  #probed(connection: ClientConnection): void {
+  #probed(connection: ClientConnection, failure: PosternError | null): void {
     const { isAnonymous } = this.#probe!;
     // The parent stands for a child that cannot be known: to end one request is then to end all that the worker has.
-    const { pid, error } = isAnonymous ? { pid: this.#worker.pid, error: null } : this.#probe!;
+    const pid = isAnonymous ? this.#worker.pid : this.#probe!.pid;
+    const error = isAnonymous ? null : (failure ?? this.#probe!.error);
     if (isAnonymous) this.#events.laneAnonymous(this.#worker.program);
     this.#probe = null;
     this.#probeTimer?.cancel();
@@ -264,24 +263,24 @@ export class Lane implements LaneHandle, ConnectionOwner {
       connection.destroy();
     }
     if (done !== null) done(error);
-    else if (this.#sink.user !== null) this.#runAfterProbe(connection, error);
+    else if (this.#user !== null) this.#runAfterProbe(connection, error);
   }
 
   /** The connection went to a process that was ended: another one takes the next. */
   #reconnect(connection: ClientConnection): void {
     const done = this.#onProbed;
-    const user = this.#sink.user;
+    const user = this.#user;
     const request = this.#request;
     this.#forget();
     connection.destroy();
     this.#onProbed = done;
-    this.#sink.user = user;
+    this.#user = user;
     this.#request = request;
     this.#connect();
   }
 
   #runAfterProbe(connection: ClientConnection, error: PosternError | null): void {
-    const user = this.#sink.user!;
+    const user = this.#user!;
     let failure = error;
     if (failure === null && !this.#isAborted) {
       try {
@@ -291,7 +290,7 @@ export class Lane implements LaneHandle, ConnectionOwner {
         failure = toPosternError(thrown);
       }
     }
-    this.#sink.user = null;
+    this.#user = null;
     this.#request = null;
     if (failure !== null && !this.#isAborted) user.fail(failure);
     user.released({
@@ -316,11 +315,10 @@ export class Lane implements LaneHandle, ConnectionOwner {
   }
 
   #finish(failure: PosternError | null, to: 'free' | 'spent' | 'none'): void {
-    const user = this.#sink.user!;
+    const user = this.#user!;
     const exchange = this.#exchange!;
-    this.#sink.user = null;
+    this.#user = null;
     this.#request = null;
-    this.#sink.failure = null;
     this.#settleTimer = null;
     this.#move(to);
     const code = failure === null ? null : failure.code;

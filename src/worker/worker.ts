@@ -172,7 +172,7 @@ export class Worker implements LaneWorker {
   /** See LaneWorker. */
   connect(owner: ConnectionOwner): ClientConnection {
     const { clock } = this.#options;
-    return ClientConnection.open({ kind: 'unix', path: this.socketPath }, owner, { clock });
+    return ClientConnection.open({ kind: 'unix', path: this.socketPath }, owner, { clock, tellsFailures: false });
   }
 
   /** See LaneWorker. */

@@ -194,6 +194,15 @@ describe('a connection to an application', () => {
     assert.deepEqual(owner.reusable, [false]);
   });
 
+  it('tells its owner alone why a request failed, where it is told to', async () => {
+    const { connection, owner } = await open(() => {}, { tellsFailures: false });
+    const sink = new RecordingSink();
+    const exchange = connection.run(cgiRequest(), sink, true);
+    connection.destroy();
+    assert.deepEqual([sink.calls, owner.events], [[], ['released', 'closed']]);
+    assert.equal(exchange.error?.code, 'CONNECTION_LOST');
+  });
+
   it('says appStatus, and a complete answer in spite of it', async () => {
     const { connection } = await open(answering(stdout(`${HEAD}x`) + end(1, 0, 3)));
     const sink = new RecordingSink();

@@ -158,7 +158,7 @@ function readAnswer(stream: Buffer): { outcome: string; body: Buffer } {
       outcome = error.code;
     },
   };
-  const carrier = { unblocked: () => {}, abandoned: () => {} };
+  const carrier = { tellsFailures: true, unblocked: () => {}, abandoned: () => {} };
   const exchange = new RecordExchange(1, cgiRequest(), sink, carrier, defaultOutputLimits);
   const running = new RunningExchanges();
   running.add(exchange);
