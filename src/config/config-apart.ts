@@ -15,8 +15,17 @@ const entry = fileURLToPath(new URL(`./config-apart-entry${extname(import.meta.u
 /** A file below this is read sooner than a process is started. */
 const largeBytes = 65_536;
 
-/** What the process says, once. */
-export type ReadingAnswer = { readonly read: ReadConfig } | { readonly refusal: string };
+type Pools = ReadConfig['values']['pool'];
+
+/** What the process says: pools and lines in pieces, since taking one large message in takes long, too; at last the rest, or why it is refused. */
+export type ReadingAnswer =
+  | { readonly pools: Pools }
+  | { readonly lines: readonly (readonly [string, number])[] }
+  | { readonly read: ReadConfig }
+  | { readonly refusal: string };
+
+/** Entries of a piece. */
+export const pieceLength = 100;
 
 /**
  * Does what `readConfig` does, apart.
@@ -36,6 +45,8 @@ export async function readAtStart(file: string): Promise<ReadConfig> {
 
 async function readFileApart(file: string): Promise<ReadConfig> {
   const cache = getCompileCacheDir();
+  const pool: Record<string, Pools[string]> = {};
+  const lines = new Map<string, number>();
   const answer = await new Promise<ReadingAnswer>((resolve, reject) => {
     const reader = fork(entry, [file], {
       execArgv: [],
@@ -45,12 +56,18 @@ async function readFileApart(file: string): Promise<ReadConfig> {
     });
     const failed = (why: string): void =>
       reject(new PosternError('INTERNAL', `the process that reads ${file} ${why}: try it again`));
-    reader.once('message', (message) => resolve(message as ReadingAnswer));
+    reader.on('message', (message) => {
+      const said = message as ReadingAnswer;
+      if ('pools' in said) Object.assign(pool, said.pools);
+      else if ('lines' in said) for (const [key, line] of said.lines) lines.set(key, line);
+      else resolve(said);
+    });
     reader.once('error', ({ message }) => failed(`could not be started (${message})`));
     // After its answer this comes too late to matter.
     reader.once('close', (code, signal) => failed(`ended without a word (${signal ?? `exit ${code}`})`));
   });
   // A class does not survive the way from one process to another: the error is made anew here.
   if ('refusal' in answer) throw new PosternError('CONFIG_INVALID', answer.refusal);
-  return answer.read;
+  const { read } = answer as Extract<ReadingAnswer, { read: unknown }>;
+  return { ...read, values: { ...read.values, pool }, origin: { ...read.origin, lines } };
 }

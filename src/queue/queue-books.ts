@@ -179,7 +179,9 @@ class Histogram {
   }
 
   snapshot(): DurationCounts {
-    return { counts: [...this.#cells.subarray(0, buckets)], sumMs: this.#cells[buckets]! };
+    const counts: number[] = [];
+    for (let at = 0; at < buckets; at += 1) counts.push(this.#cells[at]!);
+    return { counts, sumMs: this.#cells[buckets]! };
   }
 }
 

@@ -102,6 +102,26 @@ test('a process with several lanes that was idle for idleTimeout is stopped as a
   assert.deepEqual(pool.snapshot().lanes, []);
 });
 
+test('a pool on demand has no timer while it has no process, and memory for the threads that there are', () => {
+  const { fakes, advance, pool, clock } = open({ workers: 8, minWorkers: 0, idleTimeoutMs: 1_000 }, plain, false);
+  assert.equal(clock.running, 0);
+  pool.queue.run(cgiRequest(), new RecordingSink());
+  fakes.readyAll();
+  fakes.busy[0]!.answer();
+  advance(3_000);
+  assert.deepEqual(fakes.workers[0]!.asked, ['SIGTERM']);
+  fakes.workers[0]!.end();
+  advance(3_000);
+  assert.equal(clock.running, 0);
+  const bytesOf = (frontThreads: number): number => {
+    const { limits } = pool.state.generation;
+    const { waiting, bells, books } = new Pool({ program: plain, limits, directory: '/nowhere', frontThreads }).shared;
+    return waiting.byteLength + bells.byteLength + books.byteLength;
+  };
+  assert.ok(bytesOf(0) < 2_048, `${bytesOf(0)} bytes`);
+  assert.equal(bytesOf(2) - bytesOf(1), bytesOf(1) - bytesOf(0));
+});
+
 test('a preforking worker that nobody asked to keep is stopped after one idleTimeout', () => {
   const program = plainProgram({ lanesPerWorker: 4, preforks: true });
   const { fakes, ask, advance } = open({ workers: 4, minWorkers: 0, idleTimeoutMs: 5_000 }, program);

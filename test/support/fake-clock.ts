@@ -43,6 +43,11 @@ export class FakeClock implements Clock {
     this.#nowMs = to;
   }
 
+  /** Timers that run. */
+  get running(): number {
+    return this.#planned.size;
+  }
+
   /** Whether something is due at a time. */
   isDueAt(atMs: number): boolean {
     return [...this.#planned].some((one) => Math.abs(one.atMs - atMs) < 1e-6);
