@@ -37,6 +37,12 @@ export function formatSize(bytes: number): string {
 /** A count with commas: "1,204". */
 export const formatCount = (count: number): string => count.toLocaleString('en-US');
 
+/** Counts by a code, those that are not 0: "QUEUE_FULL 2, QUEUE_TIMEOUT 9". */
+export function causesOf(counts: Readonly<Record<string, number>>): string {
+  const some = Object.entries(counts).filter(([, count]) => count > 0);
+  return some.map(([code, count]) => `${code} ${formatCount(count)}`).join(', ');
+}
+
 function pair(large: number, largeUnit: string, small: number, smallUnit: string): string {
   return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
 }

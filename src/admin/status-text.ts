@@ -5,6 +5,7 @@ import type { QueueCounters } from '../queue/queue-books.ts';
 import {
   type Cell,
   type Column,
+  causesOf,
   formatCount,
   formatDuration,
   formatSize,
@@ -81,10 +82,12 @@ function poolLines(pool: PoolSnapshot, paint: Paint, width: number): string[] {
     pool.kind === 'workers'
       ? `${count('busy')} busy, ${count('idle')} idle of ${pool.workers}${leaving}`
       : `${counters.running} busy of ${pool.workers}`;
+  const causes = causesOf(counters.refusedBy);
   return [
     `${paint('bold', `pool ${pool.name}`)}  ${pool.program}`,
     `  ${busy}; ${counters.waiting} waiting of ${pool.queue}`,
     `  requests  ${requestCounts(counters)}`,
+    ...(causes === '' ? [] : [`  refused   ${causes}`]),
     `  peaks     ${counters.maxRunning} running, ${counters.maxWaiting} waiting, limit reached ${times(counters.limitReached)}`,
     ...timeLines(pool),
     ...(pool.kind === 'workers' ? workerLines(pool, paint) : []),

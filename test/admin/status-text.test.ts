@@ -41,6 +41,7 @@ describe('formatStatus()', () => {
 pool php  php-cgi 8.2.36 (/usr/bin/php-cgi)
   1 busy, 3 idle of 8; 0 waiting of 512
   requests  1,204 accepted, 1,199 finished, 3 refused, 1 failed
+  refused   QUEUE_FULL 2, QUEUE_TIMEOUT 1
   peaks     4 running, 2 waiting, limit reached once
   workers   generation 1, 2 started, 1 ended: crash
   governor  next spawn allowed in 2.4 s: 4 crashes in 3 s (exit 255) (score 12.0)

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { formatDuration, formatRate } from './format.ts';
+import { formatCount, formatDuration, formatRate } from './format.ts';
 import type { Point } from './history.ts';
 
 interface Line {
@@ -149,7 +149,7 @@ function optionsOf(kind: ChartKind, element: HTMLElement): uPlot.Options {
         size: 56,
         space: 30,
         ...(kind.isLog === true ? { filter: decades, grid: { ...axis.grid, filter: decades } } : {}),
-        values: (_plot, values) => values.map((value) => (value === null ? '' : kind.format(value))),
+        values: (_plot, values) => values.map((value) => (value === null ? '' : atAxis(kind, value))),
       },
     ],
     series: [
@@ -163,6 +163,11 @@ function optionsOf(kind: ChartKind, element: HTMLElement): uPlot.Options {
       })),
     ],
   };
+}
+
+/** There is room for "1,000 s", not for "16 min 40 s". */
+function atAxis({ isLog, format }: ChartKind, value: number): string {
+  return isLog === true && value >= 1_000 ? `${formatCount(value / 1_000)} s` : format(value);
 }
 
 /** Of a logarithmic scale the powers of ten alone: the lines between them would hide what is drawn. */

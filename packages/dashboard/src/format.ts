@@ -2,7 +2,7 @@
 
 import type { Lane } from './arrived.ts';
 
-export { formatCount, formatDuration, formatSize } from '../../../src/admin/formatting.ts';
+export { causesOf, formatCount, formatDuration, formatSize } from '../../../src/admin/formatting.ts';
 
 /** What stands in the cell of a lane, so that its state is not told by colour alone. */
 export const glyphs: Readonly<Record<Lane['state'], string>> = {

@@ -1,7 +1,7 @@
 // One pool in full: what it does as a whole, its processes with their memory, its lanes, its servers, and what may be done to them.
 
 import type { Lane, Pool } from './arrived.ts';
-import { clockTime, formatCount, formatDuration, formatSize } from './format.ts';
+import { causesOf, clockTime, formatCount, formatDuration, formatSize } from './format.ts';
 import { lanesOf } from './lanes.tsx';
 import { ActButton } from './operator.tsx';
 import type { Store } from './store.ts';
@@ -43,6 +43,7 @@ export function PoolDetail({ pool, store }: { readonly pool: Pool; readonly stor
 
 function Facts({ pool }: { readonly pool: Pool }) {
   const { counters, ended } = pool;
+  const refusals = causesOf(counters.refusedBy);
   const endings = Object.entries(ended).filter(([, count]) => count > 0);
   const facts: readonly (readonly [name: string, value: string])[] = [
     ['program', pool.program],
@@ -52,7 +53,7 @@ function Facts({ pool }: { readonly pool: Pool }) {
     ['requests', `${formatCount(counters.accepted)} accepted, ${formatCount(counters.finished)} finished`],
     [
       'lost',
-      `${formatCount(counters.refused)} refused, ${formatCount(counters.failed)} failed, ${formatCount(counters.retried)} run again`,
+      `${formatCount(counters.refused)} refused${refusals === '' ? '' : ` (${refusals})`}, ${formatCount(counters.failed)} failed, ${formatCount(counters.retried)} run again`,
     ],
     ['peaks', `${formatCount(counters.maxRunning)} running, ${formatCount(counters.maxWaiting)} waiting`],
     [
