@@ -23,11 +23,15 @@ const variables: readonly (readonly [string, string])[] = [
   ['POSTERN_RUNTIME_DIR', 'The folder where a running service is found, in place of the one below.'],
   ['XDG_RUNTIME_DIR', 'Where that folder is made without root.'],
   ['XDG_CACHE_HOME', 'Where compiled code of an earlier start is kept; ~/.cache.'],
+  ['XDG_DATA_HOME', 'Where certificates, and the authority of serve --tls, are kept without root; ~/.local/share.'],
+  ['STATE_DIRECTORY', 'Where certificates are kept in place of that, as systemd sets it.'],
   ['NO_COLOR', 'Not empty: no colours.'],
 ];
 
 const files: readonly (readonly [string, string])[] = [
   ['postern.toml', 'The configuration, where -c does not name another.'],
+  ['/var/lib/postern/acme/', 'Certificates that were got by themselves; without root $XDG_DATA_HOME/postern/acme/.'],
+  ['~/.local/share/postern/authority/', 'The authority of serve --tls.'],
   ['/run/postern/', 'Control socket and worker sockets; without root $XDG_RUNTIME_DIR/postern/ or /tmp/postern-UID/.'],
 ];
 

@@ -11,6 +11,7 @@ import { createService, type Service } from '../../src/service/service.ts';
 import { testAuthority, testCertificate } from '../support/certificates.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { noPebble, type PebbleOptions, startPebble } from '../support/pebble.ts';
+import { startPostern } from '../support/postern-process.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 import { freePort } from '../support/server-process.ts';
 import { askByTls } from '../support/tls-client.ts';
@@ -207,6 +208,24 @@ describe('certificates by themselves', { skip: noPebble ?? false }, () => {
     assert.ok(seen.has(old.facts.fingerprint));
     const [status] = service.status().certificates;
     assert.deepEqual([status!.name, status!.trouble], [name, null]);
+  });
+
+  it('are ordered by the next service when one is killed in the midst of it', async (t) => {
+    const { folder, pebble, store } = await workshop(t, { refusedNonces: 60 });
+    const port = await freePort();
+    writeFileSync(
+      join(folder, 'postern.toml'),
+      `[acme]\ndirectory = "${pebble.directory}"\nca = "${pebble.ca}"\nstore = "store"\n[site.main]\nhost = "a.example.org"\n` +
+        `tls = "auto"\nroot = "root"\nlisten = ["https://127.0.0.1:${port}", "127.0.0.1:${pebble.httpPort}"]\n`,
+    );
+    const run = () => startPostern(t, join(folder, 'run'), ['run', '-c', join(folder, 'postern.toml')], folder);
+    const first = run();
+    await first.wrote(/a certificate is ordered/);
+    first.child.kill('SIGKILL');
+    await first.ended();
+    assert.equal(await store.certificate('a.example.org'), null);
+    await run().wrote(/a certificate was obtained/);
+    await until(async () => (await store.certificate('a.example.org')) !== null);
   });
 
   it('cannot be kept where others may look in', async (t) => {
