@@ -1,6 +1,7 @@
 // `npm run bench [-- NAME… --rounds N --seconds S --peers a,b --list]`: measures Postern and its peers side by side.
 
 import { parseArgs } from 'node:util';
+import { compareCores } from '../turns/cores.ts';
 import type { Case } from './case.ts';
 import { CaseRun, type Settings } from './case-run.ts';
 import { cases } from './cases/all.ts';
@@ -21,7 +22,7 @@ const usual: Settings = { rounds: 3, seconds: 5 };
 
 const usage = `npm run bench [-- NAME... [--rounds N] [--seconds S] [--peers a,b] [--list] [--dry]]
 
-  NAME...     the cases to run; none: all of them
+  NAME...     the cases to run; none: all of them. "cores" alone: one thread against two and four, in turns
   --rounds    how often each peer is loaded (${usual.rounds})
   --seconds   the length of one load (${usual.seconds})
   --peers     only these peers
@@ -32,6 +33,8 @@ const usage = `npm run bench [-- NAME... [--rounds N] [--seconds S] [--peers a,b
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
+  const [first, ...rest] = args;
+  if (first === 'cores') return await runCores(rest);
   const options = parseOptions(args);
   if (typeof options === 'string') {
     process.stderr.write(`${options}\n\n${usage}`);
@@ -46,6 +49,28 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   return await runAll(options);
+}
+
+/** One thread against several. */
+async function runCores(args: readonly string[]): Promise<number> {
+  const options = parseOptions(args);
+  if (typeof options === 'string') {
+    process.stderr.write(`${options}\n\n${usage}`);
+    return 2;
+  }
+  const processes = new Processes();
+  const interruption = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => interruption.abort());
+  const { signal } = interruption;
+  const workspace = new Workspace(processes, signal);
+  try {
+    process.stdout.write(`${describeMachine()}\n\n`);
+    await compareCores({ ...options.settings, workspace, processes, signal });
+    return 0;
+  } finally {
+    await processes.stopAll();
+    workspace.close();
+  }
 }
 
 interface Options {

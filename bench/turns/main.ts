@@ -1,41 +1,23 @@
 // `npm run bench:turns -- CHECKOUT [CASE...]`: this checkout and another one under the same load, in turns: what a request costs the gateway's process,
 // user and system time apart. Access logs are on. Only the ratio says something: the machine may be busy with other things.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeMachine } from '../macro/machine.ts';
 import { median } from '../macro/metric.ts';
-import { type Peer, startPeer } from '../macro/peer.ts';
-import { ownUsage } from '../macro/process-tree.ts';
-import { Processes, runProgram } from '../macro/processes.ts';
-import { programPath } from '../macro/program.ts';
-import type { Stack } from '../macro/stack.ts';
+import { Processes } from '../macro/processes.ts';
 import { Workspace } from '../macro/workspace.ts';
-import { runLoad } from '../macro/wrk.ts';
 import { browserFields } from './browser-request.ts';
+import { type Asked, type Contender, type Cost, costOf, startContender } from './contender.ts';
 
 /** What is asked for, by name. */
-const cases: Readonly<Record<string, { readonly path: string; readonly fields?: readonly string[] }>> = {
+const cases: Readonly<Record<string, Asked>> = {
   hello: { path: '/hello.php' },
   browser: { path: '/hello.php?page=2&sort=name', fields: browserFields },
   page: { path: '/page.php' },
   'fastcgi-null': { path: '/null' },
   'static-1k': { path: '/1k.txt' },
 };
-
-/** Processor time of one request, in microseconds, and how many there were. */
-interface Cost {
-  readonly requests: number;
-  readonly user: number;
-  readonly system: number;
-}
-
-/** One of the two that are compared, running. */
-interface Contender {
-  readonly origin: string;
-  readonly pid: number;
-}
 
 const connections = 8;
 /** Requests of each kind before the first that counts: until then V8 compiles what they run, again and again. */
@@ -69,68 +51,14 @@ const processes = new Processes();
 const workspace = new Workspace(processes, signal);
 try {
   process.stdout.write(`${describeMachine()}\n\n`);
-  const before = await start('before', resolve(checkout));
-  const now = await start('now', new URL('../..', import.meta.url).pathname);
+  const shared = { threads: Number(values.threads), connections, workspace, processes, signal };
+  const before = await startContender({ name: 'before', folder: resolve(checkout), ...shared });
+  const now = await startContender({ name: 'now', folder: new URL('../..', import.meta.url).pathname, ...shared });
   process.stdout.write('us a request      user before    now  ratio    system before    now  ratio\n');
   for (const name of names) await compare(name, before, now);
 } finally {
   await processes.stopAll();
   workspace.close();
-}
-
-/** Starts the service of a checkout, with every case in its configuration. */
-async function start(name: string, folder: string): Promise<Contender> {
-  const program = [process.execPath, `${folder}/bin/postern.js`, 'run'];
-  // An earlier commit has one, and no word for it.
-  const help = await runProgram([...program, '--help'], { folder, env: { XDG_CACHE_HOME: '' }, signal });
-  const threads = help.includes('--threads') ? ['--threads', values.threads] : [];
-  // The process that is measured is the one that serves, and no launcher.
-  const user = help.includes('--user') && process.getuid?.() === 0 ? ['--user', 'root'] : [];
-  const stack = await workspace.stackFor({ application: 'null', connections }, name);
-  const peer: Peer = {
-    name,
-    title: folder,
-    needs: [],
-    start: (own) => {
-      mkdirSync(`${own.folder}/run`);
-      writeFileSync(`${own.folder}/postern.toml`, configuration(own));
-      return [
-        processes.start([...program, '--allow-root', ...threads, ...user, '-c', 'postern.toml'], {
-          folder: own.folder,
-          logFile: `${own.folder}/output.log`,
-          env: { XDG_RUNTIME_DIR: `${own.folder}/run`, XDG_CACHE_HOME: own.folder },
-        }),
-      ];
-    },
-  };
-  const { origin, roots } = await startPeer(peer, stack, processes, '/hello.php', signal);
-  return { origin, pid: roots[0]! };
-}
-
-function configuration({ folder, port, root, responder, workers }: Stack): string {
-  return `[site.main]
-listen = ["127.0.0.1:${port}"]
-root = "${root}"
-
-[[site.main.route]]
-match = "/null"
-pool = "null"
-
-[[site.main.route]]
-match = "*.php"
-pool = "php"
-
-[pool.null]
-command = ["${responder}"]
-workers = ${workers}
-
-[pool.php]
-php = "${programPath('php-cgi')}"
-workers = ${workers}
-
-[log]
-file = "${folder}/access.log"
-`;
 }
 
 /** Loads both in turns; which comes first changes with each round. */
@@ -161,22 +89,6 @@ async function warm(one: Contender, name: string): Promise<void> {
   }
 }
 
-/** One load, and what it cost. */
-async function load({ origin, pid }: Contender, name: string, seconds: number): Promise<Cost> {
-  const { path, fields = [] } = cases[name]!;
-  const from = ownUsage(pid);
-  const { requests, statusErrors, socketErrors } = await runLoad({
-    url: origin + path,
-    connections,
-    seconds,
-    fields,
-    signal,
-  });
-  const to = ownUsage(pid);
-  if (statusErrors + socketErrors > 0) throw new Error(`${name}: ${statusErrors + socketErrors} requests failed`);
-  return {
-    requests,
-    user: (to.userMicros - from.userMicros) / requests,
-    system: (to.systemMicros - from.systemMicros) / requests,
-  };
+function load(one: Contender, name: string, seconds: number): Promise<Cost> {
+  return costOf(one, cases[name]!, { connections, seconds, signal });
 }

@@ -149,7 +149,7 @@ export class Deployment {
     const [plans, setpriv] = await Promise.all([this.#plan(this.#config), findSetpriv(), marked]);
     const base = this.#options.service.runtimeBase ?? runtimeBases()[0]!;
     this.#directory = await openRuntimeDirectory(base, this.#log, this.#guard.mark);
-    this.#guard.watch();
+    this.#guard.watch(this.#frontThreads > 0);
     this.#spawner = openSpawner(setpriv, this.#guard);
     const context = {
       directory: this.#directory.path,

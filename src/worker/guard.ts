@@ -11,6 +11,8 @@ import { limitOwnProcess, lockLimitOf, markVariable } from './marked.ts';
 
 /** What the guard is told by a manager that has ended all that it started itself. */
 const over = 'over';
+/** After so long one that was ended is started again. */
+const againMs = 250;
 /** How long it may take to leave. */
 const closeMs = 2_000;
 
@@ -57,13 +59,16 @@ export class ShellGuard implements Guard {
   readonly mark = randomBytes(16).toString('hex');
   #shell: ChildProcess | null = null;
   #isClosed = false;
+  #isKept = false;
 
   /** All that this process starts from now on is found, also what clears its environment: for a process that does nothing but serve. */
   ownProcess(): Promise<void> {
     return limitOwnProcess(this.mark);
   }
 
-  watch(): void {
+  /** See Guard. @param isKept one that somebody ended is started again by itself: other threads start programs, and do not say so here */
+  watch(isKept = false): void {
+    this.#isKept ||= isKept;
     if (this.#shell !== null || this.#isClosed || !existsSync('/proc/self/environ')) return;
     const marks = [`${markVariable}=${this.mark}`, String(lockLimitOf(this.mark))];
     const shell = spawn('/bin/sh', ['-c', script, 'postern-guard', ...marks], {
@@ -76,7 +81,9 @@ export class ShellGuard implements Guard {
     this.#shell = shell;
     // One that somebody ended, or that could not be started, is started again with the next program.
     const gone = (): void => {
-      if (this.#shell === shell) this.#shell = null;
+      if (this.#shell !== shell) return;
+      this.#shell = null;
+      if (this.#isKept) setTimeout(() => this.watch(), againMs).unref();
     };
     shell.once('exit', gone);
     shell.once('error', gone);

@@ -1,0 +1,141 @@
+// `npm run bench -- cores`: one checkout with 1, 2 and 4 front threads under the same load, in turns: processor time a request, user and system apart,
+// memory, the time to the first answer, and how an uneven load is served. Access logs are on. Only the ratios say something on a machine that is busy.
+
+import { readFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { loadavg } from 'node:os';
+import { percentile } from '../macro/crowd.ts';
+import { median } from '../macro/metric.ts';
+import type { Processes } from '../macro/processes.ts';
+import type { Workspace } from '../macro/workspace.ts';
+import { type Asked, type Contender, type Cost, costOf, startContender } from './contender.ts';
+
+/** What it works with. */
+export interface CoresParts {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly workspace: Workspace;
+  readonly processes: Processes;
+  readonly signal: AbortSignal;
+}
+
+const closing = ['Connection: close'];
+const cases: Readonly<Record<string, Asked>> = {
+  hello: { path: '/hello.php' },
+  'fastcgi-null': { path: '/null' },
+  'static-1k': { path: '/1k.txt' },
+  'hello, closing': { path: '/hello.php', fields: closing },
+  'fastcgi-null, closing': { path: '/null', fields: closing },
+  'static-1k, closing': { path: '/1k.txt', fields: closing },
+};
+const counts = [1, 2, 4];
+const connections = 8;
+/** Of the uneven load: all on one thread, and as many lanes. */
+const clients = 64;
+const lanes = 6;
+
+interface Numbered extends Contender {
+  readonly threads: number;
+  readonly firstAnswerMs: number;
+}
+
+/** Runs it to its end, and prints what it saw. */
+export async function compareCores(parts: CoresParts): Promise<void> {
+  const say = (line: string): boolean => process.stdout.write(`${line}\n`);
+  const folder = new URL('../..', import.meta.url).pathname;
+  const all: Numbered[] = [];
+  for (const threads of counts) {
+    const began = performance.now();
+    const options = { name: `threads-${threads}`, folder, threads, connections: clients, workers: lanes };
+    const one = await startContender({ ...options, ...parts });
+    all.push({ ...one, threads, firstAnswerMs: performance.now() - began });
+  }
+  say(
+    `load before: ${loadavg()
+      .map((load) => load.toFixed(1))
+      .join(' ')}`,
+  );
+  for (const asked of Object.values(cases)) for (const one of all) await cost(one, asked, parts);
+  for (const { threads, pid } of all) say(`${threads} threads, after a load of each kind: ${memoryOf(pid)}`);
+  say('');
+  say('us a request            threads    user  system     all  ratio   requests/s');
+  for (const [name, asked] of Object.entries(cases)) {
+    const costs = await inTurns(all, parts.rounds, (one) => cost(one, asked, parts));
+    const sum = (one: Numbered): number => median(costs.get(one)!.map(({ user, system }) => user + system));
+    for (const one of all) {
+      const of = (kind: keyof Cost): number => median(costs.get(one)!.map((each) => each[kind]));
+      const columns = [of('user'), of('system'), sum(one)].map((value) => value.toFixed(1).padStart(7));
+      const ratio = (sum(one) / sum(all[0]!)).toFixed(2).padStart(6);
+      const perS = (of('requests') / parts.seconds).toFixed(0).padStart(12);
+      say(`${name.padEnd(24)} ${String(one.threads).padStart(6)} ${columns.join(' ')} ${ratio} ${perS}`);
+    }
+  }
+  say('');
+  say(`${clients} clients on one thread, ${lanes} lanes: 50 and 99 of a hundred, ms`);
+  const waits = await inTurns(all, parts.rounds, (one) => uneven(one, parts));
+  const p99 = (one: Numbered): number => median(waits.get(one)!.map((times) => percentile(times, 0.99)));
+  for (const one of all) {
+    const p50 = median(waits.get(one)!.map((times) => percentile(times, 0.5)));
+    const ratio = (p99(one) / p99(all[0]!)).toFixed(2);
+    say(`${one.threads} threads: ${p50.toFixed(1)} ${p99(one).toFixed(1)}, ratio of the latter ${ratio}`);
+  }
+  say(
+    `load after: ${loadavg()
+      .map((load) => load.toFixed(1))
+      .join(' ')}`,
+  );
+}
+
+/** What each gave, round by round; which comes first changes. */
+async function inTurns<Result>(
+  all: readonly Numbered[],
+  rounds: number,
+  run: (one: Numbered) => Promise<Result>,
+): Promise<ReadonlyMap<Numbered, Result[]>> {
+  const results = new Map(all.map((one) => [one, [] as Result[]]));
+  for (let round = 0; round < rounds; round += 1) {
+    for (let at = 0; at < all.length; at += 1) {
+      const one = all[(at + round) % all.length]!;
+      results.get(one)!.push(await run(one));
+    }
+  }
+  return results;
+}
+
+function cost(one: Numbered, asked: Asked, { seconds, signal }: CoresParts): Promise<Cost> {
+  return costOf(one, asked, { connections, seconds, signal });
+}
+
+/** How long each answer took, in milliseconds. The first thread alone accepts on the socket file. */
+async function uneven({ socketPath }: Numbered, { seconds, signal }: CoresParts): Promise<number[]> {
+  const agent = new Agent({ keepAlive: true, maxSockets: clients });
+  const endMs = performance.now() + seconds * 1_000;
+  const times: number[] = [];
+  const ask = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const began = performance.now();
+      const sent = request({ socketPath, path: '/hello.php', agent, signal }, (response) => {
+        response.on('end', () => {
+          if (response.statusCode === 200) times.push(performance.now() - began);
+          resolve();
+        });
+        response.on('error', reject);
+        response.resume();
+      });
+      sent.on('error', reject);
+      sent.end();
+    });
+  const client = async (): Promise<void> => {
+    while (performance.now() < endMs) await ask();
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+  agent.destroy();
+  return times;
+}
+
+/** What its process has, without what it shares with others. */
+function memoryOf(pid: number): string {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
+  const kilobytes = (name: string): number => Number(new RegExp(`^${name}: +(\\d+) kB`, 'm').exec(text)?.[1] ?? 0);
+  return `${(kilobytes('Pss') / 1_024).toFixed(1)} MB proportional, ${(kilobytes('Rss') / 1_024).toFixed(1)} MB resident`;
+}
