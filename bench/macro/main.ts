@@ -1,7 +1,7 @@
 // `npm run bench [-- NAME… --rounds N --seconds S --peers a,b --list]`: measures Postern and its peers side by side.
 
 import { parseArgs } from 'node:util';
-import { compareCores } from '../turns/cores.ts';
+import { compareCores, coreCases } from '../turns/cores.ts';
 import type { Case } from './case.ts';
 import { CaseRun, type Settings } from './case-run.ts';
 import { cases } from './cases/all.ts';
@@ -22,7 +22,7 @@ const usual: Settings = { rounds: 3, seconds: 5 };
 
 const usage = `npm run bench [-- NAME... [--rounds N] [--seconds S] [--peers a,b] [--list] [--dry]]
 
-  NAME...     the cases to run; none: all of them. "cores" alone: one thread against two and four, in turns
+  NAME...     the cases to run; none: all of them. "cores": one thread against two and four, in turns
   --rounds    how often each peer is loaded (${usual.rounds})
   --seconds   the length of one load (${usual.seconds})
   --peers     only these peers
@@ -53,7 +53,8 @@ async function main(args: readonly string[]): Promise<number> {
 
 /** One thread against several. */
 async function runCores(args: readonly string[]): Promise<number> {
-  const options = parseOptions(args);
+  const names = args.filter((arg) => coreCases[arg] !== undefined);
+  const options = parseOptions(args.filter((arg) => !names.includes(arg)));
   if (typeof options === 'string') {
     process.stderr.write(`${options}\n\n${usage}`);
     return 2;
@@ -65,7 +66,7 @@ async function runCores(args: readonly string[]): Promise<number> {
   const workspace = new Workspace(processes, signal);
   try {
     process.stdout.write(`${describeMachine()}\n\n`);
-    await compareCores({ ...options.settings, workspace, processes, signal });
+    await compareCores({ names, ...options.settings, workspace, processes, signal });
     return 0;
   } finally {
     await processes.stopAll();

@@ -12,6 +12,8 @@ import { type Asked, type Contender, type Cost, costOf, startContender } from '.
 
 /** What it works with. */
 export interface CoresParts {
+  /** Cases; none: all of them. */
+  readonly names: readonly string[];
   readonly rounds: number;
   readonly seconds: number;
   readonly workspace: Workspace;
@@ -20,16 +22,20 @@ export interface CoresParts {
 }
 
 const closing = ['Connection: close'];
-const cases: Readonly<Record<string, Asked>> = {
+/** What is asked for, by name. */
+export const coreCases: Readonly<Record<string, Asked>> = {
   hello: { path: '/hello.php' },
   'fastcgi-null': { path: '/null' },
   'static-1k': { path: '/1k.txt' },
-  'hello, closing': { path: '/hello.php', fields: closing },
-  'fastcgi-null, closing': { path: '/null', fields: closing },
-  'static-1k, closing': { path: '/1k.txt', fields: closing },
+  'hello-closing': { path: '/hello.php', fields: closing },
+  'fastcgi-null-closing': { path: '/null', fields: closing },
+  'static-1k-closing': { path: '/1k.txt', fields: closing },
 };
 const counts = [1, 2, 4];
 const connections = 8;
+/** Requests of each kind in each thread before the first that counts. */
+const warmRequests = 25_000;
+const longestWarmSeconds = 60;
 /** Of the uneven load: all on one thread, and as many lanes. */
 const clients = 64;
 const lanes = 6;
@@ -55,11 +61,14 @@ export async function compareCores(parts: CoresParts): Promise<void> {
       .map((load) => load.toFixed(1))
       .join(' ')}`,
   );
-  for (const asked of Object.values(cases)) for (const one of all) await cost(one, asked, parts);
-  for (const { threads, pid } of all) say(`${threads} threads, after a load of each kind: ${memoryOf(pid)}`);
+  for (const { threads, pid, firstAnswerMs } of all)
+    say(`${threads} threads: ${memoryOf(pid)} when started; first answer seen after ${firstAnswerMs.toFixed(0)} ms`);
   say('');
   say('us a request            threads    user  system     all  ratio   requests/s');
-  for (const [name, asked] of Object.entries(cases)) {
+  const names = parts.names.length === 0 ? Object.keys(coreCases) : parts.names;
+  for (const name of names) {
+    const asked = coreCases[name]!;
+    for (const one of all) await warm(one, asked, parts);
     const costs = await inTurns(all, parts.rounds, (one) => cost(one, asked, parts));
     const sum = (one: Numbered): number => median(costs.get(one)!.map(({ user, system }) => user + system));
     for (const one of all) {
@@ -70,6 +79,7 @@ export async function compareCores(parts: CoresParts): Promise<void> {
       say(`${name.padEnd(24)} ${String(one.threads).padStart(6)} ${columns.join(' ')} ${ratio} ${perS}`);
     }
   }
+  for (const { threads, pid } of all) say(`${threads} threads: ${memoryOf(pid)} after the loads`);
   say('');
   say(`${clients} clients on one thread, ${lanes} lanes: 50 and 99 of a hundred, ms`);
   const waits = await inTurns(all, parts.rounds, (one) => uneven(one, parts));
@@ -104,6 +114,13 @@ async function inTurns<Result>(
 
 function cost(one: Numbered, asked: Asked, { seconds, signal }: CoresParts): Promise<Cost> {
   return costOf(one, asked, { connections, seconds, signal });
+}
+
+/** V8 compiles what each thread runs, for each by itself, again and again. */
+async function warm(one: Numbered, asked: Asked, parts: CoresParts): Promise<void> {
+  let requests = 0;
+  for (let seconds = 0; requests < warmRequests * one.threads && seconds < longestWarmSeconds; seconds += 4)
+    requests += (await costOf(one, asked, { connections: 32, seconds: 4, signal: parts.signal })).requests;
 }
 
 /** How long each answer took, in milliseconds. The first thread alone accepts on the socket file. */

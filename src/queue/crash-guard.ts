@@ -14,19 +14,40 @@ const restMs = 10_000;
 /** Method and path pairs that are remembered; the oldest is forgotten first. */
 const maxKinds = 1_000;
 
+/**
+ * What threads remember together: cell 0 says whether there ever was anything; then entries of three numbers: the key as a hash, deaths, until when
+ * it rests.
+ */
+const sharedKinds = 32;
+const kindCells = 3;
+const windowKinds = 8;
+
 interface Kind {
-  deaths: number;
-  restsUntilMs: number;
+  readonly deaths: number;
+  readonly restsUntilMs: number;
+}
+
+/** What is remembered, by method and path. */
+interface Kinds {
+  readonly isEmpty: boolean;
+  get(key: string): Kind | undefined;
+  set(key: string, kind: Kind): void;
+  delete(key: string): void;
 }
 
 export class CrashGuard {
-  /** Whether it remembers nothing, as it mostly does: then it need not be asked. */
-  isEmpty = true;
   readonly #clock: Clock;
-  readonly #kinds = new Map<string, Kind>();
+  readonly #kinds: Kinds;
 
-  constructor(clock: Clock) {
+  /** @param shared of the pool's books; null: this thread is alone */
+  constructor(clock: Clock, shared: Float64Array | null = null) {
     this.#clock = clock;
+    this.#kinds = shared === null ? new OwnKinds() : new SharedKinds(shared);
+  }
+
+  /** Whether it remembers nothing, as it mostly does: then it need not be asked. */
+  get isEmpty(): boolean {
+    return this.#kinds.isEmpty;
   }
 
   /** Why such a request is not run now; null: it may be. */
@@ -41,18 +62,94 @@ export class CrashGuard {
     const isDeath = processEnd === 'crash' || processEnd === 'memory';
     if (!isDeath) {
       if (code === null && !isAborted) this.#kinds.delete(keyOf(request));
-      this.isEmpty = this.#kinds.size === 0;
       return;
     }
     const key = keyOf(request);
-    const kind = this.#kinds.get(key) ?? { deaths: 0, restsUntilMs: 0 };
-    kind.deaths += 1;
-    if (kind.deaths >= maxDeaths) kind.restsUntilMs = this.#clock.now() + restMs;
+    const before = this.#kinds.get(key);
+    const deaths = (before?.deaths ?? 0) + 1;
+    const restsUntilMs = deaths >= maxDeaths ? this.#clock.now() + restMs : 0;
+    this.#kinds.set(key, { deaths, restsUntilMs });
+  }
+}
+
+class OwnKinds implements Kinds {
+  isEmpty = true;
+  readonly #kinds = new Map<string, Kind>();
+
+  get(key: string): Kind | undefined {
+    return this.#kinds.get(key);
+  }
+
+  set(key: string, kind: Kind): void {
     this.#kinds.delete(key);
     this.#kinds.set(key, kind);
     this.isEmpty = false;
     if (this.#kinds.size > maxKinds) this.#kinds.delete(this.#kinds.keys().next().value!);
   }
+
+  delete(key: string): void {
+    this.#kinds.delete(key);
+    this.isEmpty = this.#kinds.size === 0;
+  }
+}
+
+/** Of two that die at the very same moment one may not be counted; of two kinds with one hash each counts for both. */
+class SharedKinds implements Kinds {
+  readonly #cells: Float64Array;
+
+  constructor(cells: Float64Array) {
+    this.#cells = cells;
+  }
+
+  get isEmpty(): boolean {
+    return this.#cells[0] === 0;
+  }
+
+  get(key: string): Kind | undefined {
+    const at = this.#find(hashOf(key));
+    return at < 0 ? undefined : { deaths: this.#cells[at + 1]!, restsUntilMs: this.#cells[at + 2]! };
+  }
+
+  set(key: string, { deaths, restsUntilMs }: Kind): void {
+    const hash = hashOf(key);
+    const found = this.#find(hash);
+    const at = found >= 0 ? found : this.#free(hash);
+    this.#cells[at] = hash;
+    this.#cells[at + 2] = restsUntilMs;
+    this.#cells[at + 1] = deaths;
+    this.#cells[0] = 1;
+  }
+
+  delete(key: string): void {
+    const at = this.#find(hashOf(key));
+    if (at >= 0) this.#cells[at + 1] = 0;
+  }
+
+  #find(hash: number): number {
+    for (let step = 0; step < windowKinds; step += 1) {
+      const at = placeOf(hash, step);
+      if (this.#cells[at] === hash && this.#cells[at + 1]! > 0) return at;
+    }
+    return -1;
+  }
+
+  /** One that is free, or else the first. */
+  #free(hash: number): number {
+    for (let step = 0; step < windowKinds; step += 1) {
+      const at = placeOf(hash, step);
+      if (this.#cells[at + 1] === 0) return at;
+    }
+    return placeOf(hash, 0);
+  }
+}
+
+const placeOf = (hash: number, step: number): number => 1 + ((hash + step) & (sharedKinds - 1)) * kindCells;
+
+/** FNV-1a, as a signed number of 32 bits. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return hash | 0;
 }
 
 const pathOf = (url: string): string => url.split('?', 1)[0]!;

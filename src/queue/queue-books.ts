@@ -221,14 +221,18 @@ export interface QueueBooks {
   readonly counters: Counters;
   readonly durations: Durations;
   readonly numbers: RequestNumbers;
+  /** What all queues of the pool remember of requests that end processes: see `crash-guard.ts`; null: it has no other. */
+  readonly crashes: Float64Array | null;
 }
 
 const bookBytes = counterBytes + durationBytes;
+/** Numbers in which the queues of several threads remember requests that end processes. */
+const crashCells = 97;
 /** Numbers of requests that a thread has for itself. */
 const numbersPerThread = 1e9;
 
 export function newBooks(): QueueBooks {
-  return { counters: new Counters(), durations: new Durations(), numbers: new RequestNumbers() };
+  return { counters: new Counters(), durations: new Durations(), numbers: new RequestNumbers(), crashes: null };
 }
 
 /** In whose queue a request has this number: the index of its thread. */
@@ -246,16 +250,19 @@ export class SharedBooks {
 
   /** Memory for so many threads. */
   static memoryFor(threads: number): SharedArrayBuffer {
-    return new SharedArrayBuffer(threads * bookBytes);
+    return new SharedArrayBuffer(threads * bookBytes + (threads > 1 ? crashCells * 8 : 0));
   }
 
   /** Those of a thread. */
   of(index: number): QueueBooks {
     const from = index * bookBytes;
+    const crashesFrom = this.memory.byteLength - crashCells * 8;
+    const isShared = this.memory.byteLength > bookBytes;
     this.#opened[index] ??= {
       counters: new Counters(this.memory, from),
       durations: new Durations(this.memory, from + counterBytes),
       numbers: new RequestNumbers(index * numbersPerThread),
+      crashes: isShared ? new Float64Array(this.memory, crashesFrom, crashCells) : null,
     };
     return this.#opened[index];
   }

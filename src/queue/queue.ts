@@ -42,7 +42,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   constructor(options: QueueOptions<Place>) {
     const { name, provider, limits, clock = systemClock, log = silentLog, room = ownRoom } = options;
     this.name = name;
-    const { counters, durations, numbers } = options.books ?? newBooks();
+    const { counters, durations, numbers, crashes } = options.books ?? newBooks();
     this.counters = counters;
     this.durations = durations;
     this.numbers = numbers;
@@ -54,7 +54,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     this.#clock = clock;
     this.#log = log;
     this.#refusals = new RefusalLog(name, clock, log);
-    this.#guard = new CrashGuard(clock);
+    this.#guard = new CrashGuard(clock, crashes);
     this.#deadlines = new Deadlines({
       clock,
       waiting: this.#waiting.list,
