@@ -126,16 +126,18 @@ export function noteEnd(
   const row = board.row(slot);
   const { method, url, ranMs, beganAtMs } = row;
   const isRunning = row.state === 'busy' || row.state === 'draining';
+  // What a child runs goes on without its parent.
+  const isOfChild = lane.process !== null && lane.process.pid !== pid;
   ends.note({
     atMs: nowMs,
     pid,
     generation: worker.generation.number,
     reason,
     ending: endingWords(how),
-    method,
-    url,
-    ranMs: isRunning ? nowMs - beganAtMs : ranMs,
-    isCause: isLost || isRunning,
+    method: isOfChild ? '' : method,
+    url: isOfChild ? '' : url,
+    ranMs: isOfChild ? 0 : isRunning ? nowMs - beganAtMs : ranMs,
+    isCause: !isOfChild && (isLost || isRunning),
   });
 }
 

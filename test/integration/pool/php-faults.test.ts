@@ -86,6 +86,8 @@ test('kill -9 of the parent: what its children run is finished, and a new worker
     running.lanes('idle').some(({ workerPid }) => workerPid !== parent),
   );
   assert.equal(running.lanes('draining').length, 1);
+  const ended = running.look().lastEnds.find(({ pid }) => pid === parent)!;
+  assert.deepEqual([ended.ending, ended.isCause, ended.url], ['SIGKILL', false, ''], 'its child has the request');
   const fresh = await running.run(running.script('pid.php', '<?php echo getmypid();'));
   assert.equal(fresh.error, null);
   running.script('go', '');
