@@ -183,7 +183,8 @@ function workersPlan(plan: PoolPlan): WorkersPlan {
 /** Makes the unit; besides looks at the servers, it connects when there is something to send. */
 export function connectUnit(plan: ConnectPlan, { clock, log, frontThreads }: UnitParts): Unit {
   let inForce = plan;
-  let options = optionsOf(plan);
+  const known = new KnownServers();
+  let options = optionsOf(plan, known);
   const { name } = plan;
   const share = new PermitPool(plan.limits.workers, frontThreads);
   const pool = new UpstreamPool({ ...options, clock, log, share });
@@ -197,7 +198,7 @@ export function connectUnit(plan: ConnectPlan, { clock, log, frontThreads }: Uni
     start: () => pool.watch(),
     reload(next) {
       inForce = connectPlan(next);
-      options = optionsOf(inForce);
+      options = optionsOf(inForce, known);
       share.use(inForce.limits.workers);
       pool.reload({ ...options, clock, log, share });
       return pool.watch();
@@ -215,11 +216,26 @@ export function connectUnit(plan: ConnectPlan, { clock, log, frontThreads }: Uni
   };
 }
 
-function optionsOf({ name, servers, reuse, idleTimeoutMs, limits }: ConnectPlan): UpstreamPoolOptions {
+/** The memory of what is known of servers. The same servers keep theirs over a reload, and over one that is undone: threads go on with it. */
+class KnownServers {
+  #kept: readonly { readonly servers: string; readonly memory: SharedArrayBuffer }[] = [];
+
+  memoryOf(servers: ConnectPlan['servers']): SharedArrayBuffer {
+    const key = JSON.stringify(servers);
+    const { memory } = this.#kept.find((one) => one.servers === key) ?? { memory: newServerMemory(servers.length) };
+    this.#kept = [{ servers: key, memory }, ...this.#kept.filter((one) => one.servers !== key)].slice(0, 2);
+    return memory;
+  }
+}
+
+function optionsOf(
+  { name, servers, reuse, idleTimeoutMs, limits }: ConnectPlan,
+  known: KnownServers,
+): UpstreamPoolOptions {
   return {
     name,
     servers: servers.map(({ address, weight, backup }) => ({ address, weight, isBackup: backup })),
-    known: newServerMemory(servers.length),
+    known: known.memoryOf(servers),
     maxConnections: limits.workers,
     limitName: 'workers',
     reuse,

@@ -79,7 +79,8 @@ export class SharedLimits {
     for (let step = 0; step < windowWords; step += 1) {
       const at = (place + step) & (rateWords - 1);
       const word = Atomics.load(this.#rates, at);
-      const leftUs = leftOf(Number(word & (BigInt(timeRange) - 1n)), nowUs);
+      // No word at all would be a time that lies ahead, where the machine has been up for a year.
+      const leftUs = word === 0n ? 0 : leftOf(Number(word & (BigInt(timeRange) - 1n)), nowUs);
       if (leftUs > 0 && word >> timeBits === tag) return { at, word, aheadUs: leftUs };
       if (leftUs < best.leftUs) best = { at, word, leftUs };
     }

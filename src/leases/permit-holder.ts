@@ -47,6 +47,8 @@ export class PermitHolder implements Permits {
     const heir = this.#leases.heir(user.queue.waitingSinceMs);
     if (heir !== nobody) user.closeKept(this.#held().length - 1);
     for (;;) {
+      // It was taken from a thread that is given up.
+      if (!this.#runsWith(permit)) return;
       const isDone = heir === nobody ? this.#leases.release(permit, isKept) : this.#leases.pass(permit, heir);
       if (isDone) break;
       if (!endPermit(permit)) continue;
@@ -61,7 +63,7 @@ export class PermitHolder implements Permits {
 
   /** See Permits. */
   putBack(permit: PermitWord): void {
-    while (!this.#leases.release(permit, false)) if (endPermit(permit)) return;
+    while (this.#runsWith(permit)) if (this.#leases.release(permit, false) || endPermit(permit)) break;
     this.#leases.match();
   }
 
@@ -109,6 +111,11 @@ export class PermitHolder implements Permits {
     for (const row of this.#held()) this.#leases.letGo(row);
     this.#used.length = 0;
     this.match();
+  }
+
+  /** Whether it is ours, and has not been given back: it may have been taken from us. */
+  #runsWith({ word }: PermitWord): boolean {
+    return holderOf(word) === this.#index && (stateOf(word) === 'busy' || stateOf(word) === 'draining');
   }
 
   #held(): PermitWord[] {

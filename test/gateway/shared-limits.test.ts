@@ -22,6 +22,17 @@ function threads(options: { rate?: typeof second; burst?: number; connections?: 
 }
 
 describe('limits that threads count together', () => {
+  it('are kept on a machine that has been up for more than a year', () => {
+    const clock = new FakeClock();
+    clock.advance(408 * 86_400_000);
+    const { limits } = threads({ rate: { requests: 1, everyMs: 60_000 } }, clock);
+    const addresses = Array.from({ length: 2_000 }, (_, at) => `10.0.${at >> 8}.${at & 255}`);
+    for (const address of addresses) assert.equal(limits[0]!.begin(address), 'go', address);
+    clock.advance(10);
+    const through = addresses.filter((address) => limits[1]!.begin(address) === 'go');
+    assert.deepEqual(through, []);
+  });
+
   it('let a client make the requests of its rate, in whichever thread it asks', () => {
     const { limits, clock, limit } = threads({ rate: second, burst: 3 });
     const asked = Array.from({ length: 9 }, (_, at) => limits[at % 3]!.begin('192.0.2.1'));
