@@ -12,19 +12,25 @@ import { bytesToLog } from '../protocol/text.ts';
 import { version } from '../version.ts';
 import type { HttpRequest } from './message.ts';
 import { urlForLog } from './request-log.ts';
-import { noFields, type RequestTrace, type TracedEnd, type TracedRun, type Traces } from './trace.ts';
+import { noFields, type RequestTrace, type TracedEnd, type TracedRun, type Traces, traceIdOf } from './trace.ts';
 
 /** Methods that a span may be named by: others could be of any number. */
 const methods: ReadonlySet<string> = new Set('CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT TRACE QUERY'.split(' '));
 
-/** Spans for the tracer that is registered now; null: the API is not there, or nothing is registered with it. */
-export async function openTelemetryTraces(clock: Clock = systemClock): Promise<Traces | null> {
+/**
+ * Spans for the tracer that is registered now; null: the API is not there, or nothing is registered with it.
+ * @param failed told once of what the tracer has thrown: a request goes on without its span
+ */
+export async function openTelemetryTraces(
+  failed: (error: unknown) => void,
+  clock: Clock = systemClock,
+): Promise<Traces | null> {
   const api = await import('@opentelemetry/api').catch(() => null);
   if (api === null) return null;
   const provider = api.trace.getTracerProvider();
   const nobody = new api.ProxyTracerProvider().getDelegate();
   if (provider instanceof api.ProxyTracerProvider && provider.getDelegate() === nobody) return null;
-  return new SpanTraces(api, provider.getTracer('postern', version), clock);
+  return new SpanTraces(api, provider.getTracer('postern', version), clock, failed);
 }
 
 /** Begins a span for each request. */
@@ -32,21 +38,53 @@ class SpanTraces implements Traces {
   readonly #api: typeof Api;
   readonly #tracer: Api.Tracer;
   readonly #clock: Clock;
+  readonly #failed: (error: unknown) => void;
+  #hasFailed = false;
 
-  constructor(api: typeof Api, tracer: Api.Tracer, clock: Clock) {
+  constructor(api: typeof Api, tracer: Api.Tracer, clock: Clock, failed: (error: unknown) => void) {
     this.#api = api;
     this.#tracer = tracer;
     this.#clock = clock;
+    this.#failed = failed;
   }
 
   /** See Traces. */
   begin(request: HttpRequest): RequestTrace {
-    return new RequestSpan(this.#api, this.#tracer, this.#clock, request);
+    const span = this.#tried(() => new RequestSpan(this.#api, this.#tracer, this.#clock, request));
+    if (span === null) return passedOn(request);
+    return {
+      traceId: span.traceId,
+      fields: span.fields,
+      ran: (run) => void this.#tried(() => span.ran(run)),
+      over: (end) => void this.#tried(() => span.over(end)),
+    };
+  }
+
+  /** What records spans is somebody else's: a fault of it is told once, and is no fault of the request. */
+  #tried<Value>(act: () => Value): Value | null {
+    try {
+      return act();
+    } catch (error) {
+      if (!this.#hasFailed) this.#failed(error);
+      this.#hasFailed = true;
+      return null;
+    }
   }
 }
 
+/** The trace of a request that has no span. */
+function passedOn({ headers }: HttpRequest): RequestTrace {
+  const given = fieldValue(headers, 'traceparent');
+  return {
+    traceId: given === undefined ? null : traceIdOf(given),
+    fields: noFields,
+    ran: () => {},
+    over: () => {},
+  };
+}
+
 /** The span of one request. */
-class RequestSpan implements RequestTrace {
+class RequestSpan {
   readonly #api: typeof Api;
   readonly #tracer: Api.Tracer;
   readonly #clock: Clock;

@@ -11,7 +11,7 @@ import type { ClientCounts } from '../front/client-counts.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import { openTelemetryTraces } from '../gateway/open-telemetry.ts';
 import type { SharedLimits } from '../gateway/shared-limits.ts';
-import type { Log } from '../log.ts';
+import type { Log, LogFields } from '../log.ts';
 import type { NamedSite } from '../protocol/http/host-table.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { TlsInForce } from '../tls/listener-contexts.ts';
@@ -208,7 +208,8 @@ export class SiteFronts implements Fronts {
       words: listening.words,
       prepare: async (backends) => {
         const logs = { access: this.#gateways.onAccess, count: this.#gateways.count };
-        const told = { ...logs, traces: await openTelemetryTraces(), limits: this.#options.limits };
+        const traces = await openTelemetryTraces((error) => log.error(...untracedWords(error)));
+        const told = { ...logs, traces, limits: this.#options.limits };
         gateways = makeGateways(config, backends, log, told, isDeveloped, config.tls.sites);
       },
       commit: (deadlineMs) => {
@@ -253,4 +254,10 @@ export class SiteFronts implements Fronts {
     this.#listeners.destroy();
     return Promise.resolve();
   }
+}
+
+/** What the log says of a tracer that throws. */
+function untracedWords(error: unknown): [LogFields, string] {
+  const { message, stack = '' } = error instanceof Error ? error : new Error(String(error));
+  return [{ stack }, `a span was not recorded, what is registered with OpenTelemetry threw: ${message}`];
 }

@@ -21,11 +21,16 @@ const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcess
 
 describe('OpenTelemetry', () => {
   let traces: Traces;
+  const faults: unknown[] = [];
 
   before(async () => {
-    assert.equal(await openTelemetryTraces(), null, 'nobody has registered a provider: nothing is made');
+    assert.equal(
+      await openTelemetryTraces((error) => faults.push(error)),
+      null,
+      'nobody has registered a provider: nothing is made',
+    );
     provider.register();
-    traces = (await openTelemetryTraces())!;
+    traces = (await openTelemetryTraces((error) => faults.push(error)))!;
   });
   beforeEach(() => exporter.reset());
   after(async () => {
@@ -123,5 +128,27 @@ describe('OpenTelemetry', () => {
     const span = spans()['HTTP *.php'] ?? spans().HTTP;
     assert.equal(span!.attributes['http.request.method'], '_OTHER');
     assert.equal(span!.attributes['http.request.method_original'], 'FROBNICATE');
+  });
+
+  it('is no fault of a request where what records spans throws, and is told once', async (t) => {
+    const { gateway } = makeSite(t, undefined, { trustedProxies: [] }, undefined, { traces });
+    const Tracer = Object.getPrototypeOf(provider.getTracer('postern'));
+    const { startSpan } = Tracer;
+    t.after(() => {
+      Tracer.startSpan = startSpan;
+    });
+    for (const fault of [
+      () => assert.fail('a bug at the start'),
+      function (this: unknown, ...args: unknown[]) {
+        const span = startSpan.apply(this, args);
+        span.end = () => assert.fail('a bug at the end');
+        return span;
+      },
+    ]) {
+      Tracer.startSpan = fault;
+      for (let count = 0; count < 2; count += 1)
+        assert.equal((await ask(gateway.handle, httpRequest('/index.php'))).status, 200);
+    }
+    assert.equal(faults.length, 1);
   });
 });
