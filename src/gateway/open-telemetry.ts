@@ -177,7 +177,7 @@ function attributesOf(
     ...(query !== undefined && { 'url.query': query }),
     'url.scheme': peer.secure ? 'https' : 'http',
     'network.protocol.name': 'http',
-    'network.protocol.version': version,
+    'network.protocol.version': version === '2.0' ? '2' : version,
     'network.peer.address': webServer === undefined ? peer.remoteAddress : webServer.address,
     ...(peer.remotePort > 0 && { 'network.peer.port': peer.remotePort }),
     ...(serverAddress !== undefined && { 'server.address': bytesToLog(serverAddress, 255) }),

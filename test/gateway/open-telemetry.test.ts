@@ -1,6 +1,9 @@
 // Spans by the real API and SDK of OpenTelemetry, kept in memory.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import {
@@ -13,6 +16,7 @@ import { PosternError } from '../../src/errors.ts';
 import { openTelemetryTraces } from '../../src/gateway/open-telemetry.ts';
 import type { Traces } from '../../src/gateway/trace.ts';
 import { ask, httpRequest } from '../support/recording-answer.ts';
+import { rulesOf } from '../support/rules.ts';
 import { makeSite } from '../support/site.ts';
 
 const given = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
@@ -120,6 +124,29 @@ describe('OpenTelemetry', () => {
       [404, undefined, SpanStatusCode.UNSET],
     );
     assert.equal(none!.attributes['http.route'], undefined);
+  });
+
+  it('is told to a server elsewhere, in place of what came, and has its run', async (t) => {
+    const seen: (string | string[] | undefined)[] = [];
+    const server = createServer((request, response) => {
+      seen.push(request.headers.traceparent, request.headers['x-kept']);
+      response.end('there');
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => {
+      server.close();
+      server.closeAllConnections();
+    });
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const rules = rulesOf([{ match: '/app/*', proxy: { url } }]);
+    const { gateway } = makeSite(t, {}, { rules }, undefined, { traces });
+    const headers = ['Host', 'a', 'TraceParent', given, 'X-Kept', 'kept'];
+    const answer = await ask(gateway.handle, httpRequest('/app/a', { headers, version: '2.0' }));
+    assert.equal(answer.text, 'there');
+    const { GET: span, [`run ${url}`]: run } = spans();
+    assert.deepEqual(seen, [`00-${'a'.repeat(32)}-${span!.spanContext().spanId}-01`, 'kept']);
+    assert.equal(run!.parentSpanContext?.spanId, span!.spanContext().spanId);
+    assert.equal(span!.attributes['network.protocol.version'], '2');
   });
 
   it('names no span by a method that nobody knows', async (t) => {
