@@ -3,5 +3,5 @@
 set -euo pipefail
 exec bash "$(dirname "$0")/../.ci/install-packages.sh" \
   php-cgi php-fpm php-mysql php-xml php-mbstring php-gd php-curl \
-  nginx apache2 libapache2-mod-fcgid lighttpd caddy \
-  wrk wordpress mariadb-server libfcgi-dev gcc libc6-dev
+  nginx apache2 libapache2-mod-fcgid lighttpd lighttpd-mod-openssl lighttpd-mod-deflate caddy \
+  wrk nghttp2-client wordpress mariadb-server libfcgi-dev gcc libc6-dev

@@ -1,6 +1,7 @@
 // The usual case: one URL under load from wrk, with the peer's processor time and memory read around it.
 
 import type { Case, Plan } from './case.ts';
+import { runHttp2Load } from './h2load.ts';
 import type { MetricName, Sample } from './metric.ts';
 import type { RunningPeer } from './peer.ts';
 import { treeMemory, treeUsage } from './process-tree.ts';
@@ -16,6 +17,10 @@ export interface LoadCase {
   readonly path: string;
   /** Bytes of a body to PUT. @default none, GET */
   readonly bodyBytes?: number;
+  /** How it is asked. @default 'http' */
+  readonly by?: 'http' | 'https' | 'http2';
+  /** "Name: value" each. */
+  readonly fields?: readonly string[];
   /** @default 'requestsPerSecond' */
   readonly headline?: MetricName;
   /** Quantities besides the usual ones. */
@@ -55,11 +60,15 @@ export function loadCase(settings: LoadCase): Case {
 export async function measureLoad(
   running: RunningPeer,
   plan: Plan,
-  settings: Pick<LoadCase, 'path' | 'bodyBytes'> & { readonly connections?: number },
+  settings: Pick<LoadCase, 'path' | 'bodyBytes' | 'by' | 'fields'> & { readonly connections?: number },
 ): Promise<Sample> {
+  const { by = 'http', fields = [] } = settings;
+  const origin = by === 'http' ? running.origin : `https://127.0.0.1:${running.stack.secure?.port}`;
   const before = treeUsage(running.roots);
-  const result = await runLoad({
-    url: running.origin + settings.path,
+  const run = by === 'http2' ? runHttp2Load : runLoad;
+  const result = await run({
+    url: origin + settings.path,
+    fields,
     connections: settings.connections ?? running.stack.connections,
     seconds: plan.seconds,
     ...(settings.bodyBytes !== undefined && { bodyBytes: settings.bodyBytes }),

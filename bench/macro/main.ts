@@ -22,7 +22,7 @@ const usual: Settings = { rounds: 3, seconds: 5 };
 
 const usage = `npm run bench [-- NAME... [--rounds N] [--seconds S] [--peers a,b] [--list] [--dry]]
 
-  NAME...     the cases to run; none: all of them. "cores": one thread against two and four, in turns
+  NAME...     the cases to run, or what several of their names begin with (tls); none: all of them. "cores": one thread against two and four, in turns
   --rounds    how often each peer is loaded (${usual.rounds})
   --seconds   the length of one load (${usual.seconds})
   --peers     only these peers
@@ -101,7 +101,7 @@ function parseOptions(args: readonly string[]): Options | string {
     });
     const settings = { rounds: wholeNumber('rounds', values.rounds), seconds: wholeNumber('seconds', values.seconds) };
     return {
-      cases: positionals.length === 0 ? cases : positionals.map((name) => named(cases, name)),
+      cases: positionals.length === 0 ? cases : positionals.flatMap(casesOf),
       peers: values.peers === undefined ? null : values.peers.split(',').map((name) => named(peers, name)),
       settings,
       list: values.list,
@@ -116,6 +116,12 @@ function parseOptions(args: readonly string[]): Options | string {
 function wholeNumber(name: string, text: string): number {
   if (!/^[1-9]\d*$/.test(text)) throw new Error(`--${name} is a whole number above 0, not "${text}"`);
   return Number(text);
+}
+
+/** The case of that name, or those whose names begin with it and "-": "tls" are all with TLS. */
+function casesOf(name: string): readonly Case[] {
+  const group = cases.filter((one) => one.name.startsWith(`${name}-`));
+  return cases.some((one) => one.name === name) || group.length === 0 ? [named(cases, name)] : group;
 }
 
 function named<T extends { readonly name: string }>(all: readonly T[], name: string): T {
@@ -185,6 +191,7 @@ async function runCase(
 function caseNeeds(case_: Case): readonly string[] {
   return [
     'wrk',
+    ...(case_.stack.secure === true ? ['h2load'] : []),
     ...(case_.stack.site === 'wordpress' ? wordpressNeeds : []),
     ...(case_.stack.application === 'null' ? responderNeeds : []),
   ];

@@ -18,6 +18,16 @@ export interface Stack {
   readonly cold: boolean;
   /** Whether the peer is to be started without a configuration, where it can be. */
   readonly zeroConfiguration: boolean;
+  /** Where TLS is spoken, beside the port where it is not; null: this case has none. */
+  readonly secure: SecurePort | null;
+}
+
+/** A port with TLS. There, answers of type text/html are compressed with gzip. */
+export interface SecurePort {
+  readonly port: number;
+  /** Files in PEM: certificate and key. */
+  readonly certificate: string;
+  readonly key: string;
 }
 
 /** What a case says of its stack; the rest is decided when it runs. */
@@ -34,4 +44,6 @@ export interface StackShape {
   readonly cold?: boolean;
   /** @default false */
   readonly zeroConfiguration?: boolean;
+  /** Whether TLS is spoken, too. @default false */
+  readonly secure?: boolean;
 }

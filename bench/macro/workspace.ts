@@ -1,12 +1,14 @@
 // The temporary folder of one run: the sites, the null responder and the database, each made when the first case asks for it.
 
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import type { Certificate } from '../../src/tls/certificate.ts';
+import { makeCertificate } from '../../src/tls/certificate-maker.ts';
 import { freePort } from './free-port.ts';
 import { buildResponder } from './null-responder.ts';
 import type { Processes } from './processes.ts';
 import { writeSite } from './site.ts';
-import type { Stack, StackShape } from './stack.ts';
+import type { SecurePort, Stack, StackShape } from './stack.ts';
 import { startWordpress } from './wordpress.ts';
 
 /** Where a run keeps everything. */
@@ -15,6 +17,7 @@ export class Workspace {
   readonly #processes: Processes;
   readonly #signal: AbortSignal;
   readonly #roots = new Map<string, Promise<string>>();
+  #certificate: Promise<Certificate> | null = null;
   #stacks = 0;
 
   constructor(processes: Processes, signal: AbortSignal) {
@@ -39,7 +42,23 @@ export class Workspace {
       connections: shape.connections ?? 8,
       cold: shape.cold ?? false,
       zeroConfiguration: shape.zeroConfiguration ?? false,
+      secure: shape.secure === true ? { port: await freePort(), ...(await this.#certificateFiles()) } : null,
     };
+  }
+
+  /** One key of the curve P-256 for all peers, of the run alone. */
+  async #certificateFiles(): Promise<Omit<SecurePort, 'port'>> {
+    this.#certificate ??= makeCertificate({
+      names: ['localhost', '127.0.0.1'],
+      title: 'bench',
+      lifetimeMs: 86_400_000,
+    });
+    const { chain, key } = await this.#certificate;
+    const files = { certificate: `${this.folder}/bench.pem`, key: `${this.folder}/bench.key` };
+    writeFileSync(files.certificate, chain);
+    // Readable by the peers' accounts.
+    writeFileSync(files.key, key, { mode: 0o644 });
+    return files;
   }
 
   /** Removes the folder. */

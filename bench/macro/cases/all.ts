@@ -13,6 +13,7 @@ import { page } from './page.ts';
 import { start } from './start.ts';
 import { static1k } from './static-1k.ts';
 import { static1m } from './static-1m.ts';
+import { tlsCases } from './tls.ts';
 import { upload10m } from './upload-10m.ts';
 import { wordpress } from './wordpress.ts';
 
@@ -31,4 +32,5 @@ export const cases: readonly Case[] = [
   overload,
   start,
   memory,
+  ...tlsCases,
 ];

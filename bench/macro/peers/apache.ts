@@ -33,7 +33,8 @@ export const apacheFpm: Peer = {
 
 function startApache(stack: Stack, processes: Processes, extra: readonly string[], directives: string): number {
   const file = `${stack.folder}/apache.conf`;
-  writeFileSync(file, `${base(stack, [...common, ...extra])}${directives}`);
+  const secure = stack.secure === null ? [] : ['ssl', 'socache_shmcb', 'http2', 'filter', 'deflate'];
+  writeFileSync(file, `${base(stack, [...common, ...extra, ...secure])}${directives}${tlsOf(stack)}`);
   const command = [programPath('apache2'), '-DFOREGROUND', '-f', file];
   return processes.start(command, { folder: stack.folder, logFile: logFileOf(stack) });
 }
@@ -62,6 +63,20 @@ DirectoryIndex index.php index.html
   AllowOverride None
   Require all granted
 </Directory>
+`;
+}
+
+function tlsOf({ secure, folder }: Stack): string {
+  if (secure === null) return '';
+  return `Listen 127.0.0.1:${secure.port} https
+SSLSessionCache shmcb:${folder}/tls-sessions(512000)
+<VirtualHost 127.0.0.1:${secure.port}>
+  SSLEngine on
+  SSLCertificateFile ${secure.certificate}
+  SSLCertificateKeyFile ${secure.key}
+  Protocols h2 http/1.1
+  AddOutputFilterByType DEFLATE text/html
+</VirtualHost>
 `;
 }
 

@@ -30,12 +30,21 @@ function asAccount(): string[] {
 }
 
 function configuration(stack: Stack): string {
+  const { secure } = stack;
   return `{
   admin off
   auto_https off
+  default_sni localhost
 }
 http://127.0.0.1:${stack.port} {
-  bind 127.0.0.1
+${site(stack)}
+}
+${secure === null ? '' : `https://127.0.0.1:${secure.port} {\n  tls ${secure.certificate} ${secure.key}\n  encode gzip\n${site(stack)}\n}`}
+`;
+}
+
+function site(stack: Stack): string {
+  return `  bind 127.0.0.1
   root * ${stack.root}
   handle /null {
     reverse_proxy unix/${responderSocket(stack)} {
@@ -45,7 +54,5 @@ http://127.0.0.1:${stack.port} {
   handle {
     php_fastcgi unix/${fpmSocket(stack)}
     file_server
-  }
-}
-`;
+  }`;
 }

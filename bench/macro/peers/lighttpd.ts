@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { account, giveTo } from '../account.ts';
 import { logFileOf, type Peer } from '../peer.ts';
 import { programPath } from '../program.ts';
-import type { Stack } from '../stack.ts';
+import type { SecurePort, Stack } from '../stack.ts';
 
 export const lighttpd: Peer = {
   name: 'lighttpd',
@@ -22,7 +22,7 @@ export const lighttpd: Peer = {
 };
 
 function configuration(stack: Stack, own: string): string {
-  return `server.modules = ("mod_indexfile", "mod_access", "mod_alias", "mod_redirect", "mod_fastcgi", "mod_dirlisting", "mod_staticfile")
+  return `server.modules = ("mod_indexfile", "mod_access", "mod_alias", "mod_redirect", "mod_fastcgi", "mod_dirlisting", "mod_staticfile"${stack.secure === null ? '' : ', "mod_openssl", "mod_deflate"'})
 server.bind = "127.0.0.1"
 server.port = ${stack.port}
 server.document-root = "${stack.root}"
@@ -42,7 +42,7 @@ fastcgi.server += (".php" => ((
   "bin-copy-environment" => ("PATH"),
   "broken-scriptfilename" => "enable"
 )))
-${stack.responder === null ? '' : mountedResponder(stack, stack.responder, own)}`;
+${stack.responder === null ? '' : mountedResponder(stack, stack.responder, own)}${stack.secure === null ? '' : tlsOf(stack.secure)}`;
 }
 
 function mountedResponder(stack: Stack, program: string, own: string): string {
@@ -52,5 +52,17 @@ function mountedResponder(stack: Stack, program: string, own: string): string {
   "max-procs" => ${stack.workers},
   "check-local" => "disable"
 )))
+`;
+}
+
+function tlsOf({ port, certificate, key }: SecurePort): string {
+  return `server.max-keep-alive-requests = 100000000
+$SERVER["socket"] == "127.0.0.1:${port}" {
+  ssl.engine = "enable"
+  ssl.pemfile = "${certificate}"
+  ssl.privkey = "${key}"
+  deflate.mimetypes = ("text/html")
+  deflate.allowed-encodings = ("gzip")
+}
 `;
 }

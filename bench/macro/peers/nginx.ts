@@ -8,7 +8,7 @@ import { fpmSocket } from '../php-fpm.ts';
 import type { Processes } from '../processes.ts';
 import { programPath } from '../program.ts';
 import { programSocket, startProgramServer } from '../program-server.ts';
-import type { Stack } from '../stack.ts';
+import type { SecurePort, Stack } from '../stack.ts';
 
 const needs = ['nginx', 'php-fpm', '/etc/nginx/fastcgi.conf', '/etc/nginx/mime.types'];
 
@@ -37,7 +37,7 @@ function start(stack: Stack, processes: Processes, keepAlive: boolean): number[]
 }
 
 function configuration(stack: Stack, keepAlive: boolean): string {
-  const { folder } = stack;
+  const { folder, secure } = stack;
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   return `${account === null ? '' : `user ${account};`}
 worker_processes auto;
@@ -59,6 +59,7 @@ ${temporary.map((name) => `  ${name}_temp_path ${folder}/${name};`).join('\n')}
   ${keepAlive ? 'fastcgi_keep_conn on;' : ''}
   server {
     listen 127.0.0.1:${stack.port};
+    ${secure === null ? '' : tlsOf(secure)}
     root ${stack.root};
     index index.php index.html;
     location / { try_files $uri $uri/ /index.php?$args; }
@@ -67,4 +68,12 @@ ${temporary.map((name) => `  ${name}_temp_path ${folder}/${name};`).join('\n')}
   }
 }
 `;
+}
+
+/** Without the limit a connection ends after 1,000 requests, which is no fault that is to be measured. */
+function tlsOf({ port, certificate, key }: SecurePort): string {
+  return `listen 127.0.0.1:${port} ssl http2;
+    ssl_certificate ${certificate};
+    ssl_certificate_key ${key};
+    keepalive_requests 100000000;`;
 }

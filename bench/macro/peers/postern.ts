@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { account } from '../account.ts';
 import { logFileOf, type Peer } from '../peer.ts';
 import { programPath } from '../program.ts';
-import type { Stack } from '../stack.ts';
+import type { SecurePort, Stack } from '../stack.ts';
 
 const main = new URL('../../../bin/postern.js', import.meta.url).pathname;
 
@@ -28,16 +28,20 @@ export const postern: Peer = {
 };
 
 function configuration(stack: Stack): string {
-  const { responder } = stack;
+  const { responder, secure } = stack;
   return `[site.main]
-listen = ["127.0.0.1:${stack.port}"]
-root = "${stack.root}"
+listen = ["127.0.0.1:${stack.port}"${secure === null ? '' : `, "https://127.0.0.1:${secure.port}"`}]
+${secure === null ? '' : tlsOf(secure)}root = "${stack.root}"
 index = ["index.php", "index.html"]
 
 [[site.main.route]]
 ${responder === null ? phpPool() : responderPool(responder)}workers = ${stack.workers}
 minWorkers = ${stack.cold ? 0 : 1}
 ${account === null ? '' : `user = "${account}"\n`}`;
+}
+
+function tlsOf({ certificate, key }: SecurePort): string {
+  return `tls = { certificate = "${certificate}", key = "${key}" }\ncompress = true\n`;
 }
 
 function phpPool(): string {
