@@ -22,6 +22,9 @@ const gatheredBytes = 16_384;
 /** Fields that are about a connection of HTTP/1.1 (RFC 9113, 8.2.2). */
 const ofConnection = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'te']);
 
+/** So much of bytes that last is given to the library at a time: it counts what it holds for a connection. */
+const pieceBytes = 65_536;
+
 const noBytes = Buffer.alloc(0);
 
 /** The answer to one request. */
@@ -39,6 +42,10 @@ export class Http2Answer implements HttpAnswer {
   /** Whether the stream has said that it has no room, and not yet that it has again. */
   #isFull = false;
   #listensToDrain = false;
+  /** What is still to be passed on of bytes that last. */
+  #lasting: Buffer | null = null;
+  /** Whether the stream ends after those. */
+  #isEnding = false;
 
   constructor(stream: ServerHttp2Stream, owner: AnswerStream) {
     this.#stream = stream;
@@ -79,7 +86,13 @@ export class Http2Answer implements HttpAnswer {
 
   writeLasting(bytes: Buffer): boolean {
     const length = this.#take(bytes);
-    if (length > 0) this.#gather(bytes.subarray(0, length));
+    if (length <= pieceBytes || this.#lasting !== null) {
+      if (length > 0) this.#gather(bytes.subarray(0, length));
+      return !this.#isFull;
+    }
+    this.#passOn();
+    this.#lasting = bytes.subarray(0, length);
+    this.#feed();
     return !this.#isFull;
   }
 
@@ -99,6 +112,8 @@ export class Http2Answer implements HttpAnswer {
     const isEmpty = isWhole && bytes.length === 0;
     if (isWhole && !this.#respond(true, isEmpty)) return;
     this.#state = 'done';
+    this.#isEnding = this.#lasting !== null;
+    if (this.#isEnding) return;
     if (!isEmpty) this.#stream.end(bytes.length === 0 ? undefined : bytes);
     this.#owner.completed();
   }
@@ -123,6 +138,10 @@ export class Http2Answer implements HttpAnswer {
   }
 
   #gather(bytes: Buffer): void {
+    if (this.#lasting !== null) {
+      this.#lasting = Buffer.concat([this.#lasting, bytes]);
+      return;
+    }
     this.#gathered.push(bytes);
     this.#length += bytes.length;
     if (this.#length >= gatheredBytes) this.#passOn();
@@ -142,16 +161,34 @@ export class Http2Answer implements HttpAnswer {
       if (!this.#respond(false, false)) return;
     }
     const bytes = this.#takeGathered();
-    if (bytes.length === 0 || !this.#stream.writable) return;
-    if (this.#stream.write(bytes)) return;
+    if (bytes.length > 0) this.#send(bytes);
+  }
+
+  #send(bytes: Buffer): void {
+    if (!this.#stream.writable || this.#stream.write(bytes)) return;
     this.#isFull = true;
     if (this.#listensToDrain) return;
     this.#listensToDrain = true;
     this.#stream.on('drain', () => this.#drained());
   }
 
+  /** Passes on what lasts, as long as there is room. */
+  #feed(): void {
+    while (this.#lasting !== null && !this.#isFull) {
+      const rest = this.#lasting;
+      this.#lasting = rest.length > pieceBytes ? rest.subarray(pieceBytes) : null;
+      this.#send(rest.subarray(0, pieceBytes));
+    }
+    if (this.#lasting !== null || !this.#isEnding) return;
+    this.#isEnding = false;
+    this.#stream.end();
+    this.#owner.completed();
+  }
+
   #drained(): void {
     this.#isFull = false;
+    this.#feed();
+    if (this.#isFull) return;
     if (this.#state !== 'done') this.listener?.drained();
   }
 

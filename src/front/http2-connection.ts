@@ -49,6 +49,9 @@ const connectionWindow = 1_048_576;
 /** Frames of little use that one connection may send, each kind, before it is closed by the library: invalid ones, and streams above the limit. */
 const mostInvalid = 200;
 
+/** What the library may hold for one connection: a part of each of its answers, and what came ahead of its readers. Above it the next request is refused. */
+const mostMegabytes = 32;
+
 const sessionOptions = {
   settings: {
     maxConcurrentStreams: maxStreams,
@@ -61,7 +64,7 @@ const sessionOptions = {
   maxSessionRejectedStreams: mostInvalid,
   maxSettings: 32,
   maxOutstandingSettings: 4,
-  maxSessionMemory: 10,
+  maxSessionMemory: mostMegabytes,
   strictSingleValueFields: false,
 };
 

@@ -11,19 +11,26 @@ import type { Producer, Reply } from './reply.ts';
 
 /** Each read is a trip to a thread and back, which costs more than 64 KiB are worth. */
 const PIECE_BYTES = 262_144;
+/** Where so many files are sent at a time, the next ones are sent in small pieces: a client of HTTP/2 may ask for a hundred on one connection, and take none. */
+const MOST_LARGE = 32;
+const SMALL_BYTES = 16_384;
 /** Buffers that are kept for the next files; more are used at a time than that, where so many clients read. */
 const MAX_SPARE_PIECES = 8;
 
 /** Buffers that no pump uses: to allocate one for each file costs several times what reading it does. */
 export class SparePieces {
   readonly #pieces: Buffer[] = [];
+  #used = 0;
 
   acquire(): Buffer {
+    this.#used += 1;
+    if (this.#used > MOST_LARGE) return Buffer.allocUnsafeSlow(SMALL_BYTES);
     return this.#pieces.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
   }
 
   release(piece: Buffer): void {
-    if (this.#pieces.length < MAX_SPARE_PIECES) this.#pieces.push(piece);
+    this.#used -= 1;
+    if (piece.length === PIECE_BYTES && this.#pieces.length < MAX_SPARE_PIECES) this.#pieces.push(piece);
   }
 }
 
