@@ -13,15 +13,17 @@ export interface AccountOwner {
   readonly externalAccount: ExternalAccount | null;
 }
 
-/** How long the others of a store may take to make it. */
+/** How long the others of a store may take to make it: longer than it takes to see that a lock is a dead one's (see `store-lock.ts`). */
 const lockPauseMs = 200;
-const lockTries = 300;
+const lockTries = 400;
 
 export class AcmeAccount {
   readonly #connection: AcmeConnection;
   readonly #store: AcmeStore;
   readonly #owner: AccountOwner;
   #signer: Promise<Signer> | null = null;
+  /** The same once it is there. */
+  #known: Signer | null = null;
 
   constructor(connection: AcmeConnection, store: AcmeStore, owner: AccountOwner) {
     this.#connection = connection;
@@ -32,16 +34,20 @@ export class AcmeAccount {
   /** Who signs. @throws AcmeProblem */
   signer(): Promise<Signer> {
     if (this.#signer === null) {
-      this.#signer = this.withBooks(() => this.#open());
+      this.#signer = this.withBooks(async () => (this.#known = await this.#open()));
       this.#signer.catch(() => (this.#signer = null));
     }
     return this.#signer;
   }
 
-  /** The authority does not know it any more. */
-  async forget(): Promise<void> {
-    this.#signer = null;
-    await this.#store.forgetAccount();
+  /** The authority does not know this one any more. Another that was made meanwhile, here or by others of the store, stays. */
+  async forget(signer: Signer): Promise<void> {
+    if (this.#known === signer) {
+      this.#known = null;
+      this.#signer = null;
+    }
+    const kept = await this.#store.account();
+    if (kept?.url === signer.account) await this.#store.forgetAccount();
   }
 
   /** Does something that one at a time may do at a store. */
@@ -55,7 +61,8 @@ export class AcmeAccount {
           await lock.release();
         }
       }
-      if (tries === lockTries) throw new AcmeProblem('somebody else has held the lock of the store for a minute');
+      if (tries === lockTries)
+        throw new AcmeProblem('somebody else has held the lock of the store for more than a minute');
       await this.#connection.pause(lockPauseMs);
     }
   }

@@ -2,6 +2,9 @@
 
 import { bytesToLog, textToBytes } from '../protocol/text.ts';
 
+/** No limit of an authority is longer: one that asks for more is asked again all the same. */
+const longestWaitMs = 7 * 86_400_000;
+
 /** What the authority, or the way to it, refused. */
 export class AcmeProblem extends Error {
   /** The last part of its type: "rateLimited", "badNonce"; empty: the authority said none. */
@@ -51,13 +54,13 @@ export function problemOf(said: unknown, status: number, retryAfterMs: number | 
 /**
  * Reads Retry-After: seconds, or a date (RFC 9110, section 10.2.3).
  * @param nowMs since 1970
- * @returns milliseconds from now, 0 at least; null: there is none that can be read
+ * @returns milliseconds from now, 0 at least, a week at most; null: there is none that can be read
  */
 export function parseRetryAfter(value: string | undefined, nowMs: number): number | null {
   if (value === undefined) return null;
   const text = value.trim();
-  if (/^\d{1,9}$/.test(text)) return Number(text) * 1_000;
+  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1_000, longestWaitMs);
   // Date.parse takes more than dates of HTTP, such as "12".
   const at = /^[A-Z][a-z]{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(at) ? null : Math.max(0, at - nowMs);
+  return Number.isNaN(at) ? null : Math.min(Math.max(0, at - nowMs), longestWaitMs);
 }

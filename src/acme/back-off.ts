@@ -11,8 +11,8 @@ const hourMs = 60 * minuteMs;
 /** The pause after the first failure of a name in a row, after the second, and so on; then the last of them. */
 const pausesMs = [1, 5, 15, 60, 180, 360, 720, 1_440].map((minutes) => minutes * minuteMs);
 
-/** Four failures an hour at most, however often somebody asks. */
-const mendedPauseMs = 15 * minuteMs;
+/** With the pauses above a name fails five times in any hour at most, however often somebody asks. */
+const mendedPauseMs = 30 * minuteMs;
 
 /** Where nobody answered there is no limit, and what is amiss may be over soon. */
 const longestOutageMs = hourMs;

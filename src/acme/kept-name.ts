@@ -3,12 +3,13 @@
 import type { Log } from '../log.ts';
 import type { Certificate } from '../tls/certificate.ts';
 import type { AcmeAccount } from './account.ts';
-import type { AcmeConnection } from './acme-connection.ts';
+import type { AcmeConnection, Signer } from './acme-connection.ts';
 import { AcmeProblem } from './acme-problem.ts';
 import { type Failure, failed, mayRetry, orderAt, renewalAt, withHold, withOrder } from './back-off.ts';
 import { type Challenge, Order } from './order.ts';
 import { askForAdvice, certificateId, type RenewalAdvice } from './renewal-info.ts';
 import type { AcmeStore } from './store.ts';
+import type { HeldLock } from './store-lock.ts';
 
 /** An authority that gives no advice is asked again after so long. */
 const noAdviceMs = 6 * 3_600_000;
@@ -126,7 +127,7 @@ export class KeptName {
       this.#isElsewhere = lock === null;
       if (lock === null) return;
       try {
-        await this.#renewAlone();
+        await this.#renewAlone(lock);
       } finally {
         await lock.release();
       }
@@ -138,10 +139,12 @@ export class KeptName {
   }
 
   /** Nobody else orders for this name now; but somebody may have done just before. */
-  async #renewAlone(): Promise<void> {
+  async #renewAlone(lock: HeldLock): Promise<void> {
     const { store, log } = this.#context;
     await this.read();
     if (this.dueAtMs > Date.now() || !(await this.#mayOrder())) return;
+    this.#isElsewhere = !(await lock.isHeld());
+    if (this.#isElsewhere) return;
     log.info({ name: this.name }, 'a certificate is ordered');
     const certificate = await this.#order();
     // What was issued is served, whatever becomes of the store.
@@ -175,24 +178,25 @@ export class KeptName {
 
   async #order(): Promise<Certificate> {
     const { account } = this.#context;
+    const signer = await account.signer();
     try {
-      return await this.#orderOnce();
+      return await this.#orderOnce(signer);
     } catch (error) {
       if (!(error instanceof AcmeProblem) || error.type !== 'accountDoesNotExist') throw error;
-      await account.withBooks(() => account.forget());
-      return this.#orderOnce();
+      await account.withBooks(() => account.forget(signer));
+      return this.#orderOnce(await account.signer());
     }
   }
 
-  async #orderOnce(): Promise<Certificate> {
-    const { connection, account, store, challenges, profile } = this.#context;
+  async #orderOnce(signer: Signer): Promise<Certificate> {
+    const { connection, store, challenges, profile } = this.#context;
     // What failed one way is tried the other way next.
     const turn = (this.#failure?.count ?? 0) % challenges.length;
     const turned = [...challenges.slice(turn), ...challenges.slice(0, turn)];
     const { renewalInfo } = await connection.directory();
     const replaces = this.#certificate === null || renewalInfo === '' ? null : await certificateId(this.#certificate);
     const wanted = { name: this.name, challenges: turned, profile, replaces };
-    return new Order(connection, await account.signer(), store.proofs, wanted).run();
+    return new Order(connection, signer, store.proofs, wanted).run();
   }
 
   async #fail(error: Error): Promise<void> {

@@ -14,6 +14,8 @@ const deadMs = 60_000;
 
 /** A lock that is held. */
 export interface HeldLock {
+  /** Whether it is still ours: others may have taken it away from a process that had stood still, or while they took away a dead one's. */
+  isHeld(): Promise<boolean>;
   /** Repeatable. */
   release(): Promise<void>;
 }
@@ -38,15 +40,17 @@ export class StoreLocks {
 
   #hold(path: string, mine: string): HeldLock {
     this.#seen.delete(path);
-    const timer = this.#clock.every(touchMs, () => {
+    const isHeld = async (): Promise<boolean> => (await contentOf(path)) === mine;
+    const touch = async (): Promise<void> => {
       const now = new Date();
-      utimes(path, now, now).catch(() => {});
-    });
+      if (await isHeld()) await utimes(path, now, now);
+    };
+    const timer = this.#clock.every(touchMs, () => void touch().catch(() => {}));
     return {
+      isHeld,
       release: async () => {
         timer.cancel();
-        // Another may have taken it away from a process that had stood still.
-        if ((await contentOf(path)) === mine) await rm(path, { force: true });
+        if (await isHeld()) await rm(path, { force: true });
       },
     };
   }
@@ -64,7 +68,7 @@ export class StoreLocks {
     await rename(path, aside).catch(() => {});
     const moved = await contentOf(aside);
     const isOther = moved !== null && moved !== content;
-    // Between the look and the rename another had taken it: it gets its lock back.
+    // Between the look and the rename another had taken it: it gets its lock back, unless a third has taken it by now; see `isHeld`.
     if (isOther) await link(aside, path).catch(() => {});
     await rm(aside, { force: true });
     return !isOther;

@@ -12,6 +12,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Clock, systemClock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import { type Certificate, readCertificate } from '../tls/certificate.ts';
 import { ProofFolder } from '../tls/proof-folder.ts';
@@ -30,15 +31,19 @@ export interface KeptAccount {
 /** No order takes so long, whatever the clocks of those who share the store say. */
 const staleMs = 24 * 3_600_000;
 
+/** Files that were to be renamed, and locks that were moved aside. */
+const leftBeside = /\.(?:new|lock\.[0-9a-f]{16})$/;
+
 /** What is kept of one authority. */
 export class AcmeStore {
   readonly proofs: ProofFolder;
   readonly #folder: string;
   readonly #root: string;
-  readonly #locks = new StoreLocks();
+  readonly #locks: StoreLocks;
 
   /** @param directory URL of the authority */
-  constructor(root: string, directory: string) {
+  constructor(root: string, directory: string, clock: Clock = systemClock) {
+    this.#locks = new StoreLocks(clock);
     this.#root = root;
     this.#folder = join(root, authorityFolder(directory));
     this.proofs = new ProofFolder(join(root, 'proofs'));
@@ -56,7 +61,11 @@ export class AcmeStore {
       const probe = join(this.#folder, `${randomBytes(8).toString('hex')}.new`);
       await (await open(probe, 'wx', 0o600)).close();
       await rm(probe, { force: true });
-      await Promise.all([sweep(this.proofs.path, /./), sweep(this.#names, /\.new$/), sweep(this.#folder, /\.new$/)]);
+      await Promise.all([
+        sweep(this.proofs.path, /./),
+        sweep(this.#names, leftBeside),
+        sweep(this.#folder, leftBeside),
+      ]);
     } catch (error) {
       const why = (error as Error).message;
       throw new PosternError(

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { AutomaticCertificates } from '../acme/automatic-certificates.ts';
 import type { CertificateStatus } from '../admin/source.ts';
-import { systemClock, type Timer } from '../clock.ts';
+import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { keyName, type Path } from '../config/problem.ts';
 import type { SiteValues } from '../config/site-schema.ts';
@@ -52,11 +52,21 @@ export class Certificates {
   #inForce: SiteSources = noSources;
   /** With which settings the automatic ones are got. */
   readonly #keys = new WeakMap<AutomaticCertificates, string>();
-  #given: readonly unknown[] = [];
+  /** Of what sources the listeners have what; of those in force, and of those that are to be. */
+  #given = new WeakMap<SiteSources, readonly unknown[]>();
+  /** What kept a site from being refreshed, by site. */
+  readonly #troubles = new Map<string, string>();
+  readonly #clock: Clock;
   #timer: Timer | null = null;
 
   /** @param read gives the bytes of a file. @default as this user may read it */
-  constructor(log: Log, onChange: (material: TlsMaterial) => void, read: ReadFile = readFile) {
+  constructor(
+    log: Log,
+    onChange: (material: TlsMaterial) => void,
+    read: ReadFile = readFile,
+    clock: Clock = systemClock,
+  ) {
+    this.#clock = clock;
     this.#log = log;
     this.#onChange = onChange;
     this.#read = read;
@@ -77,20 +87,22 @@ export class Certificates {
   }
 
   /** What listeners are to be given for these sources. */
-  materialOf({ sites: sources, automatic }: SiteSources): TlsMaterial {
-    const sites = [...sources].map(([name, { source, rule }]) => [name, { ...source.served, rule }] as const);
+  materialOf(sources: SiteSources): TlsMaterial {
+    this.#given.set(sources, this.#parts(sources));
+    const { automatic } = sources;
+    const sites = [...sources.sites].map(([name, { source, rule }]) => [name, { ...source.served, rule }] as const);
     return { secret: this.#secret.bytes, sites: new Map(sites), proofFolder: automatic?.proofFolder ?? null };
   }
 
-  /** The listeners have the material of these sources; they are kept fresh from now on. */
+  /** The listeners were given the material of these sources; they are kept fresh from now on, and told at once what is new since then. */
   use(sources: SiteSources): void {
     const before = this.#inForce.automatic;
     this.#inForce = sources;
-    this.#given = this.#parts();
     if (before !== sources.automatic) void before?.close();
     sources.automatic?.use(sources.names, before === sources.automatic);
     if (sources.sites.size === 0) this.#stop();
-    else this.#timer ??= systemClock.every(refreshMs, () => void this.#refresh());
+    else this.#timer ??= this.#clock.every(refreshMs, () => void this.#refresh());
+    this.#tell();
   }
 
   status(): CertificateStatus[] {
@@ -119,20 +131,37 @@ export class Certificates {
   async #refresh(): Promise<void> {
     this.#secret.rotate();
     const { sites, automatic } = this.#inForce;
-    await Promise.all([automatic?.refresh(), ...[...sites.values()].map(({ source }) => source.refresh())]);
+    await Promise.all([
+      automatic?.refresh(),
+      ...[...sites].map(([name, { source }]) => this.#refreshSite(name, source)),
+    ]);
     this.#tell();
+  }
+
+  /** One that fails goes on with what it has, and harms no other. Never rejects. */
+  async #refreshSite(site: string, source: CertificateSource): Promise<void> {
+    try {
+      await source.refresh();
+      this.#troubles.delete(site);
+    } catch (error) {
+      const { message } = error as Error;
+      if (this.#troubles.get(site) === message) return;
+      this.#troubles.set(site, message);
+      this.#log.error({ site }, `the certificates of before go on, no others can be had: ${message}`);
+    }
   }
 
   /** Passes on what has changed since it was last given. */
   #tell(): void {
-    const parts = this.#parts();
-    if (this.#timer === null || parts.every((part, at) => part === this.#given[at])) return;
-    this.#given = parts;
+    const given = this.#given.get(this.#inForce) ?? [];
+    if (this.#timer === null || this.#parts(this.#inForce).every((part, at) => part === given[at])) return;
+    // Material that was made for a reload may be in the listeners already: it is to be given once more.
+    this.#given = new WeakMap();
     this.#onChange(this.materialOf(this.#inForce));
   }
 
-  #parts(): readonly unknown[] {
-    return [this.#secret.bytes, ...[...this.#inForce.sites.values()].map(({ source }) => source.served)];
+  #parts({ sites }: SiteSources): readonly unknown[] {
+    return [this.#secret.bytes, ...[...sites.values()].map(({ source }) => source.served)];
   }
 
   /** One for the same settings goes on over reloads. */

@@ -334,6 +334,9 @@ export class FrontThreads implements Fronts {
       await thread.ask({ type: 'open', config: sent, places: (await this.#bound?.again()) ?? ports });
       await this.#prepare(thread, units, []);
       await this.#commit(thread, 0).inForce;
+      // What came meanwhile was given to those that served already, or was put back by the commit.
+      const { tls } = this.#inForce.sent;
+      if (tls !== sent.tls) await thread.ask({ type: 'tls', tls });
     } catch (error) {
       if (thread.isServing) thread.kill(`it could not begin: ${(error as Error).message}`);
     } finally {

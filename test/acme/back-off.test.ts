@@ -4,6 +4,7 @@ import { AcmeProblem, parseRetryAfter, problemOf } from '../../src/acme/acme-pro
 import {
   type Failure,
   failed,
+  mayRetry,
   mostOrders,
   type OrderBooks,
   orderAt,
@@ -31,6 +32,21 @@ describe('failed()', () => {
     const pauses = at.slice(1).map((ms, index) => (ms - at[index]!) / minuteMs);
     assert.deepEqual(pauses, [1, 5, 15, 60, 180, 360, 720, 1_440, 1_440, 1_440, 1_440]);
     for (const from of at) assert.ok(at.filter((ms) => ms >= from && ms < from + hourMs).length < 5);
+  });
+
+  it('lets a name fail five times in any hour at most, though somebody reloads each minute', () => {
+    let failure: Failure | null = null;
+    const at: number[] = [];
+    for (let nowMs = 0; nowMs < 12 * hourMs; nowMs += minuteMs) {
+      if (failure !== null && failure.nextAtMs > nowMs && !mayRetry(failure, nowMs)) continue;
+      failure = failed(failure, refused, nowMs, 0);
+      at.push(nowMs);
+    }
+    assert.deepEqual(
+      at.slice(0, 6).map((ms) => ms / minuteMs),
+      [0, 1, 6, 21, 51, 81],
+    );
+    for (const from of at) assert.ok(at.filter((ms) => ms >= from && ms < from + hourMs).length <= 5);
   });
 
   it('waits as long as the authority asks for, and an hour at most where nobody judged', () => {
@@ -84,7 +100,9 @@ describe('an authority', () => {
       ['Fri, 31 Dec 1999 23:00:00 GMT', 0],
       ['-5', null],
       ['1e9', null],
-      ['99999999999', null],
+      ['999999999', 7 * 24 * hourMs],
+      ['9'.repeat(400), 7 * 24 * hourMs],
+      ['Sat, 13 Sep 275760 00:00:00 GMT', 7 * 24 * hourMs],
       ['soon', null],
       ['', null],
       [undefined, null],

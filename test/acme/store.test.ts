@@ -21,6 +21,7 @@ import { ProofFolder } from '../../src/tls/proof-folder.ts';
 import { testCertificate } from '../support/certificates.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { until } from '../support/until.ts';
 
 const directory = 'https://acme.example.net/directory';
 
@@ -65,8 +66,21 @@ describe('the store', () => {
     await store.proofs.putText('old', 'x');
     await store.proofs.putText('new', 'y');
     utimesSync(join(store.proofs.path, 'old.txt'), 1, 1);
+    const own = join(store.proofs.path, '..', authorityFolder(directory));
+    for (const [old, file] of [
+      [true, 'authority.lock.0123456789abcdef'],
+      [true, 'names/a.org.lock.0123456789abcdef'],
+      [true, 'names/a.org.pem.0123456789abcdef.new'],
+      [true, 'names/a.lock.org.pem'],
+      [false, 'names/b.org.lock.0123456789abcdef'],
+    ] as const) {
+      writeFileSync(join(own, file), '');
+      if (old) utimesSync(join(own, file), 1, 1);
+    }
     await store.open();
     assert.deepEqual(readdirSync(store.proofs.path), ['new.txt']);
+    assert.deepEqual(readdirSync(own), ['names']);
+    assert.deepEqual(readdirSync(join(own, 'names')).sort(), ['a.lock.org.pem', 'b.org.lock.0123456789abcdef']);
   });
 
   it('is refused where others may look in, or where it cannot be written', async (t) => {
@@ -121,6 +135,25 @@ describe('a lock of the store', () => {
     clock.advance(1_000);
     assert.notEqual(await locks.take(path), null);
     assert.match(readFileSync(path, 'utf8'), new RegExp(`"pid":${process.pid}`));
+  });
+});
+
+describe('a lock that was taken away from its holder', () => {
+  it('is not held any more, and the holder gives no sign of life for the next', async (t) => {
+    const path = join(temporaryFolder(t), 'a.lock');
+    const clock = new FakeClock();
+    const held = (await new StoreLocks(clock).take(path))!;
+    assert.ok(await held.isHeld());
+    utimesSync(path, 1, 1);
+    clock.advance(10_000);
+    await until(() => statSync(path).mtimeMs > 1_000, 'it is touched while it is ours');
+    writeFileSync(path, 'another');
+    utimesSync(path, 1, 1);
+    assert.ok(!(await held.isHeld()));
+    clock.advance(10_000);
+    await held.release();
+    assert.equal(statSync(path).mtimeMs, 1_000);
+    assert.equal(readFileSync(path, 'utf8'), 'another');
   });
 });
 

@@ -1,6 +1,7 @@
 // A service in several front threads: files and CGI programs, reloads in all of them together, threads that are lost.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { syncBuiltinESMExports } from 'node:module';
@@ -8,20 +9,26 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
 import threads from 'node:worker_threads';
+import { Faults } from '../../src/backend/faults.ts';
 import { defineConfig } from '../../src/config/config.ts';
 import type { ConfigInput } from '../../src/config/config-schema.ts';
 import { createService, type Service } from '../../src/service/service.ts';
+import { FrontThreads } from '../../src/threads/front-threads.ts';
+import { testCertificate, writeCertificate } from '../support/certificates.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { RecordingLog } from '../support/recording-log.ts';
+import { askByTls } from '../support/tls-client.ts';
 import { until } from '../support/until.ts';
 
 /** Every thread that was started, so that a test can end one. */
 const started: threads.Worker[] = [];
 const { Worker } = threads;
+let onStarted = (): void => {};
 threads.Worker = class extends Worker {
   constructor(...args: ConstructorParameters<typeof Worker>) {
     super(...args);
     started.push(this);
+    onStarted();
   }
 };
 syncBuiltinESMExports();
@@ -172,6 +179,37 @@ describe('a service in three front threads', () => {
     assert.ok((await ask(`${url()}a.txt`, 20)).every(({ status }) => status === 200));
     await until(() => service.status().answers['200'] === 30);
     assert.equal(log.records.filter(({ message }) => message.includes('front thread 2 was lost')).length, 1);
+  });
+
+  it('gives a thread that takes the place of another the certificates that came while it began', async (t) => {
+    started.length = 0;
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, 'index.html'), 'the page');
+    const certificates = await Promise.all([testCertificate(['a.org']), testCertificate(['a.org'])]);
+    const [old, fresh] = certificates.map((one) => ({
+      secret: randomBytes(32),
+      sites: new Map([['main', { certificates: [one], byName: new Map(), maker: null, rule: null }]]),
+      proofFolder: null,
+    }));
+    const tls = writeCertificate(folder, 'a', certificates[0]);
+    const { values } = defineConfig({ site: { main: { listen: 'https://127.0.0.1:0', root: '.', tls } } }, folder);
+    const log = new RecordingLog();
+    const fronts = new FrontThreads({ log, faults: new Faults(log), count: 1, mark: 'test' });
+    t.after(() => {
+      onStarted = () => {};
+      return fronts.destroy();
+    });
+    const change = await fronts.open({ file: null, folder, values, tls: old! });
+    await change.prepare(new Map());
+    await change.commit(0);
+    const { address } = fronts.listeners[0]!.address;
+    assert.equal(address.kind, 'tcp');
+    const ask = () => askByTls(address.kind === 'tcp' ? address.port : 0, { name: 'a.org' });
+    assert.equal((await ask()).fingerprint, certificates[0].facts.fingerprint);
+    onStarted = () => fronts.useTls(fresh!);
+    await started[0]!.terminate();
+    await until(async () => (await ask()).fingerprint === certificates[1].facts.fingerprint);
+    assert.equal(started.length, 2);
   });
 
   it('replaces a thread that hangs, and tells where it did', async (t) => {
