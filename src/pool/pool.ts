@@ -4,7 +4,7 @@
 // - Safety: if a request waits in any thread, no lane that could take it is free in any, but for one hand-over.
 // - Progress: if a request waits, then a lane is busy or on its way (starting, draining, stopping), or starting is held back until a
 //   known time, or the pool is closing. If more is wanted than lives and starts, a wake-up is set.
-// - One place: a lane is in exactly one state; `moveLane()` is the only writer.
+// - One place: a lane is in exactly one state; `moveLane()` writes it for the pool, `Leases` for a thread.
 // - Accounting: accepted = waiting + running + finished + refused + aborted, at every moment.
 // - Ownership: a pool outlives its workers, a worker its lanes, a lane its exchanges; a worker outlives the process until its exit was seen.
 // - Finality: nothing leaves `gone`; shutdown overrides reload; nothing overrides shutdown.
