@@ -65,7 +65,7 @@ const floods: readonly (readonly [what: string, piece: (round: number) => readon
   [
     'resets of requests that it began (CVE-2023-44487)',
     (round) => [slow(round * 2 + 1), reset(round * 2 + 1)],
-    /reset more than 400 requests/,
+    /reset more than 400 requests|user callback function failed/,
   ],
   [
     'the same, a hundred in one piece',
