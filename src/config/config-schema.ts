@@ -19,7 +19,7 @@ export const service = z.strictObject({
     .optional()
     .meta({
       description:
-        'Front threads: each accepts, parses and answers. "auto": as many as there are processors. 1: the main thread does it all. Absent: "auto" under `postern run`, 1 elsewhere.',
+        'Front threads: each accepts, parses and answers. "auto": as many as there are processors. 1: the main thread does it all. Default: 1.',
     }),
   maxConnections: count.prefault(0).meta({
     description:
