@@ -53,7 +53,7 @@ describe('certificates over a reload', () => {
     certificates.use(before);
     assert.equal(given.length, 0, 'what the listeners have is not given twice');
 
-    const next = await sourcesOf({ main, more: { ...main, host: ['a.org'], listen: `${listen}` } });
+    const next = await sourcesOf({ main, more: main });
     const frozen = certificates.materialOf(next);
     assert.equal(shown(frozen), first.facts.fingerprint);
     await store.keepCertificate('a.org', second);
