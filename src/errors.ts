@@ -126,3 +126,10 @@ export function toPosternError(thrown: unknown): PosternError {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new PosternError('INTERNAL', message, { cause: thrown });
 }
+
+/** What is said of an answer whose head is refused by the library that would send it: that request fails, and nothing else. @param cause what the library threw */
+export function unsentHead(cause: unknown): PosternError {
+  return new PosternError('INTERNAL', `the head of an answer could not be sent: ${(cause as Error).message}`, {
+    cause,
+  });
+}

@@ -2,7 +2,8 @@
 // all fronts of a service.
 //
 // Node cannot leave connections in the system's backlog without closing the listening socket, and all that wait there with it. So those above the
-// limit are accepted, and nothing is read of them until others have gone: to a client that is the same. They are bounded, too.
+// limit are accepted, and nothing is read of them until others have gone: to a client that is the same, and its time begins when it enters. They are
+// bounded, too.
 
 import { type ClientCounts, type LimitHits, type LimitName, OwnClientCounts } from './client-counts.ts';
 

@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import type { Given } from '../defaults.ts';
-import { PosternError } from '../errors.ts';
+import { PosternError, unsentHead } from '../errors.ts';
 import type { AnswerListener, AnswerManner, HttpAnswer, HttpHandler, HttpRequest, Peer } from '../gateway/message.ts';
 import { AnswerFraming, mayHaveLength } from '../protocol/http/answer-framing.ts';
 import { isNamed } from '../protocol/http/headers.ts';
@@ -89,21 +89,14 @@ class FetchAnswer implements HttpAnswer {
     // A Response has no 1xx before it.
     if (status < 200 || this.headSent || this.#isDone) return;
     this.headSent = true;
-    const fields = new Headers();
-    let declaredLength = -1;
-    for (let i = 0; i < headers.length; i += 2) {
-      if (isNamed(headers[i]!, 'content-length')) {
-        if (!mayHaveLength(status)) continue;
-        declaredLength = Number(headers[i + 1]);
-      }
-      fields.append(headers[i]!, headers[i + 1]!);
+    try {
+      this.#respond(status, headers, manner);
+    } catch (cause) {
+      const error = unsentHead(cause);
+      this.#isDone = true;
+      this.#reject(error);
+      this.listener?.gone(error);
     }
-    this.#framing = new AnswerFraming(this.#method, '1.1', status, declaredLength);
-    // A Response has no status above 599, which some programs give; a client takes those for a 500 (RFC 9110, section 15).
-    const known = status > 599 ? 500 : status;
-    const statusText = reasonFor(status, manner?.reason ?? '');
-    const body = this.#framing.hasBody ? this.#stream() : null;
-    this.#resolve(new Response(body, { status: known, statusText, headers: fields }));
   }
 
   write(chunk: Uint8Array): boolean {
@@ -144,6 +137,24 @@ class FetchAnswer implements HttpAnswer {
     if (this.headSent) this.#controller?.error(error);
     else this.#reject(error);
     this.listener?.gone();
+  }
+
+  #respond(status: number, headers: readonly string[], manner?: AnswerManner): void {
+    const fields = new Headers();
+    let declaredLength = -1;
+    for (let i = 0; i < headers.length; i += 2) {
+      if (isNamed(headers[i]!, 'content-length')) {
+        if (!mayHaveLength(status)) continue;
+        declaredLength = Number(headers[i + 1]);
+      }
+      fields.append(headers[i]!, headers[i + 1]!);
+    }
+    this.#framing = new AnswerFraming(this.#method, '1.1', status, declaredLength);
+    // A Response has no status above 599, which some programs give; a client takes those for a 500 (RFC 9110, section 15).
+    const known = status > 599 ? 500 : status;
+    const statusText = reasonFor(status, manner?.reason ?? '');
+    const body = this.#framing.hasBody ? this.#stream() : null;
+    this.#resolve(new Response(body, { status: known, statusText, headers: fields }));
   }
 
   #stream(): ReadableStream<Uint8Array> {

@@ -2,7 +2,7 @@
 // HTTP/1.1; all others go on as HTTP/1.1. Nothing is offered and nothing is upgraded.
 
 import type { Socket } from 'node:net';
-import { type Clock, systemClock } from '../clock.ts';
+import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { Peer } from '../gateway/message.ts';
 import type { Waiting } from './client-limits.ts';
 import { peerOf } from './client-socket.ts';
@@ -16,7 +16,7 @@ export interface H2cDoorOptions {
   readonly takeHttp2: (socket: Socket, peer: Peer) => void;
   /** @param bytes what came first */
   readonly takeHttp1: (socket: Socket, peer: Peer, bytes: Buffer) => void;
-  /** How long a client may say nothing. */
+  /** How long a client that has come in may say nothing. */
   readonly timeoutMs: () => number;
   readonly clock?: Clock;
 }
@@ -46,14 +46,21 @@ export class H2cDoor {
   accept(socket: Socket, known: Peer | null): void {
     const { admit, left, timeoutMs, takeHttp1, takeHttp2 } = this.#options;
     const peer = known ?? peerOf(socket, false);
-    const waiting: Waiting = { enter: () => void socket.resume() };
     let mustWait = false;
+    let timer: Timer | null = null;
+    const start = (): void => {
+      timer = this.#clock.after(timeoutMs() || longestMs, () => socket.destroy());
+    };
+    const enter = (): void => {
+      start();
+      socket.resume();
+    };
+    const waiting: Waiting = { enter };
     socket.on('error', () => {});
     if (!admit(socket, peer.remoteAddress, waiting, () => (mustWait = true))) return;
     let bytes: Buffer = Buffer.alloc(0);
-    const timer = this.#clock.after(timeoutMs() || longestMs, () => socket.destroy());
     const done = (): void => {
-      timer.cancel();
+      timer?.cancel();
       socket.off('data', received).off('end', ended).off('close', closed);
       this.#open.delete(socket);
       if (this.#open.size === 0) for (const resolve of this.#waiters.splice(0)) resolve();
@@ -79,7 +86,9 @@ export class H2cDoor {
     };
     this.#open.set(socket, ended);
     socket.on('data', received).on('end', ended).on('close', closed);
+    // How long it waits for others is not its doing.
     if (mustWait) socket.pause();
+    else start();
   }
 
   /** The front is closing: what has said nothing has a moment left. */

@@ -51,6 +51,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, FrontC
   /** It is new, and others have to go first. */
   wait(): void {
     this.#move('waiting');
+    this.#deadline.none();
     this.#socket.pause();
   }
 

@@ -224,6 +224,10 @@ export class Http1Connections implements Acceptor {
     this.#warn('http2', `an HTTP/2 connection of ${client} was closed: ${why}`);
   }
 
+  tellStarved(client: string): void {
+    this.#warn('starved', `an answer by HTTP/2 was given up: ${client} took nothing of it for as long as writeTimeout`);
+  }
+
   /** Logs a trouble that would otherwise fill the log. */
   #warn(kind: string, message: string): void {
     const now = this.#clock.now();

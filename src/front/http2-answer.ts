@@ -1,7 +1,7 @@
 // Writes one answer to an HTTP/2 stream (RFC 9113, section 8.1): small ones whole, lengths held against Content-Length.
 
 import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
-import { PosternError } from '../errors.ts';
+import { PosternError, unsentHead } from '../errors.ts';
 import type { AnswerListener, AnswerManner, HttpAnswer } from '../gateway/message.ts';
 import { AnswerFraming, mayHaveLength } from '../protocol/http/answer-framing.ts';
 
@@ -20,7 +20,9 @@ export interface AnswerStream {
 const gatheredBytes = 16_384;
 
 /** Fields that are about a connection of HTTP/1.1 (RFC 9113, 8.2.2). */
-const ofConnection = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'te']);
+const ofConnection = new Set([
+  ...['connection', 'http2-settings', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade'],
+]);
 
 /** So much of bytes that last is given to the library at a time: it counts what it holds for a connection. */
 const pieceBytes = 65_536;
@@ -205,14 +207,23 @@ export class Http2Answer implements HttpAnswer {
       this.#stream.respond(fields, { endStream: endStream || !framing.hasBody });
       return true;
     } catch (error) {
-      this.abort(new PosternError('INTERNAL', `the head of an answer could not be sent: ${(error as Error).message}`));
+      const failure = unsentHead(error);
+      this.abort(failure);
+      this.listener?.gone(failure);
       return false;
     }
   }
 
   #inform(headers: readonly string[]): void {
     const { destroyed, closed } = this.#stream;
-    if (!destroyed && !closed) this.#stream.additionalHeaders({ ...outgoing(headers, false), ':status': 103 });
+    if (destroyed || closed) return;
+    const fields = outgoing(headers, false);
+    fields[':status'] = 103;
+    try {
+      this.#stream.additionalHeaders(fields);
+    } catch {
+      // The library takes fewer fields than there are valid ones; a hint may be left out.
+    }
   }
 }
 
@@ -225,7 +236,8 @@ function declaredLength(headers: readonly string[]): number {
 
 /** Fields as the library wants them; names are in lower case there (RFC 9113, 8.2). */
 function outgoing(headers: readonly string[], hasLength: boolean): OutgoingHttpHeaders {
-  const fields: OutgoingHttpHeaders = {};
+  // A program may call a field as it likes: "constructor" too.
+  const fields = { __proto__: null } as unknown as OutgoingHttpHeaders;
   for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at]!.toLowerCase();
     const value = headers[at + 1]!;

@@ -26,6 +26,8 @@ export interface Http2Owner extends DeadlineOwner {
   isTooSlow(rate: number, client: string): boolean;
   /** A connection is closed, since its client misbehaves. */
   tellMisconduct(why: string, client: string): void;
+  /** An answer is given up, since its client takes nothing of it. */
+  tellStarved(client: string): void;
   removed(connection: FrontConnection): void;
 }
 
@@ -60,6 +62,8 @@ const sessionOptions = {
     maxHeaderListSize: 2 * maxHeadBytes,
   },
   maxHeaderListPairs: 2 * maxFields,
+  // Above what the header of a program may have: of one that is larger the client would get a reset, and we would hear nothing.
+  maxSendHeaderBlockLength: 16 * maxHeadBytes,
   maxSessionInvalidFrames: mostInvalid,
   maxSessionRejectedStreams: mostInvalid,
   maxSettings: 32,
@@ -146,7 +150,7 @@ export class Http2Connection implements ExchangeOwner, FrontConnection {
   }
 
   starved(): void {
-    this.#owner.tellMisconduct('its client took nothing of an answer for as long as writeTimeout', this.address);
+    this.#owner.tellStarved(this.address);
   }
 
   over(exchange: Http2Exchange, byClient: boolean): void {

@@ -160,7 +160,10 @@ export class Http2Exchange implements AnswerStream {
   }
 
   #closed(): void {
-    const byClient = !this.#isReset && (!this.#answer.isDone || this.#stream.rstCode !== constants.NGHTTP2_NO_ERROR);
+    const { rstCode, aborted, writableFinished } = this.#stream;
+    // A client may give any code: what counts is whether it has taken all.
+    const isWhole = rstCode === constants.NGHTTP2_NO_ERROR && !aborted && writableFinished;
+    const byClient = !this.#isReset && !isWhole;
     this.#gone();
     this.#owner.over(this, byClient);
   }

@@ -2,7 +2,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { systemClock } from '../clock.ts';
-import type { PosternError } from '../errors.ts';
+import { type PosternError, unsentHead } from '../errors.ts';
 import { ClientWatch } from '../gateway/client-watch.ts';
 import type { AnswerListener, AnswerManner, HttpAnswer } from '../gateway/message.ts';
 import { AnswerFraming, mayHaveLength } from '../protocol/http/answer-framing.ts';
@@ -88,10 +88,10 @@ export class NodeAnswer implements HttpAnswer {
       this.#cut();
       return;
     }
+    if (!this.#isPassing && !this.#writeHead(true)) return;
     this.#isDone = true;
     const bytes = Buffer.concat(this.#gathered);
     this.#gathered = [];
-    if (!this.#isPassing) this.#writeHead(true);
     // A string is written together with the head, bytes would be a buffer of their own.
     if (bytes.length === 0) this.#response.end();
     else if (this.#isPassing) this.#response.end(bytes);
@@ -104,7 +104,7 @@ export class NodeAnswer implements HttpAnswer {
   }
 
   #passOn(): void {
-    if (!this.#isPassing) this.#writeHead(false);
+    if (!this.#isPassing && !this.#writeHead(false)) return;
     this.#isPassing = true;
     if (this.#gatheredBytes === 0) {
       this.#response.flushHeaders();
@@ -116,7 +116,8 @@ export class NodeAnswer implements HttpAnswer {
     if (!this.#response.write(bytes)) this.#isFull = true;
   }
 
-  #writeHead(isWhole: boolean): void {
+  /** @returns false: node:http refused it, or somebody else has answered, and this answer has failed */
+  #writeHead(isWhole: boolean): boolean {
     const headers: string[] = [];
     for (let i = 0; i < this.#headers.length; i += 2) {
       if (!mayHaveLength(this.#status) && isNamed(this.#headers[i]!, 'content-length')) continue;
@@ -126,7 +127,17 @@ export class NodeAnswer implements HttpAnswer {
     if (length !== -1) headers.push('Content-Length', String(length));
     // node:http2 knows no status above 599, which some programs give; a client takes those for a 500 (RFC 9110, section 15).
     const isKnown = this.#status <= 599 || this.#response.req.httpVersionMajor < 2;
-    this.#response.writeHead(isKnown ? this.#status : 500, this.#reason, headers);
+    try {
+      this.#response.writeHead(isKnown ? this.#status : 500, this.#reason, headers);
+      return true;
+    } catch (error) {
+      this.#isDone = true;
+      this.#gathered = [];
+      // Where somebody else has answered, that answer is theirs to end.
+      if (!this.#response.headersSent) this.#response.destroy();
+      this.listener?.gone(unsentHead(error));
+      return false;
+    }
   }
 
   /** The answer has ended, and its client may never take the rest of it. node:http sets no limit. */

@@ -139,9 +139,9 @@ export class CompressedAnswer implements HttpAnswer, AnswerListener {
     else this.listener?.drained();
   }
 
-  gone(): void {
+  gone(error?: PosternError): void {
     this.#over();
-    this.listener?.gone();
+    this.listener?.gone(error);
   }
 
   get writeTimeoutMs(): number {

@@ -134,8 +134,8 @@ export interface Tunnel {
 export interface AnswerListener {
   /** Writing may go on. */
   drained(): void;
-  /** The client went away before `end`. Called once. */
-  gone(): void;
+  /** The client went away before `end`, or, with an error, what was to be sent was refused by the library below. Called once. */
+  gone(error?: PosternError): void;
   /** For how long the client may take nothing of what waits for it, after `end` as well. 0: no limit; where it is not said, the front's own counts. */
   readonly writeTimeoutMs?: number;
 }

@@ -203,16 +203,13 @@ export class Reply implements AnswerListener, AnswerSpoolUser {
 
   /** See AnswerListener. */
   drained(): void {
-    if (this.#state === 'spooling') {
-      this.#spool!.pump();
-    } else if (this.#state !== 'over' && this.#state !== 'answered') {
-      this.#flow();
-    }
+    if (this.#state === 'spooling') this.#spool!.pump();
+    else if (this.#state !== 'over' && this.#state !== 'answered') this.#flow();
   }
 
   /** See AnswerListener. */
-  gone(): void {
-    this.#finish('gone', null);
+  gone(error: PosternError | null = null): void {
+    this.#finish(error === null ? 'gone' : 'aborted', error);
   }
 
   // What the spool says.
@@ -242,6 +239,8 @@ export class Reply implements AnswerListener, AnswerSpoolUser {
   /** The client has the whole answer, and may ask for more; the program works on, and nobody reads what it still writes. */
   #answered(): void {
     this.#answer.end();
+    // It could not be sent.
+    if (this.isOver) return;
     this.#move('answered');
     this.#watch?.cancel();
     this.#watch = null;

@@ -25,6 +25,7 @@ import { alternatives, parsePattern } from '../protocol/http/path.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { ProofFolder } from '../tls/proof-folder.ts';
 import type { SiteTls, TlsMaterial } from '../tls/tls-material.ts';
+import { unlessGone } from './held-request.ts';
 import { HttpDurations } from './http-durations.ts';
 import { type FrontPool, poolPages } from './pool-pages.ts';
 import { answerProof, isForProof } from './proof-answer.ts';
@@ -256,7 +257,7 @@ export class Gateways {
   /** Gateways that a change replaced, while requests are still on their way through them. */
   #old: Gateway[] = [];
   /** Requests that came to an address before its gateway was in force: a thread listens a moment before. */
-  #early: (() => void)[] = [];
+  readonly #early: (() => void)[] = [];
   #isReplaying = false;
   /** Where it is kept what authorities want to see; null: none is asked for certificates. */
   proofs: ProofFolder | null = null;
@@ -318,7 +319,7 @@ export class Gateways {
         if (gateway !== undefined) gateway.handle(request, answer);
         else if (site === null) this.refused(refuseUnknown(request, answer));
         else if (this.#isReplaying) refuse(request, answer, notServed(site));
-        else this.#early.push(() => serve(request, answer));
+        else this.#early.push(unlessGone(answer, () => serve(request, answer)));
       } catch (thrown) {
         this.#faults.report(thrown, 'a request', { method: request.method, url: bytesToLog(request.target, 2_048) });
         const error = toPosternError(thrown);
@@ -334,10 +335,8 @@ export class Gateways {
   }
 
   #replay(): void {
-    const early = this.#early;
-    this.#early = [];
     this.#isReplaying = true;
-    for (const handle of early) handle();
+    for (const handle of this.#early.splice(0)) handle();
     this.#isReplaying = false;
   }
 

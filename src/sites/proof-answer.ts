@@ -5,6 +5,7 @@ import type { AccessRecord } from '../gateway/request-log.ts';
 import { fieldValues } from '../protocol/http/headers.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import { type ProofFolder, proofPath } from '../tls/proof-folder.ts';
+import { HeldRequest } from './held-request.ts';
 import { unreadRecord } from './refused.ts';
 
 /** Whether an authority asks so. */
@@ -12,14 +13,16 @@ export function isForProof({ method, target }: HttpRequest): boolean {
   return target.startsWith(proofPath) && (method === 'GET' || method === 'HEAD');
 }
 
-/** Answers it. @param otherwise answers what no authority was told to ask for @returns what there is to tell of it; null: nothing, it is not answered here */
+/** Answers it, unless its client goes before the answer is known. @param otherwise answers what no authority was told to ask for @returns what there is to tell of it; null: nothing, it is not answered here */
 export async function answerProof(
   proofs: ProofFolder,
   request: HttpRequest,
   answer: HttpAnswer,
   otherwise: HttpHandler,
 ): Promise<AccessRecord | null> {
+  const held = new HeldRequest(answer);
   const text = await proofs.textFor(request.target).catch(() => null);
+  if (held.hasGone) return null;
   if (text !== null) return sendProof(request, answer, text);
   otherwise(request, answer);
   return null;

@@ -126,6 +126,49 @@ describe('a client of HTTP/2 that floods', () => {
     });
   }
 
+  for (const [what, begun] of [
+    ['requests that it began', (stream: number) => slow(stream)],
+    ['answers of which it has taken nothing', (stream: number) => headers(stream, request())],
+  ] as const) {
+    it(`is closed whatever code its resets have: of ${what}`, async (t) => {
+      const { port, log, clients, other } = await start(t);
+      const peer = await Http2Peer.open(t, port, settings([[settingIds.INITIAL_WINDOW_SIZE, 0]]));
+      let sent = 0;
+      while (!peer.hasEnded && sent < 5_000) {
+        const streams = Array.from({ length: 50 }, (_, index) => (sent + index) * 2 + 1);
+        sent += streams.length;
+        peer.send(...streams.map(begun));
+        await peer.isAlive();
+        peer.send(...streams.map((stream) => reset(stream, codes.NO_ERROR)));
+        await peer.isAlive();
+      }
+      assert.ok(sent < 1_000, 'the library has closed it, and not we');
+      assert.equal(log.matching(/reset more than 400 requests/).length, 1);
+      assert.equal(clients.hits.http2, 1);
+      await other();
+    });
+  }
+
+  it('is none that asks for much and takes it all, whatever its answers are', async (t) => {
+    const { port, clients } = await start(t);
+    const peer = await Http2Peer.open(t, port);
+    const asks = [
+      ['GET', '/'],
+      ['HEAD', '/'],
+      ['GET', '/204'],
+      ['POST', '/unread'],
+    ] as const;
+    for (let sent = 0; sent < 600; sent += 100) {
+      const streams = hundred((index) => (sent + index) * 2 + 1);
+      const flag = (method: string): number => (method === 'POST' ? END_HEADERS : END_HEADERS | END_STREAM);
+      const ask = asks.map(([method, path]) => [request(method, path), flag(method)] as const);
+      peer.send(...streams.map((stream, at) => headers(stream, ...ask[at % ask.length]!)));
+      await peer.until(() => streams.every((stream) => peer.isWhole(stream)));
+    }
+    assert.ok(await peer.isAlive());
+    assert.equal(clients.hits.http2, 0);
+  });
+
   it('is told to keep calm, where it is us who noticed', async (t) => {
     const { port } = await start(t);
     const peer = await Http2Peer.open(t, port);
@@ -193,12 +236,14 @@ describe('a client of HTTP/2 that is slow', () => {
       answer.listener = { ...listening({ gone: () => (gone += 1) }), writeTimeoutMs: 500 };
       caseHandler(asked, answer);
     };
-    const { port, log } = await start(t, { handler });
+    const { port, log, clients } = await start(t, { handler });
     const peer = await Http2Peer.open(t, port, settings([[settingIds.INITIAL_WINDOW_SIZE, 0]]));
     peer.send(headers(1, request('GET', '/big')));
     await peer.until(() => peer.find(types.RST_STREAM, 1) !== undefined);
     assert.ok(!peer.isWhole(1));
-    await until(() => log.matching(/took nothing of an answer/).length === 1);
+    await until(() => log.matching(/an answer by HTTP\/2 was given up: 127.0.0.1 took nothing/).length === 1);
+    // No connection was closed.
+    assert.deepEqual([log.matching(/was closed/).length, clients.hits.http2], [0, 0]);
     // Its answer had ended for the handler.
     assert.equal(gone, 0);
     peer.send(settings([[settingIds.INITIAL_WINDOW_SIZE, 65_535]]), headers(3, request()));
