@@ -32,7 +32,8 @@ export interface ClientCounts {
   leave(): void;
   /** Connections of an address. */
   of(address: string): number;
-  add(address: string): void;
+  /** Counts one more of an address, unless so many are. @param most 0: no limit @returns whether it may stay */
+  add(address: string, most: number): boolean;
   remove(address: string): void;
 }
 
@@ -62,8 +63,11 @@ export class OwnClientCounts implements ClientCounts {
     return this.#ofClient.get(address) ?? 0;
   }
 
-  add(address: string): void {
-    this.#ofClient.set(address, this.of(address) + 1);
+  add(address: string, most: number): boolean {
+    const count = this.of(address);
+    if (most > 0 && count >= most) return false;
+    this.#ofClient.set(address, count + 1);
+    return true;
   }
 
   remove(address: string): void {
@@ -76,6 +80,8 @@ export class OwnClientCounts implements ClientCounts {
 /** A power of two, above the connections that there may be. */
 const slotCount = 131_072;
 const windowSlots = 16;
+/** How often a place is tried to be had, where other threads try at the same moment. */
+const mostTries = 16;
 const headCells = 1 + limitNames.length;
 const slotCells = 2;
 
@@ -147,13 +153,20 @@ export class SharedClientCounts implements ClientCounts {
   }
 
   /** A window that is full of other addresses counts nothing: that client is not limited. */
-  add(address: string): void {
+  add(address: string, most: number): boolean {
     const hash = hashOf(address);
     const at = slotWith(this.#own, hash);
     const slot = at >= 0 ? at : freeSlot(this.#own, hash);
-    if (slot < 0) return;
-    Atomics.store(this.#own, slot, hash);
-    Atomics.add(this.#own, slot + 1, 1);
+    if (slot < 0) return true;
+    for (let tries = 0; tries < mostTries; tries += 1) {
+      if (most > 0 && this.of(address) >= most) return false;
+      Atomics.store(this.#own, slot, hash);
+      Atomics.add(this.#own, slot + 1, 1);
+      // Counted first, as in `serve`. Both may see it, and then one of them may stay after all.
+      if (most === 0 || this.of(address) <= most) return true;
+      Atomics.sub(this.#own, slot + 1, 1);
+    }
+    return false;
   }
 
   remove(address: string): void {

@@ -79,16 +79,17 @@ export class ClientLimits {
   /** A connection came. Where it may not stay, nothing is counted. @param address of its client; empty for a Unix socket */
   come(address: string, connection: Waiting): Admission {
     const { maxConnections, maxConnectionsPerClient, maxWaiting } = this.values;
-    const isCounted = address !== '' && maxConnectionsPerClient > 0;
-    if (isCounted && this.#counts.of(address) >= maxConnectionsPerClient) {
+    // Counted without a limit, too: a reload may set one while it is here.
+    if (address !== '' && !this.#counts.add(address, maxConnectionsPerClient)) {
       this.hit('maxConnectionsPerClient');
       return 'too-many-of-client';
     }
     const enters = this.#counts.serve(maxConnections);
     if (!enters) this.hit('maxConnections');
-    if (!enters && this.#waiting.size >= maxWaiting) return 'too-many';
-    // Counted in any case: the limit may be set by a reload while it is here.
-    if (address !== '') this.#counts.add(address);
+    if (!enters && this.#waiting.size >= maxWaiting) {
+      if (address !== '') this.#counts.remove(address);
+      return 'too-many';
+    }
     if (!enters) {
       this.#waiting.add(connection);
       if (this.#isShared) this.#look ??= setInterval(() => this.#admit(), lookMs).unref();

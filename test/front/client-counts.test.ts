@@ -9,8 +9,10 @@ describe('counts of connections in shared memory', () => {
     assert.ok(one.serve(3) && other.serve(3) && one.serve(3));
     assert.equal(other.serve(3), false);
     assert.equal(one.served, 3);
-    for (const counts of [one, other, one]) counts.add('10.0.0.1');
-    other.add('10.0.0.2');
+    for (const counts of [one, other, one]) assert.ok(counts.add('10.0.0.1', 0));
+    assert.ok(other.add('10.0.0.2', 1));
+    assert.equal(one.add('10.0.0.2', 1), false);
+    assert.equal(other.add('10.0.0.1', 3), false);
     assert.deepEqual([one.of('10.0.0.1'), other.of('10.0.0.1'), one.of('10.0.0.2'), one.of('10.0.0.3')], [3, 3, 1, 0]);
     one.remove('10.0.0.1');
     one.leave();
@@ -22,9 +24,9 @@ describe('counts of connections in shared memory', () => {
     const memories = [clientCountsMemory(), clientCountsMemory()];
     const [one, other] = [new SharedClientCounts(memories, 0), new SharedClientCounts(memories, 1)];
     one.serve(0);
-    one.add('::1');
+    one.add('::1', 0);
     other.serve(0);
-    other.add('::1');
+    other.add('::1', 0);
     clearClientCounts(memories[0]!);
     assert.deepEqual([other.served, other.of('::1')], [1, 1]);
   });
@@ -33,7 +35,7 @@ describe('counts of connections in shared memory', () => {
     const memories = [clientCountsMemory()];
     const counts = new SharedClientCounts(memories, 0);
     const addresses = Array.from({ length: 50_000 }, (_, at) => `10.${at >> 16}.${(at >> 8) & 255}.${at & 255}`);
-    for (const address of addresses) counts.add(address);
+    for (const address of addresses) counts.add(address, 0);
     const once = addresses.filter((address) => counts.of(address) === 1).length;
     assert.ok(once > 49_950, `${once} are counted`);
     for (const address of addresses) counts.remove(address);
