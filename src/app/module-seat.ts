@@ -4,6 +4,7 @@
 //     \-----\-> over   \-> dismissed -> over   dismissed: its time is over; its handler was told, and may go on for graceMs
 
 import { PosternError, toPosternError } from '../errors.ts';
+import { checkHead } from '../protocol/cgi/answer-head.ts';
 import type { CgiHead, CgiRequest, CgiSink, Progress, RequestBody } from '../protocol/cgi/exchange.ts';
 import type { Seat, SeatOutcome, SeatUser } from '../queue/seat.ts';
 import type { Cycle } from './cycle.ts';
@@ -81,7 +82,9 @@ export class ModuleSeat implements Seat, CgiSink {
     this.#cycle!.dismiss(error);
   }
 
+  /** @throws ANSWER_INVALID: to whoever wrote it */
   head(head: CgiHead): void {
+    checkHead(head);
     this.#user?.head(head);
   }
 

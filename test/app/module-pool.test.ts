@@ -53,6 +53,26 @@ describe('ModulePool', () => {
     await pool.close();
   });
 
+  for (const [what, status, headers] of [
+    ['a line end in a value', 200, ['X-A', 'a\r\nSet-Cookie: b=c']],
+    ['a letter that becomes one', 200, ['X-A', 'a\u010ab']],
+    ['a name that is none', 200, ['X A', 'a']],
+    ['a name without a value', 200, ['X-A']],
+    ['a length that is none', 200, ['Content-Length', 'many']],
+    ['the status 101', 101, []],
+    ['the status 0', 0, []],
+  ] as const) {
+    it(`refuses a head with ${what}, and tells the handler`, async () => {
+      const { pool, ask } = await start({ respond: (call) => call.head(status, headers) });
+      const { heads } = await ask().done;
+      assert.deepEqual(
+        heads.map((head) => head.status),
+        [500],
+      );
+      await pool.close();
+    });
+  }
+
   it('takes a request that works out its environment when it is asked, as those of a gateway do', async () => {
     class Asked {
       readonly known = cgiRequest({ url: '/a?b' });

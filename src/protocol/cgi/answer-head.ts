@@ -26,10 +26,31 @@ export function formatHead({ status, reason, headers }: CgiHead, saysOk = true):
       : `Status: ${status} ${value('Status', reason || (reasonPhrases[status] ?? 'Unknown'))}\r\n`;
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const name = headers[index]!;
-    if (!headerName.test(name)) throw new PosternError('ANSWER_INVALID', `${JSON.stringify(name)} is no header name`);
+    checkName(name);
     text += `${name}: ${value(name, headers[index + 1]!)}\r\n`;
   }
   return `${text}\r\n`;
+}
+
+/**
+ * Checks a head that is passed on as it is, and is not read again as text: what a program's own text may not say, it may not, either.
+ * @throws ANSWER_INVALID
+ */
+export function checkHead({ status, headers }: CgiHead): void {
+  if (!Number.isInteger(status) || (status < 200 && status !== 103) || status > 999)
+    throw new PosternError('ANSWER_INVALID', `the status of an answer is ${status}; it must be 200 to 999, or 103`);
+  if (headers.length % 2 !== 0) throw new PosternError('ANSWER_INVALID', 'the last header of an answer has no value');
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index]!;
+    checkName(name);
+    const text = value(name, headers[index + 1]!);
+    if (name.length === 14 && name.toLowerCase() === 'content-length' && !/^\d{1,15}$/.test(text))
+      throw new PosternError('ANSWER_INVALID', `the Content-Length of an answer is ${JSON.stringify(text)}`);
+  }
+}
+
+function checkName(name: string): void {
+  if (!headerName.test(name)) throw new PosternError('ANSWER_INVALID', `${JSON.stringify(name)} is no header name`);
 }
 
 function value(name: string, text: string): string {
