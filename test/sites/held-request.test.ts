@@ -42,7 +42,7 @@ const streams = Array.from({ length: 50 }, (_, index) => index * 2 + 1);
 
 describe('a request that is held', () => {
   it('while a proof is looked for, and is taken back meanwhile, is not run', async (t) => {
-    const { backend, gateways, peer, use, root } = await start(t);
+    const { backend, gateways, peer, use, root, access } = await start(t);
     const proofs = new SlowProofs(root);
     gateways.proofs = proofs;
     use();
@@ -57,6 +57,10 @@ describe('a request that is held', () => {
     assert.equal(await peer.answer(101), '200');
     assert.equal(backend.requests.length, 1);
     assert.deepEqual(gateways.running, 0);
+    assert.deepEqual(
+      access.map(({ status }) => status),
+      [404, 200],
+    );
   });
 
   it('until its gateway is in force, and is taken back before, is not run', async (t) => {
