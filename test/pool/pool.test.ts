@@ -119,7 +119,7 @@ test('a pool on demand has no timer while it has no process, and memory for the 
     return waiting.byteLength + bells.byteLength + books.byteLength;
   };
   assert.ok(bytesOf(0) < 2_048, `${bytesOf(0)} bytes`);
-  assert.equal(bytesOf(2) - bytesOf(1), bytesOf(1) - bytesOf(0));
+  assert.equal(bytesOf(3) - bytesOf(2), bytesOf(2) - bytesOf(1));
 });
 
 test('a preforking worker that nobody asked to keep is stopped after one idleTimeout', () => {
