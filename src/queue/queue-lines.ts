@@ -179,10 +179,11 @@ export class RunningLine {
     return this.list.length + this.#room.runningElsewhere;
   }
 
-  add(attempt: Attempt): void {
+  /** @param seats that there are: what others run is read one after another, and a seat that changes threads meanwhile would count twice */
+  add(attempt: Attempt, seats: number): void {
     this.list.add(attempt);
     this.#counters.add('running', 1);
-    this.#counters.raise('maxRunning', this.inAll);
+    this.#counters.raise('maxRunning', Math.max(this.list.length, Math.min(this.inAll, seats)));
   }
 
   /** It has no seat any more; what it counts as then is the caller's to say. Nothing, where it had none. */

@@ -241,7 +241,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   #start(attempt: Attempt, place: Place): void {
     const nowMs = this.#clock.now();
     this.#deadlines.watch(nowMs);
-    this.#running.add(attempt);
+    this.#running.add(attempt, this.#limits.seats);
     attempt.start(place, nowMs, this.#limits);
   }
 
