@@ -91,33 +91,34 @@ for (const pool of ['cgi', 'connect']) {
   test(`${pool}: never more than workers run, never more than queue wait, over all threads`, { skip }, async (t) => {
     const held = await start(t, pool, 'workers = 3\nqueue = 4\nqueueTimeout = "60s"\n');
     const { service } = held;
-    const most: number[] = [];
-    for (let round = 0; round < 3; round += 1) {
+    let served = 0;
+    for (let round = 1; round <= 3; round += 1) {
       const answers = Array.from({ length: 40 }, (_, at) => held.ask(`${round}-${at}`));
-      await until(async () => (await service.pool()).counters.refused === (round + 1) * 33, 'all others are refused');
-      const { counters } = await service.pool();
-      assert.deepEqual([counters.running, counters.waiting], [3, 4]);
-      await until(() => held.running() === 3, 'three run');
-      most.push(held.running());
+      const isFull = async (): Promise<boolean> => {
+        const { accepted, running } = (await service.pool()).counters;
+        return accepted === round * 40 && running === 3 && held.running() === 3;
+      };
+      await until(isFull, 'all have come, and three run');
+      const { waiting } = (await service.pool()).counters;
+      // One whose permit is on its way from another thread counts as waiting until that has come.
+      assert.ok(waiting === 3 || waiting === 4, `${waiting} wait`);
       const busy = async () => (await service.pool()).lanes.filter(({ state }) => state === 'busy');
       // Threads tell of their lanes some time after the counters.
       await until(async () => (await busy()).length === 3, 'three lanes are told of');
-      const lanes = await busy();
       assert.ok(
-        lanes.every(({ thread }) => thread !== null && thread >= 1 && thread <= 3),
+        (await busy()).every(({ thread }) => thread !== null && thread >= 1 && thread <= 3),
         'each is of a front thread',
       );
       await letGo(held, Promise.all(answers));
       const statuses = (await Promise.all(answers)).map(({ status }) => status);
-      assert.equal(statuses.filter((status) => status === 200).length, 7);
-      assert.equal(statuses.filter((status) => status === 503).length, 33);
+      assert.equal(statuses.filter((status) => status === 200).length, 3 + waiting);
+      assert.equal(statuses.filter((status) => status === 503).length, 37 - waiting);
+      served += 3 + waiting;
     }
-    assert.deepEqual(most, [3, 3, 3]);
+    await until(async () => (await service.pool()).counters.running === 0, 'all have ended');
     const { counters } = await service.pool();
-    assert.deepEqual(
-      [counters.accepted, counters.finished, counters.refused, counters.maxRunning, counters.maxWaiting],
-      [120, 21, 99, 3, 4],
-    );
+    assert.deepEqual([counters.accepted, counters.finished, counters.refused], [120, served, 120 - served]);
+    assert.deepEqual([counters.maxRunning, counters.maxWaiting], [3, 4]);
   });
 
   test(`${pool}: of those that wait in three threads the one is served first that has waited longest`, {
