@@ -95,6 +95,8 @@ export class FakeWorker implements WorkerHandle {
   readonly ended = new Set<number>();
   /** How often a program has begun each request: counted for all workers of a pool. */
   begun = new Map<CgiRequest, number>();
+  /** Told when its process ends. */
+  onEnd = (): void => {};
   readonly #events: WorkerEvents;
 
   constructor(program: Program, events: WorkerEvents, nowMs: number) {
@@ -193,6 +195,7 @@ export class FakeWorker implements WorkerHandle {
     if (this.hasExited) return;
     this.exit = exit;
     this.state = 'exited';
+    this.onEnd();
     const isPreforked = this.program.preforks;
     this.#events.workerExited(this);
     if (isPreforked && !isWhole) return;
@@ -214,6 +217,8 @@ export class FakeWorkers {
   readonly workers: FakeWorker[] = [];
   /** How often a program has begun each request. */
   readonly begun = new Map<CgiRequest, number>();
+  /** When one ended last; -1: none has. */
+  endedAtMs = -1;
   readonly #clock: FakeClock;
 
   constructor(clock: FakeClock) {
@@ -223,6 +228,9 @@ export class FakeWorkers {
   readonly make = (program: Program, events: WorkerEvents): FakeWorker => {
     const worker = new FakeWorker(program, events, this.#clock.now());
     worker.begun = this.begun;
+    worker.onEnd = () => {
+      this.endedAtMs = this.#clock.now();
+    };
     this.workers.push(worker);
     return worker;
   };
