@@ -1,8 +1,9 @@
 // Connections of clients as they are counted: by one thread for itself, or by several in shared memory.
 //
-// Shared, of each thread: | those that are served, i32 | how often each limit was met, i32 each | slots: the address as a hash of 32 bits, how many connections it has, i32 each |
-// One thread writes, all read. A slot is found from the hash, within a window; one whose count is 0 is free. Two addresses with the same hash share
-// their count, which happens to one pair of 4 thousand million.
+// Shared, of each thread: | those that are served, i32 | how often each limit was met, i32 each | connections of each address: see `gateway/key-counts.ts` |
+// One thread writes, all read.
+
+import { KeyCounts, keyCountsBytes } from '../gateway/key-counts.ts';
 
 /** What clients are limited by, as the configuration calls it; http2: connections that were closed since they misbehaved. */
 export const limitNames = [
@@ -80,14 +81,11 @@ export class OwnClientCounts implements ClientCounts {
 /** A power of two, above the connections that there may be. */
 const slotCount = 131_072;
 const windowSlots = 16;
-/** How often a place is tried to be had, where other threads try at the same moment. */
-const mostTries = 16;
 const headCells = 1 + limitNames.length;
-const slotCells = 2;
 
 /** Memory for the counts of one thread. The system gives pages of it only where something is written. */
 export function clientCountsMemory(): SharedArrayBuffer {
-  return new SharedArrayBuffer((headCells + slotCount * slotCells) * Int32Array.BYTES_PER_ELEMENT);
+  return new SharedArrayBuffer(headCells * Int32Array.BYTES_PER_ELEMENT + keyCountsBytes(slotCount));
 }
 
 /** A thread is no more, and its connections are not, either. */
@@ -111,11 +109,14 @@ export function limitHits(memories: readonly (Int32Array | SharedArrayBuffer)[])
 export class SharedClientCounts implements ClientCounts {
   readonly #own: Int32Array;
   readonly #all: readonly Int32Array[];
+  readonly #ofClient: KeyCounts;
 
   /** @param memories of all threads @param own which of them is this one's */
   constructor(memories: readonly SharedArrayBuffer[], own: number) {
     this.#all = memories.map((memory) => new Int32Array(memory));
     this.#own = this.#all[own]!;
+    const slots = this.#all.map((cells) => cells.subarray(headCells));
+    this.#ofClient = new KeyCounts(slots, own, windowSlots);
   }
 
   get hits(): LimitHits {
@@ -143,60 +144,15 @@ export class SharedClientCounts implements ClientCounts {
   }
 
   of(address: string): number {
-    const hash = hashOf(address);
-    let count = 0;
-    for (const counts of this.#all) {
-      const at = slotWith(counts, hash);
-      if (at >= 0) count += Atomics.load(counts, at + 1);
-    }
-    return count;
+    return this.#ofClient.of(address);
   }
 
   /** A window that is full of other addresses counts nothing: that client is not limited. */
   add(address: string, most: number): boolean {
-    const hash = hashOf(address);
-    const at = slotWith(this.#own, hash);
-    const slot = at >= 0 ? at : freeSlot(this.#own, hash);
-    if (slot < 0) return true;
-    for (let tries = 0; tries < mostTries; tries += 1) {
-      if (most > 0 && this.of(address) >= most) return false;
-      Atomics.store(this.#own, slot, hash);
-      Atomics.add(this.#own, slot + 1, 1);
-      // Counted first, as in `serve`. Both may see it, and then one of them may stay after all.
-      if (most === 0 || this.of(address) <= most) return true;
-      Atomics.sub(this.#own, slot + 1, 1);
-    }
-    return false;
+    return this.#ofClient.add(address, most);
   }
 
   remove(address: string): void {
-    const at = slotWith(this.#own, hashOf(address));
-    if (at >= 0) Atomics.sub(this.#own, at + 1, 1);
+    this.#ofClient.remove(address);
   }
-}
-
-/** Where an address with connections is counted; -1: it has none. */
-function slotWith(counts: Int32Array, hash: number): number {
-  for (let step = 0; step < windowSlots; step += 1) {
-    const at = slotAt(hash, step);
-    if (Atomics.load(counts, at) === hash && Atomics.load(counts, at + 1) > 0) return at;
-  }
-  return -1;
-}
-
-function freeSlot(counts: Int32Array, hash: number): number {
-  for (let step = 0; step < windowSlots; step += 1) {
-    const at = slotAt(hash, step);
-    if (Atomics.load(counts, at + 1) === 0) return at;
-  }
-  return -1;
-}
-
-const slotAt = (hash: number, step: number): number => headCells + ((hash + step) & (slotCount - 1)) * slotCells;
-
-/** FNV-1a, as a signed number of 32 bits. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  return hash | 0;
 }

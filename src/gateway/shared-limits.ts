@@ -1,9 +1,12 @@
 // What clients have asked for, by the rules that limit it, in memory that front threads share: rates in one table, running requests in one for each thread.
 //
 //   rates: one word of 64 bits a client and rule:  | tag of the key, 18 bits | when it has used up all that it asked for, in us modulo 2^46 |
-//   running requests, of each thread: slots with the key as a hash of 32 bits and a count, i32 each
+//   running requests, of each thread: see `key-counts.ts`
 //
 // A word whose time is over says what no word says, and is free. One client in 2^18 that share a place is taken for another.
+
+import { hashOf } from '../protocol/text.ts';
+import { KeyCounts, keyCountsBytes } from './key-counts.ts';
 
 /** What the threads of a service share of it. */
 export interface LimitsMemory {
@@ -18,13 +21,11 @@ const slotCount = 8_192;
 const windowWords = 8;
 const timeBits = 46n;
 const timeRange = 2 ** 46;
-/** How often a place is tried to be had, where others try at the same moment. */
-const mostTries = 16;
 
 /** Memory for the rates of all clients. The system gives pages of it only where something is written. */
 export const newRatesMemory = (): SharedArrayBuffer => new SharedArrayBuffer(rateWords * 8);
 /** For what one thread runs. */
-export const newRunningMemory = (): SharedArrayBuffer => new SharedArrayBuffer(slotCount * 2 * 4);
+export const newRunningMemory = (): SharedArrayBuffer => new SharedArrayBuffer(keyCountsBytes(slotCount));
 
 /** A thread is no more, and runs nothing. */
 export function clearRunning(memory: SharedArrayBuffer): void {
@@ -33,19 +34,18 @@ export function clearRunning(memory: SharedArrayBuffer): void {
 
 export class SharedLimits {
   readonly #rates: BigUint64Array;
-  readonly #own: Int32Array;
-  readonly #all: readonly Int32Array[];
+  readonly #running: KeyCounts;
 
   /** @param own which thread's running requests are counted here */
   constructor({ rates, running }: LimitsMemory, own: number) {
     this.#rates = new BigUint64Array(rates);
-    this.#all = running.map((memory) => new Int32Array(memory));
-    this.#own = this.#all[own]!;
+    const counts = running.map((memory) => new Int32Array(memory));
+    this.#running = new KeyCounts(counts, own, windowWords);
   }
 
   /** A request of a client. @param intervalMs between two that it may make @returns 0: it may go on; else after how many milliseconds it might */
   ask(key: string, intervalMs: number, burst: number, nowMs: number): number {
-    const [place, tag] = [hashOf(key, 0x811c9dc5), BigInt(hashOf(key, 0x9747b28c) >>> 14)];
+    const [place, tag] = [hashOf(key), BigInt(hashOf(key, 0x9747b28c) >>> 14)];
     const nowUs = Math.round(nowMs * 1_000) % timeRange;
     for (;;) {
       const { at, word, aheadUs } = this.#find(place, tag, nowUs);
@@ -59,18 +59,11 @@ export class SharedLimits {
 
   /** A request of a client begins, unless so many run. A window that is full of others counts nothing: that client is not limited. */
   begin(key: string, most: number): boolean {
-    const hash = hashOf(key, 0x811c9dc5);
-    // Counted first: of two that come at once for the last place, one sees that it is one too many.
-    for (let tries = 0; tries < mostTries && this.#running(hash) < most; tries += 1) {
-      this.#count(hash, 1);
-      if (this.#running(hash) <= most) return true;
-      this.#count(hash, -1);
-    }
-    return false;
+    return this.#running.add(key, most);
   }
 
   end(key: string): void {
-    this.#count(hashOf(key, 0x811c9dc5), -1);
+    this.#running.remove(key);
   }
 
   /** The word of a client, or the one that it may have: one whose time is over, or else is over first. */
@@ -86,49 +79,10 @@ export class SharedLimits {
     }
     return { at: best.at, word: best.word, aheadUs: 0 };
   }
-
-  #running(hash: number): number {
-    return this.#all.reduce((sum, counts) => {
-      const at = slotOf(counts, hash);
-      return at < 0 ? sum : sum + Atomics.load(counts, at + 1);
-    }, 0);
-  }
-
-  #count(hash: number, by: number): void {
-    let at = slotOf(this.#own, hash);
-    if (at < 0 && by > 0) at = freeSlot(this.#own, hash);
-    if (at < 0) return;
-    Atomics.store(this.#own, at, hash);
-    Atomics.add(this.#own, at + 1, by);
-  }
 }
 
 /** How long it is until then; 0: it is over. Half the range lies ahead, some 400 days. */
 function leftOf(thenUs: number, nowUs: number): number {
   const leftUs = (thenUs - nowUs + timeRange) % timeRange;
   return leftUs < timeRange / 2 ? leftUs : 0;
-}
-
-/** Where a key with requests is counted; -1: it has none. */
-function slotOf(counts: Int32Array, hash: number): number {
-  for (let step = 0; step < windowWords; step += 1) {
-    const at = ((hash + step) & (slotCount - 1)) * 2;
-    if (Atomics.load(counts, at) === hash && Atomics.load(counts, at + 1) > 0) return at;
-  }
-  return -1;
-}
-
-function freeSlot(counts: Int32Array, hash: number): number {
-  for (let step = 0; step < windowWords; step += 1) {
-    const at = ((hash + step) & (slotCount - 1)) * 2;
-    if (Atomics.load(counts, at + 1) === 0) return at;
-  }
-  return -1;
-}
-
-/** FNV-1a, as a signed number of 32 bits. */
-function hashOf(text: string, seed: number): number {
-  let hash = seed;
-  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  return hash | 0;
 }

@@ -50,3 +50,10 @@ function isPrintable(text: string): boolean {
 export function isAscii(text: string): boolean {
   return !beyondAscii.test(text);
 }
+
+/** FNV-1a of a byte string, as a signed number of 32 bits. @param seed another one gives another hash */
+export function hashOf(text: string, seed = 0x811c9dc5): number {
+  let hash = seed;
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return hash | 0;
+}

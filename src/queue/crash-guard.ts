@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { PosternError } from '../errors.ts';
 import type { CgiRequest } from '../protocol/cgi/exchange.ts';
+import { hashOf } from '../protocol/text.ts';
 import type { Attempt } from './attempt.ts';
 import { crashingError } from './refusals.ts';
 import type { SeatOutcome } from './seat.ts';
@@ -144,13 +145,6 @@ class SharedKinds implements Kinds {
 }
 
 const placeOf = (hash: number, step: number): number => 1 + ((hash + step) & (sharedKinds - 1)) * kindCells;
-
-/** FNV-1a, as a signed number of 32 bits. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  return hash | 0;
-}
 
 const pathOf = (url: string): string => url.split('?', 1)[0]!;
 const keyOf = ({ method, url }: CgiRequest): string => `${method} ${pathOf(url)}`;
