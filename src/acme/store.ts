@@ -10,11 +10,12 @@
 // A file is written beside its place and then renamed: whoever reads finds the old one or the new one, whole.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import { type Certificate, readCertificate } from '../tls/certificate.ts';
+import { readIfThere, replacePrivateFile } from '../tls/private-file.ts';
 import { ProofFolder } from '../tls/proof-folder.ts';
 import type { Failure, OrderBooks } from './back-off.ts';
 import { type HeldLock, StoreLocks } from './store-lock.ts';
@@ -122,7 +123,7 @@ export class AcmeStore {
   /** @returns null: there is none @throws CONFIG_INVALID for one that is broken */
   async certificate(name: string): Promise<Certificate | null> {
     const path = join(this.#folder, certificateFile(name));
-    const bytes = await bytesOf(path);
+    const bytes = await readIfThere(path);
     if (bytes === null) return null;
     const { chain, key, facts } = readCertificate(bytes, bytes, { certificate: path, key: path });
     return { chain: partsOf(chain, 'CERTIFICATE'), key: partsOf(key, 'PRIVATE KEY'), facts };
@@ -150,7 +151,7 @@ export class AcmeStore {
   }
 
   async #json<Value>(file: string): Promise<Value | null> {
-    const bytes = await bytesOf(join(this.#folder, file));
+    const bytes = await readIfThere(join(this.#folder, file));
     if (bytes === null) return null;
     try {
       return JSON.parse(bytes.toString()) as Value;
@@ -160,22 +161,8 @@ export class AcmeStore {
     }
   }
 
-  async #write(file: string, content: string | Buffer): Promise<void> {
-    const path = join(this.#folder, file);
-    const beside = `${path}.${randomBytes(8).toString('hex')}.new`;
-    try {
-      const handle = await open(beside, 'wx', 0o600);
-      try {
-        await handle.writeFile(content);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-      await rename(beside, path);
-    } catch (error) {
-      await rm(beside, { force: true });
-      throw error;
-    }
+  #write(file: string, content: string | Buffer): Promise<void> {
+    return replacePrivateFile(join(this.#folder, file), content);
   }
 }
 
@@ -206,14 +193,5 @@ async function sweep(folder: string, left: RegExp): Promise<void> {
     const path = join(folder, name);
     const found = await stat(path).catch(() => null);
     if (found?.isFile() && Date.now() - found.mtimeMs > staleMs) await rm(path, { force: true });
-  }
-}
-
-async function bytesOf(path: string): Promise<Buffer | null> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
   }
 }

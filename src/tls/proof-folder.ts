@@ -2,9 +2,10 @@
 // writes them; whichever thread, process or machine shares the folder can answer with them.
 
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Certificate, readCertificate } from './certificate.ts';
+import { readIfThere, replacePrivateFile } from './private-file.ts';
 
 /** Where the path of a question by plain HTTP begins. */
 export const proofPath = '/.well-known/acme-challenge/';
@@ -26,12 +27,12 @@ export class ProofFolder {
   async textFor(path: string): Promise<string | null> {
     const token = path.slice(proofPath.length);
     if (!tokenShape.test(token)) return null;
-    return (await this.#read(`${token}.txt`))?.toString() ?? null;
+    return (await readIfThere(join(this.path, `${token}.txt`)))?.toString() ?? null;
   }
 
   /** The certificate that is shown for a name; null: nobody asks for that now. */
   async certificateFor(name: string): Promise<Certificate | null> {
-    const bytes = await this.#read(certificateFile(name));
+    const bytes = await readIfThere(join(this.path, certificateFile(name)));
     return bytes === null ? null : readCertificate(bytes, bytes);
   }
 
@@ -49,18 +50,8 @@ export class ProofFolder {
   async #put(file: string, content: string | Buffer): Promise<() => Promise<void>> {
     const path = join(this.path, file);
     await mkdir(this.path, { recursive: true, mode: 0o700 });
-    await writeFile(`${path}.${process.pid}`, content, { mode: 0o600 });
-    await rename(`${path}.${process.pid}`, path);
+    await replacePrivateFile(path, content);
     return () => rm(path, { force: true });
-  }
-
-  async #read(file: string): Promise<Buffer | null> {
-    try {
-      return await readFile(join(this.path, file));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-      throw error;
-    }
   }
 }
 
