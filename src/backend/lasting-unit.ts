@@ -1,27 +1,15 @@
 // A pool that outlasts its own faults: one whose state cannot be trusted any more is made anew from its plan.
 
 import { guardedClock, systemClock, type Timer } from '../clock.ts';
-import type { RelayEnd } from '../launcher/launch-relay.ts';
-import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
-import type { Starter } from '../worker/starter.ts';
 import type { Faults } from './faults.ts';
 import type { PoolPlan } from './plan.ts';
 import type { Unit, UnitParts } from './unit.ts';
 import { cgiUnit, connectUnit, workersUnit } from './unit.ts';
 
 /** What units share. */
-export interface UnitContext {
-  /** Private folder for sockets. */
-  readonly directory: string;
-  readonly log: Log;
-  /** Closed by whoever gives it, after the units. */
-  readonly starter: Starter;
-  /** See `Privileged.relay`. */
-  readonly relay?: (() => RelayEnd) | undefined;
+export interface UnitContext extends Omit<UnitParts, 'clock' | 'onFault'> {
   readonly faults: Faults;
-  /** How many front threads will take requests besides this one. */
-  readonly frontThreads: number;
   /** A pool was made anew: what keeps more of it than the unit follows. */
   readonly onMadeAnew: (unit: Unit) => void;
 }
@@ -37,7 +25,8 @@ const rebuildPauseMs = 10_000;
  * finish what it runs.
  */
 export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
-  const { directory, log, starter, relay, faults, frontThreads, onMadeAnew } = context;
+  const { faults, onMadeAnew, ...parts } = context;
+  const { log } = parts;
   const retired = new Set<Unit>();
   let isClosing = false;
   let isDrained = false;
@@ -49,7 +38,7 @@ export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
       if (!isClosing && current === made) rebuilding ??= systemClock.after(waitMs(), rebuild);
     };
     const clock = guardedClock(systemClock, onFault);
-    const made = unitOfKind(from, { directory, log, starter, relay, frontThreads, clock, onFault });
+    const made = unitOfKind(from, { ...parts, clock, onFault });
     return made;
   };
   const waitMs = (): number => Math.max(0, builtMs + rebuildPauseMs - systemClock.now());

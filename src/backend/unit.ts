@@ -93,14 +93,16 @@ export interface Unit {
 
 /** What a unit of one kind is made with. */
 export interface UnitParts {
+  /** Private folder for sockets. */
   readonly directory: string;
   readonly log: Log;
+  /** Closed by whoever gives it, after the units. */
   readonly starter: Starter;
   /** See `Privileged.relay`. */
   readonly relay?: (() => RelayEnd) | undefined;
   /** Its timers' errors are the pool's own. */
   readonly clock: Clock;
-  /** See `UnitContext`. */
+  /** How many front threads will take requests besides this one. */
   readonly frontThreads: number;
   /** Told of an error that nothing foresaw elsewhere in the pool. */
   readonly onFault: (error: unknown) => void;

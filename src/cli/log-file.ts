@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import type { LogStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../log.ts';
-import { AccessFiles, openDestination, statusOf } from '../sites/access-files.ts';
+import { AccessFiles, openDestination, reopenLog, statusOf } from '../sites/access-files.ts';
 import { AccessLines } from '../sites/access-lines.ts';
 import type { AccessLog } from '../sites/gateways.ts';
 import type { LogDestination } from '../sites/log-destination.ts';
@@ -74,14 +74,8 @@ export function openLog(config: Config, instead?: 'stdout'): LogFile {
           if (site === null || !sites.writeLines(site, made)) destination.write(made);
         },
     reopen: () => {
-      for (const one of [destination, ...sites.destinations]) {
-        try {
-          one.reopen();
-        } catch (error) {
-          const words = `could not be opened again, the one that is open goes on: ${(error as Error).message}`;
-          log.error({}, one === destination ? `the log ${words}` : `an access log ${words}`);
-        }
-      }
+      reopenLog(destination, 'the log', log);
+      sites.reopen(log);
     },
     change: (next) => sites.use(next),
     status: () => statusOf([destination, ...sites.destinations], sites.lostBefore),

@@ -12,7 +12,7 @@ import { bytesToLog } from '../protocol/text.ts';
 import { version } from '../version.ts';
 import type { HttpRequest } from './message.ts';
 import { urlForLog } from './request-log.ts';
-import { noFields, type RequestTrace, type TracedEnd, type TracedRun, type Traces, traceIdOf } from './trace.ts';
+import { noFields, type RequestTrace, type TracedEnd, type TracedRun, type Traces, unrecorded } from './trace.ts';
 
 /** Methods that a span may be named by: others could be of any number. */
 const methods: ReadonlySet<string> = new Set('CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT TRACE QUERY'.split(' '));
@@ -51,7 +51,7 @@ class SpanTraces implements Traces {
   /** See Traces. */
   begin(request: HttpRequest): RequestTrace {
     const span = this.#tried(() => new RequestSpan(this.#api, this.#tracer, this.#clock, request));
-    if (span === null) return passedOn(request);
+    if (span === null) return unrecorded(fieldValue(request.headers, 'traceparent'), noFields);
     return {
       traceId: span.traceId,
       fields: span.fields,
@@ -70,17 +70,6 @@ class SpanTraces implements Traces {
       return null;
     }
   }
-}
-
-/** The trace of a request that has no span. */
-function passedOn({ headers }: HttpRequest): RequestTrace {
-  const given = fieldValue(headers, 'traceparent');
-  return {
-    traceId: given === undefined ? null : traceIdOf(given),
-    fields: noFields,
-    ran: () => {},
-    over: () => {},
-  };
 }
 
 /** The span of one request. */

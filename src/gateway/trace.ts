@@ -63,12 +63,7 @@ export class TraceMaker implements Traces {
     const given = fieldValue(headers, 'traceparent');
     const made = this.traceparentFor(given);
     const used = made ?? given;
-    return {
-      traceId: used === undefined ? null : traceIdOf(used),
-      fields: made === null ? noFields : { traceparent: made },
-      ran: () => {},
-      over: () => {},
-    };
+    return unrecorded(used, made === null ? noFields : { traceparent: made });
   }
 
   /** null: the one that came is valid, and goes on as it is. */
@@ -87,6 +82,16 @@ export class TraceMaker implements Traces {
     this.#used += bytes;
     return text;
   }
+}
+
+/** The trace of a request of which nothing is recorded. @param traceparent that it goes on with; undefined: none */
+export function unrecorded(traceparent: string | undefined, fields: RequestTrace['fields']): RequestTrace {
+  return {
+    traceId: traceparent === undefined ? null : traceIdOf(traceparent),
+    fields,
+    ran: () => {},
+    over: () => {},
+  };
 }
 
 /** Nothing but what came is told. */

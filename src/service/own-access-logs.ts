@@ -52,14 +52,7 @@ export class OwnAccessLogs {
 
   /** Opens them again by their names. */
   reopen(): void {
-    for (const file of this.#files?.destinations ?? []) {
-      try {
-        file.reopen();
-      } catch (error) {
-        const { message } = error as Error;
-        this.#log.error({}, `an access log could not be opened again, the one that is open goes on: ${message}`);
-      }
-    }
+    this.#files?.reopen(this.#log);
   }
 
   /** Repeatable. */

@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import type { LogStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
+import type { Log } from '../log.ts';
 import { type LineFormat, lineFormat } from './access-lines.ts';
 import type { AccessRecord } from './gateways.ts';
 import { LogDestination } from './log-destination.ts';
@@ -77,11 +78,25 @@ export class AccessFiles {
     return destination !== undefined;
   }
 
+  /** Opens them again by their names, after a rotation. */
+  reopen(log: Log): void {
+    for (const destination of this.#open.values()) reopenLog(destination, 'an access log', log);
+  }
+
   /** Repeatable. */
   close(): void {
     for (const destination of this.#open.values()) destination.close();
     this.#open = new Map();
     this.#sites = new Map();
+  }
+}
+
+/** Opens one again by its name; where that cannot be, the one that is open goes on. @param name as the log calls it */
+export function reopenLog(destination: LogDestination, name: string, log: Log): void {
+  try {
+    destination.reopen();
+  } catch (error) {
+    log.error({}, `${name} could not be opened again, the one that is open goes on: ${(error as Error).message}`);
   }
 }
 
