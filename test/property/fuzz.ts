@@ -1,5 +1,5 @@
 // The fuzzers, one after the other (`npm run fuzz [-- --seed N|random] [--plays N]`): with the fixed seed unless told otherwise; with a seed given, each property test
-// with that seed, too. Prints the seed; exits 1 when one of them fails.
+// with that seed, too. `--plays` is the number of histories of the pool and of plays of leases and of permits (100,000 each). Prints the seed; exits 1 when one of them fails.
 
 import { spawnSync } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ const seed = String(seedOf(values.seed));
 
 process.stdout.write(`every fuzzer with --seed ${seed}\n`);
 run('test/property/fuzz-codec.ts', '--seed', seed);
-run('test/property/fuzz-pool.ts', '--seed', seed);
+run('test/property/fuzz-pool.ts', '--seed', seed, ...(values.plays === undefined ? [] : ['--histories', values.plays]));
 run('test/property/fuzz-leases.ts', '--seed', seed, ...(values.plays === undefined ? [] : ['--plays', values.plays]));
 run('test/property/mutants.ts');
 // With the fixed seed `npm test` has run them.
