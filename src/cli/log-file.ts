@@ -6,8 +6,7 @@ import { pino } from 'pino';
 import type { LogStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../log.ts';
-import { AccessFiles, openDestination, reopenLog, statusOf } from '../sites/access-files.ts';
-import { AccessLines } from '../sites/access-lines.ts';
+import { AccessLogs, type LineFormat, lineFormat, openDestination, reopenLog, statusOf } from '../sites/access-logs.ts';
 import type { AccessLog } from '../sites/gateways.ts';
 import type { LogDestination } from '../sites/log-destination.ts';
 import { accessLine, humanLog } from './human-log.ts';
@@ -49,30 +48,25 @@ export function isLogFile({ values: { log } }: Config): boolean {
  * @throws CONFIG_INVALID when a file cannot be opened
  */
 export function openLog(config: Config, instead?: 'stdout'): LogFile {
-  const { level, file = 'stdout', format, access } = config.values.log;
+  const { level, file = 'stdout', format: kind, access } = config.values.log;
   const to = standard[instead ?? file] ?? resolve(config.folder, file);
   const destination = openDestination(to, config, ['log', 'file'], 'file in [log]');
-  const sites = new AccessFiles(config);
   const isTerminal = typeof to === 'number' && isatty(to);
-  const isText = format === 'text' || (format === 'auto' && isTerminal);
+  const isText = kind === 'text' || (kind === 'auto' && isTerminal);
   const paint = paintFor(isTerminal, process.env);
   const log = isText
     ? humanLog({ write: (text) => writeNow(destination, text), paint }, level)
     : jsonLog(destination, level);
-  const lines = new AccessLines();
   const isTold = access && (level === 'debug' || level === 'info');
+  const format: LineFormat = isText ? (record) => `${accessLine(record, paint)}\n` : lineFormat('json');
+  const sites = new AccessLogs(config, isTold ? { destination, format } : null);
   return {
     log,
     take: wholeLines((text) => destination.write(text)),
-    access: (record, thread = 0) => {
-      if (sites.write(record, Date.now(), thread) || !isTold) return;
-      destination.write(isText ? `${accessLine(record, paint)}\n` : lines.format(record, Date.now(), thread));
-    },
+    access: sites.write,
     accessLines: isText
       ? undefined
-      : (site, made) => {
-          if (site === null || !sites.writeLines(site, made)) destination.write(made);
-        },
+      : (site, made) => ((site === null ? undefined : sites.fileOf(site)) ?? destination).write(made),
     reopen: () => {
       reopenLog(destination, 'the log', log);
       sites.reopen(log);

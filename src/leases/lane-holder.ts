@@ -16,7 +16,7 @@ import { type Held, type HolderOptions, type HolderOwner, type LaneSource, lostR
 import type { LaneRow } from './lane-row.ts';
 import { holderOf, nobody, stateOf, tagOf, takerOf } from './lane-word.ts';
 import { Leases } from './leases.ts';
-import { reasonAfterRequest, verdictOn } from './release.ts';
+import { verdictOn } from './release.ts';
 import { type WaitingBoard, WaitingRoom } from './waiting-board.ts';
 
 export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
@@ -170,7 +170,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
         this.#worked.add(worker);
         this.#owner.worked(worker);
       }
-      reason = reasonAfterRequest(source.limits, row, nowMs);
+      reason = row.reasonToLeave(source.limits, nowMs);
       // The usual way back is no event.
       if (reason === null && this.#free(held, nowMs)) return;
     }
@@ -269,7 +269,8 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     if (!this.#leases.release(row, lane.isConnected)) return false;
     this.#used.push(row.slot);
     // Whoever began to wait since was not seen before, and did not see the lane.
-    if (queue.waiting === 0 && this.#waiting.isWaitedElsewhere(this.#leases.own)) this.match();
+    if (!this.#waiting.isAlone && queue.waiting === 0 && this.#waiting.isWaitedElsewhere(this.#leases.own))
+      this.match();
     return true;
   }
 

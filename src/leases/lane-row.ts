@@ -8,6 +8,7 @@
 import type { StopReason } from '../queue/pool-snapshot.ts';
 import type { LaneState } from '../worker/state.ts';
 import { type Cells, laneWord, nobody, stateOf, tagOf } from './lane-word.ts';
+import type { RecycleLimits } from './release.ts';
 
 export const stopReasons = [
   'idle',
@@ -154,6 +155,15 @@ export class LaneRow {
       contentLength: this.#wide[wide.contentLength]!,
       user: textOf(this.#user, this.#narrow[narrow.userBytes]!),
     };
+  }
+
+  /** Why its process should be recycled as soon as its request is done; null: it should not. */
+  reasonToLeave({ maxRequests, maxAgeMs, maxMemoryBytes }: RecycleLimits, nowMs: number): StopReason | null {
+    if (this.isAskedToLeave) return 'operator';
+    if (maxRequests > 0 && this.requests >= maxRequests) return 'max-requests';
+    if (maxAgeMs > 0 && nowMs - this.startedAtMs >= maxAgeMs) return 'max-age';
+    // Above the limit it goes when it is idle; far above it, the next request is not waited for.
+    return maxMemoryBytes > 0 && this.memoryBytes > 2 * maxMemoryBytes ? 'max-memory' : null;
   }
 
   /** The number of the request that runs; 0: none does, or nobody has asked for it. */

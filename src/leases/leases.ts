@@ -49,7 +49,7 @@ export class Leases<Row extends Leased> {
 
   /** Whether there is another thread than this one. */
   get isShared(): boolean {
-    return this.#waiting.threads > 1;
+    return !this.#waiting.isAlone;
   }
 
   /** Takes a lane for a request, if it is ours or nobody's, and kept for nobody else. */
@@ -94,7 +94,7 @@ export class Leases<Row extends Leased> {
 
   /** Who should have a lane that ends a request here; `nobody`: we keep it. @param ownSinceMs since when one waits here; null: none does */
   heir(ownSinceMs: number | null): number {
-    if (!this.#waiting.isWaitedElsewhere(this.own)) return nobody;
+    if (this.#waiting.isAlone || !this.#waiting.isWaitedElsewhere(this.own)) return nobody;
     const heir = this.#neediest(ownSinceMs === null ? nobody : this.own);
     if (heir === nobody || ownSinceMs === null) return heir;
     return laterBy(this.#waiting.oldestMs(heir), ownSinceMs) > handOverMs ? heir : nobody;

@@ -3,7 +3,6 @@
 import type { StopReason } from '../queue/pool-snapshot.ts';
 import type { SeatOutcome } from '../queue/seat.ts';
 import type { Exit } from '../worker/exit.ts';
-import type { LaneRow } from './lane-row.ts';
 
 /** What becomes of a process whose request has ended: see `verdictOn()`. */
 export type Verdict = 'keep' | 'leave' | 'stop' | 'kill' | 'end' | 'lost' | 'unreachable';
@@ -75,14 +74,4 @@ export function verdictOn({ code, isDone, isAborted }: SeatOutcome): Verdict {
     default:
       return isDone ? 'keep' : 'leave';
   }
-}
-
-/** Why a process should be recycled as soon as its request is done; null: it should not. */
-export function reasonAfterRequest(limits: RecycleLimits, row: LaneRow, nowMs: number): StopReason | null {
-  if (row.isAskedToLeave) return 'operator';
-  const { maxRequests, maxAgeMs, maxMemoryBytes } = limits;
-  if (maxRequests > 0 && row.requests >= maxRequests) return 'max-requests';
-  if (maxAgeMs > 0 && nowMs - row.startedAtMs >= maxAgeMs) return 'max-age';
-  // Above the limit it goes when it is idle; far above it, the next request is not waited for.
-  return maxMemoryBytes > 0 && row.memoryBytes > 2 * maxMemoryBytes ? 'max-memory' : null;
 }

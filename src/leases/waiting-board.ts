@@ -13,6 +13,8 @@ const firstLine = 1;
 
 /** What each thread writes into its own line, and all read. */
 export class WaitingBoard {
+  /** Whether this is the pool's own thread, and there is no other: then nobody waits or runs elsewhere, and the memory need not be asked. */
+  isAlone = false;
   readonly #cells: Cells;
 
   constructor(buffer: SharedArrayBuffer = newWaitingMemory(mostThreads), cells: CellsMaker = atomicCells) {
@@ -26,6 +28,7 @@ export class WaitingBoard {
 
   /** Written by the pool alone. */
   set threads(count: number) {
+    this.isAlone = count === 1;
     this.#cells.store(0, count);
   }
 
@@ -74,31 +77,31 @@ export class WaitingBoard {
 
 /** What the queue of one thread knows of the others. */
 export class WaitingRoom implements SharedRoom {
-  readonly #board: WaitingBoard;
+  readonly board: WaitingBoard;
   readonly #index: number;
   readonly #others: (index: number) => number;
 
   /** @param running requests that run in another thread */
   constructor(board: WaitingBoard, index: number, running: (index: number) => number) {
-    this.#board = board;
+    this.board = board;
     this.#index = index;
     this.#others = running;
   }
 
   /** See SharedRoom. */
   note(waiting: number, oldestMs: number): void {
-    this.#board.note(this.#index, waiting, oldestMs);
+    this.board.note(this.#index, waiting, oldestMs);
   }
 
   /** See SharedRoom. */
   get waitingElsewhere(): number {
-    return this.#board.total() - this.#board.waiting(this.#index);
+    return this.board.total() - this.board.waiting(this.#index);
   }
 
   /** See SharedRoom. */
   get runningElsewhere(): number {
     let running = 0;
-    for (let index = this.#board.threads - 1; index >= 0; index -= 1) {
+    for (let index = this.board.threads - 1; index >= 0; index -= 1) {
       if (index !== this.#index) running += this.#others(index);
     }
     return running;

@@ -30,25 +30,22 @@ interface Kind {
 
 /** What is remembered, by method and path. */
 interface Kinds {
-  readonly isEmpty: boolean;
   get(key: string): Kind | undefined;
   set(key: string, kind: Kind): void;
   delete(key: string): void;
 }
 
 export class CrashGuard {
+  /** The first is 0 while nothing is remembered, as it mostly is: then the guard need not be asked. */
+  readonly cells: Float64Array;
   readonly #clock: Clock;
   readonly #kinds: Kinds;
 
   /** @param shared of the pool's books; null: this thread is alone */
   constructor(clock: Clock, shared: Float64Array | null = null) {
     this.#clock = clock;
-    this.#kinds = shared === null ? new OwnKinds() : new SharedKinds(shared);
-  }
-
-  /** Whether it remembers nothing, as it mostly does: then it need not be asked. */
-  get isEmpty(): boolean {
-    return this.#kinds.isEmpty;
+    this.cells = shared ?? new Float64Array(1);
+    this.#kinds = shared === null ? new OwnKinds(this.cells) : new SharedKinds(shared);
   }
 
   /** Why such a request is not run now; null: it may be. */
@@ -74,8 +71,12 @@ export class CrashGuard {
 }
 
 class OwnKinds implements Kinds {
-  isEmpty = true;
+  readonly #cells: Float64Array;
   readonly #kinds = new Map<string, Kind>();
+
+  constructor(cells: Float64Array) {
+    this.#cells = cells;
+  }
 
   get(key: string): Kind | undefined {
     return this.#kinds.get(key);
@@ -84,13 +85,13 @@ class OwnKinds implements Kinds {
   set(key: string, kind: Kind): void {
     this.#kinds.delete(key);
     this.#kinds.set(key, kind);
-    this.isEmpty = false;
     if (this.#kinds.size > maxKinds) this.#kinds.delete(this.#kinds.keys().next().value!);
+    this.#cells[0] = this.#kinds.size;
   }
 
   delete(key: string): void {
     this.#kinds.delete(key);
-    this.isEmpty = this.#kinds.size === 0;
+    this.#cells[0] = this.#kinds.size;
   }
 }
 
@@ -100,10 +101,6 @@ class SharedKinds implements Kinds {
 
   constructor(cells: Float64Array) {
     this.#cells = cells;
-  }
-
-  get isEmpty(): boolean {
-    return this.#cells[0] === 0;
   }
 
   get(key: string): Kind | undefined {

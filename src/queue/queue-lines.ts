@@ -66,6 +66,8 @@ export class AttemptList {
  * what somebody had written a moment ago.
  */
 export interface SharedRoom {
+  /** `isAlone`: there is no other thread now. */
+  readonly board: { readonly isAlone: boolean };
   /**
    * How many wait here, and since when the one does that has waited longest. Told before the provider is asked once more for a seat: whoever
    * gives one back elsewhere at this moment either sees it, or has the seat that is found then.
@@ -82,6 +84,7 @@ const mostTries = 16;
 
 /** A queue that has its waiting room for itself. */
 export const ownRoom: SharedRoom = {
+  board: { isAlone: true },
   note() {},
   waitingElsewhere: 0,
   runningElsewhere: 0,
@@ -176,7 +179,8 @@ export class RunningLine {
 
   /** How many run in all threads. */
   get inAll(): number {
-    return this.list.length + this.#room.runningElsewhere;
+    const { length } = this.list;
+    return this.#room.board.isAlone ? length : length + this.#room.runningElsewhere;
   }
 
   /** @param seats that there are: what others run is read one after another, and a seat that changes threads meanwhile would count twice */

@@ -3,7 +3,7 @@
 import type { LogStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../log.ts';
-import { AccessFiles } from '../sites/access-files.ts';
+import { AccessLogs } from '../sites/access-logs.ts';
 import type { AccessLog } from '../sites/gateways.ts';
 import type { ServiceOptions } from './deployment.ts';
 
@@ -11,7 +11,7 @@ export class OwnAccessLogs {
   readonly #log: Log;
   readonly #told: AccessLog | undefined;
   readonly #onChange: ServiceOptions['onChange'];
-  #files: AccessFiles | null = null;
+  #files: AccessLogs | null = null;
 
   constructor(log: Log, { onAccess, onChange }: ServiceOptions) {
     this.#log = log;
@@ -23,7 +23,7 @@ export class OwnAccessLogs {
   get options(): Pick<ServiceOptions, 'onAccess' | 'onChange'> {
     return {
       onAccess: (record, thread = 0) => {
-        this.#files?.write(record, Date.now(), thread);
+        this.#files?.write(record, thread);
         this.#told?.(record, thread);
       },
       onChange: (config) => {
@@ -47,7 +47,7 @@ export class OwnAccessLogs {
 
   /** @throws CONFIG_INVALID */
   open(config: Config): void {
-    this.#files = new AccessFiles(config);
+    this.#files = new AccessLogs(config);
   }
 
   /** Opens them again by their names. */

@@ -1,7 +1,7 @@
 // What a front thread tells of its answers, gathered: a message for each would cost as much as the request. The lines of the access log are made in the
 // thread; the main thread only writes them.
 
-import { type LineFormat, lineFormat } from '../sites/access-lines.ts';
+import { type LineFormat, lineFormat } from '../sites/access-logs.ts';
 import type { AccessLog, AccessRecord } from '../sites/gateways.ts';
 import type { FrontsConfig } from '../sites/site-fronts.ts';
 import type { ThreadData, ThreadReport } from './thread-messages.ts';

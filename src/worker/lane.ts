@@ -9,18 +9,10 @@ import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, Progress } from '../protocol/cgi/exchange.ts';
 import type { ProcessEnd, SeatUser } from '../queue/seat.ts';
 import type { Exit } from './exit.ts';
-import {
-  asTold,
-  isSilent,
-  keepsAfter,
-  type LaneEvents,
-  type LaneHandle,
-  type LaneWorker,
-  mayResend,
-  needsNew,
-} from './lane-handle.ts';
+import { asTold, isSilent, type LaneEvents, type LaneHandle, type LaneWorker, mayResend } from './lane-handle.ts';
 import type { LaneProcess, ProcessEnding } from './lane-process.ts';
 import { ProbeSink, probeRequest } from './probe-sink.ts';
+import type { Program } from './program.ts';
 import { type LinkState, linkMoves } from './state.ts';
 
 /** A probe that is not answered for so long never will be: the process is stopped, or hangs. */
@@ -40,7 +32,6 @@ export class Lane implements LaneHandle, ConnectionOwner {
   #process: LaneProcess | null = null;
   #exchange: ClientExchange | null = null;
   #probe: ProbeSink | null = null;
-  #probeTimer: Timer | null = null;
   #foreign = 0;
   #request: CgiRequest | null = null;
   #isAborted = false;
@@ -49,7 +40,8 @@ export class Lane implements LaneHandle, ConnectionOwner {
   /** Who has it; null: nobody, or he wants to hear no more. */
   #user: SeatUser | null = null;
   #ending: ProcessEnding | null = null;
-  #settleTimer: Timer | null = null;
+  /** Of the probe, or until the process behind a broken connection is looked at again. */
+  #timer: Timer | null = null;
   #onProbed: ((error: PosternError | null) => void) | null = null;
 
   constructor(worker: LaneWorker, events: LaneEvents) {
@@ -215,7 +207,7 @@ export class Lane implements LaneHandle, ConnectionOwner {
     this.#move('probing');
     this.#probe = new ProbeSink();
     const { probeTimeoutMs: limitMs = probeTimeoutMs } = program;
-    this.#probeTimer = clock.after(limitMs, () => {
+    this.#timer = clock.after(limitMs, () => {
       this.#connection?.destroy(new PosternError('CONNECT_FAILED', `the probe was not answered within ${limitMs} ms`));
     });
     this.#connection.run(probeRequest(program.probe), this.#probe, true);
@@ -243,8 +235,8 @@ export class Lane implements LaneHandle, ConnectionOwner {
     const error = isAnonymous ? null : (failure ?? this.#probe!.error);
     if (isAnonymous) this.#events.laneAnonymous(this.#worker.program);
     this.#probe = null;
-    this.#probeTimer?.cancel();
-    this.#probeTimer = null;
+    this.#timer?.cancel();
+    this.#timer = null;
     if (error === null && this.#foreign < mostForeign && this.#worker.endForeign(pid)) {
       this.#foreign += 1;
       this.#events.laneForeign(this, pid);
@@ -308,7 +300,7 @@ export class Lane implements LaneHandle, ConnectionOwner {
     this.#ending = hasRead ? { exit: ending.exit, end: 'unknown' } : ending;
     const waitMs = looksMs[look];
     if (this.#ending === null && waitMs !== undefined) {
-      this.#settleTimer = this.#clock.after(waitMs, () => this.#settle(failure, look + 1));
+      this.#timer = this.#clock.after(waitMs, () => this.#settle(failure, look + 1));
       return;
     }
     this.#finish(failure, 'none');
@@ -319,7 +311,7 @@ export class Lane implements LaneHandle, ConnectionOwner {
     const exchange = this.#exchange!;
     this.#user = null;
     this.#request = null;
-    this.#settleTimer = null;
+    this.#timer = null;
     this.#move(to);
     const code = failure === null ? null : failure.code;
     if (failure !== null && !this.#isAborted) user.fail(asTold(failure, this.#ending !== null && this.pid > 0));
@@ -331,10 +323,8 @@ export class Lane implements LaneHandle, ConnectionOwner {
     this.#exchange = null;
     this.#reusedAtMs = null;
     this.#probe = null;
-    this.#probeTimer?.cancel();
-    this.#probeTimer = null;
-    this.#settleTimer?.cancel();
-    this.#settleTimer = null;
+    this.#timer?.cancel();
+    this.#timer = null;
     this.#move('none');
     // The next connection may be taken by another child; without children there is but one process.
     if (this.#worker.program.probe !== null) this.#process = null;
@@ -346,4 +336,17 @@ export class Lane implements LaneHandle, ConnectionOwner {
     }
     this.#link = to;
   }
+}
+
+/** CVE-2026-129289: of a body that a script did not read, an older PHP takes the rest for its next records. */
+export function keepsAfter({ reuse }: Program, request: CgiRequest): boolean {
+  return reuse === 'always' || (reuse === 'bodiless' && request.body === null);
+}
+
+/**
+ * Whether a request must have a new connection: on a kept one it is lost where the program leaves just then, and it may not be sent twice.
+ * A preforked child is known by its pid, and does not leave by itself.
+ */
+export function needsNew({ reuse, preforks }: Program, request: CgiRequest): boolean {
+  return reuse === 'bodiless' && !preforks && !request.idempotent;
 }

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import test from 'node:test';
-import { isSilent, keepsAfter, mayResend, needsNew } from '../../src/worker/lane-handle.ts';
+import { keepsAfter, needsNew } from '../../src/worker/lane.ts';
+import { isSilent, mayResend } from '../../src/worker/lane-handle.ts';
 import { bodyOf, cgiRequest, streamBody } from '../support/cgi-request.ts';
 import { plainProgram } from '../support/programs.ts';
 

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { fieldsBytes, fieldValue, fieldValues, isNamed, parseHost } from '../../../src/protocol/http/headers.ts';
+import {
+  fieldsBytes,
+  fieldValue,
+  fieldValues,
+  isNamed,
+  parseFields,
+  parseHost,
+  usualName,
+} from '../../../src/protocol/http/headers.ts';
 
 const headers = ['Host', 'a', 'ACCEPT', 'x', 'accept', 'y'];
 
@@ -58,4 +66,26 @@ describe('parseHost()', () => {
   for (const text of invalid) {
     it(`refuses ${JSON.stringify(text)}`, () => assert.equal(parseHost(text), null));
   }
+});
+
+const findUsual = (text: string): string | undefined => {
+  const bytes = Buffer.from(`..${text}:`, 'latin1');
+  return usualName(bytes, 2, 2 + text.length);
+};
+
+it('usualName() finds a name as it is usually written, and in lower case', () => {
+  for (const name of ['Host', 'host', 'User-Agent', 'user-agent', 'sec-ch-ua-platform', 'TE', 'X-Forwarded-For'])
+    assert.equal(findUsual(name), name);
+});
+
+it('usualName() finds nothing that differs in one byte', () => {
+  for (const name of ['Hosu', 'hOst', 'Hos', 'Hostt', 'User_Agent', 'user-Agent', 'x', 'X-Forwarded-Fos', 'H\xf6st'])
+    assert.equal(findUsual(name), undefined);
+});
+
+it('parseFields() keeps each name as it came', () => {
+  const text = 'uSER-aGENT: a\r\nUser-Agent: b\r\nuser-agent: c\r\nX-Of-Mine: d\r\n';
+  assert.deepEqual(parseFields(Buffer.from(text), text, 0, text.length), [
+    ...['uSER-aGENT', 'a', 'User-Agent', 'b', 'user-agent', 'c', 'X-Of-Mine', 'd'],
+  ]);
 });
