@@ -68,7 +68,7 @@ export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
     },
     backend: current.backend,
     start: () => current.start(),
-    reload: (next) => current.reload(next),
+    reload: (next, isTried) => current.reload(next, isTried),
     operations: {
       drain(isOn) {
         isDrained = isOn;

@@ -54,6 +54,8 @@ export interface WorkersPlan extends AnyPlan {
   readonly limits: RequestLimits & PoolLimits;
   /** null for a program that is not PHP. */
   readonly php: Php | null;
+  /** Equal for two plans, of one pool or of two, whose programs are started alike: where one can be started, the other can. */
+  readonly programKey: string;
   /** Makes the program; may write a file, which `release()` removes. */
   prepare(): PreparedProgram;
 }
@@ -184,14 +186,13 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
     const laneCount = Math.min(pool.workers, most);
     const { probe = new SharedProbe() } = context;
     const options = { name, php, workers: laneCount, cwd, env, path, ini: pool.ini, user, probe };
+    const installed = [cwd, path, php.path, php.version.text, changeTime(php.path)];
     return {
       ...workers,
       limits: { ...limits, workers: laneCount },
       php,
-      fingerprint: JSON.stringify([
-        ...[fingerprint, cwd, path, php.path, php.version.text, changeTime(php.path)],
-        ...(launched === null ? [] : [launched.key]),
-      ]),
+      fingerprint: JSON.stringify([fingerprint, ...installed, ...(launched === null ? [] : [launched.key])]),
+      programKey: JSON.stringify([...installed, pool.ini, env, pool.user]),
       warnings: [...warnings, ...php.warnings],
       prepare() {
         if (launched !== null) return launchedProgram(launched);
@@ -219,13 +220,12 @@ export async function planPool(name: string, pool: PoolValues, context: PlanCont
     reuse: pool.reuse,
     title: isApp ? `application ${pool.app}` : command.join(' '),
   };
+  const installed = [command, path, changeTime(isApp ? command.at(-1)! : command[0]!)];
   return {
     ...workers,
     php: null,
-    fingerprint: JSON.stringify([
-      ...[fingerprint, command, path, changeTime(isApp ? command.at(-1)! : command[0]!)],
-      ...(launched === null ? [] : [launched.key]),
-    ]),
+    fingerprint: JSON.stringify([fingerprint, ...installed, ...(launched === null ? [] : [launched.key])]),
+    programKey: JSON.stringify([cwd, ...installed, env, threads, pool.user]),
     warnings,
     prepare: () => (launched === null ? { program, release: () => {} } : launchedProgram(launched)),
   };

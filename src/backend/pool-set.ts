@@ -1,8 +1,9 @@
 // The pools of a service by name, and how they go from one configuration to the next: all of it or nothing.
 
+import { availableParallelism } from 'node:os';
 import { makeUnit, type UnitContext } from './lasting-unit.ts';
 import type { PoolPlan } from './plan.ts';
-import { allInTurns, Turns } from './turns.ts';
+import { allInTurns, someAtATime, Turns } from './turns.ts';
 import type { Unit } from './unit.ts';
 
 /** A change that was made but not settled: exactly one of the two is called. */
@@ -14,6 +15,19 @@ export interface PoolChange {
   /** Goes back to what was before. */
   undo(): Promise<void>;
 }
+
+/** What becomes of one pool. */
+interface UnitChange {
+  readonly words: string;
+  /** It may fail: its program is not known to start. */
+  readonly isTrial: boolean;
+  act(): Promise<void>;
+  /** Also of what did not succeed, or was never begun. */
+  undo(): Promise<void>;
+}
+
+/** Pools that are changed side by side. */
+const atATime = Math.max(4, 2 * availableParallelism());
 
 /** The pools of one service. */
 export class PoolSet {
@@ -43,50 +57,50 @@ export class PoolSet {
 
   /**
    * Starts the pools that are new, reloads those whose plan changed, and leaves the others alone.
+   *
+   * 1. What may fail comes first: pools that are new, and programs that are, or that somebody asks to have started anew.
+   * 2. A program is tried in one pool, however many have it. Pools that run nothing then start nothing.
+   * 3. Only some pools at a time: each has its old workers beside the new ones for a while.
    * @param forced names of pools to reload though nothing changed; "*" is all
    * Rejects, with everything as before, when one does not start.
    */
   async change(plans: readonly PoolPlan[], forced: readonly string[]): Promise<PoolChange> {
-    const { log } = this.#context;
     const before = this.#units;
     const after = new Map<string, Unit>();
-    const words: string[] = [];
-    const undos: (() => Promise<void>)[] = [];
+    const changes: UnitChange[] = [];
+    const tried = new Set<string>();
     const turns = new Turns();
+    for (const plan of plans) {
+      await turns.next();
+      const old = before.get(plan.name);
+      if (old === undefined || old.plan.kind !== plan.kind) {
+        const unit = makeUnit(plan, this.#context);
+        after.set(plan.name, unit);
+        changes.push(this.#arrival(unit));
+        continue;
+      }
+      after.set(plan.name, old);
+      const asked = isForced(plan.name, forced);
+      if (old.plan.fingerprint !== plan.fingerprint || asked) changes.push(reloading(old, plan, asked, tried));
+    }
     const undo = async (): Promise<void> => {
       this.#units = before;
       // One that cannot go back, since all is being closed, must not keep the others from it.
-      for (const step of undos.toReversed()) await step().catch((error: Error) => log.warn({}, error.message));
+      await someAtATime(changes, atATime, (change) => change.undo().catch((error) => this.#warn(error)));
     };
     try {
-      for (const plan of plans) {
-        await turns.next();
-        const old = before.get(plan.name);
-        if (old === undefined || old.plan.kind !== plan.kind) {
-          const unit = makeUnit(plan, this.#context);
-          undos.push(() => unit.destroy());
-          this.#arriving.add(unit);
-          await unit.start().finally(() => this.#arriving.delete(unit));
-          words.push(`pool ${plan.name} started`);
-          after.set(plan.name, unit);
-          continue;
-        }
-        after.set(plan.name, old);
-        if (old.plan.fingerprint === plan.fingerprint && !isForced(plan.name, forced)) continue;
-        const oldPlan = old.plan;
-        await old.reload(plan);
-        undos.push(() => old.reload(oldPlan));
-        words.push(`pool ${plan.name} reloaded`);
-      }
+      const [first, rest] = [changes.filter(({ isTrial }) => isTrial), changes.filter(({ isTrial }) => !isTrial)];
+      await someAtATime(first, atATime, (change) => change.act());
+      await someAtATime(rest, atATime, (change) => change.act());
     } catch (error) {
       await undo();
       throw error;
     }
     const gone = [...before.values()].filter((unit) => after.get(unit.name) !== unit);
-    words.push(...gone.filter(({ name }) => !after.has(name)).map(({ name }) => `pool ${name} ended`));
+    const ended = gone.filter(({ name }) => !after.has(name)).map(({ name }) => `pool ${name} ended`);
     this.#units = after;
     return {
-      words,
+      words: [...changes.map(({ words }) => words), ...ended],
       undo,
       settle: async () => {
         await Promise.all(gone.map((unit) => unit.close()));
@@ -117,9 +131,46 @@ export class PoolSet {
     await Promise.all(this.#all().map((unit) => unit.destroy()));
   }
 
+  #arrival(unit: Unit): UnitChange {
+    return {
+      words: `pool ${unit.name} started`,
+      isTrial: true,
+      act: async () => {
+        this.#arriving.add(unit);
+        await unit.start().finally(() => this.#arriving.delete(unit));
+      },
+      undo: () => unit.destroy(),
+    };
+  }
+
+  #warn({ message }: Error): void {
+    this.#context.log.warn({}, message);
+  }
+
   #all(): Unit[] {
     return [...this.#units.values(), ...this.#arriving];
   }
+}
+
+/** @param tried programs that one pool or another tries in this change */
+function reloading(unit: Unit, plan: PoolPlan, asked: boolean, tried: Set<string>): UnitChange {
+  const old = unit.plan;
+  const key = plan.kind === 'workers' ? plan.programKey : null;
+  const isSame = old.kind === 'workers' && old.programKey === key && !asked;
+  const isTried = key === null || isSame || tried.has(key);
+  if (!isTried) tried.add(key);
+  let isDone = false;
+  return {
+    words: `pool ${plan.name} reloaded`,
+    isTrial: !isTried,
+    act: async () => {
+      await unit.reload(plan, isTried);
+      isDone = true;
+    },
+    undo: async () => {
+      if (isDone) await unit.reload(old, true);
+    },
+  };
 }
 
 const isForced = (name: string, forced: readonly string[]): boolean => forced.includes('*') || forced.includes(name);

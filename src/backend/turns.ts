@@ -30,3 +30,22 @@ export async function allInTurns<Item, Result>(
   }
   return (await Promise.all(begun)).flat();
 }
+
+/** Does something with each, so many at a time. Rejects with the first failure: once all that was begun is over, and nothing is begun after it. */
+export async function someAtATime<Item>(
+  items: Iterable<Item>,
+  limit: number,
+  act: (item: Item) => Promise<void>,
+): Promise<void> {
+  const turns = new Turns();
+  const left = items[Symbol.iterator]();
+  const failures: unknown[] = [];
+  const work = async (): Promise<void> => {
+    for (let next = left.next(); next.done !== true && failures.length === 0; next = left.next()) {
+      await act(next.value).catch((error: unknown) => void failures.push(error));
+      await turns.next();
+    }
+  };
+  await Promise.all(Array.from({ length: limit }, work));
+  if (failures.length > 0) throw failures[0];
+}

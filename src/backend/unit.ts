@@ -72,8 +72,9 @@ export interface Unit {
   /**
    * Takes another plan of the same kind, or the same one anew; no request is lost.
    * Rejects, with the old one still in force, when that does not start.
+   * @param isTried its program can be started, as far as is known: see `Pool.reload`
    */
-  reload(plan: PoolPlan): Promise<void>;
+  reload(plan: PoolPlan, isTried: boolean): Promise<void>;
   /** Refuses new requests, finishes those it has, ends what it started. Repeatable. */
   close(deadlineMs?: number): Promise<void>;
   /** Ends everything at once. Repeatable. */
@@ -124,11 +125,11 @@ export function workersUnit(
     },
     backend: pool.queue,
     start: () => pool.start(),
-    async reload(next) {
+    async reload(next, isTried) {
       const workers = workersPlan(next);
       const after = workers.prepare();
       try {
-        await pool.reload(after.program, workers.limits);
+        await pool.reload(after.program, workers.limits, isTried);
       } catch (error) {
         after.release();
         throw error;

@@ -168,7 +168,8 @@ export type PoolEvent =
   | { readonly type: 'looked'; readonly gone: readonly number[] }
   /** The time has come to look at every process. */
   | { readonly type: 'swept' }
-  | { readonly type: 'reload'; readonly program: Program; readonly limits: PoolLimits }
+  /** `isTried`: the program can be started, as far as is known. */
+  | { readonly type: 'reload'; readonly program: Program; readonly limits: PoolLimits; readonly isTried: boolean }
   /** An operator wants this process replaced: a child, or a whole worker. */
   | { readonly type: 'recycle'; readonly pid: number }
   | { readonly type: 'close' }

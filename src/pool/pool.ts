@@ -185,13 +185,14 @@ export class Pool {
   /**
    * Replaces every worker without losing a request: the next generation starts, answers its probe, and takes over; then the old one leaves.
    * One at a time; a later call waits for those before it.
+   * @param isTried the program can be started, as far as is known: where no worker is wanted, none is started to find out
    * @throws LAUNCH_FAILED when the new program does not start; POOL_CLOSING. The old generation goes on then
    */
-  reload(program: Program, limits: PoolLimits): Promise<void> {
+  reload(program: Program, limits: PoolLimits, isTried = false): Promise<void> {
     const turn = this.#reloads.then(() => {
       this.#reload = Promise.withResolvers();
       const { promise } = this.#reload;
-      this.#dispatch({ type: 'reload', program, limits });
+      this.#dispatch({ type: 'reload', program, limits, isTried });
       return promise;
     });
     this.#reloads = turn.catch(() => {});

@@ -109,7 +109,7 @@ function handle(one: Step, event: PoolEvent): void {
       killLate(one);
       return;
     case 'reload':
-      reload(one, event.program, event.limits);
+      reload(one, event.program, event.limits, event.isTried);
       return;
     case 'recycle':
       replace(one, event.pid);
@@ -269,8 +269,8 @@ function killLate({ state, nowMs, effects }: Step): void {
   }
 }
 
-/** Starts the next generation: so many workers that it can carry what the present one does. */
-function reload(one: Step, program: Program, limits: PoolLimits): void {
+/** Starts the next generation: so many workers that it can carry what the present one does, and one where nobody knows that it can start. */
+function reload(one: Step, program: Program, limits: PoolLimits, isTried: boolean): void {
   const { state, nowMs, effects } = one;
   if (state.phase !== 'open' || state.next !== null) {
     effects.push({ type: 'reloaded', failure: closingFailure(state) });
@@ -280,9 +280,11 @@ function reload(one: Step, program: Program, limits: PoolLimits): void {
   const next = newGeneration(state.lastNumber, program, limits, state.generation.asksValues);
   state.next = next;
   state.reloadBeganMs = nowMs;
-  const lanes = Math.min(limits.workers, Math.max(1, limits.minWorkers, state.generation.lanes));
-  const workers = Math.max(1, Math.ceil(lanes / program.lanesPerWorker));
+  const least = isTried ? 0 : 1;
+  const lanes = Math.min(limits.workers, Math.max(least, limits.minWorkers, state.generation.lanes));
+  const workers = Math.ceil(lanes / program.lanesPerWorker);
   for (let count = 0; count < workers; count += 1) start(one, next);
+  if (workers === 0) switchOver(one);
 }
 
 /** All that a reload has started is ready: it takes over, at this moment. */

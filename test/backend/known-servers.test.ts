@@ -33,12 +33,12 @@ it('a connect pool keeps what is known of its servers while they are the same, a
     return share.options.known;
   };
   const first = known();
-  await unit.reload(planOf(1));
+  await unit.reload(planOf(1), false);
   assert.equal(known(), first);
-  await unit.reload(planOf(2));
+  await unit.reload(planOf(2), false);
   const second = known();
   assert.notEqual(second, first);
-  await unit.reload(planOf(1));
+  await unit.reload(planOf(1), false);
   assert.equal(known(), first, 'undone');
   await unit.destroy();
 });
