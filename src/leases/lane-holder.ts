@@ -14,8 +14,7 @@ import { lookAtProcess } from '../worker/process-look.ts';
 import type { Program } from '../worker/program.ts';
 import { type Held, type HolderOptions, type HolderOwner, type LaneSource, lostRequest } from './lane-owner.ts';
 import type { LaneRow } from './lane-row.ts';
-import { holderOf, nobody, stateOf, tagOf, takerOf } from './lane-word.ts';
-import { Leases } from './leases.ts';
+import { holderOf, Leases, nobody, stateOf, tagOf, takerOf } from './leases.ts';
 import { verdictOn } from './release.ts';
 import { type WaitingBoard, WaitingRoom } from './waiting-board.ts';
 

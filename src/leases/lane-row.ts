@@ -7,7 +7,7 @@
 
 import type { StopReason } from '../queue/pool-snapshot.ts';
 import type { LaneState } from '../worker/state.ts';
-import { type Cells, laneWord, nobody, stateOf, tagOf } from './lane-word.ts';
+import { type Cells, laneWord, nobody, stateOf, tagOf } from './leases.ts';
 import type { RecycleLimits } from './release.ts';
 
 export const stopReasons = [

@@ -1,4 +1,4 @@
-// The permits of a pool without lanes, in shared memory: one word each, as a lane has (`lane-word.ts`), so that they are leased as lanes are.
+// The permits of a pool without lanes, in shared memory: one word each, as a lane has (`leases.ts`), so that they are leased as lanes are.
 //
 //   | how many words are looked at | word | word | ...
 //
@@ -6,8 +6,16 @@
 // is `idle` goes with a connection that this thread has kept: nobody else may have it before that is closed. `stopping`: it goes when that is.
 
 import type { LaneState } from '../worker/state.ts';
-import { atomicCells, type Cells, type CellsMaker, holderOf, laneWord, nobody, stateOf } from './lane-word.ts';
-import type { Leased } from './leases.ts';
+import {
+  atomicCells,
+  type Cells,
+  type CellsMaker,
+  holderOf,
+  type Leased,
+  laneWord,
+  nobody,
+  stateOf,
+} from './leases.ts';
 
 /** As many as the configuration takes for `workers`. */
 export const mostPermits = 4_096;

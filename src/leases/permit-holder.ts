@@ -1,8 +1,7 @@
 // The permits that one thread of a pool holds: it gives them to the thread's requests without asking anybody, and passes them on by `leases.ts`.
 
 import type { Permits, PermitUser } from '../queue/permits.ts';
-import { holderOf, nobody, stateOf, takerOf } from './lane-word.ts';
-import { Leases } from './leases.ts';
+import { holderOf, Leases, nobody, stateOf, takerOf } from './leases.ts';
 import { endPermit, type PermitBoard, type PermitWord } from './permit-board.ts';
 import type { WaitingBoard } from './waiting-board.ts';
 

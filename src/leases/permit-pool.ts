@@ -10,7 +10,7 @@ import {
   threadOfNumber,
 } from '../queue/queue-books.ts';
 import type { SharedRoom } from '../queue/queue-lines.ts';
-import { type CellsMaker, heldBy, holderOf, inState, keptFor, nobody, stateOf, takerOf } from './lane-word.ts';
+import { type CellsMaker, heldBy, holderOf, inState, keptFor, nobody, stateOf, takerOf } from './leases.ts';
 import { newPermitMemory, PermitBoard, type PermitWord } from './permit-board.ts';
 import { PermitHolder } from './permit-holder.ts';
 import type { FromPermitThread, OperatedQueue, PermitsShared, ToPermitThread } from './permit-thread.ts';

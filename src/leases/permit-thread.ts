@@ -4,7 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Permits, PermitUser, QueueShare } from '../queue/permits.ts';
 import { type QueueBooks, SharedBooks } from '../queue/queue-books.ts';
 import type { SharedRoom } from '../queue/queue-lines.ts';
-import type { CellsMaker } from './lane-word.ts';
+import type { CellsMaker } from './leases.ts';
 import { PermitBoard } from './permit-board.ts';
 import { PermitHolder } from './permit-holder.ts';
 import { type Bells, type BellsMaker, SharedBells, WaitingBoard, WaitingRoom } from './waiting-board.ts';

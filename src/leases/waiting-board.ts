@@ -2,7 +2,7 @@
 // In memory that the threads share.
 
 import type { SharedRoom } from '../queue/queue-lines.ts';
-import { atomicCells, type Cells, type CellsMaker, mostThreads } from './lane-word.ts';
+import { atomicCells, type Cells, type CellsMaker, mostThreads } from './leases.ts';
 
 /** One cell a line of the cache: threads that count on their own do not slow each other down. */
 export const cellsPerLine = 16;
@@ -115,9 +115,6 @@ export function newWaitingMemory(threads: number): SharedArrayBuffer {
 
 /** A time as a cell holds it. */
 export const wholeMs = (ms: number): number => Math.floor(ms % 2 ** 32) | 0;
-
-/** How much later the second is than the first: both may have passed the end of their cell since. */
-export const laterBy = (first: number, second: number): number => (second - first) | 0;
 
 const lineOf = (index: number): number => (firstLine + index) * cellsPerLine;
 

@@ -2,8 +2,7 @@
 
 import type { ProcessEnd } from '../queue/seat.ts';
 import { type Exit, endOf, unseenExit } from './exit.ts';
-import { memoryKills } from './memory.ts';
-import { glimpseExit, isGone } from './process-table.ts';
+import { glimpseExit, isGone, memoryKills } from './process-table.ts';
 
 /** One process, as long as it is known. */
 export interface LaneProcess {

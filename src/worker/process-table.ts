@@ -1,4 +1,4 @@
-// What the system says of processes: whether they live, how they are ending, what they use. Linux has it in /proc.
+// What the system says of processes: whether they live, how they are ending, what they use, how many were ended for their memory. Linux has it in /proc.
 
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -145,5 +145,27 @@ export function living(isWanted: (stat: ProcessStat, pid: number) => boolean): n
       });
   } catch {
     return null;
+  }
+}
+
+/** How many processes the kernel has ended for their memory so far, in our control group (memory.events), else in all; 0 where it does not say. */
+export function memoryKills(): number {
+  for (const path of [ownEventsPath(), '/proc/vmstat']) {
+    try {
+      const count = /^oom_kill (\d+)$/m.exec(readFileSync(path, 'latin1'))?.[1];
+      if (count !== undefined) return Number(count);
+    } catch {
+      // That one is not there.
+    }
+  }
+  return 0;
+}
+
+function ownEventsPath(): string {
+  try {
+    const group = /^0::(\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'latin1'))?.[1] ?? '/';
+    return `/sys/fs/cgroup${group}/memory.events`;
+  } catch {
+    return '/proc/none';
   }
 }

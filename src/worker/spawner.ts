@@ -11,6 +11,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
@@ -21,7 +22,6 @@ import { checkFormat } from './cgi-format.ts';
 import { checkFreeDescriptors, coverableNow, inheritableDescriptors } from './descriptors.ts';
 import { type Guard, ShellGuard } from './guard.ts';
 import { markVariable } from './marked.ts';
-import { preferInShortage } from './memory.ts';
 import type { Program } from './program.ts';
 import { removeFiles, SpawnedProcess, SpawnedWorker, socketPathOf } from './spawned-process.ts';
 import type { CgiStart, Starter } from './starter.ts';
@@ -29,6 +29,9 @@ import { type Account, Users } from './user.ts';
 
 /** Where setpriv(1) of util-linux is, on the systems that have it. */
 const setprivPaths = ['/usr/bin/setpriv', '/bin/setpriv', '/usr/local/bin/setpriv'];
+
+/** Added to a worker's score (proc(5), oom_score_adj): the one that ate the memory goes, never the manager. */
+const workerScore = 500;
 
 /** A standard descriptor of a program. */
 type Standard = number | 'pipe';
@@ -254,5 +257,14 @@ function shortage(): unknown {
     return undefined;
   } catch (error) {
     return error;
+  }
+}
+
+/** Makes a process, and what it starts, go before this one when memory runs out. Does nothing where that cannot be. */
+function preferInShortage(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, String(workerScore));
+  } catch {
+    // Not Linux, another user's process, or it has ended.
   }
 }

@@ -4,10 +4,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import type { LaneRow } from '../../src/leases/lane-row.ts';
-import { laneWord, nobody, takerOf } from '../../src/leases/lane-word.ts';
-import { Leases } from '../../src/leases/leases.ts';
+import { Leases, laneWord, laterBy, nobody, takerOf } from '../../src/leases/leases.ts';
 import { Scoreboard } from '../../src/leases/scoreboard.ts';
-import { laterBy, WaitingBoard, wholeMs } from '../../src/leases/waiting-board.ts';
+import { WaitingBoard, wholeMs } from '../../src/leases/waiting-board.ts';
 
 import { LeaseTheatre } from '../property/lease-play.ts';
 import { seedOf } from '../support/seeded-fast-check.ts';

@@ -1,7 +1,7 @@
 // What must hold of the lease protocol at any moment at which no thread is in the midst of something, and no bell rings: read past the turns.
 
 import { rowBytes } from '../../src/leases/lane-row.ts';
-import { holderOf, isFree, stateOf, takerOf } from '../../src/leases/lane-word.ts';
+import { holderOf, isFree, stateOf, takerOf } from '../../src/leases/leases.ts';
 import { WaitingBoard } from '../../src/leases/waiting-board.ts';
 
 /** What is on the board now: null where all is well. */

@@ -2,10 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { holderOf, nobody, stateOf, tagOf, takerOf } from '../../src/leases/lane-word.ts';
 import type { PoolPort } from '../../src/leases/lease-messages.ts';
-import { handOverMs } from '../../src/leases/leases.ts';
-import { laterBy, WaitingBoard } from '../../src/leases/waiting-board.ts';
+import { handOverMs, holderOf, laterBy, nobody, stateOf, tagOf, takerOf } from '../../src/leases/leases.ts';
+import { WaitingBoard } from '../../src/leases/waiting-board.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { FakeWorkers } from '../support/fake-worker.ts';

@@ -3,8 +3,7 @@
 // Each actor is a thread of its own and runs the real code. Before each access to shared cells it draws who comes next, and waits for its turn.
 
 import { rowBytes } from '../../src/leases/lane-row.ts';
-import type { Cells, CellsMaker } from '../../src/leases/lane-word.ts';
-import { stateOf } from '../../src/leases/lane-word.ts';
+import { type Cells, type CellsMaker, stateOf } from '../../src/leases/leases.ts';
 import type { Bells } from '../../src/leases/waiting-board.ts';
 
 /** Actors at most; 0 is whoever leads. */

@@ -2,7 +2,7 @@
 
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Clock } from '../../src/clock.ts';
-import { isFree, stateOf, takerOf } from '../../src/leases/lane-word.ts';
+import { isFree, stateOf, takerOf } from '../../src/leases/leases.ts';
 import { PermitBoard } from '../../src/leases/permit-board.ts';
 import { PermitThread } from '../../src/leases/permit-thread.ts';
 import { WaitingBoard } from '../../src/leases/waiting-board.ts';

@@ -3,11 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { holderOf, isFree, nobody, stateOf, takerOf } from '../../src/leases/lane-word.ts';
-import { handOverMs } from '../../src/leases/leases.ts';
+import { handOverMs, holderOf, isFree, laterBy, nobody, stateOf, takerOf } from '../../src/leases/leases.ts';
 import { PermitBoard } from '../../src/leases/permit-board.ts';
 import { PermitPool, type PermitPort } from '../../src/leases/permit-pool.ts';
-import { laterBy, WaitingBoard } from '../../src/leases/waiting-board.ts';
+import { WaitingBoard } from '../../src/leases/waiting-board.ts';
 import { SharedBooks } from '../../src/queue/queue-books.ts';
 import { fronts, orders } from './lease-words.ts';
 import { newStage, Stage, SteppedBells } from './lock-step.ts';
