@@ -1,7 +1,6 @@
 // A front thread: it listens, parses, runs the gateways of the sites and holds lanes; the main thread tells it what is in force.
 
 import { enableCompileCache } from 'node:module';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PosternError, toPosternError } from '../errors.ts';
 import { SharedClientCounts } from '../front/client-counts.ts';
@@ -10,10 +9,10 @@ import type { Log, LogFields } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import type { FrontPool } from '../sites/pool-pages.ts';
 import { type FrontsChange, type FrontsConfig, SiteFronts } from '../sites/site-fronts.ts';
+import { LoopVitals } from './loop-vitals.ts';
 import { SentAccess } from './sent-access.ts';
 import {
   beatMs,
-  loopResolutionMs,
   type SentError,
   type ThreadData,
   type ThreadOrder,
@@ -149,8 +148,7 @@ function asked(pool: string): Promise<PoolSnapshot> {
 /** Shows the main thread that this one lives, and how it is. */
 function beat(): void {
   const vitals = new Int32Array(vitalMemory);
-  const delay = monitorEventLoopDelay({ resolution: loopResolutionMs });
-  delay.enable();
+  const loop = new LoopVitals(vitals);
   let told = '';
   let beats = 0;
   setInterval(() => {
@@ -158,12 +156,7 @@ function beat(): void {
     Atomics.store(vitals, vital.beats, beats);
     Atomics.store(vitals, vital.running, fronts.running);
     Atomics.store(vitals, vital.connections, fronts.connections);
-    if (beats % 10 === 0) {
-      Atomics.store(vitals, vital.loopDelayMs, Math.round(delay.max / 1e6));
-      Atomics.store(vitals, vital.loopDelayP50Us, Math.round(delay.percentile(50) / 1e3));
-      Atomics.store(vitals, vital.loopDelayP99Us, Math.round(delay.percentile(99) / 1e3));
-      delay.reset();
-    }
+    if (beats % 10 === 0) loop.write();
     const now = pools.told();
     const text = now.length === 0 ? '' : JSON.stringify(now);
     if (text === told) return;

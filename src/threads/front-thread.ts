@@ -81,27 +81,30 @@ export class FrontThread {
     return this.#state === 'gone' ? 0 : Atomics.load(this.#vitals, vital.running);
   }
 
-  /** What it is busy with. */
-  get load(): ThreadLoad {
+  /** What it is busy with, since it was last asked for. */
+  readLoad(): ThreadLoad {
     const { performance } = this.#worker;
     const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, this.#loopBefore ?? undefined);
+    // Idle time and clock of another thread are read one after the other: a short time between two looks may come out below 0.
+    const since = this.#loopBefore === null ? now : performance.eventLoopUtilization(now, this.#loopBefore);
     this.#loopBefore = now;
-    const late = (cell: number, perS: number): number =>
-      Math.max(0, (Atomics.load(this.#vitals, cell) - (loopResolutionMs * perS) / 1000) / perS);
-    return {
+    const late = (cell: number): number =>
+      Math.max(0, Atomics.load(this.#vitals, cell) / 1e6 - loopResolutionMs / 1_000);
+    const load = {
       thread: this.index,
-      utilization,
-      delayP50S: late(vital.loopDelayP50Us, 1e6),
-      delayP99S: late(vital.loopDelayP99Us, 1e6),
-      delayMaxS: late(vital.loopDelayMs, 1e3),
+      utilization: Math.min(1, Math.max(0, since.utilization)),
+      delayP50S: late(vital.loopDelayP50Us),
+      delayP99S: late(vital.loopDelayP99Us),
+      delayMaxS: late(vital.loopDelayMaxUs),
       connections: Atomics.load(this.#vitals, vital.connections),
     };
+    Atomics.add(this.#vitals, vital.loopReads, 1);
+    return load;
   }
 
   /** The longest delay of its event loop within a second, lately, in milliseconds. */
   get loopDelayMs(): number {
-    return Atomics.load(this.#vitals, vital.loopDelayMs);
+    return Math.max(0, Atomics.load(this.#vitals, vital.loopDelayMs) - loopResolutionMs);
   }
 
   /**

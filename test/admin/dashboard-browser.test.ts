@@ -305,18 +305,22 @@ describe('the dashboard in a browser', { skip: browserMissing() ?? false }, () =
 
   it('shows threads, and whatever else a service tells as a list', async (t) => {
     const certificate = {
-      ...{ site: 'main', name: 'example.org', names: ['example.org'], issuer: 'somebody', from: 'main.pem' },
-      ...{ issuedAt: 1_890_000_000_000, expiresAt: 1_900_000_000_000, fingerprint: 'ab', trouble: null },
+      ...{ site: 'main', name: 'example.org', names: ['example.org'], issuer: 'somebody' },
+      ...{ issuedAt: 1_890_000_000_000, expiresAt: 1_900_000_000_000, fingerprint: 'ab'.repeat(32), trouble: null },
     };
+    const from = '/etc/letsencrypt/live/example.org/fullchain.pem';
     const status = (): ServiceStatus =>
       serviceStatus({
         threads: [{ thread: 1, state: 'serving', running: 3, loopDelayMs: 12, losses: 0 }],
-        certificates: [certificate],
+        certificates: [{ ...certificate, from }],
       });
     const { page } = await show(t, status);
     const threads = page.getByRole('table', { name: 'Threads' });
     await threads.waitFor(patience);
-    assert.match((await threads.textContent())!, /Loop delay.*12 ms/);
-    assert.match((await page.getByRole('table', { name: 'Certificates' }).textContent())!, /example\.org.*2030/);
+    assert.match((await threads.textContent())!, /loop delay.*12 ms/);
+    const certificates = page.getByRole('table', { name: 'Certificates' });
+    assert.match((await certificates.textContent())!, /expires.*example\.org.*2030 \(in .* d/);
+    const hidden = await certificates.locator('xpath=..').evaluate((box) => box.scrollWidth - box.clientWidth);
+    assert.ok(hidden <= 0, 'all of it is seen, with a fingerprint and a path of their usual length');
   });
 });

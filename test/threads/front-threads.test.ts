@@ -106,6 +106,20 @@ describe('a service in three front threads', () => {
     assert.equal(statuses.filter((status) => status === 429).length, 19);
   });
 
+  it('tells how late and how busy the loop of each was since it was last asked, however long that was', async (t) => {
+    const { service } = await running(t);
+    const loads = () => service.measures().threads;
+    for (const { utilization } of loads()) assert.ok(utilization >= 0 && utilization <= 1, 'at the first look, too');
+    const lateMs = () => service.status().threads[1]!.loopDelayMs;
+    await until(() => lateMs() < 500, 'it has begun');
+    const hang = '{ const end = Date.now() + 700; while (Date.now() < end); }';
+    await evaluateIn(t, 'front 2', `setTimeout(() => ${hang}, 1500)`);
+    await until(() => lateMs() >= 500, 'a second tells of it');
+    await until(() => lateMs() < 500, 'the next one does not');
+    assert.ok(loads()[2]!.delayMaxS >= 0.5, 'nobody has asked since');
+    await until(() => loads()[2]!.delayMaxS < 0.5, 'and then it is told');
+  });
+
   it('has an operator drain a pool without lanes in each of them, and end a request that runs in any', async (t) => {
     const token = 'correct-horse-battery';
     const { service, folder, url } = await running(t, { threads: 3 }, { admin: { listen: '127.0.0.1:0', token } });

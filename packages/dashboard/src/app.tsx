@@ -33,7 +33,7 @@ export function App({ state, store }: { readonly state: PageState; readonly stor
           <Slowest pools={shown} store={store} />
           <Ends pools={shown} />
         </section>
-        <Sections view={view} />
+        <Sections view={view} at={at} />
       </main>
     </>
   );

@@ -23,3 +23,7 @@ export function formatRate(perSecond: number | null): string {
 
 /** "14:03:22", in the time of whoever looks. */
 export const clockTime = (at: number): string => new Date(at).toLocaleTimeString('en-GB');
+
+/** "18 Dec 2026", in the time of whoever looks. */
+export const formatDay = (at: number): string =>
+  new Date(at).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });

@@ -69,9 +69,14 @@ function Card({ pool, history, isSelected, at }: CardProps) {
           />
         )}
       </dl>
-      {noticesOf(pool).map((notice) => (
-        <p key={notice} class="notice">
-          {notice}
+      {troublesOf(pool).map((words) => (
+        <p key={words} class="notice hot">
+          {words}
+        </p>
+      ))}
+      {changesOf(pool).map((words) => (
+        <p key={words} class="notice">
+          {words}
         </p>
       ))}
     </li>
@@ -95,18 +100,24 @@ function Figure({
   );
 }
 
-/** What is not as it always is, in words. */
-function noticesOf(pool: Pool): string[] {
-  const { notReady, governor, generation, servers } = pool;
-  const lanes = lanesOf(pool);
+/** What is wrong, in words. */
+function troublesOf({ notReady, governor, servers }: Pool): string[] {
   const resting = servers.filter(({ restsMs }) => restsMs > 0);
-  const of = (isOf: (number: number) => boolean): number => lanes.filter((lane) => isOf(lane.generation)).length;
-  const [next, old] = [of((number) => number > generation), of((number) => number < generation)];
   return [
     notReady ?? '',
     governor === 'ready' || notReady?.includes(governor) === true ? '' : governor,
+    ...resting.map(({ address, restsMs }) => `${address} rests for ${formatDuration(restsMs)} after failures`),
+  ].filter((words) => words !== '');
+}
+
+/** How a reload goes, in words: nothing is wrong. */
+function changesOf(pool: Pool): string[] {
+  const { generation } = pool;
+  const lanes = lanesOf(pool);
+  const of = (isOf: (number: number) => boolean): number => lanes.filter((lane) => isOf(lane.generation)).length;
+  const [next, old] = [of((number) => number > generation), of((number) => number < generation)];
+  return [
     next > 0 ? `reload: generation ${generation + 1} starts with ${next} lanes, generation ${generation} serves` : '',
     old > 0 ? `generation ${generation} serves, ${old} lanes of an earlier one finish` : '',
-    ...resting.map(({ address, restsMs }) => `${address} rests for ${formatDuration(restsMs)} after failures`),
-  ].filter((notice) => notice !== '');
+  ].filter((words) => words !== '');
 }

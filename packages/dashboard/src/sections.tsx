@@ -1,15 +1,15 @@
-// What a service tells besides its pools: sites and where they listen, the last reload, faults, the log; and a table for any further
-// section of the status that is a list (threads, certificates), which shows by itself once it is there.
+// What a service tells besides its pools: sites and where they listen, certificates, the last reload, faults, the log; and a table for any
+// further section of the status that is a list (threads), which shows by itself once it is there.
 
 import type { Json, JsonObject } from '../../../src/admin/merge-patch.ts';
 import type { Service } from './arrived.ts';
-import { clockTime, formatCount, formatDuration, formatSize } from './format.ts';
+import { clockTime, formatCount, formatDay, formatDuration, formatSize } from './format.ts';
 import { type Column, Table } from './table.tsx';
 
 /** Sections that are shown in another way. */
-const known: ReadonlySet<string> = new Set(['listeners', 'pools', 'notReady', 'answers']);
+const known: ReadonlySet<string> = new Set(['listeners', 'pools', 'notReady', 'answers', 'certificates']);
 
-export function Sections({ view }: { readonly view: Service }) {
+export function Sections({ view, at }: { readonly view: Service; readonly at: number }) {
   const further = Object.entries(view as unknown as JsonObject).filter(
     ([name, value]) => !known.has(name) && isTable(value),
   );
@@ -18,6 +18,7 @@ export function Sections({ view }: { readonly view: Service }) {
       <h2 id="service-title">Service</h2>
       <Facts view={view} />
       <Sites view={view} />
+      {view.certificates.length > 0 && <Certificates view={view} at={at} />}
       {further.map(([name, rows]) => (
         <Further key={name} name={name} rows={rows as readonly JsonObject[]} />
       ))}
@@ -42,7 +43,7 @@ function Facts({ view }: { readonly view: Service }) {
       log?.trouble == null ? '' : `cannot be written: ${log.trouble}, ${formatCount(log.lostLines)} lines lost`,
       true,
     ],
-    ['answers', codes.join('  '), false],
+    ['answers', codes.join(' · '), false],
   ];
   return (
     <dl class="facts">
@@ -69,6 +70,39 @@ function Sites({ view }: { readonly view: Service }) {
   return <Table caption="Sites" columns={columns} rows={view.listeners} keyOf={keyOf} none="It listens nowhere." />;
 }
 
+/** A certificate that has not been renewed by then is looked at. */
+const soonMs = 14 * 86_400_000;
+
+function Certificates({ view, at }: { readonly view: Service; readonly at: number }) {
+  type Certificate = Service['certificates'][number];
+  const columns: Column<Certificate>[] = [
+    { title: 'site', of: ({ site }) => site },
+    { title: 'names', of: ({ names }) => names.join(', '), isLong: true },
+    { title: 'expires', of: ({ expiresAt }) => <Expiry leftMs={expiresAt - at} expiresAt={expiresAt} /> },
+    { title: 'from', of: ({ from }) => from, isLong: true },
+    { title: 'issuer', of: ({ issuer }) => issuer },
+    { title: 'SHA-256', of: ({ fingerprint }) => `${fingerprint.slice(0, 16)}…` },
+  ];
+  if (view.certificates.some(({ trouble }) => trouble != null)) {
+    columns.splice(3, 0, {
+      title: 'trouble',
+      of: ({ trouble }) => <span class={trouble == null ? '' : 'hot'}>{trouble ?? '–'}</span>,
+      isLong: true,
+    });
+  }
+  const keyOf = ({ site, name, fingerprint }: Certificate): string => `${site} ${name} ${fingerprint}`;
+  return <Table caption="Certificates" columns={columns} rows={view.certificates} keyOf={keyOf} none="None." />;
+}
+
+function Expiry({ expiresAt, leftMs }: { readonly expiresAt: number; readonly leftMs: number }) {
+  const left = leftMs > 0 ? `in ${formatDuration(leftMs)}` : `${formatDuration(-leftMs)} ago`;
+  return (
+    <span class={leftMs < soonMs ? 'hot' : ''}>
+      {formatDay(expiresAt)} ({left})
+    </span>
+  );
+}
+
 function Further({ name, rows }: { readonly name: string; readonly rows: readonly JsonObject[] }) {
   const titles = [...new Set(rows.flatMap((row) => Object.keys(row).filter((key) => !isDeep(row[key]))))];
   const columns = titles.map((title): Column<JsonObject> => {
@@ -77,7 +111,13 @@ function Further({ name, rows }: { readonly name: string; readonly rows: readonl
   });
   const keyed = rows.map((row, index) => ({ ...row, [rowKey]: index }));
   return (
-    <Table caption={wordsOf(name)} columns={columns} rows={keyed} keyOf={(row) => String(row[rowKey])} none="None." />
+    <Table
+      caption={capital(wordsOf(name))}
+      columns={columns}
+      rows={keyed}
+      keyOf={(row) => String(row[rowKey])}
+      none="None."
+    />
   );
 }
 
@@ -100,8 +140,10 @@ const isDeep = (value: Json | undefined): boolean =>
 /** "eventLoopDelayMs" -> "event loop delay": the unit is told with the value. */
 function wordsOf(name: string): string {
   const words = name.replace(/(?:Ms|Bytes|At)$/, '').replace(/([a-z])([A-Z])/g, '$1 $2');
-  return words.charAt(0).toUpperCase() + words.slice(1).toLowerCase();
+  return words.toLowerCase();
 }
+
+const capital = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
 
 function shown(name: string, value: Json | undefined): string {
   if (value == null) return '–';
