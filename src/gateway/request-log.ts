@@ -71,9 +71,12 @@ const MAX_URL_LENGTH = 2048;
 const SECRET =
   /([?&](?:password|passwd|pwd|token|access_token|refresh_token|id_token|api_?key|secret|client_secret|signature|sig|auth)=)[^&#]*/gi;
 
+const USER_INFO = /^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i;
+
 /** A request target as logs show it: credentials blanked, control bytes escaped, cut. */
 export function urlForLog(target: string): string {
-  const blanked = target.includes('?') ? target.replace(SECRET, '$1***') : target;
+  const named = target.startsWith('/') ? target : target.replace(USER_INFO, '$1***@');
+  const blanked = named.includes('?') ? named.replace(SECRET, '$1***') : named;
   return bytesToLog(blanked, MAX_URL_LENGTH);
 }
 

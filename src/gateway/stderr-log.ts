@@ -1,7 +1,8 @@
 // The STDERR of one request as lines of the log: the lines of one message stay together, and what PHP says of itself has its severity.
 //
 // PHP writes "PHP Warning:  text in FILE on line N", PHP-FPM "PHP message: " before each; an exception goes on with "Stack trace:", "#0 ..." and
-// "  thrown in ...". Other programs indent what belongs to the line before. So a line begins a message, unless it looks as one that goes on.
+// "  thrown in FILE on line N". Its text may have line ends, so all until that end is one message. Other programs indent what belongs to the line
+// before. So any other line begins a message, unless it looks as one that goes on.
 
 import type { Clock, Timer } from '../clock.ts';
 import type { Log, LogFields } from '../log.ts';
@@ -23,6 +24,11 @@ const patienceMs = 200;
 const begins = /^(?:PHP message: )?PHP (?:[A-Z][a-z]+ )*[A-Za-z]+: {1,2}|^PHP message: /;
 const goesOn =
   /^\s|^Stack trace:|^#\d+ |^Next \S+|^thrown in |^[\])}]+[,;]?$|^Node\.js v\d|^goroutine \d+ \[|^created by |^\.\.\. \d+ more/;
+
+/** PHP's own message has begun; and how one ends. */
+const opens = /^(?:PHP message: )?PHP [A-Z][A-Za-z ]*: {2}(Uncaught )?/;
+const ends = / on line \d+$/;
+const thrown = /\n {2}thrown in [^\n]+ on line \d+$/;
 
 /** PHP's names of what happened, as it writes them, and how grave each is. */
 const levels: Readonly<Record<string, keyof Log>> = {
@@ -70,10 +76,10 @@ export class StderrLog {
       start = end + 1;
     }
     this.#append(bytes, start, bytes.length);
-    if (this.#message !== '') this.#timer ??= this.#clock.after(patienceMs, () => this.#tell());
+    if (this.#message !== '' || this.#line !== '') this.#timer ??= this.#clock.after(patienceMs, () => this.end());
   }
 
-  /** The program has no more to say. */
+  /** The program has no more to say, or not for a while: PHP-FPM ends a line when it begins the next one. */
   end(): void {
     this.#endLine();
     this.#tell();
@@ -83,7 +89,7 @@ export class StderrLog {
     const line = this.#line.endsWith('\r') ? this.#line.slice(0, -1) : this.#line;
     this.#line = '';
     if (line === '') return;
-    const isNext = this.#message !== '' && goesOn.test(line) && !begins.test(line);
+    const isNext = this.#message !== '' && !begins.test(line) && (goesOn.test(line) || isOpen(this.#message));
     if (!isNext) this.#tell();
     const room = mostCharacters + 1 - this.#message.length;
     if (room > 0) this.#message += (this.#message === '' ? line : `\n${line}`).slice(0, room);
@@ -108,6 +114,12 @@ export class StderrLog {
     const room = mostCharacters + 1 - this.#line.length;
     if (room > 0 && start < end) this.#line += bytes.toString('latin1', start, Math.min(end, start + room));
   }
+}
+
+/** Whether PHP has more of this message to say, however that looks. */
+function isOpen(message: string): boolean {
+  const begun = opens.exec(message);
+  return begun !== null && !(begun[1] === undefined ? ends : thrown).test(message);
 }
 
 /** What PHP's own messages say: how grave it is, where it happened. Others are warnings. */

@@ -72,6 +72,7 @@ describe('the access log', () => {
       ['/a?ACCESS_TOKEN=x', '/a?ACCESS_TOKEN=***'],
       ['/a?tokens=3&api_key=x', '/a?tokens=3&api_key=***'],
       ['/password=x', '/password=x'],
+      ['http://me:secret@example.org/a@b?token=x', 'http://***@example.org/a@b?token=***'],
       // Marks of writing direction, in UTF-8: they show "gpj.php" as "php.jpg".
       ['/\xe2\x80\xaegpj.php\xe2\x81\xa6', '/\\x202egpj.php\\x2066'],
       ['/\x1b[31m\xc3\xa9\xc2\x9b', '/\\x1b[31m\u00e9\\x9b'],
@@ -164,6 +165,25 @@ describe('the log of STDERR', () => {
       assert.deepEqual(write(text.slice(0, at), text.slice(at)), expected);
   });
 
+  it('keeps a text with line ends together, until PHP says where it was', () => {
+    const refused =
+      "PHP Fatal error:  Uncaught PDOException: syntax error near 'FROM\nusers'\nLINE 1: x in /srv/www/a.php:3\nStack trace:";
+    const thrown = `${refused}\n#0 /srv/www/b.php(7): f('x')\n#1 {main}\n  thrown in /srv/www/a.php on line 3`;
+    const warned = 'PHP message: PHP Warning:  one\n\ntwo in /srv/www/a.php on line 9';
+    const found = records(`${thrown}\nnext\n${warned}\nlast\nPHP Notice:  open\nPHP Notice:  too in /a on line 1\n`);
+    assert.deepEqual(
+      found.map(({ message, fields: { severity, file, line } }) => [message, severity, file, line]),
+      [
+        [thrown, 'Fatal error', '/srv/www/a.php', 3],
+        ['next', undefined, undefined, undefined],
+        ['PHP Warning:  one\ntwo in /srv/www/a.php on line 9', 'Warning', '/srv/www/a.php', 9],
+        ['last', undefined, undefined, undefined],
+        ['PHP Notice:  open', 'Notice', undefined, undefined],
+        ['PHP Notice:  too in /a on line 1', 'Notice', '/a', 1],
+      ],
+    );
+  });
+
   it('gives what PHP says its severity, and the place', () => {
     const found = records(
       'PHP Fatal error:  Uncaught Exception: no in /srv/www/a.php:3\nStack trace:\n#0 {main}\n  thrown in /srv/www/a.php on line 3\n',
@@ -203,6 +223,9 @@ describe('the log of STDERR', () => {
     );
     stderr.end();
     assert.equal(log.records.length, 1);
+    stderr.write(Buffer.from('PHP message: one\n  and more of it'));
+    clock.advance(1_000);
+    assert.equal(log.records[1]?.message, 'one\n  and more of it', 'PHP-FPM has not ended that line');
   });
 
   it('escapes control bytes', () => assert.deepEqual(write('a\x1b[2Jb\0\n'), ['a\\x1b[2Jb\\x00']));
