@@ -45,7 +45,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     this.#owner = owner;
     this.#clock = clock;
     this.#leases = new Leases(index, board, waiting, ring);
-    const room = new WaitingRoom(waiting, index, running);
+    const room = new WaitingRoom(waiting, index, running, board);
     this.queue = new Queue({ name, provider: this, limits, room, books, clock, log, look: lookAtProcess });
   }
 

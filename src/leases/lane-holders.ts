@@ -168,16 +168,17 @@ export class LaneHolders {
 
   /**
    * A front thread has ended, or has left: what it held is nobody's, what was kept for it others may have, and what it counted stays counted.
+   * @param hasEnded one that has left goes on counting, since it refuses what comes
    * @returns lanes on which it ran a request
    */
-  forget(index: number): LaneRow[] {
+  forget(index: number, hasEnded: boolean): LaneRow[] {
     const link = this.#links.get(index);
     if (link === undefined) return [];
     link.close();
     this.#links.delete(index);
     // First: nobody is to keep another lane for it.
     this.#waiting.note(index, 0, 0);
-    this.#books.of(index).counters.abandon();
+    if (hasEnded) this.#books.of(index).counters.abandon();
     const left: LaneRow[] = [];
     for (const row of this.#options.board.rows) if (this.#takeFrom(row, index)) left.push(row);
     this.freed();

@@ -70,7 +70,7 @@ export class PermitPool implements QueueShare {
     this.#makeBells = bells;
     this.books = this.#books.of(poolThread);
     const running = (index: number): number => this.#books.of(index).counters.get('running');
-    this.room = new WaitingRoom(this.#waiting, poolThread, running);
+    this.room = new WaitingRoom(this.#waiting, poolThread, running, this.#board);
   }
 
   /** See QueueShare. */
@@ -108,7 +108,7 @@ export class PermitPool implements QueueShare {
     if (index >= this.#waiting.threads) this.#waiting.threads = index + 1;
     this.#ports.set(index, port);
     port.on('message', (_: FromPermitThread) => {
-      if (this.#ports.get(index) === port) this.forget(index);
+      if (this.#ports.get(index) === port) this.#release(index);
     });
     port.unref();
   }
@@ -119,21 +119,13 @@ export class PermitPool implements QueueShare {
   }
 
   /**
-   * A front thread has ended, or has left: what it held is nobody's, what was kept for it others may have, and what it counted stays counted.
-   * Means nothing where it had not been opened.
+   * A front thread has ended: what it held is nobody's, what was kept for it others may have, and what it counted stays counted.
+   * Means nothing where it had not been opened, or has left.
    */
   forget(index: number): void {
-    const port = this.#ports.get(index);
-    if (port === undefined) return;
-    port.close();
-    this.#ports.delete(index);
-    // First: nobody is to keep another permit for it.
-    this.#waiting.note(index, 0, 0);
+    if (!this.#ports.has(index)) return;
     this.#books.of(index).counters.abandon();
-    for (const row of this.#board.rows) takeFrom(row, index);
-    this.#holder?.match();
-    // It may have ended between what it did and the ring for it.
-    this.#ringAll();
+    this.#release(index);
   }
 
   /** What is done when the bell of the pool's thread has been rung. */
@@ -162,6 +154,18 @@ export class PermitPool implements QueueShare {
     for (const port of this.#ports.values()) port.close();
     this.#ports.clear();
     this.#bells?.close();
+  }
+
+  /** One that has left goes on counting, since it refuses what comes. */
+  #release(index: number): void {
+    this.#ports.get(index)?.close();
+    this.#ports.delete(index);
+    // First: nobody is to keep another permit for it.
+    this.#waiting.note(index, 0, 0);
+    for (const row of this.#board.rows) takeFrom(row, index);
+    this.#holder?.match();
+    // It may have ended between what it did and the ring for it.
+    this.#ringAll();
   }
 
   #ring(index: number): void {

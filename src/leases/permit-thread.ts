@@ -54,7 +54,8 @@ export class PermitThread implements QueueShare {
     this.#waiting = new WaitingBoard(shared.waiting, cells);
     this.#bells = bells?.(shared.bells) ?? new SharedBells(shared.bells);
     this.books = books.of(index);
-    this.room = new WaitingRoom(this.#waiting, index, (other) => books.of(other).counters.get('running'));
+    const running = (other: number): number => books.of(other).counters.get('running');
+    this.room = new WaitingRoom(this.#waiting, index, running, this.#board);
   }
 
   /** See QueueShare. */

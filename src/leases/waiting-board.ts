@@ -2,7 +2,7 @@
 // In memory that the threads share.
 
 import type { SharedRoom } from '../queue/queue-lines.ts';
-import { atomicCells, type Cells, type CellsMaker, mostThreads } from './leases.ts';
+import { atomicCells, type Cells, type CellsMaker, mostThreads, nobody, stateOf, takerOf } from './leases.ts';
 
 /** One cell a line of the cache: threads that count on their own do not slow each other down. */
 export const cellsPerLine = 16;
@@ -80,12 +80,19 @@ export class WaitingRoom implements SharedRoom {
   readonly board: WaitingBoard;
   readonly #index: number;
   readonly #others: (index: number) => number;
+  readonly #leased: { readonly rows: readonly { readonly word: number }[] };
 
-  /** @param running requests that run in another thread */
-  constructor(board: WaitingBoard, index: number, running: (index: number) => number) {
+  /** @param running requests that run in another thread @param leased lanes or permits, of which some may be kept for a thread */
+  constructor(
+    board: WaitingBoard,
+    index: number,
+    running: (index: number) => number,
+    leased: { readonly rows: readonly { readonly word: number }[] },
+  ) {
     this.board = board;
     this.#index = index;
     this.#others = running;
+    this.#leased = leased;
   }
 
   /** See SharedRoom. */
@@ -96,6 +103,19 @@ export class WaitingRoom implements SharedRoom {
   /** See SharedRoom. */
   get waitingElsewhere(): number {
     return this.board.total() - this.board.waiting(this.#index);
+  }
+
+  /** See SharedRoom. Each lane is looked at once: it may go from one thread to another meanwhile. */
+  get coming(): number {
+    const { threads } = this.board;
+    if (threads === 1) return 0;
+    const kept = new Int32Array(threads);
+    for (const { word } of this.#leased.rows) {
+      if (stateOf(word) === 'idle' && takerOf(word) !== nobody) kept[takerOf(word)]! += 1;
+    }
+    let coming = 0;
+    for (let index = threads - 1; index >= 0; index -= 1) coming += Math.min(kept[index]!, this.board.waiting(index));
+    return coming;
   }
 
   /** See SharedRoom. */

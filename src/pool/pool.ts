@@ -97,7 +97,7 @@ export class Pool {
       onEvent,
       send: (index, message) => this.#holders.link(index)?.send(message),
       onServed: () => this.#served(),
-      onLeft: (index) => this.threadDied(index),
+      onLeft: (index) => this.#forgetThread(index, false),
     });
     this.#holders = new LaneHolders({
       name: program.name,
@@ -175,11 +175,7 @@ export class Pool {
    * when its time is over, as where a client has left. Repeatable.
    */
   threadDied(index: number): void {
-    for (const { slot } of this.#holders.forget(index)) {
-      this.#dispatch({ type: 'released', slot, verdict: 'leave', reason: null, lost: null });
-    }
-    this.#look();
-    this.#served();
+    this.#forgetThread(index, true);
   }
 
   /**
@@ -277,6 +273,14 @@ export class Pool {
   #served(): void {
     const isOver = this.queue.phase === 'served' || this.queue.phase === 'closed';
     if (isOver && this.#holders.isServed) this.#dispatch({ type: 'served' });
+  }
+
+  #forgetThread(index: number, hasEnded: boolean): void {
+    for (const { slot } of this.#holders.forget(index, hasEnded)) {
+      this.#dispatch({ type: 'released', slot, verdict: 'leave', reason: null, lost: null });
+    }
+    this.#look();
+    this.#served();
   }
 
   #refuse(): void {

@@ -75,6 +75,8 @@ export interface SharedRoom {
   note(waiting: number, oldestMs: number): void;
   /** How many wait in the other threads. */
   readonly waitingElsewhere: number;
+  /** For how many of those that wait, in whichever thread, a seat is on its way: they do not wait for want of one. To be asked after the others. */
+  readonly coming: number;
   /** How many run in the other threads. */
   readonly runningElsewhere: number;
 }
@@ -87,6 +89,7 @@ export const ownRoom: SharedRoom = {
   board: { isAlone: true },
   note() {},
   waitingElsewhere: 0,
+  coming: 0,
   runningElsewhere: 0,
 };
 
@@ -127,18 +130,25 @@ export class WaitingLine {
     this.#counters.raise('maxWaiting', this.inAll);
   }
 
+  /** Behind all others: a seat is on its way to it, so that it takes no place of those that wait for want of one. */
+  addComing(attempt: Attempt): void {
+    this.list.add(attempt);
+    this.#counters.add('waiting', 1);
+    this.#note();
+  }
+
   /**
-   * Behind all others, unless so many wait already, in whichever thread: written first and counted then, so that of two which
+   * Behind all others, unless so many wait already for want of a seat, in whichever thread: written first and counted then, so that of two which
    * come at once for the last place one sees that it is one too many. Where both see it, both try again.
    */
   enter(attempt: Attempt, most: number): boolean {
-    for (let tries = 0; tries < mostTries && this.inAll < most; tries += 1) {
+    for (let tries = 0; tries < mostTries && this.#wanting(most - 1) < most; tries += 1) {
       this.list.add(attempt);
       this.#note();
-      const inAll = this.inAll;
-      if (inAll <= most) {
+      const wanting = this.#wanting(most);
+      if (wanting <= most) {
         this.#counters.add('waiting', 1);
-        this.#counters.raise('maxWaiting', inAll);
+        this.#counters.raise('maxWaiting', wanting);
         return true;
       }
       this.list.remove(attempt);
@@ -152,6 +162,12 @@ export class WaitingLine {
     if (!this.list.remove(attempt)) return;
     this.#counters.add('waiting', -1);
     this.#note();
+  }
+
+  /** How many wait for want of a seat in all threads; where no more than `most` wait at all, so many. */
+  #wanting(most: number): number {
+    const { inAll } = this;
+    return inAll <= most ? inAll : inAll - this.#room.coming;
   }
 
   #note(): void {

@@ -104,9 +104,8 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
    * Gives a request a seat: at once, or when one is free.
    * 1. A queue that closes takes nothing.
    * 2. A kind of request that ended one process after another is answered at once for a while.
-   * 3. A free seat is taken at once.
-   * 4. Else it waits, unless too many do, or none may: then it is refused.
-   * 5. The provider hears that more seats are wanted; it may refuse those that wait, where none can come soon.
+   * 3. A free seat is taken at once. Else it waits, unless too many do, or none may: then it is refused.
+   * 4. The provider hears that more seats are wanted; it may refuse those that wait, where none can come soon.
    */
   run(request: CgiRequest, sink: CgiSink): Attempt {
     const attempt = new Attempt(this, request, sink);
@@ -129,7 +128,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
       return attempt;
     }
     if (waiting === 0 && this.#running.inAll >= seats) this.counters.add('limitReached', 1);
-    if (isFull) this.#wait(attempt, Math.max(comingMs, queueTimeoutMs), Number.POSITIVE_INFINITY);
+    if (isFull) this.#wait(attempt, Math.max(comingMs, queueTimeoutMs), 'coming');
     this.#provider.wanted(this.#waiting.length, 0);
     return attempt;
   }
@@ -245,11 +244,12 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     attempt.start(place, nowMs, this.#limits);
   }
 
-  /** @param most so many may wait; null: it stands before all others @returns false: there is no place */
-  #wait(attempt: Attempt, timeoutMs: number, most: number | null): boolean {
+  /** @param most so many may wait; `coming`: a seat is on its way; `again`: it stands before all others @returns false: there is no place */
+  #wait(attempt: Attempt, timeoutMs: number, most: number | 'coming' | 'again'): boolean {
     const nowMs = this.#clock.now();
     attempt.wait(nowMs, timeoutMs);
-    if (most === null) this.#waiting.addFirst(attempt);
+    if (most === 'again') this.#waiting.addFirst(attempt);
+    else if (most === 'coming') this.#waiting.addComing(attempt);
     else if (!this.#waiting.enter(attempt, most)) return false;
     this.#deadlines.watch(nowMs);
     return true;
@@ -274,7 +274,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   /** It runs again, before all who wait. */
   #again(attempt: Attempt, seat: Seat, outcome: SeatOutcome): void {
     this.counters.add('retried', 1);
-    this.#wait(attempt, this.#limits.queueTimeoutMs, null);
+    this.#wait(attempt, this.#limits.queueTimeoutMs, 'again');
     this.#provider.giveBack(seat as Place, outcome, 'again');
     this.serve();
     if (this.#waiting.length > 0) this.#provider.wanted(this.#waiting.length, 0);
