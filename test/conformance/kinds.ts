@@ -1,6 +1,6 @@
 // The kinds of pools, each with a program that gives the answers of `fixtures/faulty-answers.ts`: what the suites are run for.
 
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -10,10 +10,12 @@ import { systemClock } from '../../src/clock.ts';
 import type { Backend } from '../../src/protocol/cgi/exchange.ts';
 import type { PoolSnapshot } from '../../src/queue/pool-snapshot.ts';
 import type { QueueLimits } from '../../src/queue/queue-limits.ts';
+import type { Program } from '../../src/worker/program.ts';
 import { openSpawner } from '../../src/worker/spawner.ts';
 import { faultyApplication } from '../fixtures/faulty-application.ts';
 import { serveFaultily } from '../fixtures/faulty-fastcgi.ts';
-import { plainProgram } from '../support/programs.ts';
+import { findProgram } from '../support/folder.ts';
+import { plainProgram, preforkedPhp } from '../support/programs.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 import { RunningPool } from '../support/running-pool.ts';
 import { scriptedApplication } from '../support/scripted-application.ts';
@@ -37,6 +39,13 @@ const deadlineMs = 30_000;
 /** Workers that we start. */
 export const managedPool: MakePool = async (t, folder, limits) => {
   const pool = managed(t, limits, [process.execPath, fixture('faulty-fastcgi'), folder]);
+  await pool.start();
+  return pool;
+};
+
+/** php-cgi, which preforks: each of its children is ended alone. */
+export const phpPool: MakePool = async (t, folder, limits) => {
+  const pool = php(t, folder, limits, (command) => command);
   await pool.start();
   return pool;
 };
@@ -97,6 +106,17 @@ export const brokenManagedPool: MakeBroken = async (t, folder, limits) => {
   return { pool, mend: async () => writeFileSync(mended, '') };
 };
 
+/** The same of php-cgi. */
+export const brokenPhpPool: MakeBroken = async (t, folder, limits) => {
+  const mended = join(folder, 'mended');
+  const pool = php(t, folder, limits, (command) => [
+    ...['/bin/sh', '-c', `[ -e '${mended}' ] || exit 1; exec "$@"`, 'sh'],
+    ...command,
+  ]);
+  await pool.start().catch(() => {});
+  return { pool, mend: async () => writeFileSync(mended, '') };
+};
+
 /** Its server is not there. */
 export const brokenConnectPool: MakeBroken = async (t, folder, limits) => {
   const { pool, serve, watch } = remote(t, folder, limits);
@@ -104,8 +124,25 @@ export const brokenConnectPool: MakeBroken = async (t, folder, limits) => {
   return { pool, mend: serve };
 };
 
-function managed(t: TestContext, { seats, ...limits }: QueueLimits, command: readonly string[]) {
-  const running = new RunningPool(t, () => plainProgram({ command }), { ...limits, workers: seats });
+function managed(t: TestContext, limits: QueueLimits, command: readonly string[]) {
+  return running(t, limits, () => plainProgram({ command }));
+}
+
+function php(
+  t: TestContext,
+  folder: string,
+  limits: QueueLimits,
+  wrap: (command: readonly string[]) => readonly string[],
+) {
+  copyFileSync(fileURLToPath(new URL('../fixtures/faulty.php', import.meta.url)), join(folder, 'program.cgi'));
+  return running(t, limits, (probes) => {
+    const program = preforkedPhp(findProgram('php-cgi')!, probes, limits.seats);
+    return { ...program, command: wrap([...program.command, '-d', 'cgi.force_redirect=0']) };
+  });
+}
+
+function running(t: TestContext, { seats, ...limits }: QueueLimits, makeProgram: (folder: string) => Program) {
+  const running = new RunningPool(t, makeProgram, { ...limits, workers: seats });
   const { pool, backend, log } = running;
   return {
     backend,

@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { formatMetrics } from '../../src/admin/metrics.ts';
 import { Http1Front } from '../../src/front/http1.ts';
 import { createGateway } from '../../src/gateway/handle.ts';
 import type { AccessRecord } from '../../src/gateway/request-log.ts';
@@ -15,6 +16,7 @@ import { cgiRequest } from '../support/cgi-request.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { RecordingSink } from '../support/recording-sink.ts';
+import { measures, serviceStatus } from '../support/service-status.ts';
 import { route, siteDefaults } from '../support/site.ts';
 import { until } from '../support/until.ts';
 import type { MakeBroken, MakePool } from './kinds.ts';
@@ -26,6 +28,8 @@ interface Trait<Value> {
 }
 
 export interface PoolTraits {
+  /** Why it cannot be had here; false: it can. */
+  readonly missing?: string | false;
   /** The key that bounds its seats. */
   readonly limit: Trait<'workers' | 'maxRequests'>;
   /** Whether a GET whose program died before a byte of its answer is sent again. */
@@ -115,7 +119,7 @@ export function poolConformance(name: string, makePool: MakePool, traits: PoolTr
     return { pool, ask, access, counters, go, idle };
   }
 
-  describe(`${name}, as a pool`, () => {
+  describe(`${name}, as a pool`, { skip: traits.missing ?? false }, () => {
     it('counts each request once, wherever it is, at every moment', async (t) => {
       const { ask, counters, go, idle } = await start(t, { queue: 1 });
       assert.deepEqual(counters(), noCounts);
@@ -313,6 +317,20 @@ export function poolConformance(name: string, makePool: MakePool, traits: PoolTr
         );
       });
     }
+
+    it('has the same series in the metrics as every other kind', async (t) => {
+      const { pool, ask, idle } = await start(t);
+      await ask('fine').sink.done;
+      await idle();
+      const text = await formatMetrics(serviceStatus({ pools: [pool.snapshot()] }), measures());
+      const own = `pool="${pool.backend.name}"`;
+      for (const series of ['accepted_total', 'finished_total', 'ready', 'workers'])
+        assert.match(text, new RegExp(`^postern_pool_${series}\\{${own}\\} 1$`, 'm'));
+      for (const series of ['waiting', 'running', 'aborted_total', 'failed_total', 'retried_total', 'slow_total'])
+        assert.match(text, new RegExp(`^postern_pool_${series}\\{${own}\\} 0$`, 'm'));
+      for (const cause of ['QUEUE_FULL', 'QUEUE_TIMEOUT', 'POOL_CLOSING'])
+        assert.match(text, new RegExp(`^postern_pool_refused_total\\{${own},cause="${cause}"\\} 0$`, 'm'));
+    });
 
     it('closes: those that run and wait are served, who comes is told 503', async (t) => {
       const { pool, ask, counters, go } = await start(t);

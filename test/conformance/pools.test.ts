@@ -1,6 +1,16 @@
 // Every kind of pool against the same suite.
 
-import { brokenConnectPool, brokenManagedPool, connectPool, managedPool, modulePool, plainCgiPool } from './kinds.ts';
+import { phpMissing } from '../support/php-service.ts';
+import {
+  brokenConnectPool,
+  brokenManagedPool,
+  brokenPhpPool,
+  connectPool,
+  managedPool,
+  modulePool,
+  phpPool,
+  plainCgiPool,
+} from './kinds.ts';
 import { poolConformance } from './pool.ts';
 
 const workers = { is: 'workers', why: 'as the configuration calls it' } as const;
@@ -12,6 +22,15 @@ poolConformance('managed workers', managedPool, {
   ending: { is: /process \d+ is killed with SIGKILL/, why: 'the process is ours, and would go on' },
   broken: { is: brokenManagedPool, why: 'its program ended at its start' },
   limitMs: soon,
+});
+
+poolConformance('PHP, preforked', phpPool, {
+  missing: phpMissing,
+  limit: workers,
+  resends: { is: true, why: 'its parent forks another process, and nothing had come' },
+  ending: { is: /process \d+ is killed with SIGKILL/, why: 'the child is ours, and would go on' },
+  broken: { is: brokenPhpPool, why: 'its program ended at its start' },
+  limitMs: { is: 3_000, why: 'its parent forks a process after each that ended' },
 });
 
 poolConformance('FastCGI servers elsewhere', connectPool, {
