@@ -1,6 +1,7 @@
 // Connections of clients as they are counted: by one thread for itself, or by several in shared memory.
 //
-// Shared, of each thread: | those that are served, i32 | how often each limit was met, i32 each | connections of each address: see `gateway/key-counts.ts` |
+// Shared, of each thread: | those that are served, i32 | how often each limit was met, i32 each | those that wait, i32 | connections of each address: see
+// `gateway/key-counts.ts` |
 // One thread writes, all read.
 
 import { KeyCounts, keyCountsBytes } from '../gateway/key-counts.ts';
@@ -21,6 +22,8 @@ export type LimitHits = Readonly<Record<LimitName, number>>;
 
 /** How many connections there are, in all and of each address. */
 export interface ClientCounts {
+  /** How many threads count. */
+  readonly threads: number;
   /** How often each limit was met, by all threads. */
   readonly hits: LimitHits;
   /** A client met a limit. */
@@ -31,6 +34,10 @@ export interface ClientCounts {
   serve(most: number): boolean;
   /** One that was served has gone. */
   leave(): void;
+  /** Has one more wait, unless so many do. @returns whether it may */
+  wait(most: number): boolean;
+  /** One that waited does not any more. */
+  endWait(): void;
   /** Connections of an address. */
   of(address: string): number;
   /** Counts one more of an address, unless so many are. @param most 0: no limit @returns whether it may stay */
@@ -40,7 +47,9 @@ export interface ClientCounts {
 
 /** The counts of one thread. */
 export class OwnClientCounts implements ClientCounts {
+  readonly threads = 1;
   served = 0;
+  #waiting = 0;
   readonly hits: Record<LimitName, number> = {
     ...{ maxConnections: 0, maxConnectionsPerClient: 0, headTimeout: 0, minBodyRate: 0, maxRequests: 0, http2: 0 },
   };
@@ -58,6 +67,16 @@ export class OwnClientCounts implements ClientCounts {
 
   leave(): void {
     this.served -= 1;
+  }
+
+  wait(most: number): boolean {
+    if (this.#waiting >= most) return false;
+    this.#waiting += 1;
+    return true;
+  }
+
+  endWait(): void {
+    this.#waiting -= 1;
   }
 
   of(address: string): number {
@@ -81,7 +100,8 @@ export class OwnClientCounts implements ClientCounts {
 /** A power of two, above the connections that there may be. */
 const slotCount = 131_072;
 const windowSlots = 16;
-const headCells = 1 + limitNames.length;
+const waitingCell = 1 + limitNames.length;
+const headCells = waitingCell + 1;
 
 /** Memory for the counts of one thread. The system gives pages of it only where something is written. */
 export function clientCountsMemory(): SharedArrayBuffer {
@@ -93,7 +113,7 @@ export function clearClientCounts(memory: SharedArrayBuffer): void {
   const counts = new Int32Array(memory);
   // How often limits were met stays known.
   counts[0] = 0;
-  counts.fill(0, headCells);
+  counts.fill(0, waitingCell);
 }
 
 /** How often limits were met, of the memories of all threads. */
@@ -119,6 +139,10 @@ export class SharedClientCounts implements ClientCounts {
     this.#ofClient = new KeyCounts(slots, own, windowSlots);
   }
 
+  get threads(): number {
+    return this.#all.length;
+  }
+
   get hits(): LimitHits {
     return limitHits(this.#all);
   }
@@ -128,19 +152,23 @@ export class SharedClientCounts implements ClientCounts {
   }
 
   get served(): number {
-    return this.#all.reduce((sum, counts) => sum + Atomics.load(counts, 0), 0);
+    return this.#sum(0);
   }
 
   serve(most: number): boolean {
-    // Counted first: of two that come at once for the last place, one sees that it is one too many.
-    Atomics.add(this.#own, 0, 1);
-    if (most === 0 || this.served <= most) return true;
-    Atomics.sub(this.#own, 0, 1);
-    return false;
+    return this.#count(0, most === 0 ? Number.POSITIVE_INFINITY : most);
   }
 
   leave(): void {
     Atomics.sub(this.#own, 0, 1);
+  }
+
+  wait(most: number): boolean {
+    return this.#count(waitingCell, most);
+  }
+
+  endWait(): void {
+    Atomics.sub(this.#own, waitingCell, 1);
   }
 
   of(address: string): number {
@@ -154,5 +182,16 @@ export class SharedClientCounts implements ClientCounts {
 
   remove(address: string): void {
     this.#ofClient.remove(address);
+  }
+  #sum(cell: number): number {
+    return this.#all.reduce((sum, counts) => sum + Atomics.load(counts, cell), 0);
+  }
+
+  /** Counted first: of two that come at once for the last place, one sees that it is one too many. */
+  #count(cell: number, most: number): boolean {
+    Atomics.add(this.#own, cell, 1);
+    if (most === Number.POSITIVE_INFINITY || this.#sum(cell) <= most) return true;
+    Atomics.sub(this.#own, cell, 1);
+    return false;
   }
 }

@@ -86,7 +86,7 @@ export class ClientLimits {
     }
     const enters = this.#counts.serve(maxConnections);
     if (!enters) this.hit('maxConnections');
-    if (!enters && this.#waiting.size >= maxWaiting) {
+    if (!enters && !this.#counts.wait(maxWaiting)) {
       if (address !== '') this.#counts.remove(address);
       return 'too-many';
     }
@@ -100,7 +100,8 @@ export class ClientLimits {
   /** A connection that entered, or waited, has gone. */
   go(address: string, connection: Waiting): void {
     if (address !== '') this.#counts.remove(address);
-    if (!this.#waiting.delete(connection)) this.#counts.leave();
+    if (this.#waiting.delete(connection)) this.#counts.endWait();
+    else this.#counts.leave();
     this.#admit();
   }
 
@@ -108,6 +109,7 @@ export class ClientLimits {
     for (const next of this.#waiting) {
       if (!this.#counts.serve(this.values.maxConnections)) return;
       this.#waiting.delete(next);
+      this.#counts.endWait();
       next.enter();
     }
     if (this.#look === null) return;

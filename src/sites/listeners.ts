@@ -89,10 +89,7 @@ function whereOf(address: Address, place: ListeningPlace): Address | BoundSocket
 const mostConnections = 65_536;
 const mostWaiting = 1_024;
 
-/**
- * How many connections clients may have open, so that half of what descriptors there are, 512 at most, are left: for
- * workers, files, the log, and for whoever asks what is wrong.
- */
+/** How many connections clients may have open, so that half of what descriptors there are, 512 at most, are left: for workers, files, the log, control. */
 export function connectionsFor(descriptors: number): number {
   return Math.min(mostConnections, descriptors - reserveOf(descriptors));
 }
@@ -101,14 +98,17 @@ function reserveOf(descriptors: number): number {
   return Math.min(Math.ceil(descriptors / 2), 512);
 }
 
+/** What a front thread has open for itself: seven or so, and its listening sockets. */
+const descriptorsOfThread = 10;
+
 /** The limits that a configuration sets, within what the system allows; those that wait take half of the reserve at most. */
-export function clientLimits(values: ConfigValues['service'], descriptors: number): ClientLimitValues {
+function clientLimits(values: ConfigValues['service'], limit: number, frontThreads: number): ClientLimitValues {
+  const descriptors = Math.max(2, limit - frontThreads * descriptorsOfThread);
   const { maxConnections, maxConnectionsPerClient, minBodyRate, maxRequests } = values;
   const times = { headTimeoutMs: values.headTimeout, keepAliveTimeoutMs: values.keepAliveTimeout };
   const most = connectionsFor(descriptors);
   const served = maxConnections === 0 ? most : Math.min(maxConnections, most);
-  const spare = most - served + Math.floor(reserveOf(descriptors) / 2);
-  const maxWaiting = Math.min(mostWaiting, spare);
+  const maxWaiting = Math.min(mostWaiting, most - served + Math.floor(reserveOf(descriptors) / 2));
   return { maxConnections: served, maxConnectionsPerClient, minBodyRate, maxWaiting, ...times, maxRequests };
 }
 
@@ -220,8 +220,9 @@ export class ListenerSet {
     { site: sites, service }: Pick<ConfigValues, 'site' | 'service'>,
     places: readonly ListeningPlace[] = [],
   ): Promise<ListenerChange> {
-    const limits = clientLimits(service, descriptorLimit());
-    this.#clients ??= new ClientLimits(limits, this.#options.counts);
+    const { counts } = this.#options;
+    const limits = clientLimits(service, descriptorLimit(), counts?.threads ?? 0);
+    this.#clients ??= new ClientLimits(limits, counts);
     const after: { readonly entry: SiteListener; readonly planned: PlannedListener }[] = [];
     const opened: Listener[] = [];
     const undo = (): void => {

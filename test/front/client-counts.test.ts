@@ -20,6 +20,16 @@ describe('counts of connections in shared memory', () => {
     assert.ok(other.serve(3));
   });
 
+  it('let no more wait than may, in whichever thread, and forget those of a thread that is no more', () => {
+    const memories = [clientCountsMemory(), clientCountsMemory()];
+    const [one, other] = [new SharedClientCounts(memories, 0), new SharedClientCounts(memories, 1)];
+    assert.deepEqual([one.wait(2), other.wait(2), one.wait(2), other.wait(2)], [true, true, false, false]);
+    one.endWait();
+    assert.deepEqual([other.wait(2), one.wait(2)], [true, false]);
+    clearClientCounts(memories[1]!);
+    assert.deepEqual([one.wait(2), one.wait(2), one.wait(2)], [true, true, false]);
+  });
+
   it('lose what a thread counted that is no more', () => {
     const memories = [clientCountsMemory(), clientCountsMemory()];
     const [one, other] = [new SharedClientCounts(memories, 0), new SharedClientCounts(memories, 1)];

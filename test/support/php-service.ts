@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { Agent, fetch as fetchOver, type RequestInit as OverInit } from 'undici';
 import type { ServiceStatus } from '../../src/admin/source.ts';
 import type { LaneSnapshot, PoolSnapshot } from '../../src/queue/pool-snapshot.ts';
 import { findProgram, temporaryFolder } from './folder.ts';
@@ -62,6 +63,8 @@ export class PhpService {
   url = '';
   /** Of the admin pages, with a slash at the end. */
   admin = '';
+  /** Null: of the process, which opens as many connections as it likes. */
+  #connection: Agent | null = null;
 
   private constructor(folder: string, config: string, postern: PosternProcess) {
     this.folder = folder;
@@ -88,8 +91,17 @@ export class PhpService {
     return Number(new URL(this.url).port);
   }
 
+  /** From now on requests go over one connection, one after another: one front thread has them all, and the lane that was used last comes first. */
+  useOneConnection(): void {
+    this.#connection = new Agent({ connections: 1, keepAliveTimeout: 60_000 });
+  }
+
   get(path: string, init?: RequestInit): Promise<Response> {
-    return fetch(new URL(path, this.url), { signal: AbortSignal.timeout(30_000), ...init });
+    const url = new URL(path, this.url);
+    const options = { signal: AbortSignal.timeout(30_000), ...init };
+    if (this.#connection === null) return fetch(url, options);
+    const over = { ...options, dispatcher: this.#connection } as OverInit;
+    return fetchOver(url, over) as unknown as Promise<Response>;
   }
 
   async text(path: string): Promise<string> {

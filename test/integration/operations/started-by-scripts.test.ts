@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { isGone, readProcessStat } from '../../../src/worker/process-table.ts';
+import { isGone } from '../../../src/worker/process-table.ts';
 import { findProgram, temporaryFolder } from '../../support/folder.ts';
 import { PhpService, phpMissing, phpPool } from '../../support/php-service.ts';
 import { postern } from '../../support/postern-process.ts';
@@ -45,13 +45,6 @@ async function startService(t: TestContext, user: string | null, requestTimeout 
   return PhpService.start(t, { folder, files, pool });
 }
 
-/** Whether an answer came from a process of the pool, with its settings. */
-function isOwn(answer: string, workers: ReadonlySet<number>): boolean {
-  const [pid, functions] = answer.split(' ');
-  const parent = readProcessStat(Number(pid))?.parent;
-  return functions === 'phpinfo' && (parent === undefined || workers.has(parent));
-}
-
 describe('a script that starts php-cgi', { skip: phpMissing }, () => {
   const users = isRoot ? [null, 'www-data'] : [null];
   for (const [script, status] of [
@@ -70,15 +63,18 @@ describe('a script that starts php-cgi', { skip: phpMissing }, () => {
         await until(() => innerProcesses(service.folder).length > 0, 'it was started');
         const foreign = innerProcesses(service.folder);
         // Processes are replaced after twenty requests, and lanes make new connections then: it takes one of these in the end.
-        const workers = new Set((await service.pool()).lanes.map(({ workerPid }) => workerPid));
         const isTold = (): boolean => service.log('is none of its workers: it was killed').length > 0;
         for (let round = 0; round < (status === 200 ? 150 : 7) && !isTold(); round += 1) {
-          const answers = await Promise.all([1, 2, 3].map(() => service.text('own.php')));
-          for (const { workerPid } of (await service.pool()).lanes) workers.add(workerPid);
-          for (const answer of answers) assert.ok(isOwn(answer, workers), `${answer}, not of ${[...workers]}`);
+          for (const answer of await Promise.all([1, 2, 3].map(() => service.text('own.php')))) {
+            const [pid, functions] = answer.split(' ');
+            // What a script has started has not the settings of the pool.
+            assert.ok(functions === 'phpinfo' && !foreign.includes(Number(pid)), answer);
+          }
         }
-        assert.equal((await nested).status, status);
-        if (status === 200) {
+        // Where a lane has met it already, it is gone, and its script goes on: with threads lanes make connections sooner.
+        const { status: answered } = await nested;
+        assert.ok(answered === status || (answered === 200 && isTold()), `${answered}`);
+        if (answered === 200) {
           const [line] = await service.logged('is none of its workers: it was killed');
           assert.ok(foreign.includes(Number(line!.pid)), line!.msg);
         }
@@ -112,6 +108,8 @@ describe('a script that forks', { skip: phpMissing || findProgram('php-cgi') ===
   it('spoils nobody’s request: GET and POST on the same process are answered whole, and the log names its URL', async (t) => {
     const pool = `${phpPool}workers = 1\n`;
     const service = await PhpService.start(t, { files: forks, pool });
+    // Else another thread may have the lane, and no connection on which the fork writes.
+    service.useOneConnection();
     const body = 'x'.repeat(5_000);
     for (const script of ['fork2.php?a=1', 'fork.php?a=2']) {
       assert.match(await service.text(script), /^(done|before)\n/);

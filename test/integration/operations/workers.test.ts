@@ -50,6 +50,7 @@ describe('workers of a running service', { skip: phpMissing }, () => {
 
   it('a hung worker (SIGSTOP): 504, then SIGKILL, then replaced', async (t) => {
     const service = await PhpService.start(t, { files, pool: `${phpPool}workers = 2\nrequestTimeout = "1s"\n` });
+    service.useOneConnection();
     const hung = Number(await service.text('pid.php'));
     process.kill(hung, 'SIGSTOP');
     const response = await service.get('pid.php');
