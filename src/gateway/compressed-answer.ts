@@ -3,12 +3,19 @@
 //   open -> plain ; open -> holding -> plain, whole or streaming ; any -> over
 //
 // plain: it passes as it is. holding: its head and first bytes wait, until it is known whether it is short, and whole. whole: all of it came, and is being
-// compressed. streaming: it is compressed as it comes, and what the program flushes is flushed: an event stream is not held.
+// compressed in a thread. streaming: it is compressed as it comes, and what the program flushes is flushed: an event stream is not held.
 
 import { PosternError } from '../errors.ts';
 import { type Coding, chooseCoding, codedHeader, weakTag, withVary } from '../protocol/http/accept-encoding.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
-import { type Compression, type Compressor, compress, createCompressor } from './compression.ts';
+import {
+  AT_ONCE_BYTES,
+  type Compression,
+  type Compressor,
+  compress,
+  compressAtOnce,
+  createCompressor,
+} from './compression.ts';
 import type { AnswerListener, AnswerManner, HttpAnswer, HttpRequest, Tunnel, TunnelInput } from './message.ts';
 
 /** What is held of an answer, in the hope that it is no more. */
@@ -173,16 +180,32 @@ export class CompressedAnswer implements HttpAnswer, AnswerListener {
       this.#sendWhole(bytes, null);
       return;
     }
-    this.#move('whole');
     const coding = this.#coding!;
+    if (bytes.length <= AT_ONCE_BYTES) {
+      this.#compressAtOnce(bytes, coding);
+      return;
+    }
+    this.#move('whole');
     compress(bytes, coding, 'answer').then(
-      (compressed) =>
-        this.#sendWhole(
-          compressed.length < bytes.length ? compressed : bytes,
-          compressed.length < bytes.length ? coding : null,
-        ),
+      (compressed) => this.#sendShorter(bytes, compressed),
       (error: Error) => this.#failed(error),
     );
+  }
+
+  #compressAtOnce(bytes: Buffer, coding: Coding): void {
+    let compressed: Buffer;
+    try {
+      compressed = compressAtOnce(bytes, coding);
+    } catch (error) {
+      this.#failed(error as Error);
+      return;
+    }
+    this.#sendShorter(bytes, compressed);
+  }
+
+  #sendShorter(bytes: Buffer, compressed: Buffer): void {
+    if (compressed.length < bytes.length) this.#sendWhole(compressed, this.#coding);
+    else this.#sendWhole(bytes, null);
   }
 
   #sendWhole(bytes: Buffer, coding: Coding | null): void {

@@ -3,12 +3,15 @@
 import type { Transform } from 'node:stream';
 import {
   brotliCompress,
+  brotliCompressSync,
   constants,
   createBrotliCompress,
   createGzip,
   createZstdCompress,
   gzip,
+  gzipSync,
   zstdCompress,
+  zstdCompressSync,
 } from 'node:zlib';
 import type { Coding } from '../protocol/http/accept-encoding.ts';
 import { fieldValue, fieldValues } from '../protocol/http/headers.ts';
@@ -35,9 +38,11 @@ export type Compressor = Transform & { flush(): void };
 const windowBits = 18;
 /** What a stream gathers before it gives it on. */
 const chunkSize = 65_536;
+const leastChunkBytes = 1_024;
 
+// While the client waits: of a page, gzip 4 makes 2% more than 5 and takes a quarter less time; brotli 3 would make 5% more than 4.
 const levels: Readonly<Record<Effort, Readonly<Record<Coding, number>>>> = {
-  answer: { zstd: 3, br: 4, gzip: 5 },
+  answer: { zstd: 3, br: 4, gzip: 4 },
   file: { zstd: 12, br: 8, gzip: 8 },
 };
 
@@ -95,6 +100,18 @@ export class Compression {
     const length = fieldValue(headers, 'content-length');
     return length !== undefined && Number(length) < this.options.minBytes ? 'varies' : 'compress';
   }
+}
+
+/** What is compressed at once, which takes a third of a millisecond at most: to a thread and back costs 0.1 ms more by gzip and brotli, and 0.5 ms by zstd. */
+export const AT_ONCE_BYTES = 16_384;
+
+/** Compresses all of a short answer, at once. @throws what the library says */
+export function compressAtOnce(bytes: Uint8Array, coding: Coding): Buffer {
+  // What does not get shorter is not used.
+  const own = { chunkSize: Math.max(bytes.length, leastChunkBytes) };
+  if (coding === 'gzip') return gzipSync(bytes, { ...gzipOptions('answer'), ...own });
+  if (coding === 'br') return brotliCompressSync(bytes, { ...brotliOptions('answer'), ...own });
+  return zstdCompressSync(bytes, { ...zstdOptions('answer'), ...own });
 }
 
 /** Compresses all of it, in a thread. */

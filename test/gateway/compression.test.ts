@@ -67,6 +67,17 @@ describe('the answer of a program', () => {
       assert.ok(answer.body.length < text.length / 5);
     });
 
+    for (const times of [1, 3]) {
+      it(`is compressed with ${coding} as a whole, ${times === 1 ? 'at once' : 'in a thread'}`, async (t) => {
+        const whole = text.repeat(times);
+        const { gateway } = program(t, ['Content-Type', 'text/html'], [whole]);
+        const answer = await ask(gateway.handle, get('/index.php', coding));
+        assert.equal(answer.field('Content-Encoding'), coding);
+        assert.equal(plain(answer), whole);
+        assert.ok(answer.body.length < whole.length / 5);
+      });
+    }
+
     it(`is compressed with ${coding} as it comes, where it is long`, async (t) => {
       const pieces = Array.from({ length: 50 }, () => text);
       const { gateway } = program(t, ['Content-Type', 'text/html'], pieces);
