@@ -9,7 +9,7 @@ import type { Peer } from '../gateway/message.ts';
 import { silentLog } from '../log.ts';
 import { H2cDoor } from './h2c-door.ts';
 import { Http1Connections, type Http1Options } from './http1-connections.ts';
-import { acceptInto } from './http1-input.ts';
+import { type Acceptor, acceptInto } from './http1-input.ts';
 import { ProxyDoor } from './proxy-door.ts';
 import type { TlsContexts } from './tls-contexts.ts';
 import { type TakeSecured, type TlsCounts, TlsDoor } from './tls-door.ts';
@@ -72,8 +72,8 @@ export class Http1Front {
     { reusePort = false }: Pick<ListenChoice, 'reusePort'> = {},
   ): Promise<Address> {
     this.#address = await listenOn(this.#server, where, { backlog, reusePort });
-    const first = this.#proxyDoor ?? this.#door ?? this.#h2cDoor;
-    if (first === null) acceptInto(this.#server, this.#connections);
+    const first = this.#proxyDoor ?? this.#h2cDoor;
+    if (first === null) acceptInto(this.#server, this.#acceptor());
     else this.#server.on('connection', (socket) => first.accept(socket, null));
     this.#connections.start();
     return this.#address;
@@ -90,14 +90,19 @@ export class Http1Front {
     this.#connections.start();
   }
 
+  #acceptor(): Acceptor {
+    const door = this.#door;
+    if (door === null) return this.#connections;
+    return { accept: (socket) => door.accept(socket), acceptFailed: () => this.#connections.acceptFailed() };
+  }
+
   /** @param peer what a proxy said of its client; null: the socket's own */
   #take(socket: Socket, peer: Peer | null): void {
-    const door = this.#door ?? this.#h2cDoor;
-    if (door !== null) {
-      door.accept(socket, peer);
+    if (this.#h2cDoor !== null) {
+      this.#h2cDoor.accept(socket, peer);
       return;
     }
-    const receiver = this.#connections.accept(socket, peer);
+    const receiver = (this.#door ?? this.#connections).accept(socket, peer);
     socket.on('data', (bytes: Buffer) => receiver.received(bytes));
   }
 

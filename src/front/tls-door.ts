@@ -16,7 +16,9 @@ import type { Log } from '../log.ts';
 import { type ClientHello, maxHelloBytes, readClientHello } from '../protocol/tls/client-hello.ts';
 import type { Waiting } from './client-limits.ts';
 import { peerOf } from './client-socket.ts';
+import type { Receiver } from './http1-input.ts';
 import { formatRefusal } from './http1-refusal.ts';
+import { renewTickets } from './ticket-renewal.ts';
 import { type TlsContext, type TlsContexts, TlsServers } from './tls-contexts.ts';
 
 /** Takes a connection whose handshake is done. @param peer what is known of its client */
@@ -83,13 +85,16 @@ export class TlsDoor {
   }
 
   /** Takes a new connection. @param peer what a proxy said of its client; null: nothing, it is its own */
-  accept(socket: Socket, peer: Peer | null = null): void {
+  accept(socket: Socket, peer: Peer | null = null): Receiver {
     const handshake = new Handshake(socket, peer, this);
     socket.on('error', () => {});
-    if (!this.#options.admit(socket, handshake.address, handshake, () => handshake.wait())) return;
+    if (!this.#options.admit(socket, handshake.address, handshake, () => handshake.wait())) {
+      return { received: () => {} };
+    }
     this.#open.add(handshake);
     this.#tick ??= this.#clock.every(tickMs, () => this.#checkDeadlines());
     handshake.start();
+    return handshake;
   }
 
   /** Resolves when no handshake is on its way. */
@@ -158,6 +163,7 @@ export class TlsDoor {
   #makeServer(options: object, context: TlsContext): Server {
     // Its own limit stands above ours, which counts from the connection's beginning.
     const server = createServer({ ...options, handshakeTimeout: 2 * this.#timeoutMs });
+    if (context.options.ticketKeys !== undefined) renewTickets(server, context.options.ticketKeys);
     server.on('secureConnection', (socket) => this.#secured(socket, context));
     server.on('tlsClientError', (error, socket) => {
       const client = socket.remoteAddress ?? '';
@@ -177,7 +183,7 @@ export class TlsDoor {
       return;
     }
     this.counts[socket.isSessionReused() ? 'resumed' : 'full'] += 1;
-    const peer = { ...(handshake.peer ?? peerOf(socket, true)), secure: true, tls: context.describe(socket) };
+    const peer = { ...(handshake.peer ?? peerOf(below!, true)), secure: true, tls: context.describe(socket) };
     handshake.finish();
     take(socket, peer);
   }
@@ -192,13 +198,15 @@ export class TlsDoor {
 const isLetter = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x41 && byte <= 0x7a;
 
 /** One connection until its handshake is done. */
-class Handshake implements Waiting {
+class Handshake implements Waiting, Receiver {
   readonly address: string;
   readonly peer: Peer | null;
   readonly #socket: Socket;
   readonly #door: TlsDoor;
   #deadlineMs: number;
   #state: State = 'greeting';
+  /** What came is no TLS, and was refused. */
+  #isPlain = false;
   /** What came of the hello. */
   #bytes: Buffer = Buffer.alloc(0);
 
@@ -227,7 +235,6 @@ class Handshake implements Waiting {
   start(): void {
     this.#socket.on('close', this.#closed);
     this.#socket.on('end', this.#ended);
-    this.#socket.on('data', this.#received);
     if (this.#state === 'waiting') this.#socket.pause();
   }
 
@@ -257,24 +264,24 @@ class Handshake implements Waiting {
     if (this.#state === 'greeting' || this.#state === 'waiting') this.#socket.destroy();
   };
 
-  readonly #received = (chunk: Buffer): void => {
+  /** The client sent bytes, which are lent. */
+  received(chunk: Buffer): void {
     if (this.#state !== 'greeting') return;
     if (this.#bytes.length === 0 && isLetter(chunk[0])) {
-      this.#socket.off('data', this.#received);
+      this.#isPlain = true;
       this.#door.refusePlain(this.#socket);
-      return;
     }
-    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
+    if (this.#isPlain) return;
+    this.#bytes = this.#bytes.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#bytes, chunk]);
     const hello = readClientHello(this.#bytes);
     if (hello === 'more' && this.#bytes.length <= maxHelloBytes) return;
     this.#move('shaking');
-    this.#socket.off('data', this.#received);
     this.#socket.off('end', this.#ended);
     this.#socket.pause();
     this.#socket.unshift(this.#bytes);
     this.#bytes = Buffer.alloc(0);
     this.#door.shake(this, this.#socket, hello === 'more' ? { serverName: null, protocols: [] } : hello);
-  };
+  }
 
   #move(to: State): void {
     if (!moves[this.#state].includes(to)) throw new Error(`a handshake cannot go from ${this.#state} to ${to}`);

@@ -155,6 +155,18 @@ describe('TLS', () => {
     }
   });
 
+  it('gives a client that resumes a new ticket, since each is used once', async (t) => {
+    const { port, a, start } = await workshop(t);
+    await start({ site: { a } });
+    let { session } = await askByTls(port, { name: 'a.test' });
+    for (let count = 0; count < 4; count += 1) {
+      const again = await askByTls(port, { name: 'a.test', options: { session: session! } });
+      assert.equal(again.isResumed, true, `connection ${count}`);
+      assert.ok(again.session !== undefined && !again.session.equals(session!), `connection ${count} has a new ticket`);
+      session = again.session;
+    }
+  });
+
   it('resumes sessions in whatever thread a client comes to', async (t) => {
     const { folder, port, a, config } = await workshop(t);
     const service = createService(config({ site: { a } }), { runtimeBase: join(folder, 'run'), threads: 3 });
