@@ -1,4 +1,4 @@
-// Loaded into a Postern that `files-of-a-request.ts` starts: counts which functions run between two of its messages.
+// Loaded into a Postern that `covered-service.ts` starts: counts which functions run between two of its messages.
 
 import { Session } from 'node:inspector/promises';
 
