@@ -191,7 +191,7 @@ export class ClientConnection {
   }
 
   #failAll(error: PosternError | null): void {
-    const failure = error ?? new PosternError('CONNECTION_LOST', `the connection to ${this.#name} was closed`);
+    const failure = error ?? new PosternError('CONNECTION_LOST', `the connection to ${this.#name()} was closed`);
     this.#rejectValues?.(failure);
     for (const exchange of this.#exchanges.takeAll()) {
       exchange.sender?.stop();
@@ -205,7 +205,9 @@ export class ClientConnection {
     const { clock, connectTimeoutMs } = this.#options;
     if (connectTimeoutMs > 0) {
       this.#connectTimer = clock.after(connectTimeoutMs, () => {
-        this.destroy(new PosternError('CONNECT_FAILED', `${this.#name} did not answer within ${connectTimeoutMs} ms`));
+        this.destroy(
+          new PosternError('CONNECT_FAILED', `${this.#name()} did not answer within ${connectTimeoutMs} ms`),
+        );
       });
     }
     this.#socket
@@ -221,7 +223,7 @@ export class ClientConnection {
       .on('close', () => this.#lost(null));
   }
 
-  get #name(): string {
+  #name(): string {
     return formatAddress(this.address);
   }
 
@@ -240,7 +242,7 @@ export class ClientConnection {
   #stalled(): void {
     const { writeTimeoutMs } = this.#options;
     this.destroy(
-      new PosternError('ANSWER_TIMEOUT', `${this.#name} has read nothing of the request for ${writeTimeoutMs} ms`),
+      new PosternError('ANSWER_TIMEOUT', `${this.#name()} has read nothing of the request for ${writeTimeoutMs} ms`),
     );
   }
 
@@ -258,7 +260,7 @@ export class ClientConnection {
     const isReached = this.#connectedAtMs !== null && !this.#isUntouched(cause);
     const isIdle = this.#exchanges.size === 0 && this.#rejectValues === null;
     const { isBetweenRecords } = this.#reader;
-    this.destroy(isReached && isIdle ? null : lossError({ name: this.#name, cause, isReached, isBetweenRecords }));
+    this.destroy(isReached && isIdle ? null : lossError({ name: this.#name(), cause, isReached, isBetweenRecords }));
   }
 
   /** Whether the application has closed a new connection before it took a byte: then it was not reached. */
@@ -283,18 +285,18 @@ export class ClientConnection {
       if (!(thrown instanceof PosternError)) raise(this.#options.clock, thrown);
       this.destroy(toPosternError(thrown));
     }
-    return this.#isAlive && !this.#isBlocked();
+    return this.#isAlive() && !this.#isBlocked();
   }
 
   /** After END_REQUEST: the sink is told, then the owner. */
   #finish(exchange: RecordExchange): void {
-    if (!this.#isAlive) return;
+    if (!this.#isAlive()) return;
     const isSent = exchange.isSent && this.#outgoing.isEmpty;
     exchange.sender?.stop();
     // What is unread or unsent now would be taken for a part of the next request.
     if (!isSent || exchange.isAborted || !this.#reader.isBetweenRecords) this.#drain();
     exchange.finish();
-    if (!this.#isAlive) return;
+    if (!this.#isAlive()) return;
     this.#exchanges.delete(exchange);
     this.#owner.released(this, exchange);
     this.#closeDrained();
@@ -302,7 +304,7 @@ export class ClientConnection {
 
   /** Nobody waits for an exchange any more: the application is told, or the connection closed where that would end a body that was cut. */
   #abandon(exchange: RecordExchange): void {
-    if (!this.#isAlive || exchange.hasEnded) return;
+    if (!this.#isAlive() || exchange.hasEnded) return;
     const isAlone = this.#options.maxExchanges === 1;
     if (isAlone) this.#drain();
     if (isAlone && !exchange.isSent) {
@@ -320,7 +322,7 @@ export class ClientConnection {
     this.#owner.straggled?.(this, of);
   }
 
-  get #isAlive(): boolean {
+  #isAlive(): boolean {
     return this.#state !== 'closed';
   }
 
@@ -329,7 +331,7 @@ export class ClientConnection {
   }
 
   #updateReading(): void {
-    if (this.#isAlive && !this.#isBlocked()) this.#socket.resume();
+    if (this.#isAlive() && !this.#isBlocked()) this.#socket.resume();
   }
 
   /** Takes no more requests. Repeatable. */

@@ -1,5 +1,6 @@
 // Writes one answer to an HTTP/1.1 connection: head and body framed, gathered, and passed on in as few writes as can be.
 
+import { Buffer } from 'node:buffer';
 import type { PosternError } from '../errors.ts';
 import type { AnswerListener, AnswerManner, HttpAnswer, Tunnel, TunnelInput } from '../gateway/message.ts';
 import { AnswerFraming, formatAnswerHead, mayHaveLength } from '../protocol/http/answer-framing.ts';
@@ -132,7 +133,7 @@ export class Http1Answer implements HttpAnswer {
   }
 
   flush(): boolean {
-    if (this.#state === 'gathering' || (this.#state === 'passing' && this.#hasGathered)) this.#passOn(false);
+    if (this.#state === 'gathering' || (this.#state === 'passing' && this.#hasGathered())) this.#passOn(false);
     return !this.#isFull;
   }
 
@@ -142,7 +143,7 @@ export class Http1Answer implements HttpAnswer {
       this.#cut();
       return;
     }
-    if (this.#state === 'gathering' || this.#hasGathered || this.#isChunked) this.#passOn(true);
+    if (this.#state === 'gathering' || this.#hasGathered() || this.#isChunked) this.#passOn(true);
     this.#state = 'done';
     this.#connection.completed(this.#keepsAlive);
   }
@@ -181,7 +182,7 @@ export class Http1Answer implements HttpAnswer {
     return Buffer.from(chunk.buffer, chunk.byteOffset, length);
   }
 
-  get #hasGathered(): boolean {
+  #hasGathered(): boolean {
     return this.#text !== '' || this.#block !== null;
   }
 
@@ -267,7 +268,7 @@ export class Http1Answer implements HttpAnswer {
   }
 
   #cut(): void {
-    if (this.#state === 'gathering' || (this.#state === 'passing' && this.#hasGathered)) this.#passOn(false);
+    if (this.#state === 'gathering' || (this.#state === 'passing' && this.#hasGathered())) this.#passOn(false);
     const isPassing = this.#state === 'passing';
     this.#state = 'done';
     this.#connection.cut(isPassing && this.#framing!.isUntilClose);

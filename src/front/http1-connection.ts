@@ -25,7 +25,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, FrontC
   #state: ConnectionState = 'idle';
   readonly #deadline: Http1Deadline;
   /** What came and was not looked at. */
-  readonly #input = new Http1Input();
+  readonly #input: Http1Input;
   #answer: Http1Answer | null = null;
   /** The running request's body, until its last byte came. */
   #body: Http1Body | null = null;
@@ -42,6 +42,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, FrontC
     this.#socket = socket;
     this.#writer = new SocketWriter(socket, () => this.#drained());
     this.#owner = owner;
+    this.#input = new Http1Input(owner.fields);
     this.address = known?.remoteAddress ?? socket.remoteAddress ?? '';
     this.#tellPeer = known === null ? () => peerOf(socket, 'encrypted' in socket) : () => known;
     this.#deadline = new Http1Deadline(owner);
@@ -250,9 +251,9 @@ export class Http1Connection implements AnswerConnection, BodyConnection, FrontC
     const answer = new Http1Answer(this, head);
     this.#answer = answer;
     this.#peer ??= this.#tellPeer();
-    const { method, target, version, headers, contentLength } = head;
+    const { method, target, version, headers, contentLength, made } = head;
     try {
-      this.#owner.handler({ method, target, version, headers, peer: this.#peer, body, contentLength }, answer);
+      this.#owner.handler({ method, target, version, headers, peer: this.#peer, body, contentLength, made }, answer);
     } catch (thrown) {
       this.#failAnswer(answer, toPosternError(thrown));
     }

@@ -5,6 +5,7 @@ import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { PosternError } from '../errors.ts';
 import type { HttpHandler, Peer } from '../gateway/message.ts';
 import { type Log, silentLog } from '../log.ts';
+import { KnownFields } from '../protocol/http/known-fields.ts';
 import { ClientLimits, type Waiting } from './client-limits.ts';
 import type { SpareBlock } from './http1-answer.ts';
 import { Http1Connection } from './http1-connection.ts';
@@ -45,6 +46,7 @@ export class Http1Connections implements Acceptor {
   readonly clients: ClientLimits;
   readonly log: Log;
   readonly spare: SpareBlock = { block: null };
+  readonly fields = new KnownFields();
   readonly #clock: Clock;
   isClosing = false;
   readonly #connections: FrontConnection[] = [];

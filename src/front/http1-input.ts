@@ -8,6 +8,7 @@
 import { type Server, Socket } from 'node:net';
 import { beginTurn, endTurn } from '../clock.ts';
 import { HeadReader, type RequestHead } from '../protocol/http/http1-head-reader.ts';
+import type { KnownFields } from '../protocol/http/known-fields.ts';
 
 /** The part of Node's listening handles that is used here. */
 interface ListenHandle {
@@ -70,10 +71,15 @@ const noBytes = Buffer.alloc(0);
 
 /** Holds bytes as they were lent; `keep` copies what is left of them before they are gone. */
 export class Http1Input {
-  readonly #heads = new HeadReader();
+  readonly #heads: HeadReader;
   #bytes: Buffer | null = null;
   /** Where the bytes begin that were not taken. */
   #from = 0;
+
+  /** @param known fields that came on other connections */
+  constructor(known?: KnownFields) {
+    this.#heads = new HeadReader(known);
+  }
 
   /** Whether no byte waits. */
   get isEmpty(): boolean {

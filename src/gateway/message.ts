@@ -3,6 +3,7 @@
 import type { Readable } from 'node:stream';
 import type { PosternError } from '../errors.ts';
 import type { Environment, MadeOfHead } from '../protocol/cgi/exchange.ts';
+import type { MadeOfFields } from '../protocol/http/known-fields.ts';
 
 /** Where a connection came from and arrived. An address is text without a port; for Unix sockets it is empty and the port 0. */
 export interface Peer {
@@ -63,6 +64,8 @@ export interface HttpRequest {
   readonly body: IncomingBody | null;
   /** From Content-Length; null for none or chunked. */
   readonly contentLength: number | null;
+  /** What was made of fields that came before: the same bytes give the same object. null or absent: they did not. */
+  readonly made?: MadeOfFields | null;
   /** What a web server in front has decided already. Absent where the request is the client's own. */
   readonly webServer?: WebServerRequest;
 }

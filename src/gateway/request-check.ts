@@ -2,6 +2,7 @@
 
 import { PosternError } from '../errors.ts';
 import { fieldsBytes, fieldValue, fieldValues, type Host, hasOne, parseHost } from '../protocol/http/headers.ts';
+import type { MadeOfFields } from '../protocol/http/known-fields.ts';
 import type { HttpRequest } from './message.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 
@@ -31,6 +32,8 @@ class KnownClient {
   readonly host: string | undefined;
   readonly version: string;
   readonly client: Client;
+  /** Of the fields that said so last; null: they are not known. */
+  made: MadeOfFields | null = null;
 
   constructor(by: object, host: string | undefined, version: string, client: Client) {
     this.by = by;
@@ -45,11 +48,14 @@ class KnownClient {
  * @throws BAD_REQUEST
  */
 export function recogniseClient(request: HttpRequest, proxies: TrustedProxies): Client {
-  const { peer, headers, version } = request;
+  const { peer, headers, version, made = null } = request;
   const known = peer.memo;
+  const isKnown = known instanceof KnownClient && known.by === proxies && known.version === version;
+  if (isKnown && made !== null && known.made === made) return known.client;
   const host = fieldValue(headers, 'host');
-  if (known instanceof KnownClient && known.by === proxies && known.host === host && known.version === version) {
-    if (hasOne(headers, 'host')) return known.client;
+  if (isKnown && known.host === host && hasOne(headers, 'host')) {
+    known.made = made;
+    return known.client;
   }
   const client = identifyClient(request, proxies);
   // What a proxy says may be of another client each time.
@@ -59,14 +65,15 @@ export function recogniseClient(request: HttpRequest, proxies: TrustedProxies): 
 }
 
 /** @throws HEADERS_TOO_LARGE, URI_TOO_LONG, METHOD_* */
-export function checkRequest({ method, target, headers }: HttpRequest): void {
+export function checkRequest({ method, target, headers, made = null }: HttpRequest): void {
   if (target.length > MAX_TARGET_BYTES) {
     throw new PosternError(
       'URI_TOO_LONG',
       `the request target has ${target.length} bytes, more than ${MAX_TARGET_BYTES}`,
     );
   }
-  if (headers.length > 2 * MAX_FIELDS || fieldsBytes(headers) > MAX_FIELD_BYTES) {
+  // Those that are known are few.
+  if (made === null && (headers.length > 2 * MAX_FIELDS || fieldsBytes(headers) > MAX_FIELD_BYTES)) {
     throw new PosternError(
       'HEADERS_TOO_LARGE',
       `the request has more than ${MAX_FIELDS} fields or ${MAX_FIELD_BYTES} bytes of them`,

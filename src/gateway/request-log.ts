@@ -9,6 +9,7 @@ import type { Log, LogFields } from '../log.ts';
 import type { Environment, PairsParts } from '../protocol/cgi/exchange.ts';
 import { environmentOf, isPairs } from '../protocol/fastcgi/name-values.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
+import type { ShownFields } from '../protocol/http/known-fields.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { HttpRequest } from './message.ts';
 import type { RecordRate } from './record-rate.ts';
@@ -201,7 +202,9 @@ export class VisitLog {
       this.trace.over({ status: answered.status, error: error?.code ?? null, client, route: this.#route });
     }
     if (accessLog === null) return;
-    const { method, version, headers, peer } = this.#request;
+    const { method, version, headers, peer, made = null } = this.#request;
+    const shown = made?.shown ?? shownOf(headers);
+    if (made !== null) made.shown = shown;
     const logs = site.logs ?? null;
     const environment = logs === null ? null : this.#variables();
     const length = this.#request.contentLength;
@@ -210,7 +213,7 @@ export class VisitLog {
       method: bytesToLog(method, 32),
       url: this.url,
       version,
-      host: bytesToLog(fieldValue(headers, 'host') ?? '', 255),
+      host: shown.host,
       remoteAddress: client?.remoteAddress ?? peer.remoteAddress,
       status,
       bytes: answered.bytes,
@@ -224,10 +227,10 @@ export class VisitLog {
       outcome,
       error: error?.code ?? null,
       why: error?.message ?? null,
-      userAgent: shownField(headers, 'user-agent'),
-      referer: shownReferer(headers),
+      userAgent: shown.userAgent,
+      referer: shown.referer,
       requestId: this.requestId,
-      traceId: this.trace === null ? givenTrace(headers) : this.trace.traceId,
+      traceId: this.trace === null ? shown.traceId : this.trace.traceId,
       script:
         environment?.SCRIPT_FILENAME === undefined ? null : bytesToLog(environment.SCRIPT_FILENAME, MAX_FIELD_LENGTH),
       user: environment?.REMOTE_USER ? bytesToLog(environment.REMOTE_USER, 255) : null,
@@ -307,6 +310,15 @@ function givenId({ headers, peer }: HttpRequest, { proxies }: LogOwner): string 
 function givenTrace(headers: readonly string[]): string | null {
   const given = fieldValue(headers, 'traceparent');
   return given === undefined ? null : traceIdOf(given);
+}
+
+function shownOf(headers: readonly string[]): ShownFields {
+  return {
+    host: bytesToLog(fieldValue(headers, 'host') ?? '', 255),
+    userAgent: shownField(headers, 'user-agent'),
+    referer: shownReferer(headers),
+    traceId: givenTrace(headers),
+  };
 }
 
 function shownField(headers: readonly string[], name: string): string | null {

@@ -4,7 +4,8 @@
 import type { ErrorCode } from '../errors.ts';
 import { RequestNumbers } from './request-numbers.ts';
 
-const index = {
+/** Counters by their names: where each stands. */
+export const counter = {
   accepted: 0,
   waiting: 1,
   running: 2,
@@ -31,12 +32,13 @@ const refusals = [
 /** Why a queue gives a request no seat. */
 export type RefusalCause = (typeof refusals)[number];
 
-const names = Object.keys(index);
+const names = Object.keys(counter);
 
 const indexOfRefusals = names.length;
 
 /** A counter by its name. */
-export type CounterName = keyof typeof index;
+export type CounterName = keyof typeof counter;
+type Counter = (typeof counter)[CounterName];
 
 /** The counters at one moment. */
 export interface QueueCounters {
@@ -78,32 +80,33 @@ export class Counters {
   }
 
   get(name: CounterName): number {
-    return this.#cells[index[name]]!;
+    return this.#cells[counter[name]]!;
   }
 
-  add(name: CounterName, by: number): void {
-    this.#cells[index[name]]! += by;
+  /** @param at of `counter`: a name would be looked up each time */
+  add(at: Counter, by: number): void {
+    this.#cells[at]! += by;
   }
 
   /** A request was refused. */
   refuse(code: ErrorCode): void {
-    this.add('refused', 1);
+    this.add(counter.refused, 1);
     const cause = refusals.indexOf(code as RefusalCause);
     if (cause >= 0) this.#cells[indexOfRefusals + cause]! += 1;
   }
 
   /** Sets a highest value, where it is one. */
-  raise(name: CounterName, to: number): void {
-    if (to > this.#cells[index[name]]!) this.#cells[index[name]] = to;
+  raise(at: Counter, to: number): void {
+    if (to > this.#cells[at]!) this.#cells[at] = to;
   }
 
   /** The thread that counted has ended, at whatever it was doing: all that it had begun and not ended is aborted. */
   abandon(): void {
     const aborted = this.get('accepted') - this.get('finished') - this.get('refused');
-    this.add('failed', aborted - this.get('aborted'));
-    this.#cells[index.aborted] = aborted;
-    this.#cells[index.waiting] = 0;
-    this.#cells[index.running] = 0;
+    this.add(counter.failed, aborted - this.get('aborted'));
+    this.#cells[counter.aborted] = aborted;
+    this.#cells[counter.waiting] = 0;
+    this.#cells[counter.running] = 0;
   }
 
   snapshot(): QueueCounters {
@@ -122,7 +125,7 @@ export function sumOf(all: readonly QueueCounters[]): QueueCounters {
     return highest.has(name) ? Math.max(...values) : values.reduce((sum, value) => sum + value, 0);
   };
   const by = (cause: RefusalCause): number => all.reduce((sum, { refusedBy }) => sum + refusedBy[cause], 0);
-  const counted = (Object.keys(index) as CounterName[]).map((name) => [name, of(name)]);
+  const counted = (Object.keys(counter) as CounterName[]).map((name) => [name, of(name)]);
   const refusedBy = refusals.map((cause) => [cause, by(cause)]);
   return { ...Object.fromEntries(counted), refusedBy: Object.fromEntries(refusedBy) } as QueueCounters;
 }

@@ -3,7 +3,7 @@
 
 import type { Clock, Timer } from '../clock.ts';
 import type { Attempt, TimeLimit } from './attempt.ts';
-import type { Counters } from './queue-books.ts';
+import { type Counters, counter } from './queue-books.ts';
 
 /** Attempts in their order. The list links them through themselves, so that waiting allocates nothing and leaving costs the same anywhere. */
 export class AttemptList {
@@ -125,15 +125,15 @@ export class WaitingLine {
   /** Before all others: it had its turn. */
   addFirst(attempt: Attempt): void {
     this.list.addFirst(attempt);
-    this.#counters.add('waiting', 1);
+    this.#counters.add(counter.waiting, 1);
     this.#note();
-    this.#counters.raise('maxWaiting', this.inAll);
+    this.#counters.raise(counter.maxWaiting, this.inAll);
   }
 
   /** Behind all others: a seat is on its way to it, so that it takes no place of those that wait for want of one. */
   addComing(attempt: Attempt): void {
     this.list.add(attempt);
-    this.#counters.add('waiting', 1);
+    this.#counters.add(counter.waiting, 1);
     this.#note();
   }
 
@@ -147,8 +147,8 @@ export class WaitingLine {
       this.#note();
       const wanting = this.#wanting(most);
       if (wanting <= most) {
-        this.#counters.add('waiting', 1);
-        this.#counters.raise('maxWaiting', wanting);
+        this.#counters.add(counter.waiting, 1);
+        this.#counters.raise(counter.maxWaiting, wanting);
         return true;
       }
       this.list.remove(attempt);
@@ -160,7 +160,7 @@ export class WaitingLine {
   /** Nothing, where it does not wait. */
   remove(attempt: Attempt): void {
     if (!this.list.remove(attempt)) return;
-    this.#counters.add('waiting', -1);
+    this.#counters.add(counter.waiting, -1);
     this.#note();
   }
 
@@ -202,13 +202,13 @@ export class RunningLine {
   /** @param seats that there are: what others run is read one after another, and a seat that changes threads meanwhile would count twice */
   add(attempt: Attempt, seats: number): void {
     this.list.add(attempt);
-    this.#counters.add('running', 1);
-    this.#counters.raise('maxRunning', Math.max(this.list.length, Math.min(this.inAll, seats)));
+    this.#counters.add(counter.running, 1);
+    this.#counters.raise(counter.maxRunning, Math.max(this.list.length, Math.min(this.inAll, seats)));
   }
 
   /** It has no seat any more; what it counts as then is the caller's to say. Nothing, where it had none. */
   remove(attempt: Attempt): void {
-    if (this.list.remove(attempt)) this.#counters.add('running', -1);
+    if (this.list.remove(attempt)) this.#counters.add(counter.running, -1);
   }
 }
 

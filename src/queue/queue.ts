@@ -6,8 +6,7 @@ import { type Log, silentLog } from '../log.ts';
 import type { Backend, CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
 import { Attempt, type AttemptOwner, type TimeLimit } from './attempt.ts';
 import { CrashGuard } from './crash-guard.ts';
-import type { Counters, Durations } from './queue-books.ts';
-import { newBooks } from './queue-books.ts';
+import { type Counters, counter, type Durations, newBooks } from './queue-books.ts';
 import { comingMs, type QueueLimits, type QueueOptions, type QueuePhase } from './queue-limits.ts';
 import { Deadlines, ownRoom, RunningLine, WaitingLine } from './queue-lines.ts';
 import { closedError, endedError, fullError, limitError, RefusalLog, tellTaken, tooLateError } from './refusals.ts';
@@ -109,7 +108,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
    */
   run(request: CgiRequest, sink: CgiSink): Attempt {
     const attempt = new Attempt(this, request, sink);
-    this.counters.add('accepted', 1);
+    this.counters.add(counter.accepted, 1);
     if (this.#phase !== 'open') return this.#refuse(attempt, closedError(this.name, this.#phase));
     const crashing = this.#guard.cells[0] === 0 ? null : this.#guard.refusal(request);
     if (crashing !== null) return this.#refuse(attempt, crashing);
@@ -127,7 +126,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
       this.#provider.wanted(this.#waiting.length, 1);
       return attempt;
     }
-    if (waiting === 0 && this.#running.inAll >= seats) this.counters.add('limitReached', 1);
+    if (waiting === 0 && this.#running.inAll >= seats) this.counters.add(counter.limitReached, 1);
     if (isFull) this.#wait(attempt, Math.max(comingMs, queueTimeoutMs), 'coming');
     this.#provider.wanted(this.#waiting.length, 0);
     return attempt;
@@ -153,7 +152,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   /** From now on it takes no requests, and finishes those it has; or takes them again. Means nothing to one that closes. */
   drain(isDrained: boolean): void {
-    if (this.#isTaking) this.#phase = isDrained ? 'drained' : 'open';
+    if (this.#isTaking()) this.#phase = isDrained ? 'drained' : 'open';
   }
 
   /** Ends a request that runs, and whatever runs it. @param number from `numbers` @returns false: it does not run any more */
@@ -178,7 +177,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
    * @param onServed called once, when nobody waits any more
    */
   close(deadlineMs: number, onServed: (() => void) | null = null): Promise<void> {
-    if (this.#isTaking) {
+    if (this.#isTaking()) {
       this.#phase = 'closing';
       this.#onServed = onServed;
       this.#deadline = this.#clock.after(deadlineMs, () =>
@@ -191,7 +190,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   /** The same at once. Repeatable. */
   destroy(onServed: (() => void) | null = null): Promise<void> {
-    if (this.#isTaking) {
+    if (this.#isTaking()) {
       this.#phase = 'closing';
       this.#onServed = onServed;
     }
@@ -201,14 +200,14 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   /** See AttemptOwner. */
   mayRetry(attempt: Attempt, code: ErrorCode): boolean {
-    return this.#mayWait && mayRetry(attempt.failedWith(code, this.#provider.hasOther(attempt, code)));
+    return this.#mayWait() && mayRetry(attempt.failedWith(code, this.#provider.hasOther(attempt, code)));
   }
 
   /** See AttemptOwner. */
   released(attempt: Attempt, seat: Seat, outcome: SeatOutcome, isAgain: boolean): void {
     this.#running.remove(attempt);
     if (attempt.processEnd !== null || this.#guard.cells[0] !== 0) this.#guard.note(attempt, outcome);
-    if (isAgain && this.#mayWait) {
+    if (isAgain && this.#mayWait()) {
       this.#again(attempt, seat, outcome);
       return;
     }
@@ -223,17 +222,17 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   cancelled(attempt: Attempt): void {
     this.#waiting.remove(attempt);
     attempt.over();
-    this.counters.add('aborted', 1);
+    this.counters.add(counter.aborted, 1);
     this.#tellServed();
   }
 
   /** Whether a request that has failed may wait for another seat. */
-  get #mayWait(): boolean {
-    return this.#isTaking || this.#phase === 'closing';
+  #mayWait(): boolean {
+    return this.#isTaking() || this.#phase === 'closing';
   }
 
   /** Whether it takes requests, or may again. */
-  get #isTaking(): boolean {
+  #isTaking(): boolean {
     return this.#phase === 'open' || this.#phase === 'drained';
   }
 
@@ -256,7 +255,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   }
 
   #refuse(attempt: Attempt, error: PosternError): Attempt {
-    if (this.#isTaking && error.code !== 'POOL_RESTING') this.#refusals.note(error);
+    if (this.#isTaking() && error.code !== 'POOL_RESTING') this.#refusals.note(error);
     this.counters.refuse(error.code);
     attempt.refuse(error, attempt.state === 'waiting' ? this.#clock.now() - attempt.waitingSinceMs : 0);
     return attempt;
@@ -266,14 +265,14 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     const { slow, waitedMs } = attempt;
     const ranMs = attempt.ranMs(this.#clock.now());
     this.durations.note(waitedMs, ranMs);
-    this.counters.add(code === null && !isAborted ? 'finished' : 'aborted', 1);
-    if (code !== null && !isAborted) this.counters.add('failed', 1);
+    this.counters.add(code === null && !isAborted ? counter.finished : counter.aborted, 1);
+    if (code !== null && !isAborted) this.counters.add(counter.failed, 1);
     if (slow !== null) this.slow.ended(slow, ranMs, isAborted ? 'ABORTED' : code);
   }
 
   /** It runs again, before all who wait. */
   #again(attempt: Attempt, seat: Seat, outcome: SeatOutcome): void {
-    this.counters.add('retried', 1);
+    this.counters.add(counter.retried, 1);
     this.#wait(attempt, this.#limits.queueTimeoutMs, 'again');
     this.#provider.giveBack(seat as Place, outcome, 'again');
     this.serve();
@@ -341,7 +340,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   /** Where it closes: says once that nobody waits, and once that nobody runs. */
   #tellServed(): void {
-    if (this.#isTaking || this.#isServing || this.#waiting.length > 0) return;
+    if (this.#isTaking() || this.#isServing || this.#waiting.length > 0) return;
     if (this.#phase === 'closing') {
       this.#phase = 'served';
       this.#onServed?.();

@@ -5,7 +5,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { Attempt } from './attempt.ts';
-import type { Counters } from './queue-books.ts';
+import { type Counters, counter } from './queue-books.ts';
 import type { LookAtProcess, ProcessLook, SlowRecord, SlowRequest } from './slow-record.ts';
 
 /** What they are found with. */
@@ -57,7 +57,7 @@ export class SlowRequests {
     const { name, clock, look, counters } = this.#options;
     const { request, pid, attempts, waitedMs, heldMs, hasHead, lastWords } = attempt;
     this.#count += 1;
-    counters.add('slow', 1);
+    counters.add(counter.slow, 1);
     const record: SlowRecord = {
       number: this.#count,
       at: clock.wall(),

@@ -331,8 +331,10 @@ export class Lane implements LaneHandle, ConnectionOwner {
   }
 
   #move(to: LinkState): void {
-    if (to !== this.#link && !linkMoves[this.#link].includes(to)) {
-      throw new Error(`the connection of lane ${this.slot} cannot go from ${this.#link} to ${to}`);
+    const from = this.#link;
+    const isUsual = (from === 'free' && to === 'busy') || (from === 'busy' && to === 'free');
+    if (!isUsual && to !== from && !linkMoves[from].includes(to)) {
+      throw new Error(`the connection of lane ${this.slot} cannot go from ${from} to ${to}`);
     }
     this.#link = to;
   }

@@ -59,13 +59,13 @@ const mutants: readonly Mutant[] = [
   {
     what: 'a request that has ended is counted as nothing',
     file: 'queue/queue.ts',
-    from: "this.counters.add(code === null && !isAborted ? 'finished' : 'aborted', 1);",
+    from: 'this.counters.add(code === null && !isAborted ? counter.finished : counter.aborted, 1);',
     to: '',
   },
   {
     what: 'one that waits no more is counted still',
     file: 'queue/queue-lines.ts',
-    from: "this.#counters.add('waiting', -1);",
+    from: 'this.#counters.add(counter.waiting, -1);',
     to: '',
   },
   {

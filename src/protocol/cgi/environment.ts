@@ -2,6 +2,7 @@
 
 import { environmentOf, pairsText } from '../fastcgi/name-values.ts';
 import { fieldValue } from '../http/headers.ts';
+import type { MadeOfFields } from '../http/known-fields.ts';
 import type { Environment, PairsParts } from './exchange.ts';
 
 /** What is known of a request when its environment is made. Byte strings. */
@@ -84,7 +85,10 @@ function ofScript(from: ScriptSource, documentRoot: string | null): string[] {
 }
 
 /** What one request says. */
-export type RequestSource = Pick<EnvironmentSource, 'method' | 'target' | 'version' | 'headers'>;
+export interface RequestSource extends Pick<EnvironmentSource, 'method' | 'target' | 'version' | 'headers'> {
+  /** What was made of its fields, where they came before. */
+  readonly made?: MadeOfFields | null;
+}
 
 function ofRequest(from: RequestSource, query: string, contentLength: number | null): string[] {
   const { method, target, version } = from;
@@ -134,9 +138,33 @@ export function environmentPairs(
 ): PairsParts {
   const list = ofRequest(request, query, contentLength);
   if (configured !== null)
-    addConfigured(list, Object.entries(environmentOf([client.pairs, script, ''])).flat(), configured);
-  addHeaders(list, request.headers, configured, client.hasHost, names);
-  return [client.pairs, script, pairsText(list)];
+    addConfigured(list, Object.entries(environmentOf([client.pairs, script, '', noPairs])).flat(), configured);
+  const { made = null, headers } = request;
+  if (made === null) {
+    addHeaders(list, headers, configured, client.hasHost, names);
+    return [client.pairs, script, pairsText(list), noPairs];
+  }
+  return [client.pairs, script, pairsText(list), knownPairs(made, headers, configured, client.hasHost, names)];
+}
+
+const noPairs = new Uint8Array(0);
+
+/** As `addHeaders`, as pairs, and once for all requests with the same fields. */
+function knownPairs(
+  made: MadeOfFields,
+  headers: readonly string[],
+  configured: Readonly<Record<string, string>> | null,
+  hasHost: boolean,
+  names: HeaderNames,
+): Uint8Array {
+  const before = made.pairs;
+  const isSame = before !== null && before.names === names && before.configured === configured;
+  if (isSame && before.hasHost === hasHost) return before.pairs;
+  const list: string[] = [];
+  addHeaders(list, headers, configured, hasHost, names);
+  const pairs = Buffer.from(pairsText(list), 'latin1');
+  made.pairs = { pairs, names, configured, hasHost };
+  return pairs;
 }
 
 /** @param before what was computed besides what is in the list */

@@ -13,8 +13,8 @@ export type Role = 'responder' | 'authorizer' | 'filter';
 /** CGI variables by name (RFC 3875, section 4.1). Names and values are byte strings. Has no prototype, or plain keys only. */
 export type Environment = Record<string, string>;
 
-/** Variables as FastCGI's name-value pairs: those of a connection and those of a script, which serve many requests, and the rest as a byte string. */
-export type PairsParts = readonly [Uint8Array, Uint8Array, string];
+/** Variables as FastCGI's name-value pairs: those of a connection, of a script and of fields, which serve many requests, and the rest as a byte string. */
+export type PairsParts = readonly [Uint8Array, Uint8Array, string, Uint8Array];
 
 /** A request body that is ready to be sent. */
 export interface RequestBody {

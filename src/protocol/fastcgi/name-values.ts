@@ -54,9 +54,9 @@ export function decodeNameValues(bytes: Buffer, limits: NameValueLimits = defaul
 }
 
 /** The variables of pairs, however many there are. */
-export function environmentOf([client, script, rest]: PairsParts): Environment {
+export function environmentOf([client, script, rest, fields]: PairsParts): Environment {
   const limits = { maxBytes: Number.POSITIVE_INFINITY, maxPairs: Number.POSITIVE_INFINITY };
-  return decodeNameValues(Buffer.concat([client, script, Buffer.from(rest, 'latin1')]), limits);
+  return decodeNameValues(Buffer.concat([client, script, Buffer.from(rest, 'latin1'), fields]), limits);
 }
 
 /** Whether an environment is there as its pairs. */

@@ -65,14 +65,15 @@ export class RecordWriter {
    */
   params(id: number, environment: Environment | PairsParts): void {
     if (isPairs(environment)) {
-      const [client, script, rest] = environment;
-      const bytes = client.length + script.length + rest.length;
+      const [client, script, rest, fields] = environment;
+      const bytes = client.length + script.length + rest.length + fields.length;
       if (bytes > MAX_PARAMS_BYTES) {
         this.#largeParams(id, environmentOf(environment), bytes);
       } else {
         this.content(PARAMS, id, client);
         this.content(PARAMS, id, script);
         this.text(PARAMS, id, rest);
+        this.content(PARAMS, id, fields);
         this.#close();
       }
       this.end(PARAMS, id);

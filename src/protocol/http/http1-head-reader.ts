@@ -4,6 +4,7 @@
 import { PosternError } from '../../errors.ts';
 import { bytesText } from '../text.ts';
 import { endOfTarget, endOfToken, isNamed, parseFields, parseHost } from './headers.ts';
+import { KnownFields, LastFields, type MadeOfFields, requestLineBytes } from './known-fields.ts';
 
 /** Longest request target, in bytes. */
 export const maxTargetBytes = 16_384;
@@ -18,7 +19,7 @@ export interface RequestHead {
   readonly target: string;
   readonly version: '1.0' | '1.1';
   /** Name, value, name, value. Where the target came in absolute form, Host is the target's. */
-  readonly headers: string[];
+  readonly headers: readonly string[];
   /** From Content-Length; null where there is none. */
   readonly contentLength: number | null;
   /** Whether the body comes in chunks. */
@@ -27,6 +28,8 @@ export interface RequestHead {
   readonly keepsAlive: boolean;
   /** Whether the client waits for 100 before it sends the body. */
   readonly expectsContinue: boolean;
+  /** Of fields that came before; null: these did not. */
+  readonly made: MadeOfFields | null;
 }
 
 // Nearly every head is shorter; decoding no more than this keeps a full chunk of small requests from being decoded anew for each.
@@ -45,6 +48,12 @@ export class HeadReader {
   #consumed = 0;
   /** The last valid Host: a client says the same with each request. */
   readonly #host: CheckedHost = { value: null };
+  readonly #last: LastFields;
+
+  /** @param known shared with other readers */
+  constructor(known: KnownFields = new KnownFields()) {
+    this.#last = new LastFields(known);
+  }
 
   /** Whether part of a head has come. */
   get hasBegun(): boolean {
@@ -62,6 +71,11 @@ export class HeadReader {
    * @throws BAD_REQUEST, TLS_ON_PLAIN_PORT and what `parseRequestHead` throws
    */
   read(chunk: Buffer, from: number): RequestHead | null {
+    const known = this.#text === '' ? this.#last.read(chunk, from) : null;
+    if (known !== null) {
+      this.#consumed = requestLineBytes(known) + known.made!.bytes;
+      return known;
+    }
     const before = this.#text.length;
     let text = this.#text + bytesText(chunk, from, Math.min(chunk.length, from + windowBytes));
     let end = endOfHead(text, before);
@@ -79,7 +93,9 @@ export class HeadReader {
     this.#text = '';
     this.#consumed = end + 4 - before;
     const bytes = before > 0 ? Buffer.from(text, 'latin1') : from > 0 ? chunk.subarray(from) : chunk;
-    return parseRequestHead(bytes, text, startOfHead(text), end + 2, this.#host);
+    const head = parseRequestHead(bytes, text, startOfHead(text), end + 2, this.#host);
+    this.#last.saw(head, bytes, startOfHead(text), end + 4);
+    return head;
   }
 }
 
@@ -171,6 +187,7 @@ export function parseRequestHead(
     isChunked: meaning.isChunked,
     keepsAlive: meaning.keepsAlive ?? version === '1.1',
     expectsContinue: meaning.expectsContinue,
+    made: null,
   };
 }
 

@@ -134,6 +134,23 @@ describe('environmentPairs()', () => {
     }
   });
 
+  it('says the same of fields that came before, whatever else differs', () => {
+    const names = new HeaderNames();
+    const made = given.map(() => ({ bytes: 0, pairs: null, shown: null }));
+    for (let round = 0; round < 12; round += 1) {
+      for (const [index, one] of given.entries()) {
+        const host = round % 2 === 0 ? null : 'proxy.example';
+        const configured = round % 3 === 0 ? { HTTP_HOST: 'configured' } : {};
+        const from = { ...source, ...one, host, configured };
+        const client = { pairs: clientPairs(from), hasHost: host !== null };
+        const script = scriptPairs(from, from.documentRoot);
+        const request = { ...from, made: made[index]! };
+        const pairs = environmentPairs(client, script, request, from.query, from.contentLength, configured, names);
+        assert.deepEqual({ ...environmentOf(pairs) }, makeEnvironment(from, new HeaderNames()));
+      }
+    }
+  });
+
   it('joins repeated fields of names that are not remembered any more', () => {
     const names = new HeaderNames();
     for (let count = 0; count < 2_000; count += 1) names.find(`x-${count}`);
