@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import type { PosternError } from '../errors.ts';
 import type { AnswerListener, AnswerManner, HttpAnswer, Tunnel, TunnelInput } from '../gateway/message.ts';
 import { AnswerFraming, formatAnswerHead, mayHaveLength } from '../protocol/http/answer-framing.ts';
-import { bytesText } from '../protocol/text.ts';
+import { bytesText, inOnePiece } from '../protocol/text.ts';
 
 /** What an answer needs of its connection. */
 export interface AnswerConnection {
@@ -96,7 +96,10 @@ export class Http1Answer implements HttpAnswer {
     // Fields may have been put to it on the way.
     if (head === null || head.headers !== headers) {
       head = formatAnswerHead(status, headers, mayHaveLength(status), manner?.reason);
-      if (made !== undefined) made.answer = head;
+      if (made !== undefined) {
+        head = { ...head, text: inOnePiece(head.text) };
+        made.answer = head;
+      }
     }
     const { text, hasDate, declaredLength } = head;
     this.#head = text;
@@ -257,14 +260,14 @@ export class Http1Answer implements HttpAnswer {
     let text = this.#head;
     this.#head = '';
     const length = framing.lengthToAdd(isWhole);
-    if (length !== -1) text += `Content-Length: ${length}\r\n`;
+    if (length !== -1) text += lengthLine(length);
     this.#isChunked = framing.isChunked;
     if (!this.#connection.mayKeepAlive || framing.isUntilClose) this.#keepsAlive = false;
     if (!this.#hasDate) text += this.#connection.dateLine;
     if (this.#isChunked) text += 'Transfer-Encoding: chunked\r\n';
     if (!this.#keepsAlive) text += 'Connection: close\r\n';
     else if (this.#to.version === '1.0') text += 'Connection: keep-alive\r\n';
-    return `${text}\r\n`;
+    return text + emptyLine;
   }
 
   #cut(): void {
@@ -273,6 +276,18 @@ export class Http1Answer implements HttpAnswer {
     this.#state = 'done';
     this.#connection.cut(isPassing && this.#framing!.isUntilClose);
   }
+}
+
+const emptyLine = '\r\n';
+/** By their lengths, in one piece each; made when first asked for. */
+const lengthLines: string[] = Array.from({ length: 1_024 }, () => '');
+
+function lengthLine(length: number): string {
+  const isShort = length < lengthLines.length;
+  if (isShort && lengthLines[length] !== '') return lengthLines[length]!;
+  const line = inOnePiece(`Content-Length: ${length}\r\n`);
+  if (isShort) lengthLines[length] = line;
+  return line;
 }
 
 /** What goes before a chunk of so many bytes. */

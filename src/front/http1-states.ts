@@ -8,6 +8,7 @@ import { type AskTaken, ClientWatch } from '../gateway/client-watch.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
 import type { KnownFields } from '../protocol/http/known-fields.ts';
+import { inOnePiece } from '../protocol/text.ts';
 import type { ClientLimits, Waiting } from './client-limits.ts';
 import type { SpareBlock } from './http1-answer.ts';
 import type { Refusal } from './http1-refusal.ts';
@@ -130,7 +131,7 @@ export class FrontTime {
     if (now >= this.#dateUntil) {
       const wallMs = this.#clock.wall();
       this.#dateUntil = now + 1000 - (wallMs % 1000);
-      this.#dateLine = `Date: ${new Date(wallMs).toUTCString()}\r\n`;
+      this.#dateLine = inOnePiece(`Date: ${new Date(wallMs).toUTCString()}\r\n`);
     }
     return this.#dateLine;
   }

@@ -12,6 +12,11 @@ export function bytesText(bytes: Buffer, from: number, to: number): string {
   return (bytes as unknown as { latin1Slice(from: number, to: number): string }).latin1Slice(from, to);
 }
 
+/** The same byte string in one piece: one that was joined is put together again wherever it is written, and one that was cut holds the whole. */
+export function inOnePiece(bytes: string): string {
+  return bytesText(Buffer.from(bytes, 'latin1'), 0, bytes.length);
+}
+
 /** The text of a byte string, or null where it is not UTF-8. */
 export function bytesToText(bytes: string): string | null {
   if (isAscii(bytes)) return bytes;

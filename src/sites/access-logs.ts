@@ -6,6 +6,7 @@ import { compileAccessFormat } from '../access-format.ts';
 import type { LogStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../log.ts';
+import { inOnePiece, isAscii } from '../protocol/text.ts';
 import type { AccessLog, AccessRecord } from './gateways.ts';
 import { LogDestination } from './log-destination.ts';
 
@@ -155,53 +156,125 @@ export class AccessLines {
   readonly #client = new LastPiece();
   readonly #ended = new LastPiece();
   readonly #agent = new LastPiece();
+  readonly #answered = new LastPiece();
+  readonly #tail = new LastPiece();
 
   /**
-   * The line, with its end.
+   * The line, with its end. Joined with "+": a template asks of each piece whether it is text.
    * @param wallMs milliseconds since 1970 @param thread which front thread answered; 0: the main one
    */
   format(record: AccessRecord, wallMs: number, thread = 0): string {
     const ms = wallMs - this.#secondMs;
     if (ms < 0 || ms >= 1000) this.#beginSecond(wallMs);
-    const { site, method, version, host, remoteAddress, pool, outcome, error, userAgent, referer } = record;
-    const asked = this.#asked;
-    if (!asked.is(site, method, null)) asked.text = `Z","site":${quote(site)},"method":${quote(method)},"url":`;
-    const client = this.#client;
-    if (!client.is(version, host, remoteAddress))
-      client.text = `,"version":"${version}","host":${quote(host)},"remoteAddress":${quote(remoteAddress)},"status":`;
-    const ended = this.#ended;
-    if (!ended.is(pool, outcome, error))
-      ended.text = `,"pool":${quote(pool)},"outcome":"${outcome}","error":${quote(error)},"pid":`;
-    const agent = this.#agent;
-    if (!agent.is(userAgent, referer, null))
-      agent.text = `,"userAgent":${quote(userAgent)},"referer":${quote(referer)},"requestId":"`;
     // Most requests have none of these.
     const why = record.why === null ? '' : `,"why":${quote(record.why)}`;
     const trace = record.traceId === null ? '' : `,"traceId":"${record.traceId}"`;
-    return `${this.#second}${thousandths[wallMs - this.#secondMs]}${asked.text}${quote(record.url)}${client.text}${record.status},"bytes":${record.bytes},"durationMs":${milliseconds(record.durationMs)},"waitedMs":${milliseconds(record.waitedMs)},"runMs":${milliseconds(record.runMs)},"firstByteMs":${milliseconds(record.firstByteMs)}${ended.text}${record.pid},"attempts":${record.attempts},"thread":${thread}${agent.text}${record.requestId}"${why}${trace},"msg":"request"}\n`;
+    const { waitedMs } = record;
+    const waited = waitedMs === 0 ? ',"waitedMs":0,"runMs":' : `,"waitedMs":${milliseconds(waitedMs)},"runMs":`;
+    return (
+      this.#second +
+      thousandths[wallMs - this.#secondMs]! +
+      this.#beginning(record) +
+      milliseconds(record.durationMs) +
+      waited +
+      milliseconds(record.runMs) +
+      ',"firstByteMs":' +
+      milliseconds(record.firstByteMs) +
+      this.#ending(record) +
+      String(record.pid) +
+      this.#rest(record, thread) +
+      record.requestId +
+      (why === '' && trace === '' ? '","msg":"request"}\n' : `"${why}${trace},"msg":"request"}\n`)
+    );
+  }
+
+  /** To the time that it took. */
+  #beginning(record: AccessRecord): string {
+    const { site, method, url, version, host, remoteAddress, status, bytes } = record;
+    const asked = this.#asked;
+    if (!asked.is(site, method, null)) asked.set(`Z","site":${quote(site)},"method":${quote(method)},"url":`);
+    const client = this.#client;
+    if (!client.is(version, host, remoteAddress))
+      client.set(`,"version":"${version}","host":${quote(host)},"remoteAddress":${quote(remoteAddress)},"status":`);
+    const answered = this.#answered;
+    const isSame = answered.is(asked.text, url, client.text);
+    if (!answered.isOf(status, bytes) || !isSame)
+      answered.set(`${asked.text}${quote(url)}${client.text}${status},"bytes":${bytes},"durationMs":`);
+    return answered.text;
+  }
+
+  /** To the id of the process. */
+  #ending({ pool, outcome, error }: AccessRecord): string {
+    const ended = this.#ended;
+    if (!ended.is(pool, outcome, error))
+      ended.set(`,"pool":${quote(pool)},"outcome":"${outcome}","error":${quote(error)},"pid":`);
+    return ended.text;
+  }
+
+  /** To the id of the request. */
+  #rest({ attempts, userAgent, referer }: AccessRecord, thread: number): string {
+    const agent = this.#agent;
+    if (!agent.is(userAgent, referer, null))
+      agent.set(`,"userAgent":${quote(userAgent)},"referer":${quote(referer)},"requestId":"`);
+    const tail = this.#tail;
+    const isSame = tail.is(agent.text, null, null);
+    if (!tail.isOf(attempts, thread) || !isSame) tail.set(`,"attempts":${attempts},"thread":${thread}${agent.text}`);
+    return tail.text;
   }
 
   #beginSecond(wallMs: number): void {
     this.#secondMs = wallMs - (wallMs % 1000);
-    this.#second = `{"level":30,"time":"${new Date(wallMs).toISOString().slice(0, -4)}`;
+    this.#second = joined(`{"level":30,"time":"${new Date(wallMs).toISOString().slice(0, -4)}`);
   }
 }
 
-/** A piece of a line, and the fields that it was made of: it mostly is what it was in the line before. */
+/** A piece of a line, and what it was made of: it mostly is what it was in the line before. */
 class LastPiece {
-  text = '';
+  #text = '';
+  #isJoined = false;
   #one: string | null = null;
   #two: string | null = null;
   #three: string | null = null;
+  #count = -1;
+  #size = -1;
+
+  get text(): string {
+    return this.#text;
+  }
 
   /** Whether it was made of these; from now on it is. */
   is(one: string | null, two: string | null, three: string | null): boolean {
-    if (one === this.#one && two === this.#two && three === this.#three && this.text !== '') return true;
+    if (one === this.#one && two === this.#two && three === this.#three && this.#text !== '') {
+      // It is asked for again: from now on it is one piece, and not several that are put together with each line.
+      if (!this.#isJoined) {
+        this.#text = joined(this.#text);
+        this.#isJoined = true;
+      }
+      return true;
+    }
     this.#one = one;
     this.#two = two;
     this.#three = three;
     return false;
   }
+
+  /** So of these numbers. */
+  isOf(count: number, size: number): boolean {
+    if (count === this.#count && size === this.#size) return true;
+    this.#count = count;
+    this.#size = size;
+    return false;
+  }
+
+  set(text: string): void {
+    this.#text = text;
+    this.#isJoined = false;
+  }
+}
+
+/** The same text in one piece. */
+function joined(text: string): string {
+  return isAscii(text) ? inOnePiece(text) : text;
 }
 
 const escaped = /[\x00-\x1f"\\\ud800-\udfff]/;

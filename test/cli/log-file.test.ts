@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AccessLines } from '../../src/sites/access-logs.ts';
+import type { AccessRecord } from '../../src/sites/gateways.ts';
 import { accessRecord as record } from '../support/access-record.ts';
 
 describe('AccessLines', () => {
@@ -42,6 +43,27 @@ describe('AccessLines', () => {
       assert.equal(line.indexOf('\n'), line.length - 1);
       const { url, host, method, pool, site, remoteAddress, error, userAgent, referer } = JSON.parse(line);
       assert.deepEqual([url, host, method, pool, site, remoteAddress, error, userAgent, referer], Array(9).fill(text));
+    }
+  });
+
+  it('writes the same line of a record whatever lines came before', () => {
+    const of = (bits: number): AccessRecord => ({
+      ...record,
+      status: bits & 1 ? 200 : 404,
+      bytes: bits & 2 ? 6 : 1_000,
+      url: bits & 4 ? '/a' : '/b',
+      host: bits & 8 ? 'a.example' : 'é.example',
+      attempts: bits & 16 ? 1 : 2,
+      userAgent: bits & 32 ? 'one' : null,
+      waitedMs: bits & 64 ? 0 : 1.5,
+      pool: bits & 128 ? 'php' : null,
+    });
+    let seed = 1;
+    for (let round = 0; round < 3_000; round += 1) {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+      // Some change much from line to line, others only one bit of it.
+      const bits = round % 3 === 0 ? seed >>> 24 : 255 ^ (1 << (seed >>> 29));
+      assert.equal(lines.format(of(bits), wallMs, round % 2), new AccessLines().format(of(bits), wallMs, round % 2));
     }
   });
 

@@ -31,6 +31,7 @@ describe('requests', () => {
       headers: ['hOST', 'a', 'X', '\xe9', 'Content-Length', '0'],
       body: null,
       contentLength: 0,
+      made: null,
     });
     assert.deepEqual(peer, {
       remoteAddress: '127.0.0.1',

@@ -1,7 +1,7 @@
 // The fields of heads that came before: a client mostly says the same with one request after another, and what was read of the bytes, and made of that
 // further on, holds for the same bytes again. Pure.
 
-import { bytesText } from '../text.ts';
+import { bytesText, inOnePiece } from '../text.ts';
 import { endOfTarget, endOfToken } from './headers.ts';
 import type { RequestHead } from './http1-head-reader.ts';
 
@@ -81,16 +81,11 @@ export class KnownFields {
     const before = this.#slots[slot] ?? null;
     if (before !== null && before.bytes.length === to - from && isThere(before.bytes, bytes, from)) return slot;
     const own = Uint8Array.prototype.slice.call(bytes, from, to);
-    const headers = head.headers.map((text, at) => (at % 2 === 0 ? text : ownText(text)));
+    const headers = head.headers.map((text, at) => (at % 2 === 0 ? text : inOnePiece(text)));
     const made = { bytes: own.length, pairs: null, shown: null };
     this.#slots[slot] = { bytes: own, head: { ...head, headers, made } };
     return slot;
   }
-}
-
-/** A text that was cut from a head holds all of it, and is slower wherever it is looked at. */
-function ownText(text: string): string {
-  return bytesText(Buffer.from(text, 'latin1'), 0, text.length);
 }
 
 /** The fields that one connection had last: where they are remembered, once it has had some of their length twice. Most that come once do not come again. */
