@@ -4,6 +4,7 @@ import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { beginTurn, type Clock, endTurn, type Timer } from '../clock.ts';
 import { RecordWriter } from '../protocol/fastcgi/record-writer.ts';
 import type { Address } from './address.ts';
+import { LentViews } from './lent-views.ts';
 import { SocketWriter } from './socket-writer.ts';
 
 /** Bytes read at once. */
@@ -13,15 +14,24 @@ const MAX_FREE = 16;
 /** When a silent connection to another machine is asked whether its peer is still there. */
 const KEEP_ALIVE_MS = 60_000;
 
+/** One to read into, and the views of it. */
+interface ReadBuffer {
+  readonly bytes: Buffer;
+  readonly views: LentViews;
+}
+
 /** Buffers to read into, used again by one connection after another: a new one for each is most of what a short connection costs. */
 export class ReadBuffers {
-  readonly #free: Buffer[] = [];
+  readonly #free: ReadBuffer[] = [];
 
-  take(): Buffer {
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES);
+  take(): ReadBuffer {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    const bytes = Buffer.allocUnsafeSlow(READ_BYTES);
+    return { bytes, views: new LentViews(bytes) };
   }
 
-  giveBack(buffer: Buffer): void {
+  giveBack(buffer: ReadBuffer): void {
     if (this.#free.length < MAX_FREE) this.#free.push(buffer);
   }
 }
@@ -36,12 +46,12 @@ export function dial(address: Address, onBytes: (chunk: Buffer) => boolean, buff
   const callback = (count: number): boolean => {
     beginTurn();
     try {
-      return onBytes(buffer.subarray(0, count));
+      return onBytes(buffer.views.first(count));
     } finally {
       endTurn();
     }
   };
-  const onread = { buffer, callback };
+  const onread = { buffer: buffer.bytes, callback };
   const target: NetConnectOpts =
     address.kind === 'unix'
       ? { path: address.path, onread }

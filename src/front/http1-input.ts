@@ -7,6 +7,7 @@
 
 import { type Server, Socket } from 'node:net';
 import { beginTurn, endTurn } from '../clock.ts';
+import { LentViews } from '../connection/lent-views.ts';
 import { HeadReader, type RequestHead } from '../protocol/http/http1-head-reader.ts';
 import type { KnownFields } from '../protocol/http/known-fields.ts';
 
@@ -43,17 +44,18 @@ export function acceptInto(server: Server, acceptor: Acceptor): void {
   const handle = (server as unknown as { _handle?: Partial<ListenHandle> })._handle;
   if (typeof handle?.onconnection !== 'function') return;
   const buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  const views = new LentViews(buffer);
   handle.onconnection = (_status, connection) => {
     if (connection === undefined) acceptor.acceptFailed();
-    else open(connection, buffer, acceptor);
+    else open(connection, buffer, views, acceptor);
   };
 }
 
-function open(handle: object, buffer: Buffer, acceptor: Acceptor): void {
+function open(handle: object, buffer: Buffer, views: LentViews, acceptor: Acceptor): void {
   const callback = (length: number): boolean => {
     beginTurn();
     try {
-      receiver.received(buffer.subarray(0, length));
+      receiver.received(views.first(length));
     } finally {
       endTurn();
     }

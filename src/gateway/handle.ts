@@ -15,6 +15,7 @@ import { AnswerSpools } from './answer-spool.ts';
 import { BodyMemory } from './body-memory.ts';
 import { CompressedFiles } from './compressed-file.ts';
 import { Compression } from './compression.ts';
+import { KnownTargets } from './known-targets.ts';
 import type { HttpHandler, HttpRequest, WebServerRequest } from './message.ts';
 import { RecordRate } from './record-rate.ts';
 import type { BodyLimits } from './request-body.ts';
@@ -108,6 +109,7 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly bodyMemory: BodyMemory;
   readonly bodyLimits: BodyLimits;
   readonly ids = new RequestIds();
+  readonly targets = new KnownTargets();
   readonly traces: Traces | null;
   readonly stderrRate: RecordRate;
   readonly errorRate: RecordRate;
@@ -188,7 +190,7 @@ class SiteGateway implements Gateway, VisitOwner {
     checkRequest(request);
     const { webServer } = request;
     if (webServer !== undefined) return decideForWebServer(this.routing, webServer.variables);
-    const target = parseTarget(request.target);
+    const target = this.targets.read(request.target);
     return { target, decision: this.#decisions.decide(target) };
   }
 

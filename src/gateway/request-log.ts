@@ -96,6 +96,8 @@ export interface LogOwner {
   readonly errorRate: RecordRate;
   readonly proxies: AddressList;
   readonly ids: RequestIds;
+  /** Targets as logs show them. */
+  readonly targets: { shown(target: string): string };
   /** null: traces are only passed on. */
   readonly traces: Traces | null;
 }
@@ -145,7 +147,7 @@ export class VisitLog {
 
   /** The client's target as logs show it; made when first asked for. */
   get url(): string {
-    this.#shownUrl ??= urlForLog(this.#request.target);
+    this.#shownUrl ??= this.#owner.targets.shown(this.#request.target);
     return this.#shownUrl;
   }
 
