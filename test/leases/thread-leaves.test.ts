@@ -6,7 +6,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { FromThread } from '../../src/leases/lease-messages.ts';
 import { PermitPool } from '../../src/leases/permit-pool.ts';
 import { Pool } from '../../src/pool/pool.ts';
-import { type Counters, type QueueCounters, SharedBooks } from '../../src/queue/queue-books.ts';
+import { type Counters, counter, type QueueCounters, SharedBooks } from '../../src/queue/queue-books.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { defaultLimits } from '../support/pool-limits.ts';
 import { plainProgram } from '../support/programs.ts';
@@ -54,7 +54,7 @@ async function left(port: MessagePort): Promise<void> {
 for (const [name, make] of Object.entries(kinds)) {
   test(`${name}: a request that is being refused while its thread leaves is counted once`, async (t) => {
     const { counters, all, leave } = make(t);
-    counters.add('accepted', 1);
+    counters.add(counter.accepted, 1);
     await leave();
     counters.refuse('POOL_CLOSING');
     const { accepted, refused, aborted } = all();
