@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { SocketWriter } from '../connection/socket-writer.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Peer, Tunnel, TunnelInput } from '../gateway/message.ts';
-import type { RequestHead } from '../protocol/http/http1-head-reader.ts';
+import type { RequestHead } from '../protocol/http/known-fields.ts';
 import { peerOf, reset, unsentBytes } from './client-socket.ts';
 import { type AnswerConnection, Http1Answer, type SpareBlock } from './http1-answer.ts';
 import { type BodyConnection, Http1Body } from './http1-body.ts';

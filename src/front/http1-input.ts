@@ -7,9 +7,9 @@
 
 import { type Server, Socket } from 'node:net';
 import { beginTurn, endTurn } from '../clock.ts';
-import { LentViews } from '../connection/lent-views.ts';
-import { HeadReader, type RequestHead } from '../protocol/http/http1-head-reader.ts';
-import type { KnownFields } from '../protocol/http/known-fields.ts';
+import { HeadReader } from '../protocol/http/http1-head-reader.ts';
+import type { KnownFields, RequestHead } from '../protocol/http/known-fields.ts';
+import { LentViews } from '../protocol/lent-views.ts';
 
 /** The part of Node's listening handles that is used here. */
 interface ListenHandle {

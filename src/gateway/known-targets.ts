@@ -1,7 +1,7 @@
 // Request targets that came before, with what was read of them and what logs show of them: both take as long as the rest of a small request's checks.
 
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
-import { urlForLog } from './request-log.ts';
+import { bytesToLog } from '../protocol/text.ts';
 
 const mostKnown = 1_024;
 const mostBytes = 512;
@@ -42,4 +42,19 @@ export class KnownTargets {
     this.#last = found;
     return found;
   }
+}
+
+const MAX_URL_LENGTH = 2048;
+
+// Parameters by which applications pass on credentials; whoever reads the log must not be able to use them.
+const SECRET =
+  /([?&](?:password|passwd|pwd|token|access_token|refresh_token|id_token|api_?key|secret|client_secret|signature|sig|auth)=)[^&#]*/gi;
+
+const USER_INFO = /^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i;
+
+/** A request target as logs show it: credentials blanked, control bytes escaped, cut. */
+export function urlForLog(target: string): string {
+  const named = target.startsWith('/') ? target : target.replace(USER_INFO, '$1***@');
+  const blanked = named.includes('?') ? named.replace(SECRET, '$1***') : named;
+  return bytesToLog(blanked, MAX_URL_LENGTH);
 }

@@ -10,8 +10,8 @@ import { type Clock, systemClock } from '../clock.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import { version } from '../version.ts';
+import { urlForLog } from './known-targets.ts';
 import type { HttpRequest } from './message.ts';
-import { urlForLog } from './request-log.ts';
 import { noFields, type RequestTrace, type TracedEnd, type TracedRun, type Traces, unrecorded } from './trace.ts';
 
 /** Methods that a span may be named by: others could be of any number. */

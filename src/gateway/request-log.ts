@@ -11,6 +11,7 @@ import { environmentOf, isPairs } from '../protocol/fastcgi/name-values.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import type { ShownFields } from '../protocol/http/known-fields.ts';
 import { bytesToLog } from '../protocol/text.ts';
+import { urlForLog } from './known-targets.ts';
 import type { HttpRequest } from './message.ts';
 import type { RecordRate } from './record-rate.ts';
 import type { Client } from './request-check.ts';
@@ -65,21 +66,6 @@ export type CountAnswer = (site: string, method: string, status: number, duratio
 
 /** Takes the records. `thread`: which front thread it was; 0: the main one. */
 export type AccessLog = (record: AccessRecord, thread?: number) => void;
-
-const MAX_URL_LENGTH = 2048;
-
-// Parameters by which applications pass on credentials; whoever reads the log must not be able to use them.
-const SECRET =
-  /([?&](?:password|passwd|pwd|token|access_token|refresh_token|id_token|api_?key|secret|client_secret|signature|sig|auth)=)[^&#]*/gi;
-
-const USER_INFO = /^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i;
-
-/** A request target as logs show it: credentials blanked, control bytes escaped, cut. */
-export function urlForLog(target: string): string {
-  const named = target.startsWith('/') ? target : target.replace(USER_INFO, '$1***@');
-  const blanked = named.includes('?') ? named.replace(SECRET, '$1***') : named;
-  return bytesToLog(blanked, MAX_URL_LENGTH);
-}
 
 /** What the logs of all requests of a site share. */
 export interface LogOwner {
@@ -212,7 +198,7 @@ export class VisitLog {
     const length = this.#request.contentLength;
     accessLog({
       site: site.name,
-      method: bytesToLog(method, 32),
+      method: method === 'GET' || method === 'POST' ? method : bytesToLog(method, 32),
       url: this.url,
       version,
       host: shown.host,
@@ -290,14 +276,24 @@ export class VisitLog {
 
 const MAX_FIELD_LENGTH = 512;
 
+/** Two digits to the base of 36: to print the whole number takes longer. */
+const lastDigits = Array.from({ length: 36 * 36 }, (_, number) => number.toString(36).padStart(2, '0'));
+
 /** Ids of requests: whoever makes them begins them with letters of its own. */
 export class RequestIds {
   readonly #prefix = randomBytes(5).toString('base64url');
   #last = 0;
+  /** What the last one begins with, but for its last two digits. */
+  #beginning = '';
 
   next(): string {
     this.#last += 1;
-    return `${this.#prefix}-${this.#last.toString(36)}`;
+    const digits = this.#last % lastDigits.length;
+    if (digits === 0 || this.#beginning === '') {
+      const before = Math.floor(this.#last / lastDigits.length);
+      this.#beginning = `${this.#prefix}-${before === 0 ? '' : before.toString(36)}`;
+    }
+    return this.#beginning + lastDigits[digits]!;
   }
 }
 

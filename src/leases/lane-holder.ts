@@ -34,7 +34,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
   /** Those that have finished a request here. */
   readonly #worked = new Set<number>();
   /** Programs that left a request on a kept connection unread: theirs are not kept any more. */
-  readonly #unread = new WeakSet<Program>();
+  #unread: WeakSet<Program> | null = null;
   /** Whether a lane was kept for a request that is about to wait: it may be there to be taken at once. */
   #hasAsked = false;
   readonly #isKnown = (row: LaneRow): boolean => this.#sources.has(row.worker);
@@ -235,14 +235,15 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
 
   /** See LaneEvents. */
   laneSilent({ pid }: LaneHandle, program: Program, isResent: boolean): void {
-    if (this.#unread.has(program)) return;
+    if (this.#unread?.has(program) === true) return;
+    this.#unread ??= new WeakSet();
     this.#unread.add(program);
     this.#owner.silent(pid, program, isResent);
   }
 
   /** See LaneEvents. */
   isReused(program: Program): boolean {
-    return !this.#unread.has(program);
+    return this.#unread === null || !this.#unread.has(program);
   }
 
   #begin(held: Held, { request, waitedMs }: SeatSeeker): LaneHandle {

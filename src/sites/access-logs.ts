@@ -4,6 +4,7 @@
 import { resolve } from 'node:path';
 import { compileAccessFormat } from '../access-format.ts';
 import type { LogStatus } from '../admin/source.ts';
+import { wallOfTurn } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../log.ts';
 import { inOnePiece, isAscii } from '../protocol/text.ts';
@@ -84,7 +85,7 @@ export class AccessLogs {
   /** Writes the line of a request. */
   readonly write: AccessLog = (record, thread = 0) => {
     const target = this.#sites.get(record.site) ?? this.#rest;
-    target?.destination.write(target.format(record, Date.now(), thread));
+    target?.destination.write(target.format(record, wallOfTurn(), thread));
   };
 
   /** The file of a site; undefined: it has none. */

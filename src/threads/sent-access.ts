@@ -1,6 +1,7 @@
 // What a front thread tells of its answers, gathered: a message for each would cost as much as the request. The lines of the access log are made in the
 // thread; the main thread only writes them.
 
+import { wallOfTurn } from '../clock.ts';
 import { type LineFormat, lineFormat } from '../sites/access-logs.ts';
 import type { AccessLog, AccessRecord } from '../sites/gateways.ts';
 import type { FrontsConfig } from '../sites/site-fronts.ts';
@@ -52,7 +53,7 @@ export class SentAccess {
     else {
       const target = this.#targets.get(record.site);
       if (target === null || target === undefined) return;
-      const line = target.format(record, Date.now(), this.#thread);
+      const line = target.format(record, wallOfTurn(), this.#thread);
       this.#lines.set(target.site, (this.#lines.get(target.site) ?? '') + line);
       this.#characters += line.length;
     }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { KnownTargets } from '../../src/gateway/known-targets.ts';
-import { urlForLog } from '../../src/gateway/request-log.ts';
+import { KnownTargets, urlForLog } from '../../src/gateway/known-targets.ts';
 import { parseTarget } from '../../src/protocol/http/path.ts';
 
 describe('KnownTargets', () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PosternError } from '../../src/errors.ts';
+import { urlForLog } from '../../src/gateway/known-targets.ts';
 import { RecordRate } from '../../src/gateway/record-rate.ts';
-import { urlForLog } from '../../src/gateway/request-log.ts';
 import { StderrLog } from '../../src/gateway/stderr-log.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { ask, httpRequest } from '../support/recording-answer.ts';
@@ -32,7 +32,7 @@ describe('the access log', () => {
     await ask(gateway.handle, '/a.css');
     await ask(gateway.handle, '/none');
     const { requestId, ...record } = access[0]!;
-    assert.match(requestId, /^[\w-]{7}-1$/);
+    assert.match(requestId, /^[\w-]{7}-01$/);
     assert.deepEqual(record, {
       site: 'test',
       method: 'GET',

@@ -4,33 +4,13 @@
 import { PosternError } from '../../errors.ts';
 import { bytesText } from '../text.ts';
 import { endOfTarget, endOfToken, isNamed, parseFields, parseHost } from './headers.ts';
-import { KnownFields, LastFields, type MadeOfFields, requestLineBytes } from './known-fields.ts';
+import { KnownFields, LastFields, type RequestHead, requestLineBytes } from './known-fields.ts';
 
 /** Longest request target, in bytes. */
 export const maxTargetBytes = 16_384;
 
 /** Longest head, in bytes. */
 export const maxHeadBytes = 65_536;
-
-/** A request without its body. Byte strings. */
-export interface RequestHead {
-  readonly method: string;
-  /** "/a?b" or "*". */
-  readonly target: string;
-  readonly version: '1.0' | '1.1';
-  /** Name, value, name, value. Where the target came in absolute form, Host is the target's. */
-  readonly headers: readonly string[];
-  /** From Content-Length; null where there is none. */
-  readonly contentLength: number | null;
-  /** Whether the body comes in chunks. */
-  readonly isChunked: boolean;
-  /** Whether the client means to send another request on this connection. */
-  readonly keepsAlive: boolean;
-  /** Whether the client waits for 100 before it sends the body. */
-  readonly expectsContinue: boolean;
-  /** Of fields that came before; null: these did not. */
-  readonly made: MadeOfFields | null;
-}
 
 // Nearly every head is shorter; decoding no more than this keeps a full chunk of small requests from being decoded anew for each.
 const windowBytes = 4_096;

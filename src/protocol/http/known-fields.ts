@@ -1,9 +1,8 @@
-// The fields of heads that came before: a client mostly says the same with one request after another, and what was read of the bytes, and made of that
+// The head of a request as it was read, and the fields of heads that came before: a client mostly says the same with one request after another, and what was read of the bytes, and made of that
 // further on, holds for the same bytes again. Pure.
 
 import { bytesText, inOnePiece } from '../text.ts';
 import { endOfTarget, endOfToken } from './headers.ts';
-import type { RequestHead } from './http1-head-reader.ts';
 
 /** The fields' part of the environment, as FastCGI's pairs, and what it was made by: see `protocol/cgi/environment.ts`. */
 export interface FieldPairs {
@@ -29,6 +28,26 @@ export interface MadeOfFields {
   shown: ShownFields | null;
 }
 
+/** A request without its body. Byte strings. */
+export interface RequestHead {
+  readonly method: string;
+  /** "/a?b" or "*". */
+  readonly target: string;
+  readonly version: '1.0' | '1.1';
+  /** Name, value, name, value. Where the target came in absolute form, Host is the target's. */
+  readonly headers: readonly string[];
+  /** From Content-Length; null where there is none. */
+  readonly contentLength: number | null;
+  /** Whether the body comes in chunks. */
+  readonly isChunked: boolean;
+  /** Whether the client means to send another request on this connection. */
+  readonly keepsAlive: boolean;
+  /** Whether the client waits for 100 before it sends the body. */
+  readonly expectsContinue: boolean;
+  /** Of fields that came before; null: these did not. */
+  readonly made: MadeOfFields | null;
+}
+
 /** Fields as they came, and a head that had them. */
 interface SeenFields {
   readonly bytes: Uint8Array;
@@ -37,6 +56,7 @@ interface SeenFields {
 
 const space = 0x20;
 const slash = 0x2f;
+const usualMethod = Buffer.from('GET ', 'latin1');
 const usualVersion = Buffer.from(' HTTP/1.1\r\n', 'latin1');
 
 /** How long the request line is of a head in HTTP/1.1 whose target came in origin form. */
@@ -65,7 +85,7 @@ export class KnownFields {
     const targetEnd = endOfTarget(bytes, methodEnd + 1);
     if (targetEnd - methodEnd > mostTargetBytes || !isThere(usualVersion, bytes, targetEnd)) return null;
     if (!isThere(seen.bytes, bytes, targetEnd + usualVersion.length)) return null;
-    const method = bytesText(bytes, from, methodEnd);
+    const method = isThere(usualMethod, bytes, from) ? 'GET' : bytesText(bytes, from, methodEnd);
     if (method === 'CONNECT') return null;
     const { headers, contentLength, isChunked, keepsAlive, expectsContinue, made } = seen.head;
     const target = bytesText(bytes, methodEnd + 1, targetEnd);
