@@ -32,12 +32,15 @@ export function adminHandler(source: AdminSource, options: AdminOptions = {}): H
   const { hosts = () => [], controls = null, dashboard = null } = options;
   const get: Record<string, Page> = {
     '/': (_request, response) => answer(response, 302, 'text/plain', 'see /status\n', { location: '/status' }),
-    '/status': (request, response, query) => answerStatus(response, source.status(), formatOf(request, query)),
+    '/status': (request, response, query) =>
+      gathered(response, source, query.get('pools') === 'none' ? 'none' : 'all', (status) =>
+        answerStatus(response, status, formatOf(request, query)),
+      ),
     '/livez': (_request, response) => answer(response, 200, 'text/plain', 'ok\n'),
-    '/readyz': (_request, response) => {
-      const { notReady } = source.status();
-      answer(response, notReady.length === 0 ? 200 : 503, 'text/plain', `${notReady.join('\n') || 'ok'}\n`);
-    },
+    '/readyz': (_request, response) =>
+      gathered(response, source, 'all', ({ notReady }) =>
+        answer(response, notReady.length === 0 ? 200 : 503, 'text/plain', `${notReady.join('\n') || 'ok'}\n`),
+      ),
     '/metrics': (_request, response, query) => {
       metrics(source, query.get('names')).then(
         ({ type, text }) => answer(response, 200, type, text),
@@ -123,9 +126,10 @@ async function makeDashboard(source: AdminSource, access: ActionAccess): Promise
 /** Loaded when first asked for: the library for it would make every start slower. @param names "phpfpm": under those of PHP-FPM's exporter */
 async function metrics(source: AdminSource, names: string | null): Promise<{ type: string; text: string }> {
   const { formatMetrics, metricsType } = await import('./metrics.ts');
-  if (names !== 'phpfpm') return { type: metricsType, text: await formatMetrics(source.status(), source.measures()) };
+  const status = await source.gatherStatus('all');
+  if (names !== 'phpfpm') return { type: metricsType, text: await formatMetrics(status, source.measures()) };
   const { formatFpmMetrics } = await import('./fpm-metrics.ts');
-  return { type: metricsType, text: await formatFpmMetrics(source.status(), Date.now()) };
+  return { type: metricsType, text: await formatFpmMetrics(status, Date.now()) };
 }
 
 /** JSON for programs; text where the request prefers it (a browser, a terminal), or ?format says so. */
@@ -134,6 +138,19 @@ function formatOf(request: IncomingMessage, query: URLSearchParams): 'json' | 't
   if (wanted === 'json' || wanted === 'text') return wanted;
   const accept = request.headers.accept ?? '';
   return /\btext\/(?:plain|html|\*)/.test(accept) && !/^application\/json/.test(accept) ? 'text' : 'json';
+}
+
+/** Answers from the status, once it is put together. */
+function gathered(
+  response: ServerResponse,
+  source: AdminSource,
+  pools: 'all' | 'none',
+  tell: (status: ServiceStatus) => void,
+): void {
+  source
+    .gatherStatus(pools)
+    .then(tell)
+    .catch(() => answer(response, 500, 'text/plain', 'the status could not be put together\n'));
 }
 
 function answerStatus(response: ServerResponse, status: ServiceStatus, format: 'json' | 'text'): void {

@@ -148,9 +148,14 @@ export interface Measures {
   readonly process: ProcessLoad;
 }
 
+/** What tells a service from another one. */
+export type ServiceIdentity = Omit<ServiceStatus, 'pools' | 'notReady'>;
+
 /** What the admin pages show. */
 export interface AdminSource {
   status(): ServiceStatus;
+  /** The same without holding up requests, which have their turn between pools. @param pools "none": what is told of the service itself */
+  gatherStatus(pools: 'all' | 'none'): Promise<ServiceStatus>;
   /** Asking is what has some of it measured. */
   measures(): Measures;
 }

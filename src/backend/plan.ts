@@ -108,6 +108,8 @@ export interface PlanContext {
   readonly launched?: LaunchedPools;
   /** @default findPhp, which begins to look when it is asked */
   readonly findPhp?: FindPhp;
+  /** The users of this system. @default each pool looks for its own */
+  readonly users?: Users;
   /** The probe script of the pools that run PHP. @default each has its own */
   readonly probe?: SharedProbe;
   /** Workers of embedded PHP at most: each is a process of some 100 MB. null: as configured. */
@@ -130,7 +132,7 @@ export async function planPools(
     begun.set(key, found);
     return found;
   };
-  const shared = { ...context, findPhp: findOnce, probe: new SharedProbe() };
+  const shared = { ...context, findPhp: findOnce, probe: new SharedProbe(), users: new Users() };
   const all = await allInTurns(Object.entries(pools), ([name, pool]) => planPool(name, pool, shared));
   const failures = all.flatMap((one) => (one.status === 'rejected' ? one.reason : []));
   const bug = failures.find((error) => !(error instanceof ConfigError));
@@ -257,7 +259,7 @@ function whoRuns(pool: StartedPool, context: PlanContext): Pick<CgiPlan, 'user' 
   const { env } = pool;
   if (pool.user === undefined) return { user: mayBeRoot(pool, context) ? null : (context.poolUser ?? null), env };
   const own = process.getuid?.();
-  const account = own === 0 ? null : new Users().accountOf(pool.user);
+  const account = own === 0 ? null : (context.users ?? new Users()).accountOf(pool.user);
   // Without rights nobody else can be turned into, but this user is one already.
   if (account === null || account.id !== String(own)) return { user: pool.user, env };
   return { user: null, env: { HOME: account.home, USER: account.name, ...env } };

@@ -89,9 +89,12 @@ async function made(options: ExplainOptions, url: string): Promise<Readers> {
 
 /** By the configuration that the service has in force, which may be older than its file; with what its pool does now. */
 async function askedOf(options: ExplainOptions, url: string): Promise<Readers> {
-  const { socket, status } = await instanceOf(options);
-  const { askExplanation } = await import('../control/control.ts');
-  const explained = (await askExplanation(socket, url)) as Explanation;
+  const { socket } = await instanceOf(options);
+  const { askExplanation, askStatus } = await import('../control/control.ts');
+  const [explained, status] = await Promise.all([
+    askExplanation(socket, url) as Promise<Explanation>,
+    askStatus(socket),
+  ]);
   const now = status.pools.find(({ name }) => name === explained.pool);
   return { ...explained, unreadable: [], now: now === undefined ? null : nowOf(now) };
 }

@@ -56,7 +56,9 @@ export function addTop(program: Command, { out }: Terminal): void {
 }
 
 async function showOnce(options: StatusOptions, out: Output): Promise<void> {
-  const { status } = await instanceOf(options);
+  const { socket } = await instanceOf(options);
+  const { askStatus } = await import('../control/control.ts');
+  const status = await askStatus(socket);
   const { formatStatus } = await import('../admin/status-text.ts');
   out.write(options.json ? `${JSON.stringify(status, null, 2)}\n` : formatStatus(status, out));
 }
@@ -65,11 +67,11 @@ async function showOnce(options: StatusOptions, out: Output): Promise<void> {
 async function watch(options: StatusOptions, out: Output): Promise<void> {
   if (options.json !== true && !(out.isTerminal && process.stdin.isTTY))
     throw new UsageError('--watch draws on a terminal, and this is none: add --json for a line of JSON for each look');
-  const { socket, status: first } = await instanceOf(options);
   const { askStatus } = await import('../control/control.ts');
+  const { socket } = await instanceOf(options);
   const look = (): Promise<ServiceStatus> =>
-    askStatus(socket, 2_000).catch(async () => (await instanceOf(options)).status);
-  const watched = { first, look, intervalMs: options.interval * 1000 };
+    askStatus(socket, 2_000).catch(async () => askStatus((await instanceOf(options)).socket, 2_000));
+  const watched = { first: await look(), look, intervalMs: options.interval * 1000 };
   const { watchAsJson, watchOnScreen } = await import('./status-watch.ts');
   if (options.json) return watchAsJson(watched, out);
   const signal = await watchOnScreen(watched, out.paint);

@@ -10,6 +10,7 @@ import type { ConfigValues } from '../config/config-schema.ts';
 import { formatListenAddress, parseListenAddress } from '../config/listen-address.ts';
 import { plannedListeners } from '../config/listener-rules.ts';
 import type { PoolValues } from '../config/pool-schema.ts';
+import { sentConfig } from '../config/sent-config.ts';
 import { neededStore } from '../config/state-folder.ts';
 import type { CgiRules, ScriptPlace } from '../launcher/cgi-rules.ts';
 import type { ConfiguredAddress } from '../launcher/held-sockets.ts';
@@ -30,21 +31,6 @@ export interface LaunchChoices {
   readonly embeddedWorkers: number | null;
   /** Front threads, in place of what the configuration says. */
   readonly threads: Threads | undefined;
-}
-
-/** A configuration on its way from the launcher to the service. JSON. */
-export type SentConfig = Omit<ReadConfig, 'origin'> & {
-  readonly origin: Omit<ReadConfig['origin'], 'lines'> & { readonly lines: readonly (readonly [string, number])[] };
-};
-
-/** As JSON can carry it. */
-export function sentConfig({ origin, ...read }: ReadConfig): SentConfig {
-  return { ...read, origin: { ...origin, lines: [...origin.lines] } };
-}
-
-/** What was sent. */
-export function receivedConfig({ origin, ...read }: SentConfig): ReadConfig {
-  return { ...read, origin: { ...origin, lines: new Map(origin.lines) } };
 }
 
 /**

@@ -2,11 +2,11 @@
 
 import type { LaunchedPlan, LaunchedPools, Privileged } from '../backend/privileged.ts';
 import { type Config, sound } from '../config/config.ts';
+import { receivedConfig, type SentConfig } from '../config/sent-config.ts';
 import { PosternError } from '../errors.ts';
 import { LauncherClient } from '../launcher/launcher-client.ts';
 import type { LaunchedPool } from '../launcher/requests.ts';
 import { describeError, exit, exitStatusOf } from './exit-status.ts';
-import { receivedConfig, type SentConfig } from './launch-config.ts';
 import type { Threads } from './option-values.ts';
 import type { Served } from './serve-preparation.ts';
 

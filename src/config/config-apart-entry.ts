@@ -1,21 +1,19 @@
 // The process that reads a configuration file: see `config-apart.ts`.
 
 import { toPosternError } from '../errors.ts';
+import { cut } from '../protocol/pieces.ts';
 import type { ReadConfig } from './config.ts';
-import { pieceLength, type ReadingAnswer } from './config-apart.ts';
+import type { ReadingAnswer } from './config-apart.ts';
 import { readFileOf } from './config-file.ts';
+import { sentConfig } from './sent-config.ts';
 
 const say = (answer: ReadingAnswer): Promise<void> =>
   new Promise((resolve) => process.send!(answer, undefined, undefined, () => resolve()));
 
-function* piecesOf<Item>(items: readonly Item[]): Iterable<Item[]> {
-  for (let from = 0; from < items.length; from += pieceLength) yield items.slice(from, from + pieceLength);
-}
-
-async function tell({ values, problems, origin }: ReadConfig): Promise<void> {
-  for (const piece of piecesOf(Object.entries(values.pool))) await say({ pools: Object.fromEntries(piece) });
-  for (const piece of piecesOf([...origin.lines])) await say({ lines: piece });
-  await say({ read: { values: { ...values, pool: {} }, problems, origin: { ...origin, lines: new Map() } } });
+async function tell(read: ReadConfig): Promise<void> {
+  const { rest, pieces } = cut(sentConfig(read));
+  for (const piece of pieces) await say({ piece });
+  await say({ rest });
 }
 
 try {

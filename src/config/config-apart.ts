@@ -7,7 +7,9 @@ import { getCompileCacheDir } from 'node:module';
 import { dirname, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PosternError } from '../errors.ts';
+import { joined, type Piece } from '../protocol/pieces.ts';
 import { type Config, type ReadConfig, sound } from './config.ts';
+import { receivedConfig, type SentConfig } from './sent-config.ts';
 
 /** As TypeScript from a checkout, as JavaScript when built. */
 const entry = fileURLToPath(new URL(`./config-apart-entry${extname(import.meta.url)}`, import.meta.url));
@@ -15,17 +17,8 @@ const entry = fileURLToPath(new URL(`./config-apart-entry${extname(import.meta.u
 /** A file below this is read sooner than a process is started. */
 const largeBytes = 65_536;
 
-type Pools = ReadConfig['values']['pool'];
-
-/** What the process says: pools and lines in pieces, since taking one large message in takes long, too; at last the rest, or why it is refused. */
-export type ReadingAnswer =
-  | { readonly pools: Pools }
-  | { readonly lines: readonly (readonly [string, number])[] }
-  | { readonly read: ReadConfig }
-  | { readonly refusal: string };
-
-/** Entries of a piece. */
-export const pieceLength = 100;
+/** What the process says: pieces, at last the rest of a SentConfig; or why the file is refused. */
+export type ReadingAnswer = { readonly piece: Piece } | { readonly rest: unknown } | { readonly refusal: string };
 
 /**
  * Does what `readConfig` does, apart.
@@ -45,9 +38,8 @@ export async function readAtStart(file: string): Promise<ReadConfig> {
 
 async function readFileApart(file: string): Promise<ReadConfig> {
   const cache = getCompileCacheDir();
-  const pool: Record<string, Pools[string]> = {};
-  const lines = new Map<string, number>();
-  const answer = await new Promise<ReadingAnswer>((resolve, reject) => {
+  const pieces: Piece[] = [];
+  const answer = await new Promise<Exclude<ReadingAnswer, { piece: unknown }>>((resolve, reject) => {
     const reader = fork(entry, [file], {
       execArgv: [],
       serialization: 'advanced',
@@ -58,8 +50,7 @@ async function readFileApart(file: string): Promise<ReadConfig> {
       reject(new PosternError('INTERNAL', `the process that reads ${file} ${why}: try it again`));
     reader.on('message', (message) => {
       const said = message as ReadingAnswer;
-      if ('pools' in said) Object.assign(pool, said.pools);
-      else if ('lines' in said) for (const [key, line] of said.lines) lines.set(key, line);
+      if ('piece' in said) pieces.push(said.piece);
       else resolve(said);
     });
     reader.once('error', ({ message }) => failed(`could not be started (${message})`));
@@ -68,6 +59,5 @@ async function readFileApart(file: string): Promise<ReadConfig> {
   });
   // A class does not survive the way from one process to another: the error is made anew here.
   if ('refusal' in answer) throw new PosternError('CONFIG_INVALID', answer.refusal);
-  const { read } = answer as Extract<ReadingAnswer, { read: unknown }>;
-  return { ...read, values: { ...read.values, pool }, origin: { ...read.origin, lines } };
+  return receivedConfig(joined({ ...answer, pieces }) as SentConfig);
 }

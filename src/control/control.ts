@@ -3,7 +3,7 @@
 import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { adminHandler } from '../admin/admin-handler.ts';
-import type { AdminControls, AdminSource, ReloadStatus, ServiceStatus } from '../admin/source.ts';
+import type { AdminControls, AdminSource, ReloadStatus, ServiceIdentity, ServiceStatus } from '../admin/source.ts';
 import { listenOn } from '../connection/listen.ts';
 import { PosternError } from '../errors.ts';
 import { createServer } from './admin-listener.ts';
@@ -33,6 +33,11 @@ export async function startControl(directory: string, source: AdminSource, contr
 /** Asks a service for its status. */
 export function askStatus(path: string, timeoutMs = 5_000): Promise<ServiceStatus> {
   return ask<ServiceStatus>(path, 'GET', '/status?format=json', timeoutMs);
+}
+
+/** Asks a service who it is, which costs it little however many pools it has. */
+export function askIdentity(path: string, timeoutMs: number): Promise<ServiceIdentity> {
+  return ask<ServiceStatus>(path, 'GET', '/status?format=json&pools=none', timeoutMs);
 }
 
 /** Asks a service to reload; `pools` are restarted though nothing changed, "*" is all. */

@@ -4,16 +4,16 @@
 import { existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { formatTable } from '../admin/formatting.ts';
-import type { ServiceStatus } from '../admin/source.ts';
+import type { ServiceIdentity } from '../admin/source.ts';
 import { PosternError } from '../errors.ts';
-import { askStatus, controlPath } from './control.ts';
+import { askIdentity, controlPath } from './control.ts';
 import { runtimeBases } from './runtime-base.ts';
 
 /** A service that answers on its control socket. */
 export interface Instance {
   /** Its control socket. */
   readonly socket: string;
-  readonly status: ServiceStatus;
+  readonly status: ServiceIdentity;
 }
 
 /** Which service is meant. Both undefined: the only one there is. */
@@ -33,7 +33,7 @@ export async function findInstances(
     foldersIn(base.path, base.uid).map((folder) => controlPath(join(base.path, folder))),
   );
   const asked = await Promise.allSettled(
-    sockets.map(async (socket) => ({ socket, status: await askStatus(socket, 2_000) })),
+    sockets.map(async (socket) => ({ socket, status: await askIdentity(socket, 2_000) })),
   );
   return asked
     .flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))

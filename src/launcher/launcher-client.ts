@@ -6,6 +6,7 @@ import type { Address } from '../connection/address.ts';
 import { formatAddress } from '../connection/address.ts';
 import type { Binder, BoundSocket } from '../connection/listen.ts';
 import { PosternError } from '../errors.ts';
+import { joined, type Piece } from '../protocol/pieces.ts';
 import type { Program } from '../worker/program.ts';
 import type { CgiStart, Starter } from '../worker/starter.ts';
 import { addressOfSent, portOf } from './held-sockets.ts';
@@ -44,6 +45,8 @@ export class LauncherClient implements Binder, Starter {
   readonly #wishes: LauncherWishes;
   readonly #hello = Promise.withResolvers<Hello>();
   readonly #asked = new Map<number, Waiting>();
+  /** Of what comes next. */
+  readonly #pieces: Piece[] = [];
   readonly #processes = new Map<number, LaunchedProcess>();
   /** Sockets that are there and not listened on, in the order of the configuration. */
   #free: BoundSocketOf[] = [];
@@ -182,11 +185,14 @@ export class LauncherClient implements Binder, Starter {
 
   #hear(notice: Notice): void {
     switch (notice.tell) {
+      case 'piece':
+        this.#pieces.push(notice.piece);
+        return;
       case 'hello':
-        this.#hello.resolve(notice.hello);
+        this.#hello.resolve(this.#whole(notice).hello);
         return;
       case 'answer':
-        this.#taken(this.#asked, notice.ask)?.resolve(notice.value);
+        this.#taken(this.#asked, notice.ask)?.resolve(this.#whole(notice).value);
         return;
       case 'refused':
         this.#taken(this.#asked, notice.ask)?.reject(receivedError(notice.error));
@@ -200,6 +206,10 @@ export class LauncherClient implements Binder, Starter {
         this.#wishes.reload();
         return;
     }
+  }
+
+  #whole<Large extends Notice>(rest: Large): Large {
+    return joined({ rest, pieces: this.#pieces.splice(0) }) as Large;
   }
 
   #taken<Value>(map: Map<number, Value>, id: number): Value | undefined {

@@ -13,7 +13,7 @@ import { HandedSockets } from './handed-sockets.ts';
 import { HeldSockets, sentSocket } from './held-sockets.ts';
 import type { LaunchConfig, LauncherOptions } from './launch-options.ts';
 import { LaunchedPrograms, sentError } from './launched-programs.ts';
-import { type Hello, type Notice, parseRequest, type Request } from './requests.ts';
+import { type Hello, type Notice, parseRequest, type Request, tellInPieces } from './requests.ts';
 import { firstSocketDescriptor, type ServiceProcess, startService } from './service-process.ts';
 import { sendSocket } from './socket-courier.ts';
 
@@ -148,7 +148,7 @@ export class Launcher {
       extra,
       restarts: this.#restarts,
     };
-    channel.send({ tell: 'hello', hello } satisfies Notice);
+    tellInPieces(channel, { tell: 'hello', hello });
   }
 
   #tell(notice: Notice): void {
@@ -221,7 +221,7 @@ export class Launcher {
   #answer(ask: number, value: Promise<unknown>): void {
     const service = this.#service;
     value.then(
-      (answer) => service?.channel.send({ tell: 'answer', ask, value: answer ?? null } satisfies Notice),
+      (answer) => service && tellInPieces(service.channel, { tell: 'answer', ask, value: answer ?? null }),
       (error: unknown) => {
         const sent = sentError(error);
         if (sent.code === 'INTERNAL') this.#noteRefusal(sent.message);

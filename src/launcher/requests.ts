@@ -3,6 +3,7 @@
 // A request names what the configuration names, never a command, an account or a number that would be believed.
 
 import { z } from 'zod';
+import { cut, type Piece } from '../protocol/pieces.ts';
 
 const id = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 const name = z.string().min(1).max(300);
@@ -92,6 +93,8 @@ export interface SentSocket {
 
 /** What the launcher tells. */
 export type Notice =
+  /** Of the hello or answer that comes next. */
+  | { readonly tell: 'piece'; readonly piece: Piece }
   | { readonly tell: 'hello'; readonly hello: Hello }
   | { readonly tell: 'answer'; readonly ask: number; readonly value: unknown }
   | { readonly tell: 'refused'; readonly ask: number; readonly error: SentError }
@@ -129,4 +132,14 @@ export interface Hello {
   readonly extra: unknown;
   /** How often it has been started before. */
   readonly restarts: number;
+}
+
+/** Tells what may be large: see `protocol/pieces.ts`. */
+export function tellInPieces(
+  channel: { send(notice: Notice): void },
+  notice: Extract<Notice, { tell: 'hello' | 'answer' }>,
+): void {
+  const { rest, pieces } = cut(notice);
+  for (const piece of pieces) channel.send({ tell: 'piece', piece });
+  channel.send(rest as Notice);
 }

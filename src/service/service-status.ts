@@ -2,9 +2,9 @@
 
 import { resolve } from 'node:path';
 import type { FaultStatus, LogStatus, ReloadStatus, ServiceStatus } from '../admin/source.ts';
-import type { Unit } from '../backend/unit.ts';
 import type { Config } from '../config/config.ts';
 import { formatListenAddress, urlOf } from '../config/listen-address.ts';
+import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import type { Fronts } from '../sites/site-fronts.ts';
 
 /** The parts of a service that tell something. */
@@ -19,16 +19,14 @@ export interface StatusParts {
   readonly faults: FaultStatus;
   readonly log: LogStatus | null;
   readonly admin: string | null;
-  readonly fronts: Pick<Fronts, 'listeners' | 'answers' | 'limited' | 'threads' | 'summed'>;
+  readonly fronts: Pick<Fronts, 'listeners' | 'answers' | 'limited' | 'threads'>;
   readonly certificates: ServiceStatus['certificates'];
-  readonly units: readonly Unit[];
 }
 
 /** The status now. */
-export function serviceStatus(parts: StatusParts): ServiceStatus {
-  const { version, startedAt, state, config, lastReload, faults, log, admin, fronts, certificates, units } = parts;
+export function serviceStatus(parts: StatusParts, pools: readonly PoolSnapshot[]): ServiceStatus {
+  const { version, startedAt, state, config, lastReload, faults, log, admin, fronts, certificates } = parts;
   const { listeners, answers, limited, threads } = fronts;
-  const pools = units.map((unit) => fronts.summed(unit.snapshot()));
   return {
     version,
     pid: process.pid,

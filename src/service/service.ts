@@ -3,11 +3,13 @@
 import type { AdminControls, Measures, ReloadStatus, ServiceStatus } from '../admin/source.ts';
 import { Faults } from '../backend/faults.ts';
 import type { PoolPlan } from '../backend/plan.ts';
+import { Turns } from '../backend/turns.ts';
 import type { Config } from '../config/config.ts';
 import type { Control } from '../control/control.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import { type Log, silentLog } from '../log.ts';
+import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { siteHandler } from '../sites/gateways.ts';
 import { version } from '../version.ts';
 import type { ServiceOptions } from './deployment.ts';
@@ -157,8 +159,25 @@ export class Service {
 
   /** What the admin pages and `postern status` show. */
   status(): ServiceStatus {
-    const { config, adminUrl, fronts, certificates, units } = this.#deployment;
-    return serviceStatus({
+    const { fronts, units } = this.#deployment;
+    return this.#statusWith(units.map((unit) => fronts.summed(unit.snapshot())));
+  }
+
+  /** See AdminSource. */
+  async gatherStatus(pools: 'all' | 'none'): Promise<ServiceStatus> {
+    const { fronts, units } = this.#deployment;
+    const turns = new Turns();
+    const snapshots: PoolSnapshot[] = [];
+    for (const unit of pools === 'all' ? units : []) {
+      snapshots.push(fronts.summed(unit.snapshot()));
+      await turns.next();
+    }
+    return this.#statusWith(snapshots);
+  }
+
+  #statusWith(pools: readonly PoolSnapshot[]): ServiceStatus {
+    const { config, adminUrl, fronts, certificates } = this.#deployment;
+    const parts = {
       version,
       startedAt: this.#startedAt,
       launcher: this.#options.privileged?.launcher ?? null,
@@ -170,8 +189,8 @@ export class Service {
       admin: adminUrl,
       fronts,
       certificates,
-      units,
-    });
+    };
+    return serviceStatus(parts, pools);
   }
 
   /** See AdminSource. */

@@ -16,10 +16,9 @@ interface Got {
 type Ask = (method: string, path: string, headers?: Record<string, string>) => Promise<Got>;
 
 async function pages(t: TestContext, status: ServiceStatus, options: AdminOptions = {}): Promise<Ask> {
-  const server = createServer(adminHandler({ status: () => status, measures: () => measures() }, options)).listen(
-    0,
-    '127.0.0.1',
-  );
+  const server = createServer(
+    adminHandler({ status: () => status, gatherStatus: async () => status, measures: () => measures() }, options),
+  ).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => {
     server.close();

@@ -83,6 +83,7 @@ describe('the dashboard in a browser', { skip: browserMissing() ?? false }, () =
         looks += 1;
         return status();
       },
+      gatherStatus: async () => status(),
     };
     const access = { token: () => token, operations, log: new RecordingLog() };
     const server = createServer(adminHandler(source, { dashboard: access })).listen(0, '127.0.0.1');
@@ -281,7 +282,8 @@ describe('the dashboard in a browser', { skip: browserMissing() ?? false }, () =
       log: new RecordingLog(),
     };
     const open = async (port: number) => {
-      const server = createServer(adminHandler({ status, measures }, { dashboard: access })).listen(port, '127.0.0.1');
+      const source = { status, gatherStatus: async () => status(), measures };
+      const server = createServer(adminHandler(source, { dashboard: access })).listen(port, '127.0.0.1');
       await once(server, 'listening');
       return server;
     };

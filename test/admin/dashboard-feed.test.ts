@@ -58,6 +58,7 @@ function feed(t: TestContext, options: { patienceMs?: number; mostViewers?: numb
       const pool = poolSnapshot({ lanes: [] });
       return serviceStatus({ pools: [{ ...pool, counters: { ...pool.counters, accepted } }] });
     },
+    gatherStatus: async () => serviceStatus(),
     measures,
   };
   const made = new DashboardFeed({ source, hasActions: () => true, sampleMs: 5, ...options });

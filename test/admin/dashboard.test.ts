@@ -34,10 +34,9 @@ async function dashboard(t: TestContext, given: string | null = token) {
   const slow = [slowRequest({ number: 2, url: '/<b>?secret=1', at: Date.UTC(2026, 1, 3, 4, 5, 6) }), slowRequest()];
   const status = serviceStatus({ pools: [poolSnapshot({ name: 'a"<b>', lanes: [lane], slow })] });
   const access = { token: () => given, operations, log };
-  const server = createServer(adminHandler({ status: () => status, measures }, { dashboard: access })).listen(
-    0,
-    '127.0.0.1',
-  );
+  const server = createServer(
+    adminHandler({ status: () => status, gatherStatus: async () => status, measures }, { dashboard: access }),
+  ).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => {
     server.close();
@@ -99,7 +98,9 @@ describe('the page of the dashboard', () => {
   });
 
   it('is not there on a socket without a dashboard', async (t) => {
-    const server = createServer(adminHandler({ status: () => serviceStatus(), measures })).listen(0, '127.0.0.1');
+    const server = createServer(
+      adminHandler({ status: () => serviceStatus(), gatherStatus: async () => serviceStatus(), measures }),
+    ).listen(0, '127.0.0.1');
     await once(server, 'listening');
     t.after(() => server.close());
     const { port } = server.address() as AddressInfo;
