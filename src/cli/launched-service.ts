@@ -1,8 +1,7 @@
 // The service as a process that the launcher has started, without rights: what `run` and `serve` do when they are started as root.
 
 import type { LaunchedPlan, LaunchedPools, Privileged } from '../backend/privileged.ts';
-import { type Config, sound } from '../config/config.ts';
-import { receivedConfig, type SentConfig } from '../config/sent-config.ts';
+import { type Config, receivedConfig, type SentConfig, sound } from '../config/config.ts';
 import { PosternError } from '../errors.ts';
 import { LauncherClient } from '../launcher/launcher-client.ts';
 import type { LaunchedPool } from '../launcher/requests.ts';

@@ -109,6 +109,8 @@ function environmentOf({ name, home }: Account, runtime: string): Record<string,
     LOGNAME: name,
     POSTERN_RUNTIME_DIR: runtime,
     XDG_CACHE_HOME: `${runtime}/cache`,
+    // Without it the service, which Node starts directly, would compile all of itself at each start.
+    NODE_COMPILE_CACHE: `${runtime}/cache/postern`,
     // Where root keeps what the service is to find again.
     STATE_DIRECTORY: stateFolder(),
   };

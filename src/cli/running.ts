@@ -1,5 +1,6 @@
 // The life of what `postern run` runs: the service, its log, and what both say at start and end.
 
+import { flushCompileCache } from 'node:module';
 import type { PlanContext } from '../backend/plan.ts';
 import type { Privileged } from '../backend/privileged.ts';
 import type { Config } from '../config/config.ts';
@@ -54,11 +55,13 @@ export async function run(running: Running): Promise<void> {
   // Before the start: a signal that comes while workers start would end this process, and leave them behind.
   const ended = live({ service, output: null, reopenLogs: reopen, onStopping }, stopAsked);
   await service.start();
-  const { state, listeners, admin } = service.status();
+  const { state, listeners, admin } = await service.gatherStatus('none');
   if (state === 'running') {
     const who = launcher === undefined ? {} : { launcher };
     log.info({ service: process.pid, ...who, config: config.file, listeners, admin }, 'running');
     onServing?.();
+    // At its end would be too late where it is killed: the next start would compile everything once more.
+    flushCompileCache();
   }
   for (const { name, warnings } of service.plans) for (const warning of warnings) log.warn({ pool: name }, warning);
   const { unreadableRoots } = await import('../trial/readable.ts');

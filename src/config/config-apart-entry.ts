@@ -2,10 +2,9 @@
 
 import { toPosternError } from '../errors.ts';
 import { cut } from '../protocol/pieces.ts';
-import type { ReadConfig } from './config.ts';
+import { type ReadConfig, sentConfig } from './config.ts';
 import type { ReadingAnswer } from './config-apart.ts';
 import { readFileOf } from './config-file.ts';
-import { sentConfig } from './sent-config.ts';
 
 const say = (answer: ReadingAnswer): Promise<void> =>
   new Promise((resolve) => process.send!(answer, undefined, undefined, () => resolve()));

@@ -8,8 +8,7 @@ import { dirname, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PosternError } from '../errors.ts';
 import { joined, type Piece } from '../protocol/pieces.ts';
-import { type Config, type ReadConfig, sound } from './config.ts';
-import { receivedConfig, type SentConfig } from './sent-config.ts';
+import { type Config, type ReadConfig, receivedConfig, type SentConfig, sound } from './config.ts';
 
 /** As TypeScript from a checkout, as JavaScript when built. */
 const entry = fileURLToPath(new URL(`./config-apart-entry${extname(import.meta.url)}`, import.meta.url));

@@ -119,3 +119,17 @@ function withNamedRules(values: ConfigValues, lines: Lines): ConfigValues {
 function mapValues<Value>(values: Readonly<Record<string, Value>>, change: (value: Value) => Value) {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]));
 }
+
+/** What was read, on its way from one process to another: JSON. */
+export type SentConfig = Omit<ReadConfig, 'origin'> & {
+  readonly origin: Omit<ReadConfig['origin'], 'lines'> & { readonly lines: readonly (readonly [string, number])[] };
+};
+
+export function sentConfig({ origin, ...read }: ReadConfig): SentConfig {
+  return { ...read, origin: { ...origin, lines: [...origin.lines] } };
+}
+
+/** What was sent. */
+export function receivedConfig({ origin, ...read }: SentConfig): ReadConfig {
+  return { ...read, origin: { ...origin, lines: new Map(origin.lines) } };
+}

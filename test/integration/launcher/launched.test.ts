@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -171,6 +171,12 @@ for (const threads of [1, 2]) {
       await launcher.wrote(/not reloaded, the service goes on as it was: .*workrs/);
       assert.equal(await text(`${url}${other}`), idOf('nobody'));
       writeFileSync(config, sound);
+    });
+
+    it('has kept its compiled code before anything can kill it: the next start is sooner there', async () => {
+      const cache = join(launched.folder, `run-${idOf('www-data')}`, 'cache/postern');
+      const isFile = (name: string): boolean => statSync(join(cache, name)).isFile();
+      await until(() => existsSync(cache) && readdirSync(cache, { encoding: 'utf8', recursive: true }).some(isFile));
     });
 
     it('is started again when it is killed under load, and no connection is refused', async () => {
