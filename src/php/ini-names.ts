@@ -1,6 +1,6 @@
 // Which settings a PHP knows, asked of the program itself: `-d` takes any name, and says nothing of one that it does not know.
 
-import { execFile } from 'node:child_process';
+import { runShortly } from '../worker/short-run.ts';
 import { type IniValue, iniArguments } from './ini-arguments.ts';
 
 /** What only php.ini's reader knows: they are no settings once PHP runs. */
@@ -10,7 +10,6 @@ const loading = ['extension', 'zend_extension'];
 const alone = { auto_prepend_file: '', auto_append_file: '', disable_functions: '' };
 
 const script = '<?php foreach (ini_get_all(null, false) as $name => $value) echo $name, "\\n";';
-const answerTimeoutMs = 10_000;
 
 /**
  * The names of all settings that a php-cgi has with the extensions that `ini` loads; null: it does not say.
@@ -23,13 +22,8 @@ export async function iniNames(
 ): Promise<readonly string[] | null> {
   const loaded = Object.fromEntries(Object.entries(ini).filter(([name]) => loading.includes(name)));
   const args = ['-q', ...iniArguments({ ...loaded, ...alone })];
-  const options = { env, cwd: '/', timeout: answerTimeoutMs, killSignal: 'SIGKILL', maxBuffer: 4_194_304 } as const;
-  const said = await new Promise<string | null>((resolve) => {
-    const child = execFile(program, args, options, (error, stdout) => resolve(error === null ? stdout : null));
-    // It may have left before it read.
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(script);
-  });
+  const { error, stdout } = await runShortly([program, ...args], { env, input: script });
+  const said = error === null ? stdout : null;
   const names = said?.split('\n').filter((line) => /^[A-Za-z_][\w.-]*$/.test(line)) ?? [];
   return names.includes('memory_limit') ? [...names, ...loading] : null;
 }

@@ -1,16 +1,14 @@
 // Asks a program whether it is PHP, by running it with -v.
 
-import { type ExecFileException, execFile } from 'node:child_process';
+import type { ExecFileException } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
+import { runShortly } from '../worker/short-run.ts';
 import { type PhpBanner, type PhpVersion, parsePhpBanner } from './php-version.ts';
 
 /** What a program turned out to be. `why` goes on after a colon: "there is no such file". */
 export type Inspection =
   | { readonly kind: 'php'; readonly version: PhpVersion; readonly sapi: string }
   | { readonly kind: 'failed'; readonly why: string };
-
-/** How long a PHP may take to say its version; a cold disk needs some of it. */
-const answerTimeoutMs = 10_000;
 
 /**
  * Asks in an environment of PATH alone.
@@ -26,30 +24,11 @@ export async function inspectPhp(program: string, path: string, wrapper: readonl
 
 /** Without a php.ini, so that nothing in one can disturb. @returns a text: why it is not PHP */
 async function askVersion(command: readonly string[], path: string): Promise<PhpBanner | string> {
-  const { error, stdout, stderr } = await run([...command, '-n', '-v'], path);
+  const { error, stdout, stderr, isLate } = await runShortly([...command, '-n', '-v'], { env: { PATH: path } });
   const banner = parsePhpBanner(stdout);
   if (banner !== null) return banner;
-  return error?.killed ? hung() : `it is not PHP: ${saidBy(stdout || stderr, error)}`;
-}
-
-interface Run {
-  readonly error: ExecFileException | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function run([program = '', ...args]: readonly string[], path: string): Promise<Run> {
-  return new Promise((resolve) => {
-    const options = {
-      env: { PATH: path },
-      cwd: '/',
-      timeout: answerTimeoutMs,
-      killSignal: 'SIGKILL',
-      maxBuffer: 4_194_304,
-    } as const;
-    const child = execFile(program, args, options, (error, stdout, stderr) => resolve({ error, stdout, stderr }));
-    child.stdin?.end();
-  });
+  if (isLate) return 'it is not PHP: asked for its version, it gave none in time';
+  return `it is not PHP: ${saidBy(stdout || stderr, error)}`;
 }
 
 function whyNotExecutable(program: string): string | null {
@@ -65,10 +44,6 @@ function whyNotExecutable(program: string): string | null {
     return 'it is not executable by this user';
   }
   return null;
-}
-
-function hung(): string {
-  return `it is not PHP: asked for its version, it gave none within ${answerTimeoutMs} ms`;
 }
 
 /** The first line that a program printed, or how it failed to start. */

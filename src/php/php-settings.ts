@@ -1,6 +1,6 @@
 // What a PHP really has of settings, with php.ini, its folders and the pool's own: asked of the program itself.
 
-import { execFile } from 'node:child_process';
+import { runShortly } from '../worker/short-run.ts';
 import { type IniValue, iniArguments } from './ini-arguments.ts';
 
 /** The settings that somebody looks at, as PHP shows them; "" is off, or not set. */
@@ -21,7 +21,6 @@ export interface SettingsQuestion {
 
 /** A site's own code is not run for a look. */
 const alone = { auto_prepend_file: '', auto_append_file: '', disable_functions: '', open_basedir: '' };
-const answerTimeoutMs = 10_000;
 
 // `getmypid` and its kind may be missing where hosts disable functions, but that was taken back for this run.
 const script = `<?php
@@ -39,13 +38,8 @@ echo "end\\n";
 export async function phpSettings({ command, ini, env }: SettingsQuestion): Promise<PhpSettings | null> {
   const [program = '', ...before] = command;
   const args = [...before, '-q', ...iniArguments({ ...ini, ...alone })];
-  const options = { env, cwd: '/', timeout: answerTimeoutMs, killSignal: 'SIGKILL', maxBuffer: 4_194_304 } as const;
-  const said = await new Promise<string | null>((resolve) => {
-    const child = execFile(program, args, options, (error, stdout) => resolve(error === null ? stdout : null));
-    // It may have left before it read.
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(script);
-  });
+  const { error, stdout } = await runShortly([program, ...args], { env, input: script });
+  const said = error === null ? stdout : null;
   if (said === null || !/^end$/m.test(said)) return null;
   const of = (word: string): Map<string, string> =>
     new Map(

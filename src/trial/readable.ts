@@ -1,9 +1,9 @@
 // Whether those who are to read a folder can: the users of pools that run its scripts, and the one who serves its files.
 
-import { execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { resolve, sep } from 'node:path';
 import type { Config } from '../config/config.ts';
+import { runShortly } from '../worker/short-run.ts';
 import { findSetpriv } from '../worker/spawner.ts';
 import { Users } from '../worker/user.ts';
 
@@ -80,11 +80,8 @@ async function firstClosedTo(steps: readonly string[], user: string): Promise<st
   const onTheWay = last.isDirectory() ? steps : steps.slice(0, -1);
   const shell = ['/bin/sh', '-c', question, 'sh', steps.at(-1)!, ...onTheWay];
   const args = ['--reuid', user, '--regid', account.group, '--init-groups', '--', ...shell];
-  return new Promise((done) => {
-    execFile(setpriv, args, { timeout: 10_000 }, (error, stdout) =>
-      done(error === null && stdout !== '' ? stdout : null),
-    );
-  });
+  const { error, stdout } = await runShortly([setpriv, ...args]);
+  return error === null && stdout !== '' ? stdout : null;
 }
 
 /** As ls(1) shows them: "drwx------, owner 0". */
