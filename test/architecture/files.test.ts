@@ -21,6 +21,7 @@ const short: Readonly<Record<string, string>> = {
   'src/defaults.ts': 'what every part that is given options does with them',
   'src/front/http1-refusal.ts': 'the answer to what is no request, with what is told of it',
   'src/gateway/trusted-proxies.ts': 'whom a site believes, which its requests, rules and log ask',
+  'src/php/ini-names.ts': 'check alone asks, and nothing that serves loads it',
   'src/log.ts': 'what every part of Postern needs of a logger',
   'src/gateway/password-thread-entry.ts': 'what a thread begins with: nothing may import it',
   'src/queue/queue-limits.ts': 'what every kind of pool is limited by',
