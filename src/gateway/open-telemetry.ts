@@ -1,9 +1,9 @@
 // Spans of OpenTelemetry, where its API is installed and somebody has registered what records them: one for each request, with the names of
 // its conventions (https://opentelemetry.io/docs/specs/semconv/http/http-spans/), and in it one for the wait and one for the run.
 //
-//   SERVER    GET *.php           from the request's head to the end of its answer; passed on to the program as its parent
-//   INTERNAL    wait php          in the pool's queue; only where it waited
-//   INTERNAL    run php           on a worker, a server elsewhere or a process
+//   SERVER    GET *.php           from the request's head to the end of its answer
+//   CLIENT      run php           since a pool, or a server elsewhere, has it; passed on as the parent of the program's own spans
+//   INTERNAL      wait php        in the pool's queue; only where it waited
 
 import type * as Api from '@opentelemetry/api';
 import { type Clock, systemClock } from '../clock.ts';
@@ -12,7 +12,15 @@ import { bytesToLog } from '../protocol/text.ts';
 import { version } from '../version.ts';
 import { urlForLog } from './known-targets.ts';
 import type { HttpRequest } from './message.ts';
-import { noFields, type RequestTrace, type TracedEnd, type TracedRun, type Traces, unrecorded } from './trace.ts';
+import {
+  noFields,
+  type RequestTrace,
+  type TracedEnd,
+  type TracedRun,
+  type TraceFields,
+  type Traces,
+  unrecorded,
+} from './trace.ts';
 
 /** Methods that a span may be named by: others could be of any number. */
 const methods: ReadonlySet<string> = new Set('CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT TRACE QUERY'.split(' '));
@@ -54,7 +62,7 @@ class SpanTraces implements Traces {
     if (span === null) return unrecorded(fieldValue(request.headers, 'traceparent'), noFields);
     return {
       traceId: span.traceId,
-      fields: span.fields,
+      begins: (pool) => this.#tried(() => span.begins(pool)) ?? noFields,
       ran: (run) => void this.#tried(() => span.ran(run)),
       over: (end) => void this.#tried(() => span.over(end)),
     };
@@ -82,8 +90,9 @@ class RequestSpan {
   readonly #originMs: number;
   readonly #context: Api.Context;
   readonly #span: Api.Span;
+  /** That of the program which has it now; null: none has. */
+  #run: Api.Span | null = null;
   readonly traceId: string | null;
-  readonly fields: Readonly<Record<string, string>>;
 
   constructor(api: typeof Api, tracer: Api.Tracer, clock: Clock, request: HttpRequest) {
     this.#api = api;
@@ -106,22 +115,32 @@ class RequestSpan {
     this.#context = api.trace.setSpan(parent, this.#span);
     const context = this.#span.spanContext();
     this.traceId = api.isSpanContextValid(context) ? context.traceId : null;
+  }
+
+  /** See RequestTrace. Its span is there before the program has it: the program's own are in it. */
+  begins(pool: string): TraceFields {
+    // A program that decided who may has had it before.
+    this.#run?.end(this.#now());
+    const run = this.#tracer.startSpan(
+      `run ${pool}`,
+      { kind: this.#api.SpanKind.CLIENT, startTime: this.#now(), attributes: { 'postern.pool': pool } },
+      this.#context,
+    );
+    this.#run = run;
     const told: Record<string, string> = {};
-    api.propagation.inject(this.#context, told);
-    this.fields = Object.keys(told).length === 0 ? noFields : lowerCased(told);
+    this.#api.propagation.inject(this.#api.trace.setSpan(this.#context, run), told);
+    return Object.keys(told).length === 0 ? noFields : lowerCased(told);
   }
 
   /** See RequestTrace. */
   ran({ pool, fromMs, waitedMs, untilMs, pid, attempts }: TracedRun): void {
-    const beganMs = fromMs + waitedMs;
-    if (waitedMs > 0) this.#part(`wait ${pool}`, fromMs, beganMs, { 'postern.pool': pool });
-    // One that got none has only waited.
-    if (waitedMs > 0 && attempts === 0) return;
-    this.#part(`run ${pool}`, beganMs, untilMs, {
-      'postern.pool': pool,
-      'postern.attempts': attempts,
-      ...(pid > 0 && { 'process.pid': pid }),
-    });
+    const run = this.#run;
+    if (run === null) return;
+    this.#run = null;
+    if (waitedMs > 0) this.#wait(pool, fromMs, fromMs + waitedMs, run);
+    run.setAttribute('postern.attempts', attempts);
+    if (pid > 0) run.setAttribute('process.pid', pid);
+    run.end(this.#originMs + untilMs);
   }
 
   /** See RequestTrace. */
@@ -141,13 +160,23 @@ class RequestSpan {
       span.setAttribute('error.type', error ?? String(status));
       span.setStatus({ code: this.#api.SpanStatusCode.ERROR });
     }
-    span.end(this.#originMs + this.#clock.now());
+    // A tunnel is over when the request is.
+    this.#run?.end(this.#now());
+    span.end(this.#now());
   }
 
-  #part(name: string, fromMs: number, untilMs: number, attributes: Api.Attributes): void {
-    const startTime = this.#originMs + fromMs;
-    const kind = this.#api.SpanKind.INTERNAL;
-    this.#tracer.startSpan(name, { kind, startTime, attributes }, this.#context).end(this.#originMs + untilMs);
+  #wait(pool: string, fromMs: number, untilMs: number, run: Api.Span): void {
+    const options = {
+      kind: this.#api.SpanKind.INTERNAL,
+      startTime: this.#originMs + fromMs,
+      attributes: { 'postern.pool': pool },
+    };
+    const inside = this.#api.trace.setSpan(this.#context, run);
+    this.#tracer.startSpan(`wait ${pool}`, options, inside).end(this.#originMs + untilMs);
+  }
+
+  #now(): number {
+    return this.#originMs + this.#clock.now();
   }
 }
 

@@ -233,9 +233,10 @@ export class VisitLog {
     return this.#requestId;
   }
 
-  /** A program is told of its trace by these. */
-  get traceVariables(): Environment {
-    return this.trace === null || this.trace.fields === noFields ? noFields : traceVariables(this.trace);
+  /** A program is to have it. @returns the variables that tell it of its trace */
+  traceBegins(pool: string): Environment {
+    const fields = this.trace === null ? noFields : this.trace.begins(pool);
+    return fields === noFields ? noFields : traceVariables(fields);
   }
 
   /** What was asked is over; it may be another for each local redirect. */

@@ -35,7 +35,7 @@ import { ShapedAnswer } from './shaped-answer.ts';
 import type { BackendRoute, Site } from './site.ts';
 import type { SiteGates } from './site-gates.ts';
 import type { SpoolBlocks } from './spool-blocks.ts';
-import { type RequestTrace, withTraceFields } from './trace.ts';
+import { noFields, type RequestTrace, traceVariables, withTraceFields } from './trace.ts';
 
 /** What the visits of a site share, as far as rules need it. */
 export interface GuideOwner {
@@ -197,7 +197,8 @@ export class RuleGuide {
     };
     const of = this.#owner.environmentFor(request, client, target, run, null);
     const known = withVariables(of, this.#ruled?.variables ?? {});
-    const variables = isPairs(known) ? environmentOf(known) : known;
+    const traced = traceVariables(this.#visit.trace?.begins(backend.name) ?? noFields);
+    const variables = { ...(isPairs(known) ? environmentOf(known) : known), ...traced };
     const environment = authorizerEnvironment(variables, auth.role, who);
     const { reply } = this.#visit;
     const answer = new AuthorizerAnswer(reply, auth, (chunk) => this.#visit.onStderr(chunk));
@@ -245,7 +246,7 @@ export class RuleGuide {
       return;
     }
     const { method, peer } = request;
-    const headers = trace === null ? request.headers : withTraceFields(request.headers, trace);
+    const headers = trace === null ? request.headers : withTraceFields(request.headers, trace.begins(proxy.url));
     const isRewritten = this.#ruled?.decided.ruling.taken.some(({ rule }) => changesPath.has(rule.act?.kind ?? ''));
     const target = isRewritten === true ? encodePath(path) + (query === '' ? '' : `?${query}`) : request.target;
     const host = fieldValue(headers, 'host') ?? client.serverName;

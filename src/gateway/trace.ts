@@ -14,12 +14,15 @@ export interface Traces {
 export interface RequestTrace {
   /** null: there is none. */
   readonly traceId: string | null;
-  /** What is told to whoever answers, by the lower-case names of fields; empty: what came goes on as it is. */
-  readonly fields: Readonly<Record<string, string>>;
-  /** A program, or a server elsewhere, has had it. */
+  /** A program, or a server elsewhere, is to have it. @returns what that one is told, by the lower-case names of fields; empty: what came goes on as it is */
+  begins(pool: string): TraceFields;
+  /** It has had it. */
   ran(run: TracedRun): void;
   over(end: TracedEnd): void;
 }
+
+/** Fields of a request by their lower-case names. */
+export type TraceFields = Readonly<Record<string, string>>;
 
 /** How long it waited for a program, and how long that had it. */
 export interface TracedRun {
@@ -85,17 +88,17 @@ export class TraceMaker implements Traces {
 }
 
 /** The trace of a request of which nothing is recorded. @param traceparent that it goes on with; undefined: none */
-export function unrecorded(traceparent: string | undefined, fields: RequestTrace['fields']): RequestTrace {
+export function unrecorded(traceparent: string | undefined, fields: TraceFields): RequestTrace {
   return {
     traceId: traceparent === undefined ? null : traceIdOf(traceparent),
-    fields,
+    begins: () => fields,
     ran: () => {},
     over: () => {},
   };
 }
 
 /** Nothing but what came is told. */
-export const noFields: Readonly<Record<string, string>> = {};
+export const noFields: TraceFields = {};
 
 /** The trace of a traceparent; null: it is not valid. */
 export function traceIdOf(traceparent: string): string | null {
@@ -103,14 +106,14 @@ export function traceIdOf(traceparent: string): string | null {
 }
 
 /** The same as CGI variables. */
-export function traceVariables({ fields }: RequestTrace): Record<string, string> {
+export function traceVariables(fields: TraceFields): Record<string, string> {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [`HTTP_${name.toUpperCase().replaceAll('-', '_')}`, value]),
   );
 }
 
 /** Header fields with those of a trace in place of what came under their names. */
-export function withTraceFields(headers: readonly string[], { fields }: RequestTrace): readonly string[] {
+export function withTraceFields(headers: readonly string[], fields: TraceFields): readonly string[] {
   const added = Object.entries(fields).flat();
   if (added.length === 0) return headers;
   return [...headers.filter((_, at) => !Object.hasOwn(fields, headers[at - (at % 2)]!.toLowerCase())), ...added];

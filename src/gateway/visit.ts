@@ -215,7 +215,7 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
     const contentLength = body === null ? request.contentLength : body.length;
     const known = gateway.environmentFor(request, client, target, found, contentLength);
     const ruled = this.#guide?.variables ?? noFields;
-    const traced = this.#log.traceVariables;
+    const traced = this.#log.traceBegins(backend.name);
     const environment =
       ruled === noFields && traced === noFields ? known : withVariables(known, { ...ruled, ...traced });
     const { method } = request;

@@ -46,7 +46,7 @@ describe('OpenTelemetry', () => {
   const spans = (): Record<string, ReadableSpan> =>
     Object.fromEntries(exporter.getFinishedSpans().map((span) => [span.name, span]));
 
-  it('has a span for each request, with the names of its conventions, and one for the run in it', async (t) => {
+  it('has a span for each request, with the names of its conventions, and one for the run in it, which is the parent of what the program has', async (t) => {
     const { gateway, access, backend } = makeSite(t, undefined, { trustedProxies: [] }, undefined, { traces });
     const headers = ['Host', 'shop.example:8080', 'User-Agent', 'tester/1'];
     await ask(gateway.handle, httpRequest('/index.php?a=1&token=secret', { headers }));
@@ -73,8 +73,9 @@ describe('OpenTelemetry', () => {
     const { traceId, spanId } = server!.spanContext();
     assert.deepEqual([run!.parentSpanContext?.spanId, run!.spanContext().traceId], [spanId, traceId]);
     assert.equal(run!.attributes['postern.pool'], 'scripted');
-    // The program is told of it, and the access log.
-    assert.equal(backend.requests[0]!.environment.HTTP_TRACEPARENT, `00-${traceId}-${spanId}-01`);
+    // A span with a part elsewhere is a client's, and that part is in it. The access log has the trace.
+    assert.equal(run!.kind, SpanKind.CLIENT);
+    assert.equal(backend.requests[0]!.environment.HTTP_TRACEPARENT, `00-${traceId}-${run!.spanContext().spanId}-01`);
     assert.equal(access[0]!.traceId, traceId);
     const ms = ([seconds, nanoseconds]: [number, number]): number => seconds * 1_000 + nanoseconds / 1e6;
     for (const time of [run!.startTime, run!.endTime, server!.startTime, server!.endTime])
@@ -88,13 +89,13 @@ describe('OpenTelemetry', () => {
       gateway.handle,
       httpRequest('/index.php', { headers: ['Host', 'a', 'Traceparent', given, 'tracestate', 'x=1'] }),
     );
-    const server = spans()['GET *.php']!;
+    const { 'GET *.php': server, 'run scripted': run } = spans() as Record<string, ReadableSpan>;
     assert.deepEqual(
-      [server.spanContext().traceId, server.parentSpanContext?.spanId, server.parentSpanContext?.isRemote],
+      [server!.spanContext().traceId, server!.parentSpanContext?.spanId, server!.parentSpanContext?.isRemote],
       ['a'.repeat(32), 'b'.repeat(16), true],
     );
     const { environment } = backend.requests[0]!;
-    assert.equal(environment.HTTP_TRACEPARENT, `00-${'a'.repeat(32)}-${server.spanContext().spanId}-01`);
+    assert.equal(environment.HTTP_TRACEPARENT, `00-${'a'.repeat(32)}-${run!.spanContext().spanId}-01`);
     assert.equal(environment.HTTP_TRACESTATE, 'x=1');
   });
 
@@ -144,7 +145,7 @@ describe('OpenTelemetry', () => {
     const answer = await ask(gateway.handle, httpRequest('/app/a', { headers, version: '2.0' }));
     assert.equal(answer.text, 'there');
     const { GET: span, [`run ${url}`]: run } = spans();
-    assert.deepEqual(seen, [`00-${'a'.repeat(32)}-${span!.spanContext().spanId}-01`, 'kept']);
+    assert.deepEqual(seen, [`00-${'a'.repeat(32)}-${run!.spanContext().spanId}-01`, 'kept']);
     assert.equal(run!.parentSpanContext?.spanId, span!.spanContext().spanId);
     assert.equal(span!.attributes['network.protocol.version'], '2');
   });
