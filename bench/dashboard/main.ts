@@ -1,10 +1,11 @@
-// The dashboard under load, kills and reloads (`npm run bench:dashboard [-- --seconds 600]`): how much throughput it costs the service, by turns open and
-// closed in one run, by the clock, and by the processor time that looking costs at a steady load, which a busy machine falsifies less; whether page or service grow while a browser looks; whether sampling stops when nobody does. Exit status 1: it costs more than
-// 2 % of a processor, something grows, or it goes on.
+// The dashboard under load, kills and reloads (`npm run bench:dashboard [-- --seconds 600]`): what it costs the service while somebody looks, whether page or
+// service grow, whether sampling stops when nobody looks. The cost is that of many short phases, open and closed side by side: requests a second, and
+// the processor time of the service for a request, which a busy machine falsifies less. Exit status 1: it costs more than 2 %, something grows, or
+// sampling goes on; 2: none of these, but the phases differ too much to be sure of the 2 %.
 
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,21 +14,32 @@ import { parseArgs } from 'node:util';
 import type { ServiceStatus } from '../../src/admin/source.ts';
 import { startBrowser } from '../../test/support/browser.ts';
 import { asOneself } from '../../test/support/postern-process.ts';
+import {
+  isOpenPhase,
+  judge,
+  microsPerRequest,
+  type Pair,
+  type Phase,
+  requestsPerSecond,
+  type Spread,
+  spreadOf,
+  type Verdict,
+} from './paired-phases.ts';
 
 const { values } = parseArgs({
   options: {
     /** Of the part with the browser. */
     seconds: { type: 'string', default: '180' },
-    /** Of one turn of the part that counts throughput, and how many turns. */
-    turn: { type: 'string', default: '2' },
-    turns: { type: 'string', default: '24' },
+    /** Of one phase of the part that counts the cost, and how many pairs of them there are at each load. */
+    phase: { type: 'string', default: '2' },
+    pairs: { type: 'string', default: '24' },
     connections: { type: 'string', default: '8' },
   },
 });
 const seconds = Number(values.seconds);
-const turnSeconds = Number(values.turn);
+const phaseMs = Number(values.phase) * 1_000;
 
-/** The share of one processor that looking may cost, and what may be more at the end than it was after a quarter of the time. */
+/** What of throughput, and of one processor, looking may cost; and what may be more at the end than it was after a quarter of the time. */
 const mostShare = 0.02;
 const mostGrowth = 1.5;
 
@@ -36,18 +48,19 @@ const folder = mkdtempSync(join(tmpdir(), 'postern-bench-dashboard-'));
 const service = startService();
 const exits: (() => unknown)[] = [() => service.kill('SIGTERM')];
 let failures = 0;
+let unsure = 0;
 
 try {
   const { site, admin } = await addresses();
-  await countThroughput(site, admin, 0);
-  await countThroughput(site, admin, 20);
+  await costAtFullLoad(site, admin);
+  await costAtSteadyLoad(site, admin);
   await watchLeaks(site, admin);
 } finally {
   for (const exit of exits.toReversed()) await exit();
   await Promise.race([service.exitCode ?? once(service, 'exit'), wait(20_000)]);
   rmSync(folder, { recursive: true, force: true });
 }
-process.exitCode = failures === 0 ? 0 : 1;
+process.exitCode = failures > 0 ? 1 : unsure > 0 ? 2 : 0;
 
 function startService(): ChildProcess {
   mkdirSync(join(folder, 'public'));
@@ -93,16 +106,25 @@ async function command(...args: readonly string[]): Promise<string> {
   return text;
 }
 
-/** A load in a process of its own. @returns how many requests it has made so far */
-function startLoad(url: string, pauseMs: number, connections: number): { count: () => number; stop: () => void } {
+interface Load {
+  /** How many requests were answered, and when that was. */
+  count(): Promise<{ readonly answered: number; readonly atMs: number }>;
+  stop(): void;
+}
+
+/** A load in a process of its own. */
+function startLoad(url: string, pauseMs: number, connections: number): Load {
   const child = fork(new URL('dashboard-load.ts', import.meta.url), [url, String(pauseMs), String(connections)]);
-  let count = 0;
-  child.on('message', (total: number) => {
-    count = total;
-  });
   const stop = (): void => void child.kill();
   exits.push(stop);
-  return { count: () => count, stop };
+  return {
+    count: async () => {
+      const told = once(child, 'message');
+      child.send('count');
+      return (await told)[0];
+    },
+    stop,
+  };
 }
 
 /** Reads the events as a page does. @returns what ends it */
@@ -112,45 +134,64 @@ function look(admin: string): () => void {
   return () => request.destroy();
 }
 
-/** By turns with a viewer and without, so that what else the machine does falls on both. */
-async function countThroughput(site: string, admin: string, pauseMs: number): Promise<void> {
+/** As many requests as the service answers: what they take more while somebody looks. */
+async function costAtFullLoad(site: string, admin: string): Promise<void> {
+  const pairs = await measurePairs(site, admin, 0);
+  const rates = spreadOf(pairs.map(({ open, closed }) => requestsPerSecond(open) / requestsPerSecond(closed)));
+  const costs = spreadOf(pairs.map(({ open, closed }) => microsPerRequest(open) / microsPerRequest(closed)));
+  const rate = spreadOf(pairs.map(({ closed }) => requestsPerSecond(closed)));
+  const micros = spreadOf(pairs.map(({ closed }) => microsPerRequest(closed)));
+  process.stdout.write(
+    `${pairs.length} pairs at full load; closed: ${shownSpread(rate, 0)} requests/s, ${shownSpread(micros, 1)} us of the service's processor time a request\n`,
+  );
+  tell(`requests/s, open to closed: ${shownSpread(rates, 3)}`, judge(lost(rates), mostShare));
+  tell(`processor time a request, open to closed: ${shownSpread(costs, 3)}`, judge(costs, 1 + mostShare));
+}
+
+/** A load that is the same in both: what the service uses more while somebody looks. */
+async function costAtSteadyLoad(site: string, admin: string): Promise<void> {
+  const pairs = await measurePairs(site, admin, 20);
+  const share = ({ processorMs, ms }: Phase): number => processorMs / ms;
+  const shares = spreadOf(pairs.map(({ open, closed }) => share(open) - share(closed)));
+  const rate = spreadOf(pairs.map(({ open }) => requestsPerSecond(open)));
+  process.stdout.write(`${pairs.length} pairs at a steady load of ${shownSpread(rate, 0)} requests/s\n`);
+  tell(`of one processor, looking takes ${shownSpread(shares, 4)}`, judge(shares, mostShare));
+}
+
+/** Phases with a viewer and without, so that what else the machine does falls on both. */
+async function measurePairs(site: string, admin: string, pauseMs: number): Promise<readonly Pair[]> {
   const load = startLoad(`${site}index.php`, pauseMs, Number(values.connections));
   await wait(3_000);
-  const seen = { open: { requests: 0, ms: 0, processorMs: 0 }, closed: { requests: 0, ms: 0, processorMs: 0 } };
-  const rates = { open: [] as number[], closed: [] as number[] };
-  for (let turn = 0; turn < Number(values.turns); turn += 1) {
-    // open, closed, closed, open: a drift falls on both alike.
-    const state = turn % 4 === 0 || turn % 4 === 3 ? 'open' : 'closed';
-    const close = state === 'open' ? look(admin) : () => {};
+  const phases: Phase[] = [];
+  for (let phase = 0; phase < 2 * Number(values.pairs); phase += 1) {
+    const close = isOpenPhase(phase) ? look(admin) : () => {};
+    // What opening and closing cost is in neither.
     await wait(500);
-    const [before, beganMs, usedMs] = [load.count(), performance.now(), usedProcessorMs(service.pid!)];
-    await wait(turnSeconds * 1_000);
-    const [requests, ms] = [load.count() - before, performance.now() - beganMs];
-    rates[state].push(requests / ms);
-    seen[state].requests += requests;
-    seen[state].ms += ms;
-    seen[state].processorMs += usedProcessorMs(service.pid!) - usedMs;
+    const [before, usedMs] = [await load.count(), finelyUsedMs(service.pid!)];
+    await wait(phaseMs);
+    const [after, processorMs] = [await load.count(), finelyUsedMs(service.pid!) - usedMs];
+    phases.push({ requests: after.answered - before.answered, ms: after.atMs - before.atMs, processorMs });
     close();
   }
   load.stop();
-  const { open, closed } = seen;
-  const [openRate, closedRate] = [open, closed].map(({ requests, ms }) => (requests * 1_000) / ms) as [number, number];
-  if (pauseMs === 0) {
-    // Each turn beside the one next to it: what else the machine does is about the same in both.
-    const ratios = rates.open.map((rate, index) => rate / rates.closed[index]!).sort((a, b) => a - b);
-    const ratio = ratios[Math.floor(ratios.length / 2)]!.toFixed(3);
-    process.stdout.write(
-      `throughput: ${closedRate.toFixed(0)}/s closed, ${openRate.toFixed(0)}/s open; the median of ${ratios.length} ratios is ${ratio}\n`,
-    );
-    return;
-  }
-  // At a steady load, what is used more while somebody looks is what looking costs.
-  const share = open.processorMs / open.ms - closed.processorMs / closed.ms;
-  say(
-    `looking costs ${(share * 100).toFixed(2)} % of one processor, at ${openRate.toFixed(0)} requests a second`,
-    share <= mostShare,
-  );
+  return Array.from({ length: phases.length / 2 }, (_, index): Pair => {
+    const both = [phases[2 * index]!, phases[2 * index + 1]!] as const;
+    const [open, closed] = isOpenPhase(2 * index) ? both : [both[1], both[0]];
+    return { open, closed };
+  });
 }
+
+/** A ratio of throughput as what is lost of it. */
+const lost = ({ median, quartiles, surely }: Spread): Spread => ({
+  median: 1 - median,
+  quartiles: [1 - quartiles[1], 1 - quartiles[0]],
+  surely: [1 - surely[1], 1 - surely[0]],
+});
+
+const shownSpread = ({ median, quartiles, surely }: Spread, digits: number): string => {
+  const range = (both: readonly [number, number]): string => both.map((one) => one.toFixed(digits)).join(' to ');
+  return `${median.toFixed(digits)} (half of them ${range(quartiles)}; the median, by 95 %, ${range(surely)})`;
+};
 
 /** A browser looks while requests run, processes are killed and pools reloaded. */
 async function watchLeaks(site: string, admin: string): Promise<void> {
@@ -198,8 +239,15 @@ async function watchLeaks(site: string, admin: string): Promise<void> {
 }
 
 function say(line: string, isGood: boolean): void {
-  if (!isGood) failures += 1;
-  process.stdout.write(`${isGood ? 'ok  ' : 'FAIL'} ${line}\n`);
+  tell(line, isGood ? 'kept' : 'broken');
+}
+
+const marks: Readonly<Record<Verdict, string>> = { kept: 'ok    ', broken: 'FAIL  ', unsure: 'unsure' };
+
+function tell(line: string, verdict: Verdict): void {
+  if (verdict === 'broken') failures += 1;
+  if (verdict === 'unsure') unsure += 1;
+  process.stdout.write(`${marks[verdict]} ${line}\n`);
 }
 
 /** proc(5): statm has pages. */
@@ -211,4 +259,11 @@ function residentBytes(pid: number): number {
 function usedProcessorMs(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
   return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+/** The same in nanoseconds' steps: what the scheduler has given its threads. */
+function finelyUsedMs(pid: number): number {
+  const ofThread = (thread: string): number =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + ofThread(thread), 0) / 1e6;
 }

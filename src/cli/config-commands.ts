@@ -6,10 +6,11 @@ import type { Command } from 'commander';
 import type { Paint, Style } from '../admin/formatting.ts';
 import type { ServiceStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
+import { PosternError } from '../errors.ts';
 import type { Log, LogFields } from '../log.ts';
 import type { Explanation } from '../sites/explanation.ts';
 import type { Finding } from '../trial/finding.ts';
-import { exit, UsageError } from './exit-status.ts';
+import { exit, exitStatusOf, UsageError } from './exit-status.ts';
 import { humanLog } from './human-log.ts';
 import { instanceOf } from './instance-commands.ts';
 import { wholeNumber } from './option-values.ts';
@@ -25,22 +26,40 @@ export function addCheck(program: Command, { out, err }: Terminal): void {
     .option('-c, --config <file>', 'the configuration', defaultConfigFile)
     .option('--allow-root', 'as for run')
     .option('--json', 'as JSON')
-    .action(async (options: { config: string; allowRoot?: boolean; json?: boolean }) => {
-      const { examineConfig } = await import('../config/config-file.ts');
-      const config = await examineConfig(options.config);
-      const { checkService } = await import('../trial/trial.ts');
-      const { checkOutOfReach, whoServes } = await import('../launcher/who-serves.ts');
-      const account = whoServes(config.values.service.user);
-      if (account !== null) checkOutOfReach(resolve(options.config), account);
-      const poolUser = account?.name ?? null;
-      const asRoot = options.allowRoot ? 'allow' : 'refuse';
-      const findings = await checkService(config, { asRoot, poolUser }, withoutRepeats(humanLog(err, 'warn')));
-      const { fine, formatFindings, hasFailed } = await import('../trial/finding.ts');
-      const all: Finding[] = [fine('configuration', options.config), ...findings];
-      out.write(options.json ? `${JSON.stringify(all, null, 2)}\n` : formatFindings(all, out.paint));
-      if (hasFailed(all)) process.exitCode = exit.failed;
+    .action(async (options: CheckOptions) => {
+      const { findingsOf } = await import('../trial/finding.ts');
+      await check(options, { out, err }).catch((error: unknown) => {
+        // Who reads JSON has what is wrong with the file in it, too.
+        if (options.json && error instanceof PosternError && exitStatusOf(error) === exit.config)
+          out.write(asJson(findingsOf(error)));
+        throw error;
+      });
     });
 }
+
+interface CheckOptions {
+  readonly config: string;
+  readonly allowRoot?: boolean;
+  readonly json?: boolean;
+}
+
+async function check(options: CheckOptions, { out, err }: Pick<Terminal, 'out' | 'err'>): Promise<void> {
+  const { examineConfig } = await import('../config/config-file.ts');
+  const config = await examineConfig(options.config);
+  const { checkService } = await import('../trial/trial.ts');
+  const { checkOutOfReach, whoServes } = await import('../launcher/who-serves.ts');
+  const account = whoServes(config.values.service.user);
+  if (account !== null) checkOutOfReach(resolve(options.config), account);
+  const poolUser = account?.name ?? null;
+  const asRoot = options.allowRoot ? 'allow' : 'refuse';
+  const findings = await checkService(config, { asRoot, poolUser }, withoutRepeats(humanLog(err, 'warn')));
+  const { fine, formatFindings, hasFailed } = await import('../trial/finding.ts');
+  const all: Finding[] = [fine('configuration', options.config), ...findings];
+  out.write(options.json ? asJson(all) : formatFindings(all, out.paint));
+  if (hasFailed(all)) process.exitCode = exit.failed;
+}
+
+const asJson = (findings: readonly Finding[]): string => `${JSON.stringify(findings, null, 2)}\n`;
 
 /** A program that fails at its start is tried again: what it says each time is told once. */
 function withoutRepeats(log: Log): Log {

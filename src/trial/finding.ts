@@ -1,6 +1,7 @@
 // One thing that `check` has looked at, and how it is told.
 
 import type { Paint, Style } from '../admin/formatting.ts';
+import type { PosternError } from '../errors.ts';
 
 /** One thing that was looked at. */
 export type Finding = FindingOf<'ok', null> | FindingOf<'note' | 'failed', string>;
@@ -38,6 +39,11 @@ const advice =
 export function inParts(message: string, otherwise: string): readonly [message: string, mend: string] {
   const [, what, mend] = advice.exec(message) ?? [];
   return [what ?? message, mend ?? otherwise];
+}
+
+/** What is wrong with a configuration: a finding for each line of the error. */
+export function findingsOf(error: PosternError): readonly Finding[] {
+  return error.message.split('\n').map((line) => failed('configuration', ...inParts(line, 'correct it there')));
 }
 
 /** Whether something has to be mended. */

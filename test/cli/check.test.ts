@@ -53,6 +53,22 @@ it('postern check starts each pool, asks each site, and says what is wrong', asy
   assert.match(failed[0]?.message ?? '', /\/no\/such\/program/);
 });
 
+it('postern check --json has what is wrong with the file as findings, each with its mend', async (t) => {
+  const folder = temporaryFolder(t);
+  const config = join(folder, 'postern.toml');
+  writeFileSync(config, '[site.main]\nrot = "."\n[pool.x]\ncgi = true\nphp = "auto"\n');
+  const wrong = await postern(t, folder, ['check', '-c', config, '--json']);
+  assert.equal(wrong.status, 78);
+  const told = (JSON.parse(wrong.out) as Finding[]).map(({ state, subject, message, mend }) => {
+    return [state, subject, message.replace(/^.*postern\.toml/, ''), mend];
+  });
+  assert.deepEqual(told, [
+    ['failed', 'configuration', ':2: unknown key "rot" in [site.main]: did you mean "root"?', 'correct it there'],
+    ['failed', 'configuration', ':4: [pool.x] says php and cgi', 'give one of php, command, connect, cgi, app'],
+  ]);
+  assert.match(wrong.err, /unknown key "rot"/);
+});
+
 it('postern check warns of settings that PHP does not know, each with its line', async (t) => {
   if (findProgram('php-cgi') === null) {
     t.skip('php-cgi is not installed');

@@ -1,0 +1,68 @@
+// What a thing costs on a machine that is never still: short phases with it and without, side by side, and how sure the median of their pairs is. Pure.
+
+/** What one phase came to. */
+export interface Phase {
+  readonly requests: number;
+  readonly ms: number;
+  /** Processor time of the service, user and system. */
+  readonly processorMs: number;
+}
+
+/** A phase with what is measured, and the one beside it without. */
+export interface Pair {
+  readonly open: Phase;
+  readonly closed: Phase;
+}
+
+/** A median, the middle half of what it is of, and between what it is with 95 % of certainty. */
+export interface Spread {
+  readonly median: number;
+  readonly quartiles: readonly [number, number];
+  readonly surely: readonly [number, number];
+}
+
+export const requestsPerSecond = ({ requests, ms }: Phase): number => (requests * 1_000) / ms;
+export const microsPerRequest = ({ requests, processorMs }: Phase): number => (processorMs * 1_000) / requests;
+
+/** Which phases of a run are open: open, closed, closed, open, so that a drift falls on both alike. */
+export const isOpenPhase = (phase: number): boolean => phase % 4 === 0 || phase % 4 === 3;
+
+/** The spread of values. @throws RangeError without any */
+export function spreadOf(values: readonly number[]): Spread {
+  if (values.length === 0) throw new RangeError('a spread needs a value');
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number): number => {
+    const place = share * (sorted.length - 1);
+    const below = sorted[Math.floor(place)]!;
+    return below + (sorted[Math.ceil(place)]! - below) * (place % 1);
+  };
+  const rank = leastRank(sorted.length);
+  return {
+    median: at(0.5),
+    quartiles: [at(0.25), at(0.75)],
+    surely: rank === null ? [-Infinity, Infinity] : [sorted[rank]!, sorted[sorted.length - 1 - rank]!],
+  };
+}
+
+/** What can be said of a limit. */
+export type Verdict = 'kept' | 'broken' | 'unsure';
+
+/** Whether what a spread is of is at most so much. */
+export function judge({ surely: [least, most] }: Spread, limit: number): Verdict {
+  if (most <= limit) return 'kept';
+  return least > limit ? 'broken' : 'unsure';
+}
+
+/** Order statistics: so many of the values may lie outside at each end; each is above the true median as a coin falls. null: too few for any. */
+function leastRank(count: number): number | null {
+  let chance = 0.5 ** count;
+  let below = 0;
+  let rank = -1;
+  for (let heads = 0; heads < count; heads += 1) {
+    below += chance;
+    if (below > 0.025) break;
+    rank = heads;
+    chance *= (count - heads) / (heads + 1);
+  }
+  return rank < 0 ? null : rank;
+}
