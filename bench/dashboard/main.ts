@@ -47,6 +47,7 @@ const entry = new URL('../../bin/postern.js', import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), 'postern-bench-dashboard-'));
 const service = startService();
 const exits: (() => unknown)[] = [() => service.kill('SIGTERM')];
+const marks: Readonly<Record<Verdict, string>> = { kept: 'ok    ', broken: 'FAIL  ', unsure: 'unsure' };
 let failures = 0;
 let unsure = 0;
 
@@ -182,16 +183,18 @@ async function measurePairs(site: string, admin: string, pauseMs: number): Promi
 }
 
 /** A ratio of throughput as what is lost of it. */
-const lost = ({ median, quartiles, surely }: Spread): Spread => ({
-  median: 1 - median,
-  quartiles: [1 - quartiles[1], 1 - quartiles[0]],
-  surely: [1 - surely[1], 1 - surely[0]],
-});
+function lost({ median, quartiles, surely }: Spread): Spread {
+  return {
+    median: 1 - median,
+    quartiles: [1 - quartiles[1], 1 - quartiles[0]],
+    surely: [1 - surely[1], 1 - surely[0]],
+  };
+}
 
-const shownSpread = ({ median, quartiles, surely }: Spread, digits: number): string => {
+function shownSpread({ median, quartiles, surely }: Spread, digits: number): string {
   const range = (both: readonly [number, number]): string => both.map((one) => one.toFixed(digits)).join(' to ');
   return `${median.toFixed(digits)} (half of them ${range(quartiles)}; the median, by 95 %, ${range(surely)})`;
-};
+}
 
 /** A browser looks while requests run, processes are killed and pools reloaded. */
 async function watchLeaks(site: string, admin: string): Promise<void> {
@@ -241,8 +244,6 @@ async function watchLeaks(site: string, admin: string): Promise<void> {
 function say(line: string, isGood: boolean): void {
   tell(line, isGood ? 'kept' : 'broken');
 }
-
-const marks: Readonly<Record<Verdict, string>> = { kept: 'ok    ', broken: 'FAIL  ', unsure: 'unsure' };
 
 function tell(line: string, verdict: Verdict): void {
   if (verdict === 'broken') failures += 1;
