@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { PosternError } from '../errors.ts';
 import type { HttpHandler, Peer } from '../gateway/message.ts';
+import type { SpareFrames } from '../http2/frame-writer.ts';
 import { type Log, silentLog } from '../log.ts';
 import { KnownFields } from '../protocol/http/known-fields.ts';
 import { ClientLimits, type Waiting } from './client-limits.ts';
@@ -47,6 +48,7 @@ export class Http1Connections implements Acceptor {
   readonly log: Log;
   readonly spare: SpareBlock = { block: null };
   readonly fields = new KnownFields();
+  readonly spareFrames: SpareFrames = { frames: null };
   readonly #clock: Clock;
   isClosing = false;
   readonly #connections: FrontConnection[] = [];

@@ -108,6 +108,7 @@ export class FrontTime {
   /** Until when the Date line holds, by the clock that never goes back. */
   #dateUntil = Number.NEGATIVE_INFINITY;
   #dateLine = '';
+  #date = '';
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -127,13 +128,23 @@ export class FrontTime {
 
   /** "Date: ...\r\n" of now. */
   get dateLine(): string {
-    const now = this.#clock.now();
-    if (now >= this.#dateUntil) {
-      const wallMs = this.#clock.wall();
-      this.#dateUntil = now + 1000 - (wallMs % 1000);
-      this.#dateLine = inOnePiece(`Date: ${new Date(wallMs).toUTCString()}\r\n`);
-    }
+    this.#readDate();
     return this.#dateLine;
+  }
+
+  /** The value of Date. */
+  get date(): string {
+    this.#readDate();
+    return this.#date;
+  }
+
+  #readDate(): void {
+    const now = this.#clock.now();
+    if (now < this.#dateUntil) return;
+    const wallMs = this.#clock.wall();
+    this.#dateUntil = now + 1000 - (wallMs % 1000);
+    this.#date = new Date(wallMs).toUTCString();
+    this.#dateLine = inOnePiece(`Date: ${this.#date}\r\n`);
   }
 }
 

@@ -1,14 +1,19 @@
-// One HTTP/2 connection (RFC 9113), on the library's session: its streams go to the handler as requests, and what it may cost is limited.
+// One HTTP/2 connection (RFC 9113): its socket and its session, whose streams go to the handler as requests, and what it may cost.
 //
 //   open -> leaving -> ending -> closed       any -> ending, closed
 
-import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import { beginTurn, endTurn } from '../clock.ts';
+import { SocketWriter } from '../connection/socket-writer.ts';
 import type { PosternError } from '../errors.ts';
 import { ClientWatch } from '../gateway/client-watch.ts';
 import type { HttpHandler, Peer } from '../gateway/message.ts';
+import type { SpareFrames } from '../http2/frame-writer.ts';
+import { errorCodes, type Http2Fault } from '../http2/http2-codes.ts';
+import { Http2Session, type SessionOwner } from '../http2/http2-session.ts';
+import type { Http2Stream } from '../http2/http2-stream.ts';
 import type { Log } from '../log.ts';
-import { fieldsBytes, maxFields } from '../protocol/http/headers.ts';
+import { maxFields } from '../protocol/http/headers.ts';
 import { maxHeadBytes } from '../protocol/http/http1-head-reader.ts';
 import { unsentBytes } from './client-socket.ts';
 import type { Refusal } from './http1-refusal.ts';
@@ -22,6 +27,7 @@ export interface Http2Owner extends DeadlineOwner {
   readonly onRefused: (refusal: Refusal) => void;
   readonly log: Log;
   readonly isClosing: boolean;
+  readonly spareFrames: SpareFrames;
   tellRefused(error: PosternError, client: string): void;
   isTooSlow(rate: number, client: string): boolean;
   /** A connection is closed, since its client misbehaves. */
@@ -44,59 +50,43 @@ const moves: Readonly<Record<State, readonly State[]>> = {
 /** Requests at a time. Browsers send no more than 100; what is above is refused, and may be sent again. */
 export const maxStreams = 128;
 
-/** Bytes that a client may send ahead of their reader: of one stream, and of all. */
-const streamWindow = 262_144;
-const connectionWindow = 1_048_576;
-
-/** Frames of little use that one connection may send, each kind, before it is closed by the library: invalid ones, and streams above the limit. */
-const mostInvalid = 200;
-
-/** What the library may hold for one connection: a part of each of its answers, and what came ahead of its readers. Above it the next request is refused. */
-const mostMegabytes = 32;
-
-const sessionOptions = {
-  settings: {
-    maxConcurrentStreams: maxStreams,
-    initialWindowSize: streamWindow,
-    // Above our own limit: what is little above it is answered with 431, and not with a reset.
-    maxHeaderListSize: 2 * maxHeadBytes,
-  },
-  maxHeaderListPairs: 2 * maxFields,
-  // Above what the header of a program may have: of one that is larger the client would get a reset, and we would hear nothing.
-  maxSendHeaderBlockLength: 16 * maxHeadBytes,
-  maxSessionInvalidFrames: mostInvalid,
-  maxSessionRejectedStreams: mostInvalid,
-  maxSettings: 32,
-  maxOutstandingSettings: 4,
-  maxSessionMemory: mostMegabytes,
-  strictSingleValueFields: false,
+const sessionLimits = {
+  maxStreams,
+  streamWindow: 262_144,
+  connectionWindow: 1_048_576,
+  // Above our own limits: what is little above them is answered with 431, and not with a reset.
+  maxFields: 2 * maxFields,
+  maxFieldsBytes: 2 * maxHeadBytes,
 };
 
 /** Of what we send, so many bytes are thought to be acknowledged by one. */
 const sentForOne = 32;
 
-/** A session. */
-export class Http2Connection implements ExchangeOwner, FrontConnection {
+/** Bytes that may wait for the client before nothing more is read of it: what it asks for is answered, though it takes nothing. */
+const mostUnsent = 1_048_576;
+
+/** A connection. */
+export class Http2Connection implements ExchangeOwner, FrontConnection, SessionOwner {
   /** Where it is among the front's connections; theirs. */
   slot = -1;
   readonly address: string;
   readonly peer: Peer;
   readonly handler: HttpHandler;
   readonly #socket: Socket;
-  readonly #session: ServerHttp2Session;
+  readonly #writer: SocketWriter;
+  readonly #session: Http2Session;
   readonly #owner: Http2Owner;
   readonly #exchanges = new Set<Http2Exchange>();
   readonly #manners = new Http2Manners();
   readonly #watch = new ClientWatch();
-  readonly #askTaken = (closely: boolean): number => unsentBytes(this.#socket, closely);
+  readonly #askTaken = (closely: boolean): number => this.taken(closely);
+  #sentBytes = 0;
   #isWatching = false;
   /** Until when what runs may go on after the client has closed its side. */
   #halfClosedUntilMs = Number.POSITIVE_INFINITY;
   #state: State = 'open';
   #deadlineMs: number;
   #requests = 0;
-  /** Bytes of fields and bodies. */
-  #useful = 0;
 
   constructor(socket: Socket, peer: Peer, owner: Http2Owner) {
     this.#socket = socket;
@@ -105,16 +95,15 @@ export class Http2Connection implements ExchangeOwner, FrontConnection {
     this.#owner = owner;
     this.handler = owner.handler;
     this.#deadlineMs = this.#after(owner.clients.values.headTimeoutMs ?? owner.limits.headTimeoutMs);
+    this.#writer = new SocketWriter(socket, () => this.#drained());
+    this.#session = new Http2Session(this, sessionLimits);
+    socket.setNoDelay(true);
+    socket.on('error', () => {});
+    socket.on('data', (bytes: Buffer) => this.#received(bytes));
     socket.on('end', () => this.#ended());
     socket.on('close', () => this.#closed());
-    const session = performServerHandshake(socket, sessionOptions);
-    this.#session = session;
-    session.setLocalWindowSize(connectionWindow);
-    session.on('stream', (stream, _headers, _flags, raw) => this.#begin(stream, raw as unknown as string[]));
-    session.on('ping', () => this.#control());
-    session.on('remoteSettings', () => this.#control());
-    session.on('goaway', () => this.#left());
-    session.on('error', (error) => this.#failed(error));
+    this.#session.begin();
+    socket.resume();
   }
 
   /** It never waits: who took it out of its handshake has been let in. */
@@ -128,12 +117,16 @@ export class Http2Connection implements ExchangeOwner, FrontConnection {
     return this.#owner.limits.writeTimeoutMs;
   }
 
-  unsent(closely: boolean): number {
-    return unsentBytes(this.#socket, closely);
+  get date(): string {
+    return this.#owner.time.date;
   }
 
-  received(bytes: number): void {
-    this.#useful += bytes;
+  get spareFrames(): SpareFrames {
+    return this.#owner.spareFrames;
+  }
+
+  taken(closely: boolean): number {
+    return this.#sentBytes - this.#waitingBytes - (closely ? unsentBytes(this.#socket, true) : 0);
   }
 
   isTooSlow(rate: number): boolean {
@@ -155,14 +148,57 @@ export class Http2Connection implements ExchangeOwner, FrontConnection {
 
   over(exchange: Http2Exchange, byClient: boolean): void {
     this.#exchanges.delete(exchange);
-    if (byClient && this.#manners.reset()) this.#misbehaves('resets');
+    if (byClient) this.wasted();
     if (this.#exchanges.size > 0 || this.#state === 'closed') return;
     const { clients, limits, isClosing } = this.#owner;
     const isLast = isClosing || this.#halfClosedUntilMs < Number.POSITIVE_INFINITY;
     // Its place is wanted.
     if (this.#state === 'open' && (isLast || clients.waiting.size > 0)) this.#leave();
-    if (this.#state !== 'open') this.#deadlineMs = this.#after(limits.lingerTimeoutMs);
-    else this.#deadlineMs = this.#after(clients.values.keepAliveTimeoutMs ?? limits.keepAliveTimeoutMs);
+    else if (this.#state === 'open')
+      this.#deadlineMs = this.#after(clients.values.keepAliveTimeoutMs ?? limits.keepAliveTimeoutMs);
+    else if (this.#state === 'leaving') this.#end();
+  }
+
+  // What a session tells.
+
+  send(bytes: Buffer): boolean {
+    this.#sentBytes += bytes.length;
+    const hasRoom = this.#writer.write(bytes);
+    if (!hasRoom && this.#waitingBytes > mostUnsent) this.#socket.pause();
+    return hasRoom;
+  }
+
+  requested(stream: Http2Stream): void {
+    const exchange = new Http2Exchange(stream, this);
+    this.#exchanges.add(exchange);
+    this.#requests += 1;
+    const { clients } = this.#owner;
+    if (this.#requests === clients.values.maxRequests) {
+      clients.hit('maxRequests');
+      if (this.#state === 'open') this.#leave();
+    }
+    exchange.begin();
+  }
+
+  controlled(): void {
+    if (this.#manners.control()) this.#misbehaves('controls');
+  }
+
+  emptied(): void {
+    if (this.#manners.empty()) this.#misbehaves('empty-frames');
+  }
+
+  wasted(): void {
+    if (this.#manners.reset()) this.#misbehaves('resets');
+  }
+
+  left(): void {
+    if (this.#state === 'open') this.#leave();
+  }
+
+  failed(fault: Http2Fault): void {
+    this.#owner.tellMisconduct(fault.message, this.address);
+    this.#end();
   }
 
   /** Closes it where nothing was asked since the last answer. @returns whether it did */
@@ -174,11 +210,17 @@ export class Http2Connection implements ExchangeOwner, FrontConnection {
 
   /** Acts when a deadline has passed. To be called once a second. @param now see `FrontTime.tick` */
   checkDeadline(now: number): void {
-    for (const exchange of [...this.#exchanges]) exchange.check(now);
+    // What is sent on the way would look as if the client took something.
+    this.#session.cork();
+    try {
+      for (const exchange of [...this.#exchanges]) exchange.check(now);
+    } finally {
+      this.#session.uncork();
+    }
     if (this.#state === 'open' || this.#state === 'leaving') {
-      const { bytesRead, bytesWritten } = this.#socket;
-      const useful = this.#useful + Math.floor(bytesWritten / sentForOne);
-      if (this.#manners.second(bytesRead, useful)) this.#misbehaves('idle-bytes');
+      const { receivedBytes, usefulBytes } = this.#session;
+      const useful = usefulBytes + Math.floor(this.#sentBytes / sentForOne);
+      if (this.#manners.second(receivedBytes, useful)) this.#misbehaves('idle-bytes');
     }
     if (this.#isStuck(now) || now >= this.#halfClosedUntilMs) this.#socket.destroy();
     else if (this.#exchanges.size === 0 && now >= this.#deadlineMs) {
@@ -198,75 +240,61 @@ export class Http2Connection implements ExchangeOwner, FrontConnection {
     this.#socket.destroy();
   }
 
-  #begin(stream: ServerHttp2Stream, raw: readonly string[]): void {
-    this.#useful += fieldsBytes(raw);
-    // Reset as soon as it came: no handler is asked.
-    if (stream.destroyed || stream.closed) {
-      if (this.#manners.reset()) this.#misbehaves('resets');
-      return;
+  #received(bytes: Buffer): void {
+    beginTurn();
+    try {
+      this.#session.receive(bytes);
+    } finally {
+      endTurn();
     }
-    if (this.#state !== 'open' && this.#state !== 'leaving') return;
-    this.#requests += 1;
-    const { clients } = this.#owner;
-    if (this.#requests === clients.values.maxRequests) {
-      clients.hit('maxRequests');
-      this.#leave();
-    }
-    const exchange = new Http2Exchange(stream, this);
-    this.#exchanges.add(exchange);
-    exchange.begin(raw);
   }
 
-  #control(): void {
-    if (this.#manners.control()) this.#misbehaves('controls');
+  #drained(): void {
+    if (this.#socket.isPaused()) this.#socket.resume();
+    this.#session.drained();
   }
 
   /** Tells the client to ask for nothing more; what runs comes to its end. */
   #leave(): void {
     this.#move('leaving');
-    this.#deadlineMs = this.#after(this.#owner.limits.lingerTimeoutMs);
-    this.#session.close();
-  }
-
-  /** The client asks for nothing more. */
-  #left(): void {
-    if (this.#state !== 'open') return;
-    this.#move('leaving');
-    this.#deadlineMs = this.#after(this.#owner.limits.lingerTimeoutMs);
+    this.#session.leave();
+    if (this.#exchanges.size === 0) this.#end();
   }
 
   #misbehaves(what: Misconduct): void {
     if (this.#state === 'ending' || this.#state === 'closed') return;
     this.#owner.tellMisconduct(misconductWords[what], this.address);
-    this.#move('ending');
-    this.#deadlineMs = this.#after(this.#owner.limits.lingerTimeoutMs);
-    this.#session.destroy(new Error(misconductWords[what]), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    this.#session.end(errorCodes.enhanceYourCalm);
+    this.#end();
   }
 
-  /** The library has ended the session, and its socket; or the client has said that we made a fault, or is gone. */
-  #failed(error: NodeJS.ErrnoException): void {
-    const isByLibrary = error.code?.startsWith('ERR_HTTP2') === true && error.code !== 'ERR_HTTP2_SESSION_ERROR';
-    if (isByLibrary) this.#owner.tellMisconduct(error.message, this.address);
+  /** Closes our side, and reads on for a while, so that the client gets to see what was sent last. */
+  #end(): void {
+    if (this.#state === 'ending' || this.#state === 'closed') return;
+    this.#move('ending');
+    this.#deadlineMs = this.#after(this.#owner.limits.lingerTimeoutMs);
+    this.#session.close();
+    this.#socket.end();
+    this.#socket.resume();
   }
 
   /** The client sends nothing more: it can give no more room for answers. */
   #ended(): void {
-    if (this.#exchanges.size === 0) this.#socket.destroy();
+    if (this.#exchanges.size === 0) this.#socket.destroySoon();
     else this.#halfClosedUntilMs = this.#after(this.#owner.limits.halfClosedTimeoutMs);
   }
 
   #closed(): void {
     if (this.#state === 'closed') return;
     this.#move('closed');
-    for (const exchange of [...this.#exchanges]) exchange.destroy();
-    this.#exchanges.clear();
+    this.#session.destroy();
     this.#owner.removed(this);
   }
 
   /** Whether the client has taken nothing at all of what the socket holds for too long. */
   #isStuck(now: number): boolean {
     const { writeTimeoutMs } = this.#owner.limits;
-    if (writeTimeoutMs === 0 || unsentBytes(this.#socket) === 0) {
+    if (writeTimeoutMs === 0 || this.#waitingBytes === 0) {
       this.#isWatching = false;
       return false;
     }
@@ -274,6 +302,11 @@ export class Http2Connection implements ExchangeOwner, FrontConnection {
     this.#isWatching = true;
     this.#watch.start(now, this.#askTaken);
     return false;
+  }
+
+  /** Bytes that the system has not taken. */
+  get #waitingBytes(): number {
+    return this.#socket.writableLength + unsentBytes(this.#socket);
   }
 
   /** @param ms 0: never */

@@ -1,13 +1,14 @@
 // One request on an HTTP/2 session with its answer: a stream (RFC 9113, section 5), and how long it may take its time.
 
-import { constants, type ServerHttp2Stream } from 'node:http2';
 import { PosternError, toPosternError } from '../errors.ts';
 import { ClientWatch } from '../gateway/client-watch.ts';
 import { errorAnswer } from '../gateway/error-page.ts';
 import type { HttpHandler, Peer } from '../gateway/message.ts';
+import { errorCodes } from '../http2/http2-codes.ts';
+import type { Http2Stream, StreamEnd, StreamListener } from '../http2/http2-stream.ts';
 import { type Http2Head, readHttp2Head } from '../protocol/http/http2-head.ts';
 import { type AnswerStream, Http2Answer } from './http2-answer.ts';
-import { Http2Body } from './http2-body.ts';
+import { type BodyOwner, Http2Body } from './http2-body.ts';
 
 /** What an exchange needs of its connection. */
 export interface ExchangeOwner {
@@ -16,10 +17,10 @@ export interface ExchangeOwner {
   readonly bodyTimeoutMs: number;
   /** For an answer whose handler sets no limit of its own. */
   readonly writeTimeoutMs: number;
-  /** What the connection's socket holds for the client. */
-  unsent(closely: boolean): number;
-  /** Bytes of a body came. */
-  received(bytes: number): void;
+  /** Date of now. */
+  readonly date: string;
+  /** Changes when the client takes something of what the connection's socket holds. */
+  taken(closely: boolean): number;
   /** Whether a body comes too slowly; then that is told. @param rate bytes a second */
   isTooSlow(rate: number): boolean;
   /** It was no request. @param bytes of the answer's body */
@@ -33,42 +34,43 @@ export interface ExchangeOwner {
 }
 
 /** One request. */
-export class Http2Exchange implements AnswerStream {
+export class Http2Exchange implements AnswerStream, BodyOwner, StreamListener {
   method = 'GET';
-  readonly #stream: ServerHttp2Stream;
+  readonly #stream: Http2Stream;
   readonly #owner: ExchangeOwner;
   readonly #answer: Http2Answer;
   #body: Http2Body | null = null;
+  #owesContinue = false;
   /** Since when the handler waits for a piece of the body, and how much had come. */
   #awaitedSinceMs: number | null = null;
   #awaitedLength = 0;
   #watch: ClientWatch | null = null;
-  /** Whether we have reset it ourselves. */
-  #isReset = false;
-  readonly #askTaken = (closely: boolean): number => this.taken(closely);
 
-  constructor(stream: ServerHttp2Stream, owner: ExchangeOwner) {
+  constructor(stream: Http2Stream, owner: ExchangeOwner) {
     this.#stream = stream;
     this.#owner = owner;
     this.#answer = new Http2Answer(stream, this);
-    stream.on('error', () => {});
-    stream.on('aborted', () => this.#gone());
-    stream.on('close', () => this.#closed());
+    stream.listener = this;
   }
 
-  /** @param raw the fields as they came */
-  begin(raw: readonly string[]): void {
+  get date(): string {
+    return this.#owner.date;
+  }
+
+  begin(): void {
     let head: Http2Head;
     try {
-      head = readHttp2Head(raw);
+      head = readHttp2Head(this.#stream.fields);
     } catch (thrown) {
-      this.#refuse(toPosternError(thrown));
+      const error = toPosternError(thrown);
+      this.#owner.refused(error, this.#send(error));
       return;
     }
     const { method, target, headers, contentLength, expectsContinue } = head;
     this.method = method;
-    if (!this.#stream.endAfterHeaders && contentLength !== 0) {
-      this.#body = new Http2Body(this.#stream, expectsContinue, (bytes) => this.#owner.received(bytes));
+    if (this.#stream.hasBody && contentLength !== 0) {
+      this.#owesContinue = expectsContinue;
+      this.#body = new Http2Body(this);
     }
     const { handler, peer } = this.#owner;
     try {
@@ -85,7 +87,7 @@ export class Http2Exchange implements AnswerStream {
   check(nowMs: number): void {
     if (this.#body?.isAwaited) this.#checkBody(this.#body, nowMs);
     else this.#awaitedSinceMs = null;
-    if (this.#stream.destroyed || this.#stream.bufferSize === 0) {
+    if (this.#stream.waiting === 0) {
       this.#watch = null;
       return;
     }
@@ -96,29 +98,55 @@ export class Http2Exchange implements AnswerStream {
       this.#watch.start(nowMs, this.#askTaken);
     } else if (this.#watch.isOverdue(nowMs, timeoutMs, this.#askTaken)) {
       this.#owner.starved();
-      this.#reset();
-      this.#gone();
+      this.#stream.reset(errorCodes.internalError);
     }
   }
 
-  taken(closely: boolean): number {
-    return this.#stream.bufferSize + this.#owner.unsent(closely);
-  }
+  // What an answer asks for.
 
-  completed(): void {
-    // The client need not send the rest (RFC 9113, 8.1).
-    if (this.#body !== null && !this.#body.isWhole) this.#stream.close(constants.NGHTTP2_NO_ERROR);
+  /** Of a client that gives this stream no room, what it takes of others says nothing. */
+  taken(closely: boolean): number {
+    return this.#stream.sentBytes + (this.#stream.isStarved ? 0 : this.#owner.taken(closely));
   }
 
   failed(_error: PosternError): void {
-    this.#reset();
+    this.#stream.reset(errorCodes.internalError);
   }
 
-  /** The connection is closed. */
-  destroy(): void {
-    this.#isReset = true;
-    this.#gone();
+  // What a body asks for.
+
+  bodyBegun(): void {
+    if (this.#owesContinue && !this.#answer.headSent) this.#answer.inform(100, []);
+    this.#owesContinue = false;
   }
+
+  credit(bytes: number): void {
+    this.#stream.credit(bytes);
+  }
+
+  // What a stream tells.
+
+  received(bytes: Buffer): void {
+    this.#owesContinue = false;
+    if (this.#body === null) this.#stream.credit(bytes.length);
+    else this.#body.receive(bytes);
+  }
+
+  ended(): void {
+    this.#body?.finish();
+  }
+
+  drained(): void {
+    this.#answer.drained();
+  }
+
+  closed(end: StreamEnd): void {
+    this.#body?.cut(new PosternError('BODY_INCOMPLETE', 'the client ended its request within the body'));
+    if (end !== 'sent') this.#answer.gone();
+    this.#owner.over(this, end === 'by-client');
+  }
+
+  readonly #askTaken = (closely: boolean): number => this.taken(closely);
 
   #checkBody(body: Http2Body, nowMs: number): void {
     if (this.#awaitedSinceMs === null || body.length !== this.#awaitedLength) {
@@ -133,39 +161,13 @@ export class Http2Exchange implements AnswerStream {
     }
   }
 
-  #refuse(error: PosternError): void {
-    const bytes = this.#send(error);
-    this.#owner.refused(error, bytes);
-  }
-
   /** @returns the bytes of the body */
   #send(error: PosternError): number {
     const { status, headers, body } = errorAnswer(error, []);
     this.#answer.head(status, headers);
     this.#answer.write(body);
     this.#answer.end();
-    if (!this.#stream.endAfterHeaders && this.#body === null) this.#stream.close(constants.NGHTTP2_NO_ERROR);
     return body.length;
-  }
-
-  /** RST_STREAM with INTERNAL_ERROR. The library's `close` would end the stream as if it were whole, ahead of that, and then send no reset at all. */
-  #reset(): void {
-    this.#isReset = true;
-    this.#stream.destroy(new Error('the answer is incomplete'));
-  }
-
-  #gone(): void {
-    this.#body?.cut(new PosternError('BODY_INCOMPLETE', 'the client ended its request within the body'));
-    this.#answer.gone();
-  }
-
-  #closed(): void {
-    const { rstCode, aborted, writableFinished } = this.#stream;
-    // A client may give any code: what counts is whether it has taken all.
-    const isWhole = rstCode === constants.NGHTTP2_NO_ERROR && !aborted && writableFinished;
-    const byClient = !this.#isReset && !isWhole;
-    this.#gone();
-    this.#owner.over(this, byClient);
   }
 }
 

@@ -18,7 +18,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   cgi: ['protocol', 'worker', 'queue'],
   rules: ['protocol'],
   gateway: ['protocol', 'rules'],
-  front: ['protocol', 'connection', 'fastcgi-server', 'gateway'],
+  http2: ['protocol'],
+  front: ['protocol', 'connection', 'fastcgi-server', 'gateway', 'http2'],
   tls: ['protocol'],
   acme: ['protocol', 'tls'],
   certificates: ['protocol', 'tls', 'acme', 'config'],
@@ -167,7 +168,7 @@ describe('the import table', () => {
 
   it('says the same in ARCHITECTURE.md', () => {
     const page = readFileSync(`${root}ARCHITECTURE.md`, 'utf8');
-    const said = [...page.matchAll(/^\| `([a-z-]+)\/` \| .* \| (.+) \|$/gm)].map(([, folder, cell]) => {
+    const said = [...page.matchAll(/^\| `([a-z0-9-]+)\/` \| .* \| (.+) \|$/gm)].map(([, folder, cell]) => {
       const [values = '', types = ''] = cell!.split(/(?:, )?types of /);
       const names = (text: string): string[] =>
         text.split(/, | and /).filter((name) => !['', 'nothing'].includes(name));
@@ -189,9 +190,9 @@ describe('the import table', () => {
     );
   });
 
-  it('keeps src/protocol free of sockets, timers, files and processes', () => {
+  it('keeps src/protocol and src/http2 free of sockets, timers, files and processes', () => {
     const impure = sources
-      .filter((file) => file.startsWith('src/protocol/'))
+      .filter((file) => /^src\/(?:protocol|http2)\//.test(file))
       .flatMap((file) => specifiers(file).map((found) => ({ file, ...found })))
       .filter(({ specifier, isType }) => !isType && /^node:(net|fs|child_process|timers|http|tls)/.test(specifier));
     assert.deepEqual(impure, []);

@@ -15,17 +15,6 @@ export type Outcome = string | ((peer: Http2Peer) => Promise<void>);
 /** @param sent after the preface and settings of both sides */
 export type Http2Case = readonly [section: string, what: string, sent: readonly Buffer[], outcome: Outcome];
 
-/** Where the library below does another thing than the RFC says: what that is, what comes here, and why that may stay. A change of either fails. */
-// "dropped": an answer as if the field were not there.
-export type Http2Deviation = readonly [
-  section: string,
-  what: string,
-  sent: readonly Buffer[],
-  rfc: string,
-  here: string,
-  why: string,
-];
-
 /** Answers with method, target, Host, and body; "/big" with 200,000 bytes, "/slow" never, "/unread" before the body came, "/204" and its like with that status. */
 export const caseHandler: HttpHandler = (request, answer) => {
   const { method, target, headers, body } = request;
@@ -75,22 +64,6 @@ export function runHttp2Cases(name: string, cases: readonly Http2Case[]): void {
   });
 }
 
-/** Runs them all: each must come out exactly as it is written down. */
-export function runHttp2Deviations(name: string, deviations: readonly Http2Deviation[]): void {
-  describe(name, { concurrency: 8 }, () => {
-    for (const [section, what, sent, rfc, here, why] of deviations) {
-      it(`${section}: ${what}: "${here}" in place of "${rfc}": ${why}`, async (t) => {
-        const { port } = await startHttp2(t);
-        const peer = await Http2Peer.open(t, port);
-        peer.send(...sent);
-        assert.notEqual(here, rfc);
-        if (here === 'dropped') await expectDropped(peer);
-        else await expectOutcome(peer, here);
-      });
-    }
-  });
-}
-
 async function expectOutcome(peer: Http2Peer, outcome: Outcome): Promise<void> {
   if (typeof outcome !== 'string') await outcome(peer);
   else if (outcome === 'alive') {
@@ -104,13 +77,6 @@ async function expectOutcome(peer: Http2Peer, outcome: Outcome): Promise<void> {
     assert.equal(await peer.answer(1), outcome);
     assert.ok(await peer.isAlive(), `the connection ended: ${await endOf(peer)}`);
   }
-}
-
-/** The request reached its handler without the field. */
-async function expectDropped(peer: Http2Peer): Promise<void> {
-  assert.equal(await peer.answer(1), '200');
-  await peer.until(() => peer.isWhole(1));
-  assert.equal(peer.body().toString('latin1'), 'GET / Host|a.example []');
 }
 
 async function endOf(peer: Http2Peer): Promise<string> {

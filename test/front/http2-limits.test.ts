@@ -81,7 +81,7 @@ const floods: readonly (readonly [what: string, piece: (round: number) => readon
   [
     'DATA of no bytes (CVE-2019-9518)',
     (round) => (round === 0 ? [headers(1, request('POST', '/slow'), END_HEADERS)] : hundred(() => data(1, ''))),
-    /Too many invalid HTTP\/2 frames/,
+    /more than 400 frames of a body that hold nothing/,
   ],
   [
     'CONTINUATION (CVE-2024-27316)',
@@ -248,6 +248,25 @@ describe('a client of HTTP/2 that is slow', () => {
     assert.equal(gone, 0);
     peer.send(settings([[settingIds.INITIAL_WINDOW_SIZE, 65_535]]), headers(3, request()));
     assert.equal(await peer.answer(3), '200');
+  });
+
+  it('has a request reset of which it takes nothing, though it reads on in another', async (t) => {
+    const handler: HttpHandler = (asked, answer) => {
+      answer.listener = { ...listening({}), writeTimeoutMs: 500 };
+      caseHandler(asked, answer);
+    };
+    const { port, log } = await start(t, { handler });
+    const peer = await Http2Peer.open(t, port, settings([[settingIds.INITIAL_WINDOW_SIZE, 0]]));
+    peer.send(headers(1, request('GET', '/big')), headers(3, request('GET', '/big')));
+    while (peer.find(types.RST_STREAM, 1) === undefined && !peer.isWhole(3)) {
+      peer.send(windowUpdate(3, 1_000), windowUpdate(0, 1_000));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.ok(peer.find(types.RST_STREAM, 1) !== undefined && !peer.isWhole(3));
+    assert.equal(log.matching(/an answer by HTTP\/2 was given up/).length, 1);
+    peer.send(windowUpdate(3, 200_000), windowUpdate(0, 200_000));
+    await peer.until(() => peer.isWhole(3));
+    assert.equal(peer.body(3).length, 200_000);
   });
 
   it('is waited for where it takes a little now and then', async (t) => {

@@ -12,6 +12,7 @@ const seed = String(seedOf(values.seed));
 
 process.stdout.write(`every fuzzer with --seed ${seed}\n`);
 run('test/property/fuzz-codec.ts', '--seed', seed);
+run('test/property/fuzz-http2.ts', '--seed', seed);
 run('test/property/fuzz-pool.ts', '--seed', seed, ...(values.plays === undefined ? [] : ['--histories', values.plays]));
 run('test/property/fuzz-leases.ts', '--seed', seed, ...(values.plays === undefined ? [] : ['--plays', values.plays]));
 run('test/property/mutants.ts');

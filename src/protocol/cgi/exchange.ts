@@ -5,7 +5,7 @@
 
 import type { Readable } from 'node:stream';
 import type { PosternError } from '../../errors.ts';
-import type { AnswerHead } from '../http/answer-framing.ts';
+import type { AnswerHead, FieldsBlock } from '../http/answer-framing.ts';
 
 /** FastCGI's roles; plain CGI knows only the responder. */
 export type Role = 'responder' | 'authorizer' | 'filter';
@@ -81,6 +81,8 @@ export interface MadeOfHead {
   isPlain: boolean | null;
   /** The head of the answer to the client; null: nobody has written it. */
   answer: AnswerHead | null;
+  /** The same for HTTP/2. */
+  fields: FieldsBlock | null;
 }
 
 /**

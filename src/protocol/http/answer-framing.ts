@@ -98,6 +98,15 @@ export interface AnswerHead {
   readonly hasDate: boolean;
 }
 
+/** The same in HTTP/2. */
+export interface FieldsBlock {
+  /** In HPACK. */
+  readonly block: string;
+  readonly headers: readonly string[];
+  readonly declaredLength: number;
+  readonly hasDate: boolean;
+}
+
 const statusLines: readonly string[] = Array.from(
   { length: 1000 },
   (_, status) => `HTTP/1.1 ${status} ${reasonPhrases[status] ?? ''}\r\n`,
