@@ -1,4 +1,4 @@
-// Heads of answers that the library below a front refuses, or takes for something else: one request is lost, and told of, or nothing is.
+// Heads of answers that a front, or the library below it, refuses, or takes for something else: one request is lost, and told of, or nothing is.
 
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
@@ -87,7 +87,7 @@ describe('the head of an answer by HTTP/2', () => {
     assert.deepEqual([came.status, came.body, valueIn(came.raw, 'x-189')?.length], [200, 'hello', 330]);
   });
 
-  it('loses its hints where the library refuses them, and nothing else', async (t) => {
+  it('loses its hints where no client would take them, and nothing else', async (t) => {
     const came = await ask(await start(t, sends([], ['no name', 'x'])));
     assert.deepEqual([came.status, came.body, came.hints.length], [200, 'hello', 0]);
   });
@@ -96,7 +96,7 @@ describe('the head of an answer by HTTP/2', () => {
     ['with all of it', () => {}],
     ['with its first bytes', (answer) => void answer.flush()],
   ] as const satisfies readonly (readonly [string, (answer: HttpAnswer) => void])[]) {
-    it(`is refused by the library: its handler is told, and the connection goes on, ${when}`, async (t) => {
+    it(`is refused: its handler is told, and the connection goes on, ${when}`, async (t) => {
       const told: (PosternError | undefined)[] = [];
       const session = await start(t, (request, answer) => {
         answer.listener = { drained: () => {}, gone: (error) => told.push(error) };
@@ -118,7 +118,7 @@ describe('the head of an answer by HTTP/2', () => {
     ['while it runs', null],
     ['and works on after its last byte', '5'],
   ] as const) {
-    it(`is refused by the library: the program is stopped, with a line of the log, ${how}`, async (t) => {
+    it(`is refused: the program is stopped, with a line of the log, ${how}`, async (t) => {
       const { gateway, backend, log, access } = makeSite(t);
       backend.script = async ({ sink, resumed }) => {
         const headers = length === null ? ['no name', 'x'] : ['no name', 'x', 'Content-Length', length];

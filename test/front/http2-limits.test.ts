@@ -65,7 +65,7 @@ const floods: readonly (readonly [what: string, piece: (round: number) => readon
   [
     'resets of requests that it began (CVE-2023-44487)',
     (round) => [slow(round * 2 + 1), reset(round * 2 + 1)],
-    /reset more than 400 requests|user callback function failed/,
+    /reset more than 400 requests/,
   ],
   [
     'the same, a hundred in one piece',
@@ -92,12 +92,12 @@ const floods: readonly (readonly [what: string, piece: (round: number) => readon
   [
     'WINDOW_UPDATE',
     (round) => (round === 0 ? [slow(1)] : hundred(() => Buffer.concat(hundred(() => windowUpdate(1, 1))))),
-    /neither fields nor a body|Protocol error/,
+    /neither fields nor a body/,
   ],
   [
     'PRIORITY (CVE-2019-9513)',
     () => hundred(() => Buffer.concat(hundred(() => priority(1)))),
-    /neither fields nor a body|Protocol error/,
+    /neither fields nor a body/,
   ],
   [
     'a body above the length that it told (CVE-2025-8671)',
@@ -142,7 +142,7 @@ describe('a client of HTTP/2 that floods', () => {
         peer.send(...streams.map((stream) => reset(stream, codes.NO_ERROR)));
         await peer.isAlive();
       }
-      assert.ok(sent < 1_000, 'the library has closed it, and not we');
+      assert.ok(sent < 1_000, 'it was not closed for its resets');
       assert.equal(log.matching(/reset more than 400 requests/).length, 1);
       assert.equal(clients.hits.http2, 1);
       await other();
