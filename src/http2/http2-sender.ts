@@ -105,4 +105,3 @@ export class Http2Sender {
     return stream.waiting > 0 && stream.sendWindow > 0;
   }
 }
-
