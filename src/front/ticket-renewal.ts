@@ -35,7 +35,8 @@ export function renewTickets(server: Server, keys: Buffer): void {
     Buffer.from(keys.subarray(part * partBytes, (part + 1) * partBytes)),
   ) as [Buffer, Buffer, Buffer];
   const isGood = [goodAndReplaced, hmacKey, aesKey];
-  const isUnknown = [unknown];
+  // The library reads the keys of this answer, too: without them it ends the process.
+  const isUnknown = [unknown, hmacKey, aesKey];
   const random = Buffer.alloc(ticketsAhead * partBytes);
   let at = random.length;
   context.onticketkeycallback = (nameOfTicket, _iv, isNew) => {
