@@ -1,7 +1,6 @@
 // A WebSocket through a proxy: the server is asked whether it becomes one; then bytes go both ways, each as fast as the other side takes them.
 
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../clock.ts';
 import { PosternError } from '../errors.ts';
@@ -54,7 +53,8 @@ export class ProxyTunnel implements Producer, TunnelInput {
     const { url, connectTimeoutMs, readTimeoutMs } = this.#options;
     const file = /^unix:(.*)$/.exec(url)?.[1];
     const { protocol, hostname, port } = new URL(file === undefined ? url : 'http://localhost');
-    const ask = protocol === 'https:' ? httpsRequest : httpRequest;
+    // Not imported: an import of node:http loads all that it names, undici too, which is 9 MB in each thread.
+    const { request: ask } = process.getBuiltinModule(protocol === 'https:' ? 'node:https' : 'node:http');
     const fields = [...headers, 'Connection', 'Upgrade', 'Upgrade', 'websocket'];
     const where = file === undefined ? { host: hostname.replace(/^\[|\]$/g, ''), port } : { socketPath: file };
     this.#reply.producer = this;

@@ -27,8 +27,6 @@ export interface WeightedUpstream {
 }
 
 interface Member extends WeightedUpstream {
-  /** What the smooth round robin has saved up for it. */
-  credit: number;
   /** What all threads know of it. */
   readonly known: ServerRecord;
 }
@@ -44,7 +42,8 @@ const failures: ReadonlySet<ErrorCode> = new Set([
 
 /**
  * 1. Each choice adds every candidate's weight to its credit; the one with most credit is chosen and pays the sum of the weights. So
- *    weights 5, 1, 1 give a a b a c a a and not a a a a a b c (nginx, smooth weighted round robin).
+ *    weights 5, 1, 1 give a a b a c a a and not a a a a a b c (nginx, smooth weighted round robin). Credits are those of all threads. Two that
+ *    choose at once may choose the same one, and both pay for it, so that the shares stay right.
  * 2. Candidates have room, were not tried for this request, and do not rest.
  * 3. Backups are candidates only where all others that were not tried rest; a server that is merely busy is waited for.
  * 4. Where all that were not tried rest, backups too, the one that wakes first is chosen all the same: a refusal would help nobody.
@@ -64,7 +63,7 @@ export class Balance {
     board: ServerBoard = new ServerBoard(newServerMemory(upstreams.length)),
   ) {
     this.upstreams = upstreams.map(({ upstream }) => upstream);
-    this.#members = upstreams.map((given, index) => ({ ...given, credit: 0, known: board.record(index) }));
+    this.#members = upstreams.map((given, index) => ({ ...given, known: board.record(index) }));
     this.#limits = limits;
     this.#clock = clock;
   }
@@ -120,13 +119,16 @@ export class Balance {
 
   #turn(candidates: readonly Member[]): Member | null {
     let best: Member | null = null;
+    let most = 0;
     let total = 0;
     for (const member of candidates) {
       total += member.weight;
-      member.credit += member.weight;
-      if (best === null || member.credit > best.credit) best = member;
+      const credit = member.known.addCredit(member.weight);
+      if (best !== null && credit <= most) continue;
+      best = member;
+      most = credit;
     }
-    if (best !== null) best.credit -= total;
+    best?.known.addCredit(-total);
     return best;
   }
 }

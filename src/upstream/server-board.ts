@@ -1,6 +1,6 @@
-// What is known of the servers of a pool, in memory that its threads share: whether they take connections, and which of them rest.
+// What is known of the servers of a pool, in memory that its threads share: whether they take connections, which of them rest, and whose turn it is.
 //
-//   | a request was left unread on a kept connection, i32 |   then of each server: | health, i32 | fails, failedAtMs, restsUntilMs, knownAtMs, f64 each |
+//   | a request was left unread on a kept connection, i32 |   then of each server: | health, credit, i32 each | fails, failedAtMs, restsUntilMs, knownAtMs, f64 each |
 //
 // Whoever learns something writes it. Two that write at once have learnt it at the same moment, and either is right; who changes a state tells of it.
 
@@ -11,23 +11,28 @@ const healths = ['unknown', 'up', 'down'] as const satisfies readonly ServerHeal
 const serverBytes = 64;
 
 export class ServerRecord {
-  readonly #health: Int32Array;
+  readonly #words: Int32Array;
   readonly #numbers: Float64Array;
 
   constructor(memory: SharedArrayBuffer, index: number) {
     const from = (1 + index) * serverBytes;
-    this.#health = new Int32Array(memory, from, 1);
+    this.#words = new Int32Array(memory, from, 2);
     this.#numbers = new Float64Array(memory, from + 8, 4);
   }
 
   get health(): ServerHealth {
-    return healths[Atomics.load(this.#health, 0)]!;
+    return healths[Atomics.load(this.#words, 0)]!;
   }
 
   /** @returns whether it was this that changed it: another thread may have learnt the same */
   move(from: ServerHealth, to: ServerHealth): boolean {
     const [before, after] = [healths.indexOf(from), healths.indexOf(to)];
-    return Atomics.compareExchange(this.#health, 0, before, after) === before;
+    return Atomics.compareExchange(this.#words, 0, before, after) === before;
+  }
+
+  /** What the smooth round robin has saved up for it, in all threads. @returns what there is after so much more */
+  addCredit(more: number): number {
+    return Atomics.add(this.#words, 1, more) + more;
   }
 
   get fails(): number {

@@ -2,18 +2,24 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ErrorCode } from '../../src/errors.ts';
 import { Balance, type BalanceLimits, defaultBalanceLimits } from '../../src/upstream/balance.ts';
+import { newServerMemory, ServerBoard } from '../../src/upstream/server-board.ts';
 import { Upstream, type UpstreamEvents } from '../../src/upstream/upstream.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 /** A balance over servers named by their paths: "/a" of weight 5, "/b" of weight 1; those of weight 0 are backups. */
-function balanceOf(weights: Record<string, number>, limits: Partial<BalanceLimits> = {}, full: string[] = []) {
+function balanceOf(
+  weights: Record<string, number>,
+  limits: Partial<BalanceLimits> = {},
+  full: string[] = [],
+  board = new ServerBoard(newServerMemory(Object.keys(weights).length)),
+) {
   const clock = new FakeClock();
   const upstreams = Object.entries(weights).map(([path, weight]) => ({
     upstream: new Upstream({ kind: 'unix', path }, { maxConnections: full.includes(path) ? 0 : 8 }, events),
     weight: Math.max(1, weight),
     isBackup: weight === 0,
   }));
-  const balance = new Balance(upstreams, { ...defaultBalanceLimits, ...limits }, clock);
+  const balance = new Balance(upstreams, { ...defaultBalanceLimits, ...limits }, clock, board);
   const named = (path: string): Upstream => upstreams[Object.keys(weights).indexOf(path)]!.upstream;
   return {
     clock,
@@ -39,6 +45,15 @@ describe('a balance', () => {
   it('takes turns by weight, evenly spread', () => {
     const { choose } = balanceOf({ '/a': 5, '/b': 1, '/c': 1 });
     const turns = Array.from({ length: 14 }, () => choose()!.slice(1)).join('');
+    assert.equal(turns, 'aabacaaaabacaa');
+  });
+
+  it('takes turns by weight over all threads, however their choices alternate', () => {
+    const weights = { '/a': 5, '/b': 1, '/c': 1 };
+    const memory = newServerMemory(3);
+    const threads = [0, 1, 2].map(() => balanceOf(weights, {}, [], new ServerBoard(memory)));
+    const order = [0, 0, 1, 2, 1, 0, 2, 2, 2, 1, 0, 1, 1, 0];
+    const turns = order.map((thread) => threads[thread]!.choose()!.slice(1)).join('');
     assert.equal(turns, 'aabacaaaabacaa');
   });
 
