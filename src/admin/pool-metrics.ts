@@ -84,6 +84,16 @@ export function addPools(table: MetricTable, pools: readonly PoolSnapshot[], mea
       'state',
     ),
   );
+  table.gauge(
+    'postern_pool_held_lanes',
+    'Lanes by the thread that holds them; 0 is the main thread.',
+    pools.flatMap(({ name, lanes }) =>
+      measures.threads.map(({ thread }) => [
+        { pool: name, thread: String(thread) },
+        lanes.filter((lane) => lane.thread === thread).length,
+      ]),
+    ),
+  );
   table.counter(
     'postern_pool_ended_total',
     'Processes that ended, by why.',

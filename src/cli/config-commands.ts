@@ -8,6 +8,7 @@ import type { ServiceStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import { PosternError } from '../errors.ts';
 import type { Log, LogFields } from '../log.ts';
+import type { LaneSnapshot } from '../queue/pool-snapshot.ts';
 import type { Explanation } from '../sites/explanation.ts';
 import type { Finding } from '../trial/finding.ts';
 import { exit, exitStatusOf, UsageError } from './exit-status.ts';
@@ -121,7 +122,19 @@ async function askedOf(options: ExplainOptions, url: string): Promise<Readers> {
 function nowOf({ notReady, lanes, workers, counters, governor }: ServiceStatus['pools'][number]): string {
   const busy = lanes.filter(({ state }) => state === 'busy').length;
   const resting = governor === 'ready' ? '' : `; ${governor}`;
-  return `${notReady ?? 'ready'}: ${busy} of ${workers} busy, ${counters.waiting} waiting${resting}`;
+  return `${notReady ?? 'ready'}: ${busy} of ${workers} busy, ${counters.waiting} waiting${resting}${holdersOf(lanes)}`;
+}
+
+/** Which front thread holds which lanes; empty where there are none, or they hold nothing. */
+function holdersOf(lanes: readonly LaneSnapshot[]): string {
+  const threads = [...new Set(lanes.map(({ thread }) => thread ?? 0))]
+    .filter((thread) => thread > 0)
+    .sort((a, b) => a - b);
+  const held = threads.map((holder) => {
+    const numbers = lanes.filter(({ thread }) => thread === holder).map(({ lane }) => lane);
+    return `; thread ${holder} holds ${numbers.length === 1 ? 'lane' : 'lanes'} ${numbers.join(', ')}`;
+  });
+  return held.join('');
 }
 
 /** What was explained, and who cannot read the file though it would have to. */

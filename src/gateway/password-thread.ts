@@ -62,7 +62,8 @@ export class PasswordThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(entry);
+    // Options of the command line may be of the program that embeds us.
+    const worker = new Worker(entry, { execArgv: [] });
     worker.unref();
     worker.on('message', ({ id, isRight }: PasswordAnswer) => {
       this.#asked.get(id)?.resolve(isRight);

@@ -1,6 +1,5 @@
 // A front thread: it listens, parses, runs the gateways of the sites and holds lanes; the main thread tells it what is in force.
 
-import { enableCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PosternError, toPosternError } from '../errors.ts';
 import { SharedClientCounts } from '../front/client-counts.ts';
@@ -34,9 +33,7 @@ const {
   clients,
   limits,
   durations,
-  compileCache,
 } = workerData as ThreadData;
-if (compileCache !== null) enableCompileCache(compileCache);
 
 const say = (report: ThreadReport): void => parentPort!.postMessage(report);
 const log = sentLog();

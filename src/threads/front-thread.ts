@@ -13,6 +13,7 @@ import {
   vital,
 } from './thread-messages.ts';
 
+const beginning = new URL('../../bin/front-thread.js', import.meta.url);
 /** As TypeScript from a checkout, as JavaScript when built. */
 const entry = new URL(`./front-thread-entry${extname(import.meta.url)}`, import.meta.url);
 
@@ -65,7 +66,9 @@ export class FrontThread {
     this.ready = this.#begun.promise;
     // Whoever waits for it hears it, too.
     this.ready.catch(() => {});
-    this.#worker = new Worker(entry, { workerData: data, name: `front ${data.index}` });
+    const name = `front ${data.index}`;
+    // Options of the command line may be of the program that embeds us, such as -e; those of NODE_OPTIONS hold in threads, too.
+    this.#worker = new Worker(beginning, { workerData: { ...data, entry: entry.href }, name, execArgv: [] });
     this.#worker.on('message', (report: ThreadReport) => this.#take(report));
     this.#worker.on('error', (error: Error) => {
       this.#error = error;

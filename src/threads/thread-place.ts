@@ -1,6 +1,7 @@
 // A place for a front thread: its memory and what it was given, which outlast the thread that is in it.
 
 import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import type { ThreadStatus } from '../admin/source.ts';
 import type { Unit } from '../backend/unit.ts';
 import { clientCountsMemory } from '../front/client-counts.ts';
@@ -49,7 +50,9 @@ export function threadData(
   { index, memory }: Place,
   about: Pick<ThreadData, 'count' | 'mark' | 'isDeveloped' | 'access' | 'clients' | 'limits'>,
 ): ThreadData {
-  return { index, ...about, ...memory, compileCache: getCompileCacheDir() ?? null };
+  // Of this version of Node: it is asked for with the folder above.
+  const compiled = getCompileCacheDir();
+  return { index, ...about, ...memory, compileCache: compiled === undefined ? null : dirname(compiled) };
 }
 
 /** What is shown of it. */

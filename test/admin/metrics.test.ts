@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { formatMetrics } from '../../src/admin/metrics.ts';
-import { measures, poolSnapshot, serviceStatus } from '../support/service-status.ts';
+import { laneSnapshot, measures, poolSnapshot, serviceStatus } from '../support/service-status.ts';
 
 const page = readFileSync(new URL('../../docs/observing.md', import.meta.url), 'utf8');
 const server = { address: '127.0.0.1:9000', isBackup: false, connections: 3, restsMs: 8_000 };
@@ -35,6 +35,17 @@ describe('formatMetrics()', () => {
       'nodejs_eventloop_delay_p99_seconds{thread="0"} 0.01',
     ])
       assert.ok(text.split('\n').includes(line), line);
+  });
+
+  it('says how many lanes each thread holds', async () => {
+    const lanes = [0, 2, 2, null].map((thread, lane) => laneSnapshot({ lane, thread }));
+    const [main] = measures().threads;
+    const threads = [0, 1, 2].map((thread) => ({ ...main!, thread }));
+    const text = await formatMetrics(serviceStatus({ pools: [poolSnapshot({ lanes })] }), { ...measures(), threads });
+    assert.deepEqual(
+      text.split('\n').filter((line) => line.startsWith('postern_pool_held_lanes{')),
+      [1, 0, 2].map((count, thread) => `postern_pool_held_lanes{pool="php",thread="${thread}"} ${count}`),
+    );
   });
 
   it('sums buckets up, as Prometheus has them', async () => {

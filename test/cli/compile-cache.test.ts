@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { temporaryFolder } from '../support/folder.ts';
+import { startPostern } from '../support/postern-process.ts';
 
 const entry = new URL('../../bin/postern.js', import.meta.url).pathname;
 
@@ -52,6 +53,21 @@ describe('the compiled code of a start', () => {
     chmodSync(shared, 0o1777);
     start({ HOME: home });
     assert.deepEqual(readdirSync(home), ['.cache']);
+  });
+
+  it('is what front threads begin with, too', async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, 'a.txt'), '');
+    writeFileSync(join(folder, 'postern.toml'), '[service]\nthreads = 2\n[site.main]\nlisten = []\nroot = "."\n');
+    const kept = join(folder, 'cache/postern');
+    const wrapper = ['env', `XDG_CACHE_HOME=${join(folder, 'cache')}`, 'NODE_DEBUG_NATIVE=COMPILE_CACHE'];
+    const service = startPostern(t, folder, ['run'], folder, wrapper);
+    await service.wrote(/"msg":"running"/);
+    service.child.kill('SIGTERM');
+    assert.equal((await service.ended()).status, 0);
+    const looked = new RegExp(`reading cache from ${kept}.* for \\S+ .*/src/threads/front-thread-entry\\.ts`);
+    assert.match(service.output(), looked);
+    assert.equal(readdirSync(kept).length, 1);
   });
 
   it('is done without where there is no such folder', () => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import type { Explanation } from '../../src/sites/explanation.ts';
 import { testCertificate, writeCertificate } from '../support/certificates.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -68,6 +70,29 @@ describe('postern explain', () => {
     const elsewhere = await postern(t, folder, ['explain', 'http://localhost:1/', '--running'], folder);
     assert.equal(elsewhere.status, 78);
     assert.match(elsewhere.err, /^postern: no site listens on port 1/);
+  });
+
+  it('tells which front thread of the running service holds which lanes of the pool', async (t) => {
+    const folder = site(t);
+    const path = (file: string): string => fileURLToPath(new URL(`../../${file}`, import.meta.url));
+    const command = [process.execPath, path('src/app/run-file.ts'), path('test/fixtures/apps/exported.ts')];
+    writeFileSync(
+      join(folder, 'postern.toml'),
+      `[service]\nthreads = 2\n[site.main]\nlisten = "unix:${folder}/site.sock"\nroot = "public"
+[[site.main.route]]\nmatch = "/run"\npool = "app"\n[pool.app]\ncommand = ${JSON.stringify(command)}\nworkers = 1\nminWorkers = 1\nallowRoot = true\n`,
+    );
+    const service = startPostern(t, folder, ['run'], folder);
+    await service.wrote(/"msg":"running"/);
+    const answered = await new Promise<number | undefined>((resolve, reject) => {
+      const sent = request({ socketPath: join(folder, 'site.sock'), path: '/run' }, (response) => {
+        response.resume().on('end', () => resolve(response.statusCode));
+      });
+      sent.on('error', reject).end();
+    });
+    assert.equal(answered, 200);
+    const { out, err } = await postern(t, folder, ['explain', '/run', '--running'], folder);
+    assert.equal(err, '');
+    assert.match(out, /^ {2}now +ready: 0 of 1 busy, 0 waiting; thread 1 holds lane 0$/m);
   });
 
   it('finds the site as a listener does: by port, scheme and name; also where a service has found its ports itself', async (t) => {

@@ -184,4 +184,42 @@ describe('a service in a server of one’s own', () => {
     program.child.kill('SIGTERM');
     assert.equal(await program.ended, 0);
   });
+
+  const options: readonly (readonly [name: string, options: readonly string[]])[] = [
+    ['--eval', ['--eval']],
+    ['--input-type', ['--input-type=module', '--eval']],
+    [
+      '--import of what only the program needs',
+      [
+        '--import',
+        'data:text/javascript,process.exitCode=0;process.getBuiltinModule("node:worker_threads").isMainThread||process.exit(7)',
+        '--eval',
+      ],
+    ],
+  ];
+  for (const [name, started] of options) {
+    it(`has front threads in a program that was started with ${name}`, async (t) => {
+      const folder = temporaryFolder(t);
+      writeFileSync(join(folder, 'a.txt'), 'a file');
+      const program = startNode(
+        t,
+        [
+          ...started,
+          `import(${JSON.stringify(new URL('../../src/index.ts', import.meta.url).href)}).then(async ({ createService, defineConfig }) => {
+            const config = defineConfig({ service: { threads: 2 }, site: { main: { listen: '127.0.0.1:0', root: '.' } } }, ${JSON.stringify(folder)});
+            const service = createService(config, { runtimeBase: ${JSON.stringify(join(folder, 'run'))}, asRoot: 'allow' });
+            await service.start();
+            console.error('listens on ' + JSON.stringify(service.status().listeners[0]) + '.');
+            process.on('SIGTERM', () => service.close());
+          });`,
+        ],
+        { cwd: folder },
+      );
+      await program.until('listens on ');
+      const url = /http:[^"]*:\d+/.exec(program.stderr())![0];
+      assert.equal(await (await fetch(`${url}/a.txt`)).text(), 'a file');
+      program.child.kill('SIGTERM');
+      assert.equal(await program.ended, 0);
+    });
+  }
 });
