@@ -8,7 +8,6 @@ import type { ServiceStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import { PosternError } from '../errors.ts';
 import type { Log, LogFields } from '../log.ts';
-import type { LaneSnapshot } from '../queue/pool-snapshot.ts';
 import type { Explanation } from '../sites/explanation.ts';
 import type { Finding } from '../trial/finding.ts';
 import { exit, exitStatusOf, UsageError } from './exit-status.ts';
@@ -126,7 +125,7 @@ function nowOf({ notReady, lanes, workers, counters, governor }: ServiceStatus['
 }
 
 /** Which front thread holds which lanes; empty where there are none, or they hold nothing. */
-function holdersOf(lanes: readonly LaneSnapshot[]): string {
+function holdersOf(lanes: ServiceStatus['pools'][number]['lanes']): string {
   const threads = [...new Set(lanes.map(({ thread }) => thread ?? 0))]
     .filter((thread) => thread > 0)
     .sort((a, b) => a - b);
