@@ -37,7 +37,7 @@ export function redirected(request: HttpRequest, target: string): HttpRequest {
   const { webServer } = request;
   return {
     ...request,
-    ...{ method: 'GET', target, headers, body: null, contentLength: null },
+    ...{ method: 'GET', target, headers, made: null, body: null, contentLength: null },
     ...(webServer && { webServer: { ...webServer, variables: redirectedVariables(webServer, target) } }),
   };
 }

@@ -116,8 +116,9 @@ export class StderrLog {
   }
 }
 
-/** Whether PHP has more of this message to say, however that looks. */
+/** Whether PHP has more of this message to say, however that looks. The end of one that was cut cannot be seen. */
 function isOpen(message: string): boolean {
+  if (message.length > mostCharacters) return false;
   const begun = opens.exec(message);
   return begun !== null && !(begun[1] === undefined ? ends : thrown).test(message);
 }

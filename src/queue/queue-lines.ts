@@ -167,7 +167,7 @@ export class WaitingLine {
   /** How many wait for want of a seat in all threads; where no more than `most` wait at all, so many. */
   #wanting(most: number): number {
     const { inAll } = this;
-    return inAll <= most ? inAll : inAll - this.#room.coming;
+    return inAll <= most ? inAll : Math.max(0, inAll - this.#room.coming);
   }
 
   #note(): void {

@@ -1,6 +1,6 @@
 // Runs a program that answers soon, such as one that is asked for its version; one that does not is ended.
 
-import { type ExecFileException, execFile } from 'node:child_process';
+import { type ChildProcess, type ExecFileException, execFile } from 'node:child_process';
 
 /** How it went. */
 export interface ShortRun {
@@ -34,10 +34,17 @@ export function runShortly(
 ): Promise<ShortRun> {
   return new Promise((resolve) => {
     let isLate = false;
-    const child = execFile(program, args, { env, cwd: '/', maxBuffer: maxBytes }, (error, stdout, stderr) => {
-      clearTimeout(timer);
-      resolve({ error, stdout, stderr, isLate });
-    });
+    let child: ChildProcess;
+    try {
+      child = execFile(program, args, { env, cwd: '/', maxBuffer: maxBytes }, (error, stdout, stderr) => {
+        clearTimeout(timer);
+        resolve({ error, stdout, stderr, isLate });
+      });
+    } catch (error) {
+      // Arguments that are too long, or hold a NUL.
+      resolve({ error: Object.assign(error as Error, { cmd: program }), stdout: '', stderr: '', isLate: false });
+      return;
+    }
     const end = (): void => {
       isLate = true;
       child.kill('SIGKILL');

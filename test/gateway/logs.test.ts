@@ -184,6 +184,13 @@ describe('the log of STDERR', () => {
     );
   });
 
+  it('takes no line of another into one that is too long to show its end', () => {
+    const long = `PHP Warning:  ${'y'.repeat(5_000)} in /a.php on line 3`;
+    const [first, second] = write(`${long}\npayment failed for order 7\n`);
+    assert.ok(first!.startsWith('PHP Warning:  yyy'));
+    assert.equal(second, 'payment failed for order 7');
+  });
+
   it('gives what PHP says its severity, and the place', () => {
     const found = records(
       'PHP Fatal error:  Uncaught Exception: no in /srv/www/a.php:3\nStack trace:\n#0 {main}\n  thrown in /srv/www/a.php on line 3\n',

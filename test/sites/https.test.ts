@@ -167,6 +167,18 @@ describe('TLS', () => {
     }
   });
 
+  it('makes a full handshake with a client that has a ticket of somebody else', async (t) => {
+    const [own, other] = [await workshop(t), await workshop(t)];
+    await own.start({ site: { a: own.a } });
+    await other.start({ site: { a: other.a } });
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const { session } = await askByTls(other.port, { name: 'a.test', options: { maxVersion } });
+      const options = { maxVersion, session: session! };
+      const { status, isResumed } = await askByTls(own.port, { name: 'a.test', options });
+      assert.deepEqual({ status, isResumed }, { status: 200, isResumed: false }, maxVersion);
+    }
+  });
+
   it('resumes sessions in whatever thread a client comes to', async (t) => {
     const { folder, port, a, config } = await workshop(t);
     const service = createService(config({ site: { a } }), { runtimeBase: join(folder, 'run'), threads: 3 });

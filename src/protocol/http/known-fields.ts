@@ -1,5 +1,5 @@
-// The head of a request as it was read, and the fields of heads that came before: a client mostly says the same with one request after another, and what was read of the bytes, and made of that
-// further on, holds for the same bytes again. Pure.
+// The head of a request as it was read, and the fields of heads that came before: a client mostly says the same with one request after
+// another, and what was read of the bytes, and made of that further on, holds for the same bytes again. Pure.
 
 import { bytesText, inOnePiece } from '../text.ts';
 import { endOfTarget, endOfToken } from './headers.ts';
@@ -48,10 +48,9 @@ export interface RequestHead {
   readonly made: MadeOfFields | null;
 }
 
-/** Fields as they came, and a head that had them. */
-interface SeenFields {
+/** Fields as they came, and what was read of them. */
+interface SeenFields extends Omit<RequestHead, 'method' | 'target' | 'version'> {
   readonly bytes: Uint8Array;
-  readonly head: RequestHead;
 }
 
 const space = 0x20;
@@ -65,7 +64,7 @@ export function requestLineBytes({ method, target }: RequestHead): number {
 }
 
 const slotCount = 256;
-/** Longest fields that are remembered, with the empty line after them: of all slots together half a megabyte. */
+/** Longest fields that are remembered, with the empty line after them: of all slots together half a megabyte, and as much for what was read of them. */
 const mostBytes = 2_048;
 /** Bytes that are compared here: above that it is quicker to have it done. */
 const fewBytes = 120;
@@ -87,7 +86,7 @@ export class KnownFields {
     if (!isThere(seen.bytes, bytes, targetEnd + usualVersion.length)) return null;
     const method = isThere(usualMethod, bytes, from) ? 'GET' : bytesText(bytes, from, methodEnd);
     if (method === 'CONNECT') return null;
-    const { headers, contentLength, isChunked, keepsAlive, expectsContinue, made } = seen.head;
+    const { headers, contentLength, isChunked, keepsAlive, expectsContinue, made } = seen;
     const target = bytesText(bytes, methodEnd + 1, targetEnd);
     return { method, target, version: '1.1', headers, contentLength, isChunked, keepsAlive, expectsContinue, made };
   }
@@ -103,7 +102,8 @@ export class KnownFields {
     const own = Uint8Array.prototype.slice.call(bytes, from, to);
     const headers = head.headers.map((text, at) => (at % 2 === 0 ? text : inOnePiece(text)));
     const made = { bytes: own.length, pairs: null, shown: null };
-    this.#slots[slot] = { bytes: own, head: { ...head, headers, made } };
+    const { contentLength, isChunked, keepsAlive, expectsContinue } = head;
+    this.#slots[slot] = { bytes: own, headers, contentLength, isChunked, keepsAlive, expectsContinue, made };
     return slot;
   }
 }
