@@ -101,6 +101,7 @@ export class Http2Connection implements ExchangeOwner, FrontConnection, SessionO
     socket.on('error', () => {});
     socket.on('data', (bytes: Buffer) => this.#received(bytes));
     socket.on('end', () => this.#ended());
+    socket.on('finish', () => this.#finished());
     socket.on('close', () => this.#closed());
     this.#session.begin();
     socket.resume();
@@ -199,6 +200,7 @@ export class Http2Connection implements ExchangeOwner, FrontConnection, SessionO
   failed(fault: Http2Fault): void {
     this.#owner.tellMisconduct(fault.message, this.address);
     this.#end();
+    this.#linger();
   }
 
   /** Closes it where nothing was asked since the last answer. @returns whether it did */
@@ -266,16 +268,28 @@ export class Http2Connection implements ExchangeOwner, FrontConnection, SessionO
     this.#owner.tellMisconduct(misconductWords[what], this.address);
     this.#session.end(errorCodes.enhanceYourCalm);
     this.#end();
+    this.#linger();
   }
 
   /** Closes our side, and reads on for a while, so that the client gets to see what was sent last. */
   #end(): void {
     if (this.#state === 'ending' || this.#state === 'closed') return;
     this.#move('ending');
-    this.#deadlineMs = this.#after(this.#owner.limits.lingerTimeoutMs);
+    // Until all is sent there is none but that of a client that takes nothing.
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
     this.#session.close();
     this.#socket.end();
     this.#socket.resume();
+  }
+
+  /** Our side is closed, and the client has the time for lingering. One that misbehaves has no more, whatever it was still to get. */
+  #linger(): void {
+    this.#deadlineMs = this.#after(this.#owner.limits.lingerTimeoutMs);
+  }
+
+  /** The last byte was sent. */
+  #finished(): void {
+    if (this.#state === 'ending') this.#linger();
   }
 
   /** The client sends nothing more: it can give no more room for answers. */

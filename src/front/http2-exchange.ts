@@ -45,6 +45,8 @@ export class Http2Exchange implements AnswerStream, BodyOwner, StreamListener {
   #awaitedSinceMs: number | null = null;
   #awaitedLength = 0;
   #watch: ClientWatch | null = null;
+  /** What the client had taken of the connection when that last told something of this stream. */
+  #takenOfAll = 0;
 
   constructor(stream: Http2Stream, owner: ExchangeOwner) {
     this.#stream = stream;
@@ -104,9 +106,16 @@ export class Http2Exchange implements AnswerStream, BodyOwner, StreamListener {
 
   // What an answer asks for.
 
-  /** Of a client that gives this stream no room, what it takes of others says nothing. */
+  /**
+   * Of a client that gives this stream no room, what it takes of others says nothing. Of one that gives the connection no room, what it takes of the socket says
+   * nothing: answers to pings pass by every window.
+   */
   taken(closely: boolean): number {
-    return this.#stream.sentBytes + (this.#stream.isStarved ? 0 : this.#owner.taken(closely));
+    const stream = this.#stream;
+    // Else it stays as it was: a window that is opened and closed again changes nothing by itself.
+    if (!stream.isStarved)
+      this.#takenOfAll = stream.isStarvedWithAll ? stream.sentBytesOfAll : this.#owner.taken(closely);
+    return stream.sentBytes + this.#takenOfAll;
   }
 
   failed(_error: PosternError): void {

@@ -23,11 +23,18 @@ export class Http2Sender {
   /** Streams that the connection had no room for. */
   readonly #line: Http2Stream[] = [];
   #isFull = false;
+  /** Bytes of bodies that were sent. */
+  sentBytes = 0;
   #isPumping = false;
 
   constructor(owner: SenderOwner) {
     this.#owner = owner;
     this.frames = new FrameWriter(owner.spare, (bytes) => this.#send(bytes));
+  }
+
+  /** Whether the client has room for more of bodies, in all. */
+  get hasWindow(): boolean {
+    return this.#window > 0;
   }
 
   /** Sends what waits of a stream, or puts it into the line. */
@@ -98,6 +105,7 @@ export class Http2Sender {
     const length = Math.min(piece.length - from, maxFrameBytes, this.#window, stream.sendWindow);
     if (length <= 0) return false;
     this.#window -= length;
+    this.sentBytes += length;
     const isLast = stream.sent(length);
     this.frames.data(stream.id, piece, from, from + length, isLast);
     if (isLast) this.#owner.finished(stream);

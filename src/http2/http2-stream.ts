@@ -28,6 +28,10 @@ export interface StreamListener {
 
 /** What a stream needs of its session. */
 export interface StreamSession {
+  /** Whether the client has room for more of bodies, in all. */
+  readonly hasWindow: boolean;
+  /** Bytes of all bodies that were sent. */
+  readonly sentBytes: number;
   sendHead(stream: Http2Stream, block: string, isLast: boolean): void;
   /** Sends what waits, as far as the windows let it. */
   pump(stream: Http2Stream): void;
@@ -95,6 +99,16 @@ export class Http2Stream {
   /** Whether it is its own window that holds what waits. */
   get isStarved(): boolean {
     return this.#waiting > 0 && this.sendWindow <= 0;
+  }
+
+  /** Whether it is the window of the connection. */
+  get isStarvedWithAll(): boolean {
+    return this.#waiting > 0 && !this.#session.hasWindow;
+  }
+
+  /** Bytes of all bodies of the connection that were sent. */
+  get sentBytesOfAll(): number {
+    return this.#session.sentBytes;
   }
 
   /** Whether there is something to send, an end that holds nothing too. */

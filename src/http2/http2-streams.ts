@@ -102,6 +102,14 @@ export class Http2Streams implements StreamSession {
     this.#owner.settle();
   }
 
+  get hasWindow(): boolean {
+    return this.#owner.sender.hasWindow;
+  }
+
+  get sentBytes(): number {
+    return this.#owner.sender.sentBytes;
+  }
+
   reset(stream: Http2Stream, code: number): void {
     this.#reset(stream.id, code);
     this.#close(stream, 'by-us');
