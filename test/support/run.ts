@@ -54,7 +54,8 @@ function runAll(paths: readonly string[], concurrency: number): Promise<Outcome>
   const failed = new Map<string, string[]>();
   const skips: string[] = [];
   let passes = 0;
-  const events = run({ files: [...paths], concurrency, timeout: 600_000 });
+  // A test that fails may leave a handle behind: without forceExit its file would not end, nor would the run, whatever the time limit.
+  const events = run({ files: [...paths], concurrency, timeout: 600_000, forceExit: true });
   events.on('test:pass', (data) => {
     if (data.skip === undefined) passes += 1;
     else skips.push(`${data.name}: ${data.skip === true ? 'no reason given' : data.skip}`);
