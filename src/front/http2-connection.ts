@@ -53,7 +53,8 @@ export const maxStreams = 128;
 const sessionLimits = {
   maxStreams,
   streamWindow: 262_144,
-  connectionWindow: 1_048_576,
+  // Eight of them: uploads that nobody reads are not to hold up another one.
+  connectionWindow: 2_097_152,
   // Above our own limits: what is little above them is answered with 431, and not with a reset.
   maxFields: 2 * maxFields,
   maxFieldsBytes: 2 * maxHeadBytes,
@@ -198,7 +199,9 @@ export class Http2Connection implements ExchangeOwner, FrontConnection, SessionO
   }
 
   failed(fault: Http2Fault): void {
-    this.#owner.tellMisconduct(fault.message, this.address);
+    if (fault.code === errorCodes.internalError)
+      this.#owner.log.error({ error: fault }, `a connection by HTTP/2 was closed: ${fault.message}`);
+    else this.#owner.tellMisconduct(fault.message, this.address);
     this.#end();
     this.#linger();
   }

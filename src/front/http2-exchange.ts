@@ -65,6 +65,8 @@ export class Http2Exchange implements AnswerStream, BodyOwner, StreamListener {
       head = readHttp2Head(this.#stream.fields);
     } catch (thrown) {
       const error = toPosternError(thrown);
+      // An answer to HEAD has no body, whatever it is.
+      this.method = methodOf(this.#stream.fields);
       this.#owner.refused(error, this.#send(error));
       return;
     }
@@ -137,22 +139,44 @@ export class Http2Exchange implements AnswerStream, BodyOwner, StreamListener {
 
   received(bytes: Buffer): void {
     this.#owesContinue = false;
-    if (this.#body === null) this.#stream.credit(bytes.length);
-    else this.#body.receive(bytes);
+    try {
+      if (this.#body === null) this.#stream.credit(bytes.length);
+      else this.#body.receive(bytes);
+    } catch (thrown) {
+      this.#threw(thrown);
+    }
   }
 
   ended(): void {
-    this.#body?.finish();
+    try {
+      this.#body?.finish();
+    } catch (thrown) {
+      this.#threw(thrown);
+    }
   }
 
   drained(): void {
-    this.#answer.drained();
+    try {
+      this.#answer.drained();
+    } catch (thrown) {
+      this.#threw(thrown);
+    }
   }
 
   closed(end: StreamEnd): void {
-    this.#body?.cut(new PosternError('BODY_INCOMPLETE', 'the client ended its request within the body'));
-    if (end !== 'sent') this.#answer.gone();
+    try {
+      this.#body?.cut(new PosternError('BODY_INCOMPLETE', 'the client ended its request within the body'));
+      if (end !== 'sent') this.#answer.gone();
+    } catch (thrown) {
+      this.#threw(thrown);
+    }
     this.#owner.over(this, end === 'by-client');
+  }
+
+  /** The handler threw when it was told something: that is the end of its own stream alone. */
+  #threw(thrown: unknown): void {
+    this.#owner.threw(toPosternError(thrown));
+    this.#stream.reset(errorCodes.internalError);
   }
 
   readonly #askTaken = (closely: boolean): number => this.taken(closely);
@@ -176,8 +200,14 @@ export class Http2Exchange implements AnswerStream, BodyOwner, StreamListener {
     this.#answer.head(status, headers);
     this.#answer.write(body);
     this.#answer.end();
-    return body.length;
+    return this.method === 'HEAD' ? 0 : body.length;
   }
+}
+
+/** The method of a request that was refused. */
+function methodOf(fields: readonly string[]): string {
+  for (let at = 0; at < fields.length; at += 2) if (fields[at] === ':method') return fields[at + 1]!;
+  return '';
 }
 
 function bodyError(message: string): PosternError {

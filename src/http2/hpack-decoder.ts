@@ -79,13 +79,18 @@ export class HpackDecoder {
         const isKept = byte >= 0x40;
         const index = this.#integer(isKept ? 0x3f : 0x0f);
         if (index > staticCount + table.count) throw broken('a name that is in no table');
+        let isNameValid = true;
         if (index === 0) {
           name = this.#string(nameBytes);
-          isValid = this.#isStringValid;
-        } else name = index <= staticCount ? staticNames[index]! : table.nameAt(index - staticCount - 1);
+          isNameValid = this.#isStringValid;
+        } else if (index <= staticCount) name = staticNames[index]!;
+        else {
+          name = table.nameAt(index - staticCount - 1);
+          isNameValid = table.isNameValidAt(index - staticCount - 1);
+        }
         value = this.#string(valueBytes);
-        if (!this.#isStringValid || (index > staticCount && !table.isValidAt(index - staticCount - 1))) isValid = false;
-        if (isKept) table.add(name, value, isValid);
+        isValid = isNameValid && this.#isStringValid;
+        if (isKept) table.add(name, value, isValid, isNameValid);
       }
       if (!isValid) this.isValid = false;
       room -= name.length + value.length;

@@ -87,6 +87,8 @@ export class DynamicTable {
   readonly #values: string[] = [];
   /** Whether an entry's field is well formed, which is looked at once. */
   readonly #isValid: boolean[] = [];
+  /** The same of its name, which a later field may have with another value. */
+  readonly #isNameValid: boolean[] = [];
   #newest = 0;
   #count = 0;
   #bytes = 0;
@@ -108,6 +110,10 @@ export class DynamicTable {
     return this.#isValid[(this.#newest - index) & (places - 1)]!;
   }
 
+  isNameValidAt(index: number): boolean {
+    return this.#isNameValid[(this.#newest - index) & (places - 1)]!;
+  }
+
   /** @param maxBytes no more than `tableBytes` */
   resize(maxBytes: number): void {
     this.#maxBytes = maxBytes;
@@ -115,7 +121,7 @@ export class DynamicTable {
   }
 
   /** One that has no room empties the table (4.4). */
-  add(name: string, value: string, isValid: boolean): void {
+  add(name: string, value: string, isValid: boolean, isNameValid: boolean): void {
     const bytes = name.length + value.length + entryBytes;
     this.#makeRoom(bytes);
     if (bytes > this.#maxBytes) return;
@@ -123,6 +129,7 @@ export class DynamicTable {
     this.#names[this.#newest] = name;
     this.#values[this.#newest] = value;
     this.#isValid[this.#newest] = isValid;
+    this.#isNameValid[this.#newest] = isNameValid;
     this.#count += 1;
     this.#bytes += bytes;
   }

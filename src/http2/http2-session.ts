@@ -46,7 +46,7 @@ export interface SessionOwner {
   wasted(): void;
   /** The client asks for nothing more. */
   left(): void;
-  /** The client made a fault; it has been told, and the session is closed. */
+  /** The client made a fault, or we did (`internalError`); the client has been told, and the session is closed. */
   failed(fault: Http2Fault): void;
 }
 
@@ -130,9 +130,8 @@ export class Http2Session implements FrameTaker, SenderOwner, StreamsOwner {
     try {
       this.#reader.read(bytes);
     } catch (thrown) {
-      const fault = thrown instanceof Http2Fault ? thrown : ourFault(thrown);
-      this.end(fault.code);
-      this.#owner.failed(fault);
+      // What comes after its end is nobody's.
+      if (!this.#isClosed) this.#fail(thrown instanceof Http2Fault ? thrown : ourFault(thrown));
     }
     this.uncork();
   }
@@ -308,6 +307,11 @@ export class Http2Session implements FrameTaker, SenderOwner, StreamsOwner {
     if (id !== 0) this.#streams.openWindow(id, bytes);
     else if (bytes === 0) throw broken('WINDOW_UPDATE of 0');
     else this.sender.open(bytes);
+  }
+
+  #fail(fault: Http2Fault): void {
+    this.end(fault.code);
+    this.#owner.failed(fault);
   }
 
   get #isClosed(): boolean {

@@ -45,6 +45,9 @@ export interface ReadFields {
 /** Streams that we have reset, of which more may be on its way. */
 const rememberedResets = 128;
 
+/** Of how many bytes that were read of all streams the client is told. */
+const connectionCreditBytes = 65_536;
+
 /** The streams of one session. */
 export class Http2Streams implements StreamSession {
   readonly #owner: StreamsOwner;
@@ -52,6 +55,8 @@ export class Http2Streams implements StreamSession {
   readonly #frames: FrameWriter;
   readonly #open = new Map<number, Http2Stream>();
   readonly #resets: number[] = [];
+  /** The highest of those that were among them. */
+  #lastForgotten = 0;
   #lastSeen = 0;
   #lastTaken = 0;
   #takesMore = true;
@@ -145,7 +150,8 @@ export class Http2Streams implements StreamSession {
     const stream = this.#open.get(id);
     if (stream !== undefined) this.#trailer(stream, read, isLast);
     else if (id > this.#lastSeen) this.#request(id, read, isLast);
-    else if (!this.#resets.includes(id)) throw broken('HEADERS on a stream that is closed');
+    else if (this.#isGivenUp(id)) this.#owner.wasted();
+    else throw broken('HEADERS on a stream that is closed');
   }
 
   /** A piece of a body. @param bytes lent @param size with its padding */
@@ -154,7 +160,7 @@ export class Http2Streams implements StreamSession {
     if (this.#receiveWindow < 0) throw overflow('more came than the window of the connection has');
     const stream = this.#open.get(id);
     if (stream === undefined || stream.state !== 'open') {
-      if (id > this.#lastSeen) throw broken('DATA on a stream that was not opened');
+      if (this.#isIdle(id)) throw broken('DATA on a stream that was not opened');
       this.#creditConnection(size);
       if (stream !== undefined) this.#breakOff(stream, errorCodes.streamClosed);
       return;
@@ -174,14 +180,14 @@ export class Http2Streams implements StreamSession {
   }
 
   resetByClient(id: number): void {
-    if (id === 0 || id > this.#lastSeen) throw broken('RST_STREAM of a stream that was not opened');
+    if (id === 0 || this.#isIdle(id)) throw broken('RST_STREAM of a stream that was not opened');
     const stream = this.#open.get(id);
     if (stream !== undefined) this.#close(stream, 'by-client');
   }
 
   /** The client has room for more of a stream. */
   openWindow(id: number, bytes: number): void {
-    if (id > this.#lastSeen) throw broken('WINDOW_UPDATE of a stream that was not opened');
+    if (this.#isIdle(id)) throw broken('WINDOW_UPDATE of a stream that was not opened');
     const stream = this.#open.get(id);
     if (stream === undefined) return;
     stream.sendWindow += bytes;
@@ -255,7 +261,8 @@ export class Http2Streams implements StreamSession {
 
   #creditConnection(bytes: number): void {
     this.#creditBytes += bytes;
-    if (this.#creditBytes < this.#limits.connectionWindow / 2) return;
+    // What nobody reads may take most of the window: so the rest is given back in small pieces.
+    if (this.#creditBytes < Math.min(connectionCreditBytes, this.#limits.connectionWindow / 2)) return;
     this.#receiveWindow += this.#creditBytes;
     this.#frames.windowUpdate(0, this.#creditBytes);
     this.#creditBytes = 0;
@@ -270,7 +277,18 @@ export class Http2Streams implements StreamSession {
   #reset(id: number, code: number): void {
     this.#frames.reset(id, code);
     this.#resets.push(id);
-    if (this.#resets.length > rememberedResets) this.#resets.shift();
+    if (this.#resets.length > rememberedResets)
+      this.#lastForgotten = Math.max(this.#lastForgotten, this.#resets.shift()!);
+  }
+
+  /** Whether it was not opened. No client opens one of those with even numbers. */
+  #isIdle(id: number): boolean {
+    return id > this.#lastSeen || id % 2 === 0;
+  }
+
+  /** Whether more of a request that is closed may have been on its way when its client was told (5.1, 6.8): we have reset it, or may have, or did not take it. */
+  #isGivenUp(id: number): boolean {
+    return this.#resets.includes(id) || id <= this.#lastForgotten || (!this.#takesMore && id > this.#lastTaken);
   }
 
   #close(stream: Http2Stream, end: StreamEnd): void {

@@ -3,8 +3,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { HttpHandler } from '../../src/gateway/message.ts';
+import { errorCodes, Http2Fault } from '../../src/http2/http2-codes.ts';
 import { HeldHttp2, turn } from '../support/http2-connection.ts';
-import { flags, headers, ping, request, settingIds, settings, types, windowUpdate } from '../support/http2-frames.ts';
+import {
+  codes,
+  data,
+  flags,
+  headers,
+  ping,
+  request,
+  settingIds,
+  settings,
+  types,
+  windowUpdate,
+} from '../support/http2-frames.ts';
 
 /** Answers with 100 KB. */
 const big: HttpHandler = (_request, answer) => {
@@ -101,5 +113,66 @@ describe('a connection of HTTP/2 that ends', () => {
     assert.deepEqual(held.told, ['HEADERS on a stream that no client opens']);
     held.pass(3);
     assert.ok(held.socket.destroyed);
+  });
+});
+
+describe('a request by HTTP/2', () => {
+  it('whose reader throws is reset alone, with a line that tells it', async () => {
+    const held = new HeldHttp2((asked, answer) => {
+      if (asked.method === 'GET') return big(asked, answer);
+      asked.body!.on('data', () => {
+        throw new Error('of a reader');
+      });
+    });
+    await held.greet();
+    await held.send(headers(1, request('POST'), flags.END_HEADERS));
+    await held.send(data(1, 'x'));
+    const reset = held.frames.find((one) => one.stream === 1 && one.type === types.RST_STREAM);
+    assert.equal(reset?.payload.readUInt32BE(0), codes.INTERNAL_ERROR);
+    assert.equal(held.log.matching(/of a reader/)[0]?.level, 'error');
+    await held.send(headers(3, request()), windowUpdate(0, 100_000), windowUpdate(3, 100_000));
+    assert.ok(isWhole(held, 3));
+    assert.deepEqual(held.told, []);
+  });
+
+  it('that is a HEAD and is refused has an answer without a body', async () => {
+    const held = new HeldHttp2(big);
+    await held.greet();
+    await held.send(headers(1, request('HEAD', '/', ['expect', 'x'])), headers(3, request('HEAD', '/'.repeat(9_000))));
+    for (const stream of [1, 3]) {
+      const frames = held.frames.filter((one) => one.stream === stream);
+      assert.deepEqual(
+        frames.map(({ type }) => type),
+        [types.HEADERS],
+      );
+      assert.ok((frames[0]!.flags & flags.END_STREAM) !== 0);
+    }
+  });
+
+  it('that is read is not held up by bodies that nobody reads', async () => {
+    const held = new HeldHttp2(({ target, body }) => {
+      if (target === '/read') body!.on('data', () => {});
+    });
+    await held.greet();
+    const upload = async (stream: number, path: string, pieces: number): Promise<void> => {
+      await held.send(headers(stream, request('POST', path), flags.END_HEADERS));
+      for (let piece = 0; piece < pieces; piece += 1) await held.send(data(stream, Buffer.alloc(16_384)));
+    };
+    const given = (): number =>
+      held.frames.filter((one) => one.stream === 0 && one.type === types.WINDOW_UPDATE).length;
+    for (const stream of [1, 3, 5]) await upload(stream, '/unread', 15);
+    const before = given();
+    await upload(7, '/read', 8);
+    assert.ok(given() > before);
+  });
+});
+
+describe('a session of HTTP/2 that fails by a fault of ours', () => {
+  it('is an error in the log, and not told as misconduct', async () => {
+    const held = new HeldHttp2(big);
+    await held.greet();
+    held.connection.failed(new Http2Fault(errorCodes.internalError, 'a fault of ours'));
+    assert.equal(held.log.matching(/a fault of ours/)[0]?.level, 'error');
+    assert.deepEqual(held.told, []);
   });
 });

@@ -125,6 +125,20 @@ describe('HPACK', () => {
     );
   });
 
+  it('keeps the name of a field whose value is not well formed', () => {
+    const decoder = new HpackDecoder(limits);
+    read(decoder, '40 03 782d61 02 6201');
+    assert.ok(!decoder.isValid);
+    assert.deepEqual(read(decoder, '7e 01 62'), ['x-a', 'b']);
+    assert.ok(decoder.isValid);
+    read(decoder, 'bf');
+    assert.ok(!decoder.isValid);
+    // A name that is none stays so.
+    read(decoder, '40 01 41 01 62');
+    read(decoder, '7e 01 62');
+    assert.ok(!decoder.isValid);
+  });
+
   it('reads any bytes, or says that they are none', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 5 }), (blocks) => {

@@ -7,7 +7,9 @@ import {
   continuation,
   data,
   flags,
+  frame as frameOf,
   headers,
+  literals,
   ping,
   preface,
   request,
@@ -131,6 +133,37 @@ describe('a session of HTTP/2', () => {
     const given = recorded.frames.filter((one) => one.type === types.WINDOW_UPDATE && one.stream === 0);
     const bytes = given.reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 0);
     assert.ok(bytes + 131_072 >= 200 * 48_000);
+  });
+
+  it('takes what comes late of requests that it did not take, or has reset, and counts it', () => {
+    const trailer = (id: number): Buffer => headers(id, literals(['x-late', '1']));
+    const left = new RecordedSession(false);
+    left.session.receive(Buffer.concat([greeting, headers(1, request())]));
+    left.session.leave();
+    left.session.receive(Buffer.concat([headers(3, request('POST'), END_HEADERS), data(3, 'abc'), trailer(3)]));
+    assert.equal(left.fault, null);
+    const many = new RecordedSession(false);
+    many.session.receive(greeting);
+    for (let id = 1; id < 400; id += 2) many.session.receive(headers(id, request('POST', 'bad'), END_HEADERS));
+    const before = many.events.length;
+    many.session.receive(Buffer.concat([trailer(3), trailer(399)]));
+    assert.equal(many.fault, null);
+    assert.deepEqual(many.events.slice(before), ['wasted', 'wasted']);
+  });
+
+  it('knows streams that no client opens, whatever came before', () => {
+    for (const wrong of [data(2, 'x'), windowUpdate(2, 1), reset(2)]) {
+      const recorded = play([greeting, headers(5, request()), wrong]);
+      assert.equal(recorded.fault?.code, 1);
+    }
+  });
+
+  it('tells nothing more after its end within a piece', () => {
+    const recorded = new RecordedSession();
+    recorded.session.receive(greeting);
+    recorded.controlled = () => recorded.session.end(11);
+    recorded.session.receive(Buffer.concat([ping(), frameOf(types.DATA, 0, 1, Buffer.alloc(0), 0xffffff)]));
+    assert.equal(recorded.fault, null);
   });
 
   it('lets streams have their turns', () => {
