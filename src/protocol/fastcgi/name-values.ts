@@ -38,7 +38,7 @@ export function pairText(name: string, value: string): string {
   return lengthText(name.length) + lengthText(value.length) + name + value;
 }
 
-function lengthText(length: number): string {
+export function lengthText(length: number): string {
   if (length <= SHORT_MAX) return shortLengths[length]!;
   return String.fromCharCode((length >>> 24) | 0x80, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff);
 }

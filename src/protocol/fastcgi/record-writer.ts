@@ -4,7 +4,7 @@
 import { PosternError } from '../../errors.ts';
 import type { Environment, PairsParts, Role } from '../cgi/exchange.ts';
 import { LentViews } from '../lent-views.ts';
-import { environmentOf, isPairs, pairText, SHORT_MAX } from './name-values.ts';
+import { environmentOf, isPairs, lengthText, SHORT_MAX } from './name-values.ts';
 import {
   ABORT_REQUEST,
   BEGIN_REQUEST,
@@ -303,7 +303,10 @@ function writePair(target: Buffer, at: number, name: string, value: string): num
 /** Pairs as a byte string. */
 function nameValueText(environment: Environment): string {
   let text = '';
-  for (const name in environment) text += pairText(name, environment[name]!);
+  for (const name in environment) {
+    const value = environment[name]!;
+    text += lengthText(name.length) + lengthText(value.length) + name + value;
+  }
   return text;
 }
 
