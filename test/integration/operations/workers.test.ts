@@ -25,9 +25,8 @@ describe('workers of a running service', { skip: phpMissing }, () => {
       process.kill(-worker, 'SIGKILL');
       assert.equal((await service.get('pid.php')).status, 200);
     }
-    const { counters } = await service.pool();
-    assert.equal(counters.accepted, 5);
-    assert.equal(counters.finished, 5);
+    await until(async () => (await service.pool()).counters.finished === 5, 'all five are finished');
+    assert.equal((await service.pool()).counters.accepted, 5);
   });
 
   it('kill -9 of a busy worker: 502 or an aborted answer; pid, signal, URL and duration in the log', async (t) => {
