@@ -1,6 +1,7 @@
 // A server program of the system in the foreground, on a free port, from a configuration of its own; gone with the test.
 
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 import type { TestContext } from 'node:test';
 import { findProgram } from './folder.ts';
@@ -40,13 +41,23 @@ export async function startServer(
   return { pid: child.pid!, output: () => output };
 }
 
+/** Below those that the kernel gives to a connection: none can have taken one meanwhile. */
+const lowestPort = 20_000;
+const portCount = 12_000;
+
 /** A port of 127.0.0.1 that nothing listens on. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { readonly port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = lowestPort + randomInt(portCount);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.on('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 function answers(port: number | string): Promise<boolean> {
