@@ -183,6 +183,7 @@ export class SharedClientCounts implements ClientCounts {
   remove(address: string): void {
     this.#ofClient.remove(address);
   }
+
   #sum(cell: number): number {
     return this.#all.reduce((sum, counts) => sum + Atomics.load(counts, cell), 0);
   }

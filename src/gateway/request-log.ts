@@ -11,7 +11,7 @@ import { environmentOf, isPairs } from '../protocol/fastcgi/name-values.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import type { ShownFields } from '../protocol/http/known-fields.ts';
 import { bytesToLog } from '../protocol/text.ts';
-import { urlForLog } from './known-targets.ts';
+import { type KnownTargets, urlForLog } from './known-targets.ts';
 import type { HttpRequest } from './message.ts';
 import type { RecordRate } from './record-rate.ts';
 import type { Client } from './request-check.ts';
@@ -82,8 +82,8 @@ export interface LogOwner {
   readonly errorRate: RecordRate;
   readonly proxies: AddressList;
   readonly ids: RequestIds;
-  /** Targets as logs show them. */
-  readonly targets: { shown(target: string): string };
+  /** Targets that came before: as logs show them, too. */
+  readonly targets: KnownTargets;
   /** null: traces are only passed on. */
   readonly traces: Traces | null;
 }

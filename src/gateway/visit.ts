@@ -5,7 +5,7 @@ import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, Environment, Exchange, PairsParts } from '../protocol/cgi/exchange.ts';
 import { isIdempotent } from '../protocol/cgi/exchange.ts';
 import { environmentOf, isPairs, withVariables } from '../protocol/fastcgi/name-values.ts';
-import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
+import type { RequestPath } from '../protocol/http/path.ts';
 import type { AnswerSpools } from './answer-spool.ts';
 import type { BodyMemory } from './body-memory.ts';
 import { collectBody } from './collect-body.ts';
@@ -123,7 +123,7 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
     }
     if (this.#guide !== null && request.webServer === undefined) {
       checkRequest(request);
-      this.#guide.take(request, client, parseTarget(request.target));
+      this.#guide.take(request, client, this.#gateway.targets.read(request.target));
       return;
     }
     const { target, decision } = this.#gateway.decide(request);

@@ -1,5 +1,6 @@
 // Reads blocks of fields in HPACK (RFC 7541): one decoder for all blocks of a connection, in their order. Pure.
 
+import { tableOf, valueBytes } from '../protocol/http/headers.ts';
 import { bytesText } from '../protocol/text.ts';
 import { DynamicTable, staticCount, staticNames, staticValues, tableBytes } from './hpack-tables.ts';
 import { errorCodes, Http2Fault } from './http2-codes.ts';
@@ -19,9 +20,6 @@ const colon = 0x3a;
 
 /** Bytes of a name (RFC 9113, 8.2.1): a token in lower case. */
 const nameBytes = tableOf((code) => /[!#$%&'*+\-.^_`|~0-9a-z]/.test(String.fromCharCode(code)));
-
-/** Bytes of a value: all but NUL, CR and LF, and what HTTP/1.1 does not let through, other control bytes. */
-const valueBytes = tableOf((code) => code === 0x09 || (code >= 0x20 && code !== 0x7f));
 
 /** The decoder of one connection. */
 export class HpackDecoder {
@@ -160,8 +158,4 @@ function isBlank(byte: number): boolean {
 
 function broken(what: string): Http2Fault {
   return new Http2Fault(errorCodes.compressionError, `its fields are no HPACK: ${what}`);
-}
-
-function tableOf(isAllowed: (code: number) => boolean): Uint8Array {
-  return Uint8Array.from({ length: 256 }, (_, code) => (isAllowed(code) ? 1 : 0));
 }

@@ -2,7 +2,7 @@
 
 import { broken, overflow } from './frame-payloads.ts';
 import type { FrameWriter } from './frame-writer.ts';
-import { defaultWindow, errorCodes, Http2Fault, largestWindow } from './http2-codes.ts';
+import { defaultWindow, errorCodes, frameHeadBytes, Http2Fault, largestWindow } from './http2-codes.ts';
 import type { Http2Sender } from './http2-sender.ts';
 import { Http2Stream, type StreamEnd, type StreamSession } from './http2-stream.ts';
 import { isTrailer, malformed, requestLength } from './message-rules.ts';
@@ -250,7 +250,7 @@ export class Http2Streams implements StreamSession {
       this.credit(stream, bytes.length);
       return;
     }
-    this.usefulBytes += bytes.length + 9;
+    this.usefulBytes += bytes.length + frameHeadBytes;
     stream.listener.received(bytes);
   }
 

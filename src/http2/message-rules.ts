@@ -1,5 +1,7 @@
 // What is a request in HTTP/2 at all (RFC 9113, sections 8.1 to 8.3 and 8.5): what breaks these rules is reset, and no handler hears of it. Pure.
 
+import { token } from '../protocol/http/headers.ts';
+
 const colon = 0x3a;
 
 /** Fields that are about a connection of HTTP/1.1 (8.2.2). */
@@ -7,7 +9,6 @@ export const ofConnection: ReadonlySet<string> = new Set([
   ...['connection', 'http2-settings', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'],
 ]);
 
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const notInPath = /[\x00-\x20\x7f]/;
 const authorityBytes = /^[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]+$/;
 const decimal = /^[0-9]{1,15}$/;

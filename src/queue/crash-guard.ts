@@ -36,16 +36,21 @@ interface Kinds {
 }
 
 export class CrashGuard {
-  /** The first is 0 while nothing is remembered, as it mostly is: then the guard need not be asked. */
-  readonly cells: Float64Array;
+  /** The first is 0 while nothing is remembered. */
+  readonly #cells: Float64Array;
   readonly #clock: Clock;
   readonly #kinds: Kinds;
 
   /** @param shared of the pool's books; null: this thread is alone */
   constructor(clock: Clock, shared: Float64Array | null = null) {
     this.#clock = clock;
-    this.cells = shared ?? new Float64Array(1);
-    this.#kinds = shared === null ? new OwnKinds(this.cells) : new SharedKinds(shared);
+    this.#cells = shared ?? new Float64Array(1);
+    this.#kinds = shared === null ? new OwnKinds(this.#cells) : new SharedKinds(shared);
+  }
+
+  /** Whether it remembers nothing, as it mostly does: then it need not be asked. */
+  get isEmpty(): boolean {
+    return this.#cells[0] === 0;
   }
 
   /** Why such a request is not run now; null: it may be. */

@@ -110,7 +110,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     const attempt = new Attempt(this, request, sink);
     this.counters.add(counter.accepted, 1);
     if (this.#phase !== 'open') return this.#refuse(attempt, closedError(this.name, this.#phase));
-    const crashing = this.#guard.cells[0] === 0 ? null : this.#guard.refusal(request);
+    const crashing = this.#guard.isEmpty ? null : this.#guard.refusal(request);
     if (crashing !== null) return this.#refuse(attempt, crashing);
     const place = this.#waiting.length === 0 ? this.#provider.take(attempt) : null;
     if (place !== null) {
@@ -206,7 +206,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   /** See AttemptOwner. */
   released(attempt: Attempt, seat: Seat, outcome: SeatOutcome, isAgain: boolean): void {
     this.#running.remove(attempt);
-    if (attempt.processEnd !== null || this.#guard.cells[0] !== 0) this.#guard.note(attempt, outcome);
+    if (attempt.processEnd !== null || !this.#guard.isEmpty) this.#guard.note(attempt, outcome);
     if (isAgain && this.#mayWait()) {
       this.#again(attempt, seat, outcome);
       return;

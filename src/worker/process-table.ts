@@ -148,9 +148,13 @@ export function living(isWanted: (stat: ProcessStat, pid: number) => boolean): n
   }
 }
 
+/** Where our control group counts; null: nobody has asked. */
+let ownEvents: string | null = null;
+
 /** How many processes the kernel has ended for their memory so far, in our control group (memory.events), else in all; 0 where it does not say. */
 export function memoryKills(): number {
-  for (const path of [ownEventsPath(), '/proc/vmstat']) {
+  ownEvents ??= ownEventsPath();
+  for (const path of [ownEvents, '/proc/vmstat']) {
     try {
       const count = /^oom_kill (\d+)$/m.exec(readFileSync(path, 'latin1'))?.[1];
       if (count !== undefined) return Number(count);

@@ -12,10 +12,13 @@ const cr = 0x0d;
 const space = 0x20;
 const colon = 0x3a;
 
+/** A token as a whole (RFC 9110, 5.6.2). */
+export const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
 const tokenBytes = tableOf((code) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(code)));
 
-// HTAB, SP, VCHAR and obs-text (RFC 9110, 5.5): everything but the other control bytes.
-const valueBytes = tableOf((code) => code === 0x09 || (code >= 0x20 && code !== 0x7f));
+/** HTAB, SP, VCHAR and obs-text (RFC 9110, 5.5): everything but the other control bytes. */
+export const valueBytes = tableOf((code) => code === 0x09 || (code >= 0x20 && code !== 0x7f));
 
 // Wider than RFC 3986: browsers and links in the wild send "{" and "|" as they are, and some clients a path as bytes of UTF-8. Never a
 // control byte, a space, or "#": what follows it never belongs to a request.
@@ -204,7 +207,8 @@ function endOfRun(table: Uint8Array, bytes: Uint8Array, from: number): number {
   return at;
 }
 
-function tableOf(isAllowed: (code: number) => boolean): Uint8Array {
+/** Of each byte, 1 where it is allowed. */
+export function tableOf(isAllowed: (code: number) => boolean): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, code) => (isAllowed(code) ? 1 : 0));
 }
 

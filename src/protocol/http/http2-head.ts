@@ -2,7 +2,7 @@
 // target in origin form, and fields with Host. What is no message in HTTP/2 at all, the session has refused. Pure.
 
 import { PosternError } from '../../errors.ts';
-import { fieldsBytes, maxFields, parseHost } from './headers.ts';
+import { fieldsBytes, maxFields, parseHost, token } from './headers.ts';
 import { maxHeadBytes, maxTargetBytes } from './http1-head-reader.ts';
 
 /** A request without its body. Byte strings. */
@@ -26,8 +26,6 @@ interface Pseudo {
   /** null: there is none. */
   authority: string | null;
 }
-
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 // As in HTTP/1.1: never a control byte, a space, or "#".
 const noTarget = /[^\x21-\x22\x24-\x7e\x80-\xff]/;
