@@ -66,13 +66,6 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     return this.#holdOf(row, tagOf(row.word)).lane;
   }
 
-  /** Lanes that a request runs on: whether something was heard of it is looked at now and then. */
-  lookForSilence(nowMs: number): void {
-    for (const held of this.#held) {
-      if (held !== undefined && this.#runs(held)) held.lane.lookForSilence(nowMs);
-    }
-  }
-
   /** Puts what is shown of requests besides their URLs onto the board. To be called now and then, or when somebody looks. */
   describeRequests(): void {
     const numbers = new Map<unknown, number>();

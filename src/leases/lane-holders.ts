@@ -287,9 +287,8 @@ export class LaneHolders {
     else link.send({ type: 'break', slot, tag: tagOf(word) });
   }
 
-  /** See LaneBreaker. Front threads look for themselves. */
-  lookForSilence(): void {
-    this.local.lookForSilence(this.#options.clock.now());
+  /** See LaneBreaker. Front threads describe theirs themselves. */
+  describeRequests(): void {
     this.local.describeRequests();
   }
 

@@ -113,12 +113,7 @@ export class OpenPoolThread implements PoolThread {
     port.unref();
     if (shared.isDrained) this.queue.drain(true);
     this.#bells.listen(index, () => this.look());
-    this.#timer = this.#clock.every(lookMs, () => this.#tick());
-  }
-
-  #tick(): void {
-    this.#holder.lookForSilence(this.#clock.now());
-    this.#holder.describeRequests();
+    this.#timer = this.#clock.every(lookMs, () => this.#holder.describeRequests());
   }
 
   /** What is done when this thread's bell has been rung. */

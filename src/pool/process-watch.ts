@@ -12,8 +12,8 @@ import type { LaneRecord, PoolEvent, PoolState } from './pool-state.ts';
 export interface LaneBreaker {
   /** The process of a lane has ended, though something holds its connection open: what it runs fails. */
   breakLane(row: LaneRow): void;
-  /** Looks whether requests were read by nobody. */
-  lookForSilence(): void;
+  /** Puts what is shown of requests onto the board. */
+  describeRequests(): void;
 }
 
 /** What is looked at, and who hears of it. */
@@ -106,7 +106,7 @@ export class ProcessWatch {
       else if (this.#missing.has(record)) holders.breakLane(row);
       else this.#missing.add(record);
     }
-    holders.lookForSilence();
+    holders.describeRequests();
   }
 
   #lookAtChildren(): void {

@@ -201,6 +201,12 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange {
     return readTimeoutMs > 0 && nowMs - this.#spokeAtMs >= readTimeoutMs ? 'readTimeout' : null;
   }
 
+  /** See Seat. What was read by nobody has as much time left on a new connection: half of its shortest limit. */
+  lookForSilence(nowMs: number): void {
+    const shortestMs = Math.min(this.#requestTimeoutMs || noLimitMs, this.#readTimeoutMs || noLimitMs);
+    this.#seat?.lookForSilence?.(nowMs, Math.min(longestSilenceMs, shortestMs / 2));
+  }
+
   /** A time limit of it, in milliseconds. */
   limitMs(limit: 'requestTimeout' | 'readTimeout'): number {
     return limit === 'requestTimeout' ? this.#requestTimeoutMs : this.#readTimeoutMs;
@@ -333,6 +339,13 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange {
 
 /** What is kept of STDERR, for whoever looks at a slow request. */
 const lastWordBytes = 1_024;
+
+/**
+ * A request on a connection that has served before may be read by nobody: a thread of libfcgi waits for its turn to accept, a process of
+ * PHP-FPM still works for the request before. So long not a byte may come.
+ */
+const longestSilenceMs = 5_000;
+const noLimitMs = Number.POSITIVE_INFINITY;
 
 /** A program that still writes so long after its client has left is cut off: most notice that, and end the request. */
 const cutOffMs = 1_000;

@@ -259,8 +259,12 @@ export class Deadlines {
     for (let attempt = running.first; attempt !== null; ) {
       const { next } = attempt;
       const limit = attempt.tick(nowMs, periodMs);
-      if (limit !== null) onLimit(attempt, limit, nowMs);
-      else onRan(attempt);
+      if (limit !== null) {
+        onLimit(attempt, limit, nowMs);
+      } else {
+        onRan(attempt);
+        attempt.lookForSilence(nowMs);
+      }
       // Whoever was told of it may have ended others: the rest is looked at by the next tick.
       attempt = next !== null && running.has(next) ? next : null;
     }

@@ -45,6 +45,11 @@ export interface Seat {
   run(request: CgiRequest, user: SeatUser): void;
   /** The user's sink takes bytes again. */
   resume(): void;
+  /**
+   * Looks whether its request may have been read by nobody, as happens on a connection that had served before, and sends it anew where that does
+   * no harm. To be called now and then while it runs. @param silentMs so long not a byte may come
+   */
+  lookForSilence?(nowMs: number, silentMs: number): void;
   /** The client left: the sink is called no more; `released` follows when the program is done with the request. Repeatable. */
   abort(): void;
 }

@@ -21,6 +21,8 @@ export interface SeatServer {
   keeps(request: CgiRequest): boolean;
   /** A request has begun. @returns the time */
   began(seat: UpstreamSeat): number;
+  /** Not a byte came of a request for so long, on a connection that had served before. */
+  silent(seat: UpstreamSeat, forMs: number): void;
 }
 
 /** What is kept about a request between two attempts. */
@@ -95,14 +97,12 @@ export class UpstreamSeat<Server extends SeatServer = SeatServer> implements Sea
     return this.#exchange === exchange;
   }
 
-  /**
-   * Whether the server may never have seen the request: not a byte came back since `beforeMs`, on a connection that had served before; and
-   * whether it may be sent anew.
-   */
-  isSilent(beforeMs: number): boolean {
-    if (this.#state !== 'running' || this.isFresh || this.#sinceMs > beforeMs) return false;
-    const exchange = this.#exchange!;
-    return exchange.progress !== 'answered' && !exchange.isAborted && !exchange.awaitsBody;
+  /** See Seat. */
+  lookForSilence(nowMs: number, silentMs: number): void {
+    if (this.#state !== 'running' || this.isFresh || nowMs - this.#sinceMs < silentMs) return;
+    const { progress, isAborted, awaitsBody } = this.#exchange!;
+    if (progress !== 'answered' && !isAborted && !awaitsBody)
+      this.upstream.silent(this, Math.round(nowMs - this.#sinceMs));
   }
 
   /** Whether sending its request anew does no harm. */

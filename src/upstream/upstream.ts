@@ -36,12 +36,6 @@ export const defaultUpstreamOptions: UpstreamOptions = {
  * reason why a request on another one is not answered; after this time it is closed.
  */
 const starvingMs = 50;
-/**
- * A request on a connection that has served before may be read by nobody: a thread of libfcgi waits for its turn to accept, a process of
- * PHP-FPM still works for the request before. So long not a byte may come.
- */
-const silentMs = 5_000;
-const lookPeriodMs = 500;
 /** As long as a timer can be: 24 days. */
 const forEverMs = 2_147_483_647;
 
@@ -74,7 +68,6 @@ export class Upstream implements ConnectionOwner, SeatServer {
   readonly #seats: UpstreamSeat[] = [];
   #sweep: Timer | null = null;
   #sweepsSoon = false;
-  #look: Timer | null = null;
   #isClosing = false;
   #whenEmpty: (() => void)[] = [];
 
@@ -133,8 +126,16 @@ export class Upstream implements ConnectionOwner, SeatServer {
     const { clock } = this.#options;
     this.#seats.push(seat);
     if (seat.isFresh && this.#idle.length > 0) this.#planSweep(this.#idleLimitMs);
-    if (!seat.isFresh) this.#look ??= clock.every(lookPeriodMs, () => this.#lookForSilence());
     return clock.now();
+  }
+
+  /** See SeatServer. A request that nobody may have read is sent anew where that does no harm; where it might, it goes on waiting. */
+  silent(seat: UpstreamSeat, forMs: number): void {
+    const isRepeated = seat.mayRepeat;
+    this.#events.silent(this, isRepeated);
+    if (!isRepeated) return;
+    const what = `${this.name} sent not a byte for ${forMs} ms on a connection that had served before`;
+    seat.connection.destroy(new PosternError('CONNECTION_LOST', what));
   }
 
   /** Closes kept connections that have no request: each may hold a process. */
@@ -180,14 +181,12 @@ export class Upstream implements ConnectionOwner, SeatServer {
     this.#sweep?.cancel();
     for (const connection of [...this.#open]) connection.close();
     if (this.#open.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
-    this.#look?.cancel();
   }
 
   /** Closes every connection now; what runs fails with `error`. Repeatable. */
   destroy(error: PosternError | null = null): void {
     this.#isClosing = true;
     this.#sweep?.cancel();
-    this.#look?.cancel();
     for (const connection of [...this.#open]) connection.destroy(error);
   }
 
@@ -219,11 +218,7 @@ export class Upstream implements ConnectionOwner, SeatServer {
 
   #drop(seat: UpstreamSeat): void {
     const at = this.#seats.indexOf(seat);
-    if (at < 0) return;
-    this.#seats.splice(at, 1);
-    if (this.#seats.length > 0) return;
-    this.#look?.cancel();
-    this.#look = null;
+    if (at >= 0) this.#seats.splice(at, 1);
   }
 
   #keep(connection: ClientConnection): void {
@@ -258,17 +253,5 @@ export class Upstream implements ConnectionOwner, SeatServer {
     this.#sweep = null;
     while (this.#idle.length > 0 && now - this.#idle[0]!.sinceMs >= limitMs) this.#idle.shift()!.connection.destroy();
     if (this.#idle.length > 0) this.#planSweep(this.#idle[0]!.sinceMs + idleLimitMs - now);
-  }
-
-  /** A request that nobody may have read is sent anew where that does no harm; where it might, it goes on waiting. */
-  #lookForSilence(): void {
-    const beforeMs = this.#options.clock.now() - silentMs;
-    for (const seat of this.#seats.filter((one) => one.isSilent(beforeMs))) {
-      const isRepeated = seat.mayRepeat;
-      this.#events.silent(this, isRepeated);
-      if (!isRepeated) continue;
-      const what = `${this.name} sent not a byte for ${silentMs} ms on a connection that had served before`;
-      seat.connection.destroy(new PosternError('CONNECTION_LOST', what));
-    }
   }
 }

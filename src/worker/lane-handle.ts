@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { EndedRequest } from '../connection/answer-reader.ts';
 import type { ClientConnection, ConnectionOwner } from '../connection/client-connection.ts';
 import { PosternError } from '../errors.ts';
-import type { CgiRequest, Progress } from '../protocol/cgi/exchange.ts';
+import type { CgiRequest } from '../protocol/cgi/exchange.ts';
 import type { Seat } from '../queue/seat.ts';
 import type { Exit } from './exit.ts';
 import type { LaneProcess, ProcessEnding } from './lane-process.ts';
@@ -22,8 +22,6 @@ export interface LaneHandle extends Seat {
   readonly isConnected: boolean;
   /** Its process has ended, though something holds the connection open: what it runs fails. */
   break(): void;
-  /** Looks whether its request was read by nobody. To be called now and then. */
-  lookForSilence(nowMs: number): void;
   /** Closes the connection: the user, if any, is not told of it. Repeatable. */
   close(): void;
 }
@@ -59,17 +57,6 @@ export interface LaneWorker {
   endForeign(pid: number): boolean;
   /** How the process of a lane ended, and what that says of its request; null: it lives, as far as can be seen. */
   endOf(process: LaneProcess | null): ProcessEnding | null;
-}
-
-/**
- * So long not a byte may come on a connection that has served before. A thread of libfcgi may wait for its turn to accept, and nobody
- * reads the request meanwhile.
- */
-const silentMs = 5_000;
-
-/** Whether nobody may have read a request on a connection that had served before. A preforked child does: it has nothing else to do. */
-export function isSilent({ preforks }: Program, progress: Progress, forMs: number): boolean {
-  return !preforks && progress !== 'answered' && forMs >= silentMs;
 }
 
 /** Whether a request of which no byte of an answer came may be sent again. */

@@ -9,7 +9,7 @@ import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, Progress } from '../protocol/cgi/exchange.ts';
 import type { ProcessEnd, SeatUser } from '../queue/seat.ts';
 import type { Exit } from './exit.ts';
-import { asTold, isSilent, type LaneEvents, type LaneHandle, type LaneWorker, mayResend } from './lane-handle.ts';
+import { asTold, type LaneEvents, type LaneHandle, type LaneWorker, mayResend } from './lane-handle.ts';
 import type { LaneProcess, ProcessEnding } from './lane-process.ts';
 import { ProbeSink, probeRequest } from './probe-sink.ts';
 import type { Program } from './program.ts';
@@ -132,11 +132,11 @@ export class Lane implements LaneHandle, ConnectionOwner {
     }
   }
 
-  /** See LaneHandle. Where it does no harm, the request is sent again on a new connection; else it goes on waiting. */
-  lookForSilence(nowMs: number): void {
+  /** See Seat. A preforked child reads: it has nothing else to do. */
+  lookForSilence(nowMs: number, silentMs: number): void {
     if (this.#reusedAtMs === null || this.#link !== 'busy' || this.#isAborted || this.awaitsBody) return;
     const { program } = this.#worker;
-    if (!isSilent(program, this.progress, nowMs - this.#reusedAtMs)) return;
+    if (program.preforks || this.progress === 'answered' || nowMs - this.#reusedAtMs < silentMs) return;
     this.#reusedAtMs = null;
     const isResent = mayResend(this.#request!);
     this.#events.laneSilent(this, program, isResent);

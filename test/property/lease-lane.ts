@@ -66,8 +66,6 @@ export class LeaseLane extends FakeSeat implements LaneHandle {
 
   break(): void {}
 
-  lookForSilence(): void {}
-
   close(): void {
     this.user = null;
     this.request = null;

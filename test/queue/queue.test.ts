@@ -186,6 +186,32 @@ describe('Queue', () => {
     assert.equal(sink.error, null);
   });
 
+  for (const { title, silentMs, ...given } of [
+    { title: 'five seconds', silentMs: 5_000, requestTimeoutMs: 60_000, readTimeoutMs: 30_000 },
+    {
+      title: 'half of requestTimeout, where that is less',
+      silentMs: 2_500,
+      requestTimeoutMs: 5_000,
+      readTimeoutMs: 30_000,
+    },
+    { title: 'half of readTimeout, where that is less', silentMs: 500, requestTimeoutMs: 5_000, readTimeoutMs: 1_000 },
+    { title: 'five seconds, where there is no limit', silentMs: 5_000, requestTimeoutMs: 0, readTimeoutMs: 0 },
+  ]) {
+    it(`has a seat look whether its request was read: not a byte for ${title}`, () => {
+      const room = new Room(given);
+      room.ask();
+      const asked: number[] = [];
+      room.busy[0]!.lookForSilence = (nowMs, afterMs) => {
+        assert.equal(nowMs, room.clock.now());
+        asked.push(afterMs);
+      };
+      room.clock.advance(250);
+      assert.deepEqual(asked, [silentMs, silentMs]);
+      room.busy[0]!.answer();
+      room.verify();
+    });
+  }
+
   it('has limits of their own for requests that bring some', () => {
     const room = new Room();
     const { sink } = room.ask({ readTimeoutMs: 0 });

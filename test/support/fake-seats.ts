@@ -30,6 +30,8 @@ export class FakeSeat implements Seat {
 
   resume(): void {}
 
+  lookForSilence(_nowMs: number, _silentMs: number): void {}
+
   abort(): void {
     this.isAborted = true;
   }

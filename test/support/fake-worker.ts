@@ -54,8 +54,6 @@ export class FakeLane extends FakeSeat implements LaneHandle {
     this.fail('CONNECTION_LOST');
   }
 
-  lookForSilence(): void {}
-
   override fail(...given: Parameters<FakeSeat['fail']>): void {
     this.isConnected = given[1] ?? false;
     this.#count();

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import test from 'node:test';
 import { keepsAfter, needsNew } from '../../src/worker/lane.ts';
-import { isSilent, mayResend } from '../../src/worker/lane-handle.ts';
+import { mayResend } from '../../src/worker/lane-handle.ts';
 import { bodyOf, cgiRequest, streamBody } from '../support/cgi-request.ts';
 import { plainProgram } from '../support/programs.ts';
 
@@ -29,13 +29,6 @@ test('what may not be sent twice has a new connection with "bodiless", unless a 
   assert.equal(needsNew(program('bodiless'), get), false);
   assert.equal(needsNew(program('always'), post), false);
   assert.equal(needsNew(program('bodiless', true), post), false);
-});
-
-test('not a byte for five seconds on a kept connection is silence, but not from a preforked child', () => {
-  assert.equal(isSilent(program('always'), 'sent', 5_000), true);
-  assert.equal(isSilent(program('always'), 'sent', 4_999), false);
-  assert.equal(isSilent(program('always'), 'answered', 60_000), false);
-  assert.equal(isSilent(program('always', true), 'sent', 60_000), false);
 });
 
 test('only what is idempotent, with bodies that can be read again, is sent again', () => {

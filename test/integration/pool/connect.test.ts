@@ -153,6 +153,23 @@ describe('a program of libfcgi with threads around one accept', () => {
     assert.equal(told.length, 1);
   });
 
+  for (const limits of [
+    'requestTimeout = "5s"',
+    'requestTimeout = "1s"',
+    'readTimeout = "1s"\nrequestTimeout = "5s"',
+  ]) {
+    it(`a GET that nobody reads is answered within ${limits.replace('\n', ', ')}, elsewhere and as a command`, async (t) => {
+      const elsewhere = await startThreads(t, `reuse = "always"\n${limits}\n`);
+      const command = await startCommand(t, `${limits}\n`);
+      for (const service of [elsewhere, command]) {
+        if (service === null) return;
+        service.useOneConnection();
+        for (let round = 0; round < 4; round += 1) assert.equal(await service.text('app'), '0');
+        assert.equal(service.log('left a request unread on a kept connection').length, 1);
+      }
+    });
+  }
+
   it('as a command with lanes: answers each request at once', async (t) => {
     const service = await startCommand(t, 'lanes = 4\nminWorkers = 1\n');
     if (service === null) return;
