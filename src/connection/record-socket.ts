@@ -2,8 +2,8 @@
 
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { beginTurn, type Clock, endTurn, type Timer } from '../clock.ts';
+import { LentViews } from '../protocol/bytes.ts';
 import { RecordWriter } from '../protocol/fastcgi/record-writer.ts';
-import { LentViews } from '../protocol/lent-views.ts';
 import type { Address } from './address.ts';
 import { SocketWriter } from './socket-writer.ts';
 

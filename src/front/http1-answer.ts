@@ -3,8 +3,8 @@
 import { Buffer } from 'node:buffer';
 import type { PosternError } from '../errors.ts';
 import type { AnswerListener, AnswerManner, HttpAnswer, Tunnel, TunnelInput } from '../gateway/message.ts';
+import { bytesText, inOnePiece } from '../protocol/bytes.ts';
 import { AnswerFraming, formatAnswerHead, mayHaveLength } from '../protocol/http/answer-framing.ts';
-import { bytesText, inOnePiece } from '../protocol/text.ts';
 
 /** What an answer needs of its connection. */
 export interface AnswerConnection {

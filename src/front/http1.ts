@@ -8,8 +8,8 @@ import { type BoundSocket, type ListenChoice, listenOn } from '../connection/lis
 import type { Peer } from '../gateway/message.ts';
 import { silentLog } from '../log.ts';
 import { H2cDoor } from './h2c-door.ts';
+import { type Acceptor, acceptInto } from './http1-accept.ts';
 import { Http1Connections, type Http1Options } from './http1-connections.ts';
-import { type Acceptor, acceptInto } from './http1-input.ts';
 import { ProxyDoor } from './proxy-door.ts';
 import type { TlsContexts } from './tls-contexts.ts';
 import { type TakeSecured, type TlsCounts, TlsDoor } from './tls-door.ts';

@@ -14,7 +14,7 @@ import { Http2Session, type SessionOwner } from '../http2/http2-session.ts';
 import type { Http2Stream } from '../http2/http2-stream.ts';
 import type { Log } from '../log.ts';
 import { maxFields } from '../protocol/http/headers.ts';
-import { maxHeadBytes } from '../protocol/http/http1-head-reader.ts';
+import { maxHeadBytes } from '../protocol/http/http1-head.ts';
 import { unsentBytes } from './client-socket.ts';
 import type { Refusal } from './http1-refusal.ts';
 import type { DeadlineOwner, FrontConnection } from './http1-states.ts';

@@ -7,7 +7,7 @@ import { PosternError, toPosternError } from '../errors.ts';
 import { errorAnswer } from '../gateway/error-page.ts';
 import type { HttpHandler, HttpRequest, Peer } from '../gateway/message.ts';
 import { fieldValues, isNamed } from '../protocol/http/headers.ts';
-import { checkTransferCodings } from '../protocol/http/http1-head-reader.ts';
+import { checkTransferCodings } from '../protocol/http/http1-head.ts';
 import { peerOf } from './client-socket.ts';
 import { NodeAnswer } from './node-answer.ts';
 

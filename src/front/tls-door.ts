@@ -16,7 +16,7 @@ import type { Log } from '../log.ts';
 import { type ClientHello, maxHelloBytes, readClientHello } from '../protocol/tls/client-hello.ts';
 import type { Waiting } from './client-limits.ts';
 import { peerOf } from './client-socket.ts';
-import type { Receiver } from './http1-input.ts';
+import type { Receiver } from './http1-accept.ts';
 import { formatRefusal } from './http1-refusal.ts';
 import { renewTickets } from './ticket-renewal.ts';
 import { type TlsContext, type TlsContexts, TlsServers } from './tls-contexts.ts';

@@ -3,7 +3,7 @@
 import type { Readable } from 'node:stream';
 import type { PosternError } from '../errors.ts';
 import type { Environment, MadeOfHead } from '../protocol/cgi/exchange.ts';
-import type { MadeOfFields } from '../protocol/http/known-fields.ts';
+import type { MadeOfFields } from '../protocol/http/http1-head.ts';
 
 /** Where a connection came from and arrived. An address is text without a port; for Unix sockets it is empty and the port 0. */
 export interface Peer {

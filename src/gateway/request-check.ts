@@ -1,8 +1,9 @@
 // What holds for every request, whichever front it came through: its limits, its target, its Host, and who asks, as the peer or a trusted proxy says. Pure.
 
 import { PosternError } from '../errors.ts';
-import { fieldsBytes, fieldValue, fieldValues, type Host, hasOne, parseHost } from '../protocol/http/headers.ts';
-import type { MadeOfFields } from '../protocol/http/known-fields.ts';
+import { fieldsBytes, fieldValue, fieldValues, hasOne } from '../protocol/http/headers.ts';
+import { type Host, parseHost } from '../protocol/http/host.ts';
+import type { MadeOfFields } from '../protocol/http/http1-head.ts';
 import type { HttpRequest } from './message.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 

@@ -9,7 +9,7 @@ import type { Log, LogFields } from '../log.ts';
 import type { Environment, PairsParts } from '../protocol/cgi/exchange.ts';
 import { environmentOf, isPairs } from '../protocol/fastcgi/name-values.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
-import type { ShownFields } from '../protocol/http/known-fields.ts';
+import type { ShownFields } from '../protocol/http/http1-head.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import { type KnownTargets, urlForLog } from './known-targets.ts';
 import type { HttpRequest } from './message.ts';

@@ -1,7 +1,6 @@
 // Reads blocks of fields in HPACK (RFC 7541): one decoder for all blocks of a connection, in their order. Pure.
 
-import { tableOf, valueBytes } from '../protocol/http/headers.ts';
-import { bytesText } from '../protocol/text.ts';
+import { bytesText, tableOf, valueBytes } from '../protocol/bytes.ts';
 import { DynamicTable, staticCount, staticNames, staticValues, tableBytes } from './hpack-tables.ts';
 import { errorCodes, Http2Fault } from './http2-codes.ts';
 import { decodeHuffman, longestDecoded } from './huffman-code.ts';

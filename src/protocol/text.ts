@@ -7,16 +7,6 @@ export function textToBytes(text: string): string {
   return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
 
-/** The byte string of some bytes. As `toString('latin1')`, without what that does to find out what is meant. */
-export function bytesText(bytes: Buffer, from: number, to: number): string {
-  return (bytes as unknown as { latin1Slice(from: number, to: number): string }).latin1Slice(from, to);
-}
-
-/** The same byte string in one piece: one that was joined is put together again wherever it is written, and one that was cut holds the whole. */
-export function inOnePiece(bytes: string): string {
-  return bytesText(Buffer.from(bytes, 'latin1'), 0, bytes.length);
-}
-
 /** The text of a byte string, or null where it is not UTF-8. */
 export function bytesToText(bytes: string): string | null {
   if (isAscii(bytes)) return bytes;

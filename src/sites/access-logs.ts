@@ -7,7 +7,8 @@ import type { LogStatus } from '../admin/source.ts';
 import { wallOfTurn } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../log.ts';
-import { inOnePiece, isAscii } from '../protocol/text.ts';
+import { inOnePiece } from '../protocol/bytes.ts';
+import { isAscii } from '../protocol/text.ts';
 import type { AccessLog, AccessRecord } from './gateways.ts';
 import { LogDestination } from './log-destination.ts';
 

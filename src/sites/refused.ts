@@ -5,7 +5,8 @@ import type { Refusal } from '../front/http1-refusal.ts';
 import { errorAnswer } from '../gateway/error-page.ts';
 import type { HttpAnswer, HttpRequest } from '../gateway/message.ts';
 import type { AccessRecord } from '../gateway/request-log.ts';
-import { fieldValues, parseHost } from '../protocol/http/headers.ts';
+import { fieldValues } from '../protocol/http/headers.ts';
+import { parseHost } from '../protocol/http/host.ts';
 import { bytesToLog } from '../protocol/text.ts';
 
 /** Answers a request for a name that no site has, or whose Host is no name. @returns its record */

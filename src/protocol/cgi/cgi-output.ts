@@ -1,8 +1,8 @@
 // What a CGI program prints -> head and body, incrementally (RFC 3875, section 6). Pure.
 
 import { PosternError } from '../../errors.ts';
+import { bytesText } from '../bytes.ts';
 import { BodyDecoder } from '../http/http1-body-decoder.ts';
-import { bytesText } from '../text.ts';
 import { invalid, type OutputHead, parseHead } from './cgi-head.ts';
 import type { CgiSink } from './exchange.ts';
 

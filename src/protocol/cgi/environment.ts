@@ -2,7 +2,7 @@
 
 import { environmentOf, pairsText } from '../fastcgi/name-values.ts';
 import { fieldValue } from '../http/headers.ts';
-import type { MadeOfFields } from '../http/known-fields.ts';
+import type { MadeOfFields } from '../http/http1-head.ts';
 import type { Environment, PairsParts } from './exchange.ts';
 
 /** What is known of a request when its environment is made. Byte strings. */

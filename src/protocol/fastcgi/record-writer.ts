@@ -2,8 +2,8 @@
 // and 3.4). Pure.
 
 import { PosternError } from '../../errors.ts';
+import { LentViews } from '../bytes.ts';
 import type { Environment, PairsParts, Role } from '../cgi/exchange.ts';
-import { LentViews } from '../lent-views.ts';
 import { environmentOf, isPairs, lengthText, SHORT_MAX } from './name-values.ts';
 import {
   ABORT_REQUEST,

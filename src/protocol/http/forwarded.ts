@@ -2,7 +2,8 @@
 //
 // Which of the two a proxy sets, the configuration says: it passes on what its client made up of the other, and the two cannot be told apart.
 
-import { fieldValues, type Host, parseHost } from './headers.ts';
+import { fieldValues } from './headers.ts';
+import { type Host, parseHost } from './host.ts';
 
 /** What a proxy said; null where it said nothing that is valid. */
 export interface Forwarded {

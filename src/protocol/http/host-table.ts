@@ -1,7 +1,7 @@
 // Which site a request is for, by its Host field (RFC 9110, section 7.2): exact names, then wildcards, then the one without names. Pure.
 
 import { domainToASCII } from 'node:url';
-import { parseHost } from './headers.ts';
+import { parseHost } from './host.ts';
 
 /** Values of a Host field that are remembered with what they came to: clients write the same few again and again. */
 const mostRemembered = 1_024;

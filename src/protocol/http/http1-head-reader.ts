@@ -1,26 +1,96 @@
-// The head of an HTTP/1.1 request (RFC 9112, sections 2 to 7): found in bytes that come cut anywhere, then read: its request line, its
-// fields, and how its body is framed. Pure.
+// The heads of HTTP/1.1 requests in the bytes of a connection, which come cut anywhere: held until they are taken, found, and read. A client mostly says the
+// same with one request after another, so that fields which came before are known by their bytes: what was read of them, and made of that further on, holds
+// again. Pure.
 
-import { PosternError } from '../../errors.ts';
-import { bytesText } from '../text.ts';
-import { endOfTarget, endOfToken, isNamed, parseFields, parseHost } from './headers.ts';
-import { KnownFields, LastFields, type RequestHead, requestLineBytes } from './known-fields.ts';
+import { bytesText, endOfTarget, endOfToken, inOnePiece } from '../bytes.ts';
+import {
+  type CheckedHost,
+  maxHeadBytes,
+  parseRequestHead,
+  type RequestHead,
+  refuseEarly,
+  startOfHead,
+  tooLarge,
+} from './http1-head.ts';
 
-/** Longest request target, in bytes. */
-export const maxTargetBytes = 16_384;
+/** Bytes of later requests that are held while one runs; the socket is to be paused above that. */
+const maxHeldBytes = 65_536;
 
-/** Longest head, in bytes. */
-export const maxHeadBytes = 65_536;
+const noBytes = Buffer.alloc(0);
+
+/** Holds bytes as they were lent; `keep` copies what is left of them before they are gone. */
+export class Http1Input {
+  readonly #heads: HeadReader;
+  #bytes: Buffer | null = null;
+  /** Where the bytes begin that were not taken. */
+  #from = 0;
+
+  /** @param known fields that came on other connections */
+  constructor(known?: KnownFields) {
+    this.#heads = new HeadReader(known);
+  }
+
+  /** Whether no byte waits. */
+  get isEmpty(): boolean {
+    return this.#bytes === null;
+  }
+
+  /** Whether more bytes may come before some are taken. */
+  get hasRoom(): boolean {
+    return this.#bytes === null || this.#bytes.length - this.#from <= maxHeldBytes;
+  }
+
+  /** Adds the bytes of a chunk from `from` on. */
+  add(chunk: Buffer, from: number): void {
+    if (from === chunk.length) return;
+    if (this.#bytes === null) {
+      this.#bytes = chunk;
+      this.#from = from;
+    } else {
+      this.#bytes = Buffer.concat([this.#bytes.subarray(this.#from), chunk.subarray(from)]);
+      this.#from = 0;
+    }
+  }
+
+  /** A chunk is about to be written over. */
+  keep(chunk: Buffer): void {
+    if (this.#bytes !== chunk) return;
+    this.#bytes = Buffer.from(chunk.subarray(this.#from));
+    this.#from = 0;
+  }
+
+  /**
+   * Goes on with a head.
+   * @returns the head, once it is complete; null: all bytes were taken and more are needed
+   * @throws what `HeadReader.read` throws
+   */
+  readHead(): RequestHead | null {
+    if (this.#bytes === null) return null;
+    const head = this.#heads.read(this.#bytes, this.#from);
+    this.take(this.#heads.consumed);
+    return head;
+  }
+
+  /** The bytes that wait. */
+  peek(): Buffer {
+    return this.#bytes === null ? noBytes : this.#bytes.subarray(this.#from);
+  }
+
+  /** So many of the bytes that wait were taken. */
+  take(count: number): void {
+    if (this.#bytes === null) return;
+    this.#from += count;
+    if (this.#from >= this.#bytes.length) this.drop();
+  }
+
+  drop(): void {
+    this.#bytes = null;
+    this.#from = 0;
+  }
+}
 
 // Nearly every head is shorter; decoding no more than this keeps a full chunk of small requests from being decoded anew for each.
 const windowBytes = 4_096;
-
-const tab = 0x09;
-const lf = 0x0a;
-const cr = 0x0d;
-const space = 0x20;
-
-const absoluteForm = /^https?:\/\/([^/?]*)/i;
 
 /** Reads one head after another. Keeps what came of a head that is not complete. */
 export class HeadReader {
@@ -86,243 +156,100 @@ function endOfHead(text: string, searched: number): number {
   return text.indexOf('\r\n\r\n', from);
 }
 
-function startOfHead(text: string): number {
-  return text.charCodeAt(0) === cr && text.charCodeAt(1) === lf ? 2 : 0;
+/** Fields as they came, and what was read of them. */
+interface SeenFields extends Omit<RequestHead, 'method' | 'target' | 'version'> {
+  readonly bytes: Uint8Array;
 }
 
-/** Refuses at once what no further byte can mend, so that its sender need not wait for a timeout. */
-function refuseEarly(text: string, searched: number): void {
-  // Its first byte is none that a request could begin with.
-  if (text.startsWith('\x16')) {
-    throw new PosternError(
-      'TLS_ON_PLAIN_PORT',
-      'a TLS hello came to a port where plain HTTP is spoken: https:// was meant for http://',
-    );
+const space = 0x20;
+const slash = 0x2f;
+const usualMethod = Buffer.from('GET ', 'latin1');
+const usualVersion = Buffer.from(' HTTP/1.1\r\n', 'latin1');
+
+/** How long the request line is of a head in HTTP/1.1 whose target came in origin form. */
+export function requestLineBytes({ method, target }: RequestHead): number {
+  return method.length + 1 + target.length + usualVersion.length;
+}
+
+const slotCount = 256;
+/** Longest fields that are remembered, with the empty line after them: of all slots together half a megabyte, and as much for what was read of them. */
+const mostBytes = 2_048;
+/** Bytes that are compared here: above that it is quicker to have it done. */
+const fewBytes = 120;
+/** Longest target that is read here; longer ones are judged elsewhere. */
+const mostTargetBytes = 4_096;
+
+/** Remembers what came last at each slot. All connections of a front share it: an idle one holds no fields. */
+export class KnownFields {
+  readonly #slots: (SeenFields | null)[] = Array.from({ length: slotCount }, () => null);
+
+  /** A head with the fields that are remembered at a slot, so that its request line alone is read; null: it is none, or has to be read with more care. */
+  read(slot: number, bytes: Buffer, from: number): RequestHead | null {
+    const seen = this.#slots[slot] ?? null;
+    if (seen === null) return null;
+    const methodEnd = endOfToken(bytes, from);
+    if (methodEnd === from || bytes[methodEnd] !== space || bytes[methodEnd + 1] !== slash) return null;
+    const targetEnd = endOfTarget(bytes, methodEnd + 1);
+    if (targetEnd - methodEnd > mostTargetBytes || !isThere(usualVersion, bytes, targetEnd)) return null;
+    if (!isThere(seen.bytes, bytes, targetEnd + usualVersion.length)) return null;
+    const method = isThere(usualMethod, bytes, from) ? 'GET' : bytesText(bytes, from, methodEnd);
+    if (method === 'CONNECT') return null;
+    const { headers, contentLength, isChunked, keepsAlive, expectsContinue, made } = seen;
+    const target = bytesText(bytes, methodEnd + 1, targetEnd);
+    return { method, target, version: '1.1', headers, contentLength, isChunked, keepsAlive, expectsContinue, made };
   }
-  let before = searched === 0 ? 0 : text.charCodeAt(searched - 1);
-  for (let at = searched; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    const isWrong =
-      code === lf ? before !== cr : before === cr || code === 0x7f || (code < 0x20 && code !== tab && code !== cr);
-    if (isWrong)
-      throw new PosternError(
-        'BAD_REQUEST',
-        'the request head holds a control byte, or a line that does not end in CR LF',
-      );
-    before = code;
-  }
-  const from = startOfHead(text);
-  const lineEnd = text.indexOf('\r\n', from);
-  if (text.length > maxTargetBytes + 64 && lineEnd === -1) throw tooLarge(text);
-  // HTTP/0.9 has neither a version nor an empty line that ends its head: nothing more will come.
-  if (lineEnd !== -1 && !/ HTTP\/\d\.\d$/.test(text.slice(Math.max(from, lineEnd - 9), lineEnd))) {
-    throw new PosternError('BAD_REQUEST', 'the request line does not end in a version of HTTP');
-  }
-}
 
-function tooLarge(text: string): PosternError {
-  const line = text.indexOf('\r\n', startOfHead(text));
-  if (line === -1 || line > maxTargetBytes + 64) {
-    return new PosternError('URI_TOO_LONG', `the request line is longer than ${maxTargetBytes} bytes`);
-  }
-  return new PosternError('HEADERS_TOO_LARGE', `the request head is larger than ${maxHeadBytes} bytes`);
-}
-
-/**
- * Reads a head.
- * @param bytes the head with the empty line that ends it
- * @param text the same bytes as a byte string, of which the parts are cut
- * @param from where the head begins
- * @param to where the last CR LF, that of the empty line, begins
- * @param host a value of Host that is known to be valid; then the present one
- * @throws BAD_REQUEST, URI_TOO_LONG, HEADERS_TOO_LARGE, EXPECTATION_FAILED, METHOD_UNKNOWN, CODING_UNKNOWN, VERSION_UNSUPPORTED
- */
-export function parseRequestHead(
-  bytes: Uint8Array,
-  text: string,
-  from: number,
-  to: number,
-  host: CheckedHost = { value: null },
-): RequestHead {
-  const methodEnd = endOfToken(bytes, from);
-  if (methodEnd === from || bytes[methodEnd] !== space) throw malformed('no method');
-  const targetEnd = endOfTarget(bytes, methodEnd + 1);
-  if (bytes[targetEnd] !== space) throw wrongTarget(bytes[targetEnd]);
-  const version = versionAt(text, targetEnd + 1);
-  const method = text.slice(from, methodEnd);
-  // Methods are an open set (RFC 9110, 9.1): what one means is the program's to say. CONNECT alone is about the connection.
-  if (method === 'CONNECT') throw new PosternError('METHOD_UNKNOWN', 'CONNECT is for proxies');
-  const headers = parseFields(bytes, text, targetEnd + 11, to);
-  const meaning = interpret(headers, version, host);
-  // Values have lost their white space, and not every proxy counts a tab as such: "chunked" with one is unknown to those.
-  if (meaning.isChunked && tabInCoding.test(text.slice(targetEnd, to)))
-    throw malformed('Transfer-Encoding holds a tab');
-  const target = originForm(text.slice(methodEnd + 1, targetEnd), method, headers, meaning);
-  return {
-    method,
-    target,
-    version,
-    headers,
-    contentLength: meaning.contentLength,
-    isChunked: meaning.isChunked,
-    keepsAlive: meaning.keepsAlive ?? version === '1.1',
-    expectsContinue: meaning.expectsContinue,
-    made: null,
-  };
-}
-
-const tabInCoding = /\r\ntransfer-encoding:[^\r]*\t/i;
-
-function wrongTarget(byte: number | undefined): PosternError {
-  return malformed(
-    byte === cr ? 'the request line has no version' : 'the request target holds a byte that may not stand there',
-  );
-}
-
-function versionAt(text: string, at: number): '1.0' | '1.1' {
-  if (text.startsWith('HTTP/1.1\r\n', at)) return '1.1';
-  if (text.startsWith('HTTP/1.0\r\n', at)) return '1.0';
-  const version = /^HTTP\/\d\.\d(?=\r\n)/.exec(text.slice(at, at + 10));
-  if (version) throw new PosternError('VERSION_UNSUPPORTED', `${version[0]} is not spoken here`);
-  throw malformed('the request line does not end in a version of HTTP');
-}
-
-/** A value of Host that is valid; null: none is known. */
-interface CheckedHost {
-  value: string | null;
-}
-
-/** What the fields say to the front itself. */
-interface Meaning {
-  /** Where the value of Host stands among the headers; -1: there is none. */
-  hostAt: number;
-  contentLength: number | null;
-  isChunked: boolean;
-  /** The values of Transfer-Encoding. */
-  coding: string;
-  /** null: not said. */
-  keepsAlive: boolean | null;
-  expectsContinue: boolean;
-}
-
-function interpret(headers: readonly string[], version: '1.0' | '1.1', host: CheckedHost): Meaning {
-  const meaning: Meaning = {
-    hostAt: -1,
-    contentLength: null,
-    isChunked: false,
-    coding: '',
-    keepsAlive: null,
-    expectsContinue: false,
-  };
-  for (let at = 0; at < headers.length; at += 2) {
-    const name = headers[at]!;
-    // Only names of these lengths are looked at, so that the others need no copy in lower case.
-    switch (name.length) {
-      case 4:
-        if (isNamed(name, 'host')) readHost(meaning, headers[at + 1]!, at + 1, host);
-        break;
-      case 6:
-        if (isNamed(name, 'expect')) readExpect(meaning, headers[at + 1]!, version);
-        break;
-      case 10:
-        if (isNamed(name, 'connection')) readConnection(meaning, headers[at + 1]!);
-        break;
-      case 14:
-        if (isNamed(name, 'content-length')) readContentLength(meaning, headers[at + 1]!);
-        break;
-      case 17:
-        if (isNamed(name, 'transfer-encoding')) readTransferEncoding(meaning, headers[at + 1]!, version);
-        break;
-    }
-  }
-  if (meaning.hostAt === -1 && version === '1.1') throw malformed('there is no Host');
-  // Two framings are how a request is smuggled past a proxy that believes the other one (RFC 9112, 6.1).
-  if (meaning.isChunked && meaning.contentLength !== null) throw malformed('Content-Length beside Transfer-Encoding');
-  if (meaning.isChunked) checkTransferCodings(meaning.coding);
-  return meaning;
-}
-
-function readHost(meaning: Meaning, value: string, at: number, host: CheckedHost): void {
-  if (meaning.hostAt !== -1) throw malformed('two Host headers');
-  if (value !== host.value) {
-    if (parseHost(value) === null) throw malformed('Host is not the name of a host');
-    host.value = value;
-  }
-  meaning.hostAt = at;
-}
-
-function readExpect(meaning: Meaning, value: string, version: '1.0' | '1.1'): void {
-  if (value.toLowerCase() !== '100-continue') {
-    throw new PosternError('EXPECTATION_FAILED', 'Expect is not 100-continue');
-  }
-  // A client of HTTP/1.0 would take the 100 for the answer (RFC 9110, 10.1.1).
-  meaning.expectsContinue = version === '1.1';
-}
-
-function readConnection(meaning: Meaning, value: string): void {
-  // What nearly every client says.
-  if (value === 'keep-alive') {
-    meaning.keepsAlive ??= true;
-    return;
-  }
-  for (const option of value.toLowerCase().split(',')) {
-    const word = option.trim();
-    if (word === 'close') meaning.keepsAlive = false;
-    else if (word === 'keep-alive') meaning.keepsAlive ??= true;
+  /** Remembers the fields of a head, which are at `from`. @returns their slot; -1: they are too long */
+  keep(head: RequestHead, bytes: Buffer, from: number, to: number): number {
+    if (to - from > mostBytes) return -1;
+    let hash = to - from;
+    for (let at = from; at < to; at += 3) hash = (Math.imul(hash, 31) + bytes[at]!) | 0;
+    const slot = (hash >>> 0) % slotCount;
+    const before = this.#slots[slot] ?? null;
+    if (before !== null && before.bytes.length === to - from && isThere(before.bytes, bytes, from)) return slot;
+    const own = Uint8Array.prototype.slice.call(bytes, from, to);
+    const headers = head.headers.map((text, at) => (at % 2 === 0 ? text : inOnePiece(text)));
+    const made = { bytes: own.length, pairs: null, shown: null };
+    const { contentLength, isChunked, keepsAlive, expectsContinue } = head;
+    this.#slots[slot] = { bytes: own, headers, contentLength, isChunked, keepsAlive, expectsContinue, made };
+    return slot;
   }
 }
 
-function readContentLength(meaning: Meaning, value: string): void {
-  // A second one, or a list, is refused even where the numbers are the same: nobody honest sends that.
-  if (meaning.contentLength !== null || !/^[0-9]{1,16}$/.test(value))
-    throw malformed('Content-Length is not one number');
-  meaning.contentLength = Number(value);
-  if (meaning.contentLength > Number.MAX_SAFE_INTEGER) throw malformed('Content-Length is too large');
-}
+/** The fields that one connection had last: where they are remembered, once it has had some of their length twice. Most that come once do not come again. */
+export class LastFields {
+  readonly #known: KnownFields;
+  #bytes = 0;
+  #slot = -1;
 
-function readTransferEncoding(meaning: Meaning, value: string, version: '1.0' | '1.1'): void {
-  if (version === '1.0') throw malformed('Transfer-Encoding in HTTP/1.0');
-  // An empty field counts: a proxy that reads only one of two would see another framing than we do.
-  meaning.coding = meaning.isChunked ? `${meaning.coding},${value}` : value;
-  meaning.isChunked = true;
-}
+  constructor(known: KnownFields) {
+    this.#known = known;
+  }
 
-/**
- * Checks the transfer codings of a request (RFC 9112, sections 6.1 and 6.3), all fields joined: where "chunked" is not the last one, nobody can say
- * where the body ends; beside it, others are not decoded here.
- * @throws BAD_REQUEST, CODING_UNKNOWN
- */
-export function checkTransferCodings(coding: string): void {
-  const names = coding.split(',').map((name) => name.trim().toLowerCase());
-  if (names.pop() !== 'chunked' || names.includes('chunked'))
-    throw malformed('Transfer-Encoding does not end in one "chunked"');
-  if (names.includes('')) throw malformed('Transfer-Encoding has an empty element');
-  if (names.length > 0) {
-    throw new PosternError('CODING_UNKNOWN', 'a transfer coding other than "chunked" is not decoded here');
+  /** See `KnownFields.read()`. */
+  read(bytes: Buffer, from: number): RequestHead | null {
+    return this.#slot === -1 ? null : this.#known.read(this.#slot, bytes, from);
+  }
+
+  /** A head was read of these bytes. */
+  saw(head: RequestHead, bytes: Buffer, from: number, to: number): void {
+    const fieldsAt = from + requestLineBytes(head);
+    // Its target came as it is, and not with a host before it, which changes the fields.
+    const isSimple = head.version === '1.1' && isThere(usualVersion, bytes, fieldsAt - usualVersion.length);
+    const isAgain = isSimple && this.#bytes === to - fieldsAt;
+    this.#bytes = isSimple ? to - fieldsAt : 0;
+    this.#slot = isAgain ? this.#known.keep(head, bytes, fieldsAt, to) : -1;
   }
 }
 
-/** The target in origin form; Host among the headers is set to the authority of one in absolute form (RFC 9112, 3.2.2). */
-function originForm(target: string, method: string, headers: string[], meaning: Meaning): string {
-  if (target.length > maxTargetBytes) {
-    throw new PosternError(
-      'URI_TOO_LONG',
-      `the request target has ${target.length} bytes, more than ${maxTargetBytes}`,
-    );
+function isThere(known: Uint8Array, bytes: Buffer, at: number): boolean {
+  const { length } = known;
+  if (bytes.length - at < length) return false;
+  if (length > fewBytes) {
+    // Most that differ are longer or shorter.
+    if (bytes[at + length - 5] !== known[length - 5] || bytes[at + length - 2] !== known[length - 2]) return false;
+    return bytes.compare(known, 0, length, at, at + length) === 0;
   }
-  if (target.startsWith('/')) return target;
-  if (target === '*' && method === 'OPTIONS') return target;
-  const absolute = absoluteForm.exec(target);
-  const authority = absolute?.[1];
-  if (!absolute || authority === undefined || parseHost(authority) === null)
-    throw malformed('the request target is not a path');
-  if (meaning.hostAt === -1) headers.push('Host', authority);
-  else headers[meaning.hostAt] = authority;
-  const rest = target.slice(absolute[0].length);
-  if (rest === '' && method === 'OPTIONS') return '*';
-  return rest.startsWith('/') ? rest : `/${rest}`;
-}
-
-function malformed(what: string): PosternError {
-  return new PosternError('BAD_REQUEST', `the request head is malformed: ${what}`);
+  for (let i = 0; i < length; i += 1) if (bytes[at + i] !== known[i]) return false;
+  return true;
 }

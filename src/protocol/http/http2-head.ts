@@ -2,8 +2,9 @@
 // target in origin form, and fields with Host. What is no message in HTTP/2 at all, the session has refused. Pure.
 
 import { PosternError } from '../../errors.ts';
-import { fieldsBytes, maxFields, parseHost, token } from './headers.ts';
-import { maxHeadBytes, maxTargetBytes } from './http1-head-reader.ts';
+import { fieldsBytes, maxFields, token } from './headers.ts';
+import { parseHost } from './host.ts';
+import { maxHeadBytes, maxTargetBytes } from './http1-head.ts';
 
 /** A request without its body. Byte strings. */
 export interface Http2Head {

@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  fieldsBytes,
-  fieldValue,
-  fieldValues,
-  isNamed,
-  parseFields,
-  parseHost,
-  usualName,
-} from '../../../src/protocol/http/headers.ts';
+import { fieldsBytes, fieldValue, fieldValues, isNamed, parseFields } from '../../../src/protocol/http/headers.ts';
+import { parseHost } from '../../../src/protocol/http/host.ts';
+import { usualName } from '../../../src/protocol/http/usual-names.ts';
 
 const headers = ['Host', 'a', 'ACCEPT', 'x', 'accept', 'y'];
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type ErrorCode, PosternError } from '../../../src/errors.ts';
-import { HeadReader, parseRequestHead } from '../../../src/protocol/http/http1-head-reader.ts';
-import type { RequestHead } from '../../../src/protocol/http/known-fields.ts';
+import type { RequestHead } from '../../../src/protocol/http/http1-head.ts';
+import { parseRequestHead } from '../../../src/protocol/http/http1-head.ts';
+import { HeadReader } from '../../../src/protocol/http/http1-head-reader.ts';
 import fc from '../../support/seeded-fast-check.ts';
 
 const head = 'GET /a?b HTTP/1.1\r\nHost: a.example\r\nAccept: */*\r\n\r\n';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { HeadReader } from '../../../src/protocol/http/http1-head-reader.ts';
-import { KnownFields, type RequestHead } from '../../../src/protocol/http/known-fields.ts';
+import type { RequestHead } from '../../../src/protocol/http/http1-head.ts';
+import { HeadReader, KnownFields } from '../../../src/protocol/http/http1-head-reader.ts';
 import fc from '../../support/seeded-fast-check.ts';
 
 const short = 'Host: a.example\r\n\r\n';

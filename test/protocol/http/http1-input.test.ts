@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Http1Input } from '../../src/front/http1-input.ts';
+import { Http1Input } from '../../../src/protocol/http/http1-head-reader.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
 const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { LentViews } from '../../src/protocol/lent-views.ts';
+import { LentViews } from '../../src/protocol/bytes.ts';
 
 it('lent views begin where their buffer does, and are as long as was asked, in whatever order', () => {
   const buffer = Buffer.alloc(4_096);

@@ -1,0 +1,64 @@
+// How HTTP/1.1 connections are accepted: so that all of them are read into one buffer. `net.Server` would give each read a buffer of its own.
+//
+// Measured with eight connections: 1.5 us of processor time a request less, and no 64 KiB allocation for each read. A
+// socket can be made so (`onread` of `net.Socket`), but `net.Server` cannot be told to; so its handle is asked for the
+// connections. Where a version of Node has no such handle, connections come the documented way.
+
+import { type Server, Socket } from 'node:net';
+import { beginTurn, endTurn } from '../clock.ts';
+import { LentViews } from '../protocol/bytes.ts';
+
+/** The part of Node's listening handles that is used here. */
+interface ListenHandle {
+  onconnection: (status: number, connection?: object) => void;
+}
+
+/** What takes the bytes of one connection; they are lent. */
+export interface Receiver {
+  received(bytes: Buffer): void;
+}
+
+/** What is done with connections. */
+export interface Acceptor {
+  /** Takes a new socket. */
+  accept(socket: Socket): Receiver;
+  /** The system gave no connection though one waited. (Where descriptors run out, libuv closes what waits, and tells nobody.) */
+  acceptFailed(): void;
+}
+
+const bufferBytes = 65_536;
+
+// Twice the largest write: with less, each write of that size would ask its sender to wait, though the system took it all.
+const writableHighWaterMark = 131_072;
+
+/** Takes the connections of a server that listens already. */
+export function acceptInto(server: Server, acceptor: Acceptor): void {
+  server.on('error', () => acceptor.acceptFailed());
+  server.on('connection', (socket) => {
+    const receiver = acceptor.accept(socket);
+    socket.on('data', (bytes: Buffer) => receiver.received(bytes));
+  });
+  const handle = (server as unknown as { _handle?: Partial<ListenHandle> })._handle;
+  if (typeof handle?.onconnection !== 'function') return;
+  const buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  const views = new LentViews(buffer);
+  handle.onconnection = (_status, connection) => {
+    if (connection === undefined) acceptor.acceptFailed();
+    else open(connection, buffer, views, acceptor);
+  };
+}
+
+function open(handle: object, buffer: Buffer, views: LentViews, acceptor: Acceptor): void {
+  const callback = (length: number): boolean => {
+    beginTurn();
+    try {
+      receiver.received(views.first(length));
+    } finally {
+      endTurn();
+    }
+    return true;
+  };
+  const options: object = { handle, allowHalfOpen: true, writableHighWaterMark, onread: { buffer, callback } };
+  const socket = new Socket(options);
+  const receiver = acceptor.accept(socket);
+}
