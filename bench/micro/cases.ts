@@ -5,7 +5,7 @@ import { ServerConnection } from '../../src/fastcgi-server/server-connection.ts'
 import { defaultServerLimits } from '../../src/fastcgi-server/server-limits.ts';
 import { CgiOutput } from '../../src/protocol/cgi/cgi-output.ts';
 import type { CgiRequest, CgiSink } from '../../src/protocol/cgi/exchange.ts';
-import { decodeNameValues } from '../../src/protocol/fastcgi/name-values.ts';
+import { decodeNameValues } from '../../src/protocol/fastcgi/name-value-reader.ts';
 import { END_REQUEST, PARAMS, RecordReader, STDIN, STDOUT } from '../../src/protocol/fastcgi/record.ts';
 import { encodeNameValues, RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
 import type { MicroCase } from './case.ts';

@@ -2,8 +2,9 @@
 
 import { readFile, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { HeaderNames, makeEnvironment } from '../protocol/cgi/environment.ts';
+import { makeEnvironment } from '../protocol/cgi/environment.ts';
 import { type CgiRequest, isIdempotent, type RequestBody } from '../protocol/cgi/exchange.ts';
+import { HeaderNames } from '../protocol/cgi/header-variables.ts';
 import { type CommandLine, UsageError } from './arguments.ts';
 
 /** The request that a command line asks for. @throws UsageError when a file that it names cannot be read */

@@ -1,7 +1,8 @@
 // The CGI variables of a request as people think of it: a method, a URL, header fields and a script. Pure.
 
-import { HeaderNames, makeEnvironment } from '../protocol/cgi/environment.ts';
+import { makeEnvironment } from '../protocol/cgi/environment.ts';
 import type { Environment } from '../protocol/cgi/exchange.ts';
+import { HeaderNames } from '../protocol/cgi/header-variables.ts';
 
 /** A request to an application, in the words of HTTP. All text is text; it is sent as UTF-8. */
 export interface ParamsSource {

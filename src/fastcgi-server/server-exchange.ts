@@ -6,7 +6,7 @@ import { errorTable, type PosternError } from '../errors.ts';
 import { formatHead } from '../protocol/cgi/answer-head.ts';
 import type { CgiHead, CgiRequest, CgiSink, Environment, Exchange, Role } from '../protocol/cgi/exchange.ts';
 import { isIdempotent } from '../protocol/cgi/exchange.ts';
-import { NameValueReader } from '../protocol/fastcgi/name-values.ts';
+import { NameValueReader } from '../protocol/fastcgi/name-value-reader.ts';
 import {
   type DATA,
   OVERLOADED,

@@ -1,7 +1,7 @@
 // The limits of the application side of a connection: all that a peer can make us keep or wait for, with finite defaults.
 
 import type { Environment } from '../protocol/cgi/exchange.ts';
-import { defaultNameValueLimits, type NameValueLimits } from '../protocol/fastcgi/name-values.ts';
+import { defaultNameValueLimits, type NameValueLimits } from '../protocol/fastcgi/name-value-reader.ts';
 
 /** What a web server may ask of us on one connection. Every duration is in milliseconds. */
 export interface ServerLimits {

@@ -6,9 +6,11 @@
 import { AddressList } from '../address-list.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { type Log, silentLog } from '../log.ts';
-import { clientPairs, environmentPairs, HeaderNames, scriptPairs } from '../protocol/cgi/environment.ts';
+import { clientPairs, environmentPairs, scriptPairs } from '../protocol/cgi/environment.ts';
 import type { Environment, PairsParts } from '../protocol/cgi/exchange.ts';
-import { environmentOf, isPairs } from '../protocol/fastcgi/name-values.ts';
+import { HeaderNames } from '../protocol/cgi/header-variables.ts';
+import { environmentOf } from '../protocol/fastcgi/name-value-reader.ts';
+import { isPairs } from '../protocol/fastcgi/record-writer.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import { bytesToLog, textToBytes } from '../protocol/text.ts';
 import { AnswerSpools } from './answer-spool.ts';

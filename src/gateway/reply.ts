@@ -117,7 +117,12 @@ export class Reply implements AnswerListener, AnswerSpoolUser {
   head(status: number, headers: readonly string[], manner?: AnswerManner): void {
     if (this.#state === 'over') return;
     this.status = status;
-    this.#wholeBytes = lengthOf(status, headers);
+    const made = manner?.made;
+    if (made === undefined) this.#wholeBytes = lengthOf(status, headers);
+    else {
+      made.bodyBytes ??= lengthOf(status, headers);
+      this.#wholeBytes = made.bodyBytes;
+    }
     this.#answer.head(status, headers, manner);
   }
 

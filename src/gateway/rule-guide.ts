@@ -5,7 +5,8 @@ import type { AddressList } from '../address-list.ts';
 import type { Clock } from '../clock.ts';
 import { type ErrorCode, PosternError, toPosternError } from '../errors.ts';
 import { type CgiRequest, type Environment, isIdempotent, type PairsParts } from '../protocol/cgi/exchange.ts';
-import { environmentOf, isPairs, withVariables } from '../protocol/fastcgi/name-values.ts';
+import { environmentOf } from '../protocol/fastcgi/name-value-reader.ts';
+import { isPairs } from '../protocol/fastcgi/record-writer.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import { encodePath, type RequestPath } from '../protocol/http/path.ts';
 import { asksForWebSocket, forwardedFields } from '../protocol/http/proxy-fields.ts';
@@ -269,3 +270,14 @@ export class RuleGuide {
 }
 
 const changesPath = new Set(['rewrite', 'try']);
+
+/** An environment, or its pairs, with more variables, which win. */
+export function withVariables(
+  environment: Environment | PairsParts,
+  more: Readonly<Record<string, string>>,
+): Environment | PairsParts {
+  let isNone = true;
+  for (const _name in more) isNone = false;
+  if (isNone) return environment;
+  return { ...(isPairs(environment) ? environmentOf(environment) : environment), ...more };
+}

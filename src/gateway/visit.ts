@@ -4,7 +4,8 @@ import { type Clock, renewTurn } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, Environment, Exchange, PairsParts } from '../protocol/cgi/exchange.ts';
 import { isIdempotent } from '../protocol/cgi/exchange.ts';
-import { environmentOf, isPairs, withVariables } from '../protocol/fastcgi/name-values.ts';
+import { environmentOf } from '../protocol/fastcgi/name-value-reader.ts';
+import { isPairs } from '../protocol/fastcgi/record-writer.ts';
 import type { RequestPath } from '../protocol/http/path.ts';
 import type { AnswerSpools } from './answer-spool.ts';
 import type { BodyMemory } from './body-memory.ts';
@@ -23,7 +24,7 @@ import { type BodyLimits, checkBodyLength, type HeldBody, streamBody } from './r
 import { type Client, checkRequest, isThisMachine, recogniseClient } from './request-check.ts';
 import { type LogOwner, VisitLog } from './request-log.ts';
 import type { Routing } from './routing.ts';
-import { type GuidedVisit, type GuideOwner, RuleGuide } from './rule-guide.ts';
+import { type GuidedVisit, type GuideOwner, RuleGuide, withVariables } from './rule-guide.ts';
 import { type Decision, decide, type Run } from './script.ts';
 import { type FileName, findSendfile } from './sendfile.ts';
 import type { BackendRoute, Site } from './site.ts';

@@ -17,6 +17,6 @@ export {
   defaultNameValueLimits,
   type NameValueLimits,
   NameValueReader,
-} from './fastcgi/name-values.ts';
+} from './fastcgi/name-value-reader.ts';
 export * from './fastcgi/record.ts';
 export { encodeNameValues, RecordWriter } from './fastcgi/record-writer.ts';

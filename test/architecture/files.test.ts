@@ -6,7 +6,7 @@ import { basename, join, normalize } from 'node:path';
 import { describe, it } from 'node:test';
 
 const fewestLines = 30;
-const mostLines = 355;
+const mostLines = 370;
 
 /** Files below `fewestLines` that stand alone, and why. */
 const short: Readonly<Record<string, string>> = {

@@ -280,7 +280,7 @@ describe('a local redirect', () => {
     };
     const headers = [...host, 'Content-Type', 'a/b', 'Content-Length', '4', 'If-None-Match', '"x"', 'Cookie', 'a=b'];
     // Of fields that came before, what was made of them is known, too.
-    const made = { bytes: 100, pairs: null, shown: null };
+    const made = { bytes: 100, contentType: 'a/b', pairs: null, shown: null };
     const answer = await ask(gateway.handle, postRequest('/index.php?secret=1', 'body', { headers, made }));
     assert.equal(answer.text, 'there');
     const { environment, body, method, url } = backend.requests[1]!;

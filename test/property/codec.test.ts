@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CgiOutput } from '../../src/protocol/cgi/cgi-output.ts';
-import { NameValueReader } from '../../src/protocol/fastcgi/name-values.ts';
+import { NameValueReader } from '../../src/protocol/fastcgi/name-value-reader.ts';
 import { RecordReader } from '../../src/protocol/fastcgi/record.ts';
 import { encodeNameValues, RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
 import fc from '../support/seeded-fast-check.ts';

@@ -9,7 +9,7 @@ import { RecordExchange } from '../../src/connection/client-exchange.ts';
 import { PosternError } from '../../src/errors.ts';
 import { defaultOutputLimits } from '../../src/protocol/cgi/cgi-output.ts';
 import type { CgiSink } from '../../src/protocol/cgi/exchange.ts';
-import { NameValueReader } from '../../src/protocol/fastcgi/name-values.ts';
+import { NameValueReader } from '../../src/protocol/fastcgi/name-value-reader.ts';
 import {
   BEGIN_REQUEST,
   decodeBegin,

@@ -35,7 +35,10 @@ export class KnownHeads {
     const read = parseHead(text, maxFields);
     if (text.length > MAX_KNOWN_LENGTH || read.head.lostLines !== undefined) return read;
     if (this.#heads.size === MAX_KNOWN) this.#heads.clear();
-    const lasting = { ...read, head: { ...read.head, made: { isPlain: null, answer: null, fields: null } } };
+    const lasting = {
+      ...read,
+      head: { ...read.head, made: { isPlain: null, bodyBytes: null, answer: null, fields: null } },
+    };
     this.#heads.set(text, lasting);
     return this.#remember(text, lasting);
   }

@@ -79,6 +79,8 @@ export interface CgiHead {
 export interface MadeOfHead {
   /** Whether it goes to the client as it is: it names no file to be sent and no place inside the server. null: nobody has looked. */
   isPlain: boolean | null;
+  /** Bytes that it tells of its body; infinite where it tells none. null: nobody has looked. */
+  bodyBytes: number | null;
   /** The head of the answer to the client; null: nobody has written it. */
   answer: AnswerHead | null;
   /** The same for HTTP/2. */

@@ -1,10 +1,10 @@
-// FastCGI records -> bytes, gathered so that what belongs together leaves in one write, and the name-value pairs in them (FastCGI 1.0, sections 3.3
-// and 3.4). Pure.
+// FastCGI records, and the name-value pairs in them (FastCGI 1.0, sections 3.3 and 3.4) -> bytes, gathered so that what belongs together leaves in one
+// write. Pure.
 
 import { PosternError } from '../../errors.ts';
 import { LentViews } from '../bytes.ts';
 import type { Environment, PairsParts, Role } from '../cgi/exchange.ts';
-import { environmentOf, isPairs, lengthText, SHORT_MAX } from './name-values.ts';
+import { environmentOf, SHORT_MAX } from './name-value-reader.ts';
 import {
   ABORT_REQUEST,
   BEGIN_REQUEST,
@@ -300,13 +300,36 @@ function writePair(target: Buffer, at: number, name: string, value: string): num
   return valueAt + writeText(target, valueAt, value);
 }
 
+const shortLengths: readonly string[] = Array.from({ length: SHORT_MAX + 1 }, (_, length) =>
+  String.fromCharCode(length),
+);
+
+/** A list of name, value, name, value as the byte string of its pairs. */
+export function pairsText(list: readonly string[]): string {
+  let text = '';
+  for (let at = 0; at < list.length; at += 2) text += pairText(list[at]!, list[at + 1]!);
+  return text;
+}
+
+/** One pair as a byte string. */
+function pairText(name: string, value: string): string {
+  return lengthText(name.length) + lengthText(value.length) + name + value;
+}
+
+function lengthText(length: number): string {
+  if (length <= SHORT_MAX) return shortLengths[length]!;
+  return String.fromCharCode((length >>> 24) | 0x80, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff);
+}
+
+/** Whether an environment is there as its pairs. */
+export function isPairs(environment: Environment | PairsParts): environment is PairsParts {
+  return Array.isArray(environment);
+}
+
 /** Pairs as a byte string. */
 function nameValueText(environment: Environment): string {
   let text = '';
-  for (const name in environment) {
-    const value = environment[name]!;
-    text += lengthText(name.length) + lengthText(value.length) + name + value;
-  }
+  for (const name in environment) text += pairText(name, environment[name]!);
   return text;
 }
 

@@ -14,7 +14,7 @@
 import { withDefaults } from '../../defaults.ts';
 import { PosternError } from '../../errors.ts';
 import type { Environment, Role } from '../cgi/exchange.ts';
-import { decodeNameValues, type NameValueLimits } from './name-values.ts';
+import { decodeNameValues, type NameValueLimits } from './name-value-reader.ts';
 
 /** The only version there is. */
 export const VERSION = 1;

@@ -3,6 +3,7 @@
 // again. Pure.
 
 import { bytesText, endOfTarget, endOfToken, inOnePiece } from '../bytes.ts';
+import { fieldValue } from './headers.ts';
 import {
   type CheckedHost,
   maxHeadBytes,
@@ -209,7 +210,8 @@ export class KnownFields {
     if (before !== null && before.bytes.length === to - from && isThere(before.bytes, bytes, from)) return slot;
     const own = Uint8Array.prototype.slice.call(bytes, from, to);
     const headers = head.headers.map((text, at) => (at % 2 === 0 ? text : inOnePiece(text)));
-    const made = { bytes: own.length, pairs: null, shown: null };
+    const contentType = fieldValue(headers, 'content-type') ?? null;
+    const made = { bytes: own.length, contentType, pairs: null, shown: null };
     const { contentLength, isChunked, keepsAlive, expectsContinue } = head;
     this.#slots[slot] = { bytes: own, headers, contentLength, isChunked, keepsAlive, expectsContinue, made };
     return slot;

@@ -38,6 +38,8 @@ export interface ShownFields {
 export interface MadeOfFields {
   /** How long they are, with the empty line after them. */
   readonly bytes: number;
+  /** Content-Type, which is looked for with each request; null: there is none. */
+  readonly contentType: string | null;
   pairs: FieldPairs | null;
   shown: ShownFields | null;
 }

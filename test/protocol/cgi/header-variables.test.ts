@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { HeaderNames, headerVariable } from '../../../src/protocol/cgi/environment.ts';
+import { HeaderNames, headerVariable } from '../../../src/protocol/cgi/header-variables.ts';
 
 describe('headerVariable()', () => {
   it('makes HTTP_* of a name', () => {

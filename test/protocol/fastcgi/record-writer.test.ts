@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PosternError } from '../../../src/errors.ts';
 import type { Environment } from '../../../src/protocol/cgi/exchange.ts';
-import { NameValueReader } from '../../../src/protocol/fastcgi/name-values.ts';
+import { NameValueReader } from '../../../src/protocol/fastcgi/name-value-reader.ts';
 import { PARAMS, RecordReader, STDERR, STDIN, STDOUT } from '../../../src/protocol/fastcgi/record.ts';
 import { RecordWriter } from '../../../src/protocol/fastcgi/record-writer.ts';
 

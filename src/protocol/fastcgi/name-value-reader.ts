@@ -1,4 +1,4 @@
-// Name-value pairs, the content of PARAMS and of GET_VALUES (FastCGI 1.0, section 3.4), and how they are read. Pure.
+// Bytes -> name-value pairs, the content of PARAMS and of GET_VALUES (FastCGI 1.0, section 3.4). Pure.
 //
 //   name length (1 or 4 bytes)  value length (1 or 4 bytes)  name  value
 //
@@ -22,27 +22,6 @@ const NO_BYTES = Buffer.alloc(0);
 /** The longest length that takes one byte. */
 export const SHORT_MAX = 127;
 
-const shortLengths: readonly string[] = Array.from({ length: SHORT_MAX + 1 }, (_, length) =>
-  String.fromCharCode(length),
-);
-
-/** A list of name, value, name, value as the byte string of its pairs. */
-export function pairsText(list: readonly string[]): string {
-  let text = '';
-  for (let at = 0; at < list.length; at += 2) text += pairText(list[at]!, list[at + 1]!);
-  return text;
-}
-
-/** One pair as a byte string. */
-export function pairText(name: string, value: string): string {
-  return lengthText(name.length) + lengthText(value.length) + name + value;
-}
-
-export function lengthText(length: number): string {
-  if (length <= SHORT_MAX) return shortLengths[length]!;
-  return String.fromCharCode((length >>> 24) | 0x80, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff);
-}
-
 /**
  * Pairs from bytes that are there in full.
  * @throws PARAMS_TOO_LARGE, PROTOCOL_ERROR
@@ -57,22 +36,6 @@ export function decodeNameValues(bytes: Buffer, limits: NameValueLimits = defaul
 export function environmentOf([client, script, rest, fields]: PairsParts): Environment {
   const limits = { maxBytes: Number.POSITIVE_INFINITY, maxPairs: Number.POSITIVE_INFINITY };
   return decodeNameValues(Buffer.concat([client, script, Buffer.from(rest, 'latin1'), fields]), limits);
-}
-
-/** Whether an environment is there as its pairs. */
-export function isPairs(environment: Environment | PairsParts): environment is PairsParts {
-  return Array.isArray(environment);
-}
-
-/** An environment, or its pairs, with more variables, which win. */
-export function withVariables(
-  environment: Environment | PairsParts,
-  more: Readonly<Record<string, string>>,
-): Environment | PairsParts {
-  let isNone = true;
-  for (const _name in more) isNone = false;
-  if (isNone) return environment;
-  return { ...(isPairs(environment) ? environmentOf(environment) : environment), ...more };
 }
 
 /** Reads pairs that come in pieces, cut at any byte. */
