@@ -96,11 +96,11 @@ export function addReload(program: Command, { out, err }: Terminal): void {
     .option('--json', 'as JSON')
     .action(async (options: ReloadOptions) => {
       const { socket, status } = await instanceOf(options);
-      // Read here first: the person who typed it sees file and line, and a bad file never reaches the service.
-      const { readConfig } = await import('../config/config-file.ts');
-      if (status.config !== null) await readConfig(status.config);
       const { askReload } = await import('../control/control.ts');
       const outcome = await askReload(socket, options.all === true ? ['*'] : options.pool);
+      // The person who typed it sees file and line of what is wrong with the file, as `run` tells it.
+      if (!outcome.ok && status.config !== null)
+        await (await import('../config/config-file.ts')).readConfig(status.config);
       if (options.json) out.write(`${JSON.stringify(outcome, null, 2)}\n`);
       else if (outcome.ok) out.write(`${outcome.message}\n`);
       else

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type PlanContext, type PoolPlan, planPools, runnerOf } from '../backend/plan.ts';
 import type { LaunchedPlan } from '../backend/privileged.ts';
-import { type ReadConfig, sentConfig, sound } from '../config/config.ts';
+import { type ReadConfig, sound } from '../config/config.ts';
 import type { ConfigValues } from '../config/config-schema.ts';
 import { formatListenAddress, parseListenAddress } from '../config/listen-address.ts';
 import { plannedListeners } from '../config/listener-rules.ts';
@@ -48,7 +48,7 @@ export async function launchConfig(read: ReadConfig, choices: LaunchChoices): Pr
     pools,
     files: filesOf(values, folder),
     copies: threads === 'auto' ? availableParallelism() : threads,
-    config: sentConfig(read),
+    config: read,
   };
 }
 

@@ -78,6 +78,6 @@ export async function launchServe(
 
 async function readOf({ config }: Prepared, { config: file }: ServeOptions): Promise<ReadConfig> {
   if (file !== undefined) return (await import('../config/config-file.ts')).readFileOf(file);
-  const origin = { shown: 'configuration', file: null, folder: config.folder, lines: new Map() };
+  const origin = { shown: 'configuration', file: null, folder: config.folder, text: null };
   return { values: config.values, problems: [], origin };
 }

@@ -1,7 +1,7 @@
 // The service as a process that the launcher has started, without rights: what `run` and `serve` do when they are started as root.
 
 import type { LaunchedPlan, LaunchedPools, Privileged } from '../backend/privileged.ts';
-import { type Config, receivedConfig, type SentConfig, sound } from '../config/config.ts';
+import { type Config, type ReadConfig, sound } from '../config/config.ts';
 import { PosternError } from '../errors.ts';
 import { LauncherClient } from '../launcher/launcher-client.ts';
 import type { LaunchedPool } from '../launcher/requests.ts';
@@ -74,7 +74,7 @@ try {
 }
 
 function configOf(sent: unknown): Config {
-  return sound(receivedConfig(sent as SentConfig));
+  return sound(sent as ReadConfig);
 }
 
 function plansOf(pools: Readonly<Record<string, LaunchedPool>>): LaunchedPools {

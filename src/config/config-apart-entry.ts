@@ -2,7 +2,7 @@
 
 import { toPosternError } from '../errors.ts';
 import { cut } from '../protocol/pieces.ts';
-import { type ReadConfig, sentConfig } from './config.ts';
+import type { ReadConfig } from './config.ts';
 import type { ReadingAnswer } from './config-apart.ts';
 import { readFileOf } from './config-file.ts';
 
@@ -10,7 +10,7 @@ const say = (answer: ReadingAnswer): Promise<void> =>
   new Promise((resolve) => process.send!(answer, undefined, undefined, () => resolve()));
 
 async function tell(read: ReadConfig): Promise<void> {
-  const { rest, pieces } = cut(sentConfig(read));
+  const { rest, pieces } = cut(read);
   for (const piece of pieces) await say({ piece });
   await say({ rest });
 }

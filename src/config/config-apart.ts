@@ -8,7 +8,7 @@ import { dirname, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PosternError } from '../errors.ts';
 import { joined, type Piece } from '../protocol/pieces.ts';
-import { type Config, type ReadConfig, receivedConfig, type SentConfig, sound } from './config.ts';
+import { type Config, type ReadConfig, sound } from './config.ts';
 
 /** As TypeScript from a checkout, as JavaScript when built. */
 const entry = fileURLToPath(new URL(`./config-apart-entry${extname(import.meta.url)}`, import.meta.url));
@@ -16,7 +16,7 @@ const entry = fileURLToPath(new URL(`./config-apart-entry${extname(import.meta.u
 /** A file below this is read sooner than a process is started. */
 const largeBytes = 65_536;
 
-/** What the process says: pieces, at last the rest of a SentConfig; or why the file is refused. */
+/** What the process says: pieces, at last the rest of a ReadConfig; or why the file is refused. */
 export type ReadingAnswer = { readonly piece: Piece } | { readonly rest: unknown } | { readonly refusal: string };
 
 /**
@@ -58,5 +58,5 @@ async function readFileApart(file: string): Promise<ReadConfig> {
   });
   // A class does not survive the way from one process to another: the error is made anew here.
   if ('refusal' in answer) throw new PosternError('CONFIG_INVALID', answer.refusal);
-  return receivedConfig(joined({ ...answer, pieces }) as SentConfig);
+  return joined({ ...answer, pieces }) as ReadConfig;
 }

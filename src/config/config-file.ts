@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { PosternError } from '../errors.ts';
 import { type Config, type ExaminedConfig, examine, examined, type ReadConfig, sound } from './config.ts';
-import { parseToml, type TomlDocument, TomlError } from './toml.ts';
+import { parseToml, TomlError } from './toml.ts';
 
 const unreadable: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
@@ -48,16 +48,17 @@ export async function readFileOf(file: string): Promise<ReadConfig> {
   return readText(text, file);
 }
 
-function readText(text: string, file: string): ReadConfig {
-  let document: TomlDocument;
+function readText(written: string, file: string): ReadConfig {
+  // Some editors begin a file with a byte order mark, which is no part of it.
+  const text = written.replace(/^\uFEFF/, '');
+  let value: unknown;
   try {
-    document = parseToml(text);
+    value = parseToml(text);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const message = `${file}:${error.line}: this is not TOML: ${error.message}`;
     throw new PosternError('CONFIG_INVALID', message, { cause: error });
   }
   const path = resolve(file);
-  const { value, lines } = document;
-  return examine(value, { shown: file, file: path, folder: dirname(path), lines });
+  return examine(value, { shown: file, file: path, folder: dirname(path), text });
 }

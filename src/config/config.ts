@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { PosternError } from '../errors.ts';
 import type { ConfigInput, ConfigValues } from './config-schema.ts';
+import { linesOf } from './lines.ts';
 import { absoluteAddress } from './listen-address.ts';
 import { formatProblem, type Lines, lineOf, type Problem } from './problem.ts';
 import { readSections } from './sections.ts';
@@ -13,8 +14,8 @@ export interface ConfigOrigin {
   readonly shown: string;
   readonly file: string | null;
   readonly folder: string;
-  /** Lines of what is in it, by path; empty: it has none. */
-  readonly lines: Lines;
+  /** The text that it was read from, in which lines are found; null: there is none. */
+  readonly text: string | null;
 }
 
 /** A configuration that was read and checked. */
@@ -50,10 +51,10 @@ export class ConfigError extends PosternError {
  * @throws CONFIG_INVALID
  */
 export function defineConfig(input: ConfigInput, folder: string = process.cwd()): Config {
-  return sound(examine(input, { shown: 'configuration', file: null, folder: resolve(folder), lines: new Map() }));
+  return sound(examine(input, { shown: 'configuration', file: null, folder: resolve(folder), text: null }));
 }
 
-/** What reading comes to, as plain data that can go from one thread to another. */
+/** What reading comes to, as plain data that can go from one thread or process to another: JSON. */
 export interface ReadConfig {
   readonly values: ConfigValues;
   readonly problems: readonly Problem[];
@@ -63,12 +64,13 @@ export interface ReadConfig {
 /** Checks what was written, and fills in the defaults. */
 export function examine(input: unknown, origin: ConfigOrigin): ReadConfig {
   const { values, problems } = readSections(input, origin.folder);
-  const named = withNamedRules(values, origin.lines);
+  const named = withNamedRules(values, linesOf(origin.text));
   return { values: withAbsoluteSockets(named, origin.folder), problems, origin };
 }
 
 /** A configuration of what was read. */
-export function examined({ values, problems, origin: { shown, file, folder, lines } }: ReadConfig): ExaminedConfig {
+export function examined({ values, problems, origin: { shown, file, folder, text } }: ReadConfig): ExaminedConfig {
+  const lines = linesOf(text);
   const refusal = (...found: readonly Problem[]): ConfigError => {
     const inOrder = found.toSorted((a, b) => (lineOf(lines, a.path) ?? 0) - (lineOf(lines, b.path) ?? 0));
     return new ConfigError(
@@ -118,18 +120,4 @@ function withNamedRules(values: ConfigValues, lines: Lines): ConfigValues {
 
 function mapValues<Value>(values: Readonly<Record<string, Value>>, change: (value: Value) => Value) {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]));
-}
-
-/** What was read, on its way from one process to another: JSON. */
-export type SentConfig = Omit<ReadConfig, 'origin'> & {
-  readonly origin: Omit<ReadConfig['origin'], 'lines'> & { readonly lines: readonly (readonly [string, number])[] };
-};
-
-export function sentConfig({ origin, ...read }: ReadConfig): SentConfig {
-  return { ...read, origin: { ...origin, lines: [...origin.lines] } };
-}
-
-/** What was sent. */
-export function receivedConfig({ origin, ...read }: SentConfig): ReadConfig {
-  return { ...read, origin: { ...origin, lines: new Map(origin.lines) } };
 }

@@ -17,7 +17,7 @@ export interface Problem {
 }
 
 /** Path of a key or an array's element (`pathKey`) -> the line it stands on, from 1. */
-export type Lines = ReadonlyMap<string, number>;
+export type Lines = Pick<ReadonlyMap<string, number>, 'get'>;
 
 type Issue = z.core.$ZodIssue;
 

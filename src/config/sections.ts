@@ -129,7 +129,7 @@ class SectionReader {
 
   /** Whether a key, or what it is in, has a problem already. */
   isFaulty(path: Path): boolean {
-    return path.some((_, index) => this.#faulty.has(pathKey(path.slice(0, index + 1))));
+    return this.#faulty.size > 0 && path.some((_, index) => this.#faulty.has(pathKey(path.slice(0, index + 1))));
   }
 
   /** A table; null: it is something else. */
@@ -175,11 +175,14 @@ class SectionReader {
     if (table === null) return null;
     const first = schema.safeParse(table);
     if (!first.success) this.add(...problemsOf(first.error.issues, path, table, unknownKey));
-    const sound = Object.entries(table).filter(([key]) => !this.isFaulty([...path, key]));
-    const { success, data } = first.success ? first : schema.safeParse(Object.fromEntries(sound));
+    const { success, data } = first.success ? first : schema.safeParse(this.#sound(table, path));
     if (!success) return null;
     this.addRules(rules(data));
     return data;
+  }
+
+  #sound(table: Table, path: Path): Table {
+    return Object.fromEntries(Object.entries(table).filter(([key]) => !this.isFaulty([...path, key])));
   }
 
   /** One section of several kinds. `asks`: what the key of a kind says, for messages. */

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { examine, examined } from '../../src/config/config.ts';
 import fc from '../support/seeded-fast-check.ts';
 
-const origin = { shown: 'p.toml', file: '/p.toml', folder: '/', lines: new Map<string, number>() };
+const origin = { shown: 'p.toml', file: '/p.toml', folder: '/', text: null };
 
 const keys = fc.constantFrom(
   ...['php', 'command', 'connect', 'cgi', 'app', 'workers', 'minWorkers', 'env', 'ini', 'reuse', 'lanes', 'user'],

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { parseConfig } from '../../src/config/config-file.ts';
 import { lineOf } from '../../src/config/problem.ts';
 import { parseToml, TomlError } from '../../src/config/toml.ts';
+import { linesIn } from '../../src/config/toml-positions.ts';
 
 const document = `# a comment with [brackets] and = signs
 top = 1
@@ -50,17 +52,17 @@ describe('parseToml()', () => {
   ];
   for (const [path, line] of cases) {
     it(`finds ${path.join('.')} in line ${line}`, () => {
-      assert.equal(lineOf(parseToml(document).lines, path), line);
+      assert.equal(lineOf(linesIn(document), path), line);
     });
   }
 
   it('gives the line of the section for a key that is not there', () => {
-    assert.equal(lineOf(parseToml(document).lines, ['a', 'missing', 'deeper']), 3);
-    assert.equal(lineOf(parseToml(document).lines, ['nowhere']), null);
+    assert.equal(lineOf(linesIn(document), ['a', 'missing', 'deeper']), 3);
+    assert.equal(lineOf(linesIn(document), ['nowhere']), null);
   });
 
   it('reads all that TOML has, whatever the way in which it is written', () => {
-    assert.deepEqual(parseToml(document).value, {
+    assert.deepEqual(JSON.parse(JSON.stringify(parseToml(document))), {
       top: 1,
       a: {
         x: 'a # not a comment',
@@ -69,18 +71,30 @@ describe('parseToml()', () => {
         after: [1, 2, 3],
         inline: { p: 1, q: { r: [1] } },
       },
-      b: { c: { d: { e: { f: new Date('2026-01-01') } } } },
+      b: { c: { d: { e: { f: '2026-01-01' } } } },
       list: [{ n: 1 }, { n: 2, sub: { m: 3 } }],
     });
-    assert.deepEqual(parseToml('\uFEFFa = 1\r\nb = "\\u00e9"\r\n').value, { a: 1, b: 'é' });
+    assert.deepEqual({ ...(parseToml('a = 1\r\nb = "\\u00e9"\r\n') as object) }, { a: 1, b: 'é' });
+    const config = parseConfig('\uFEFF[site.main]\r\nlisten = "127.0.0.1:0"\r\n', '/p.toml');
+    assert.deepEqual(Object.keys(config.values.site), ['main']);
   });
 
   it('makes "__proto__" a key like any other', () => {
     for (const text of ['[a.__proto__]\nspoiled = 1', '__proto__.spoiled = 1', 'a = { __proto__ = { spoiled = 1 } }']) {
-      const { value } = parseToml(text);
+      const value = parseToml(text);
       assert.equal(JSON.stringify(value).includes('"__proto__":{"spoiled":1}'), true, text);
       assert.equal(({} as { spoiled?: number }).spoiled, undefined, text);
     }
+  });
+
+  it('names the line and what is wrong, too, where the parser that keeps positions would take it', () => {
+    assert.throws(
+      () => parseToml('a = 1\nb = 9007199254740993'),
+      (error) =>
+        error instanceof TomlError &&
+        error.line === 2 &&
+        /^integer value cannot .* \(column \d+\)$/.test(error.message),
+    );
   });
 
   const faulty: readonly [text: string, line: number][] = [
