@@ -2,9 +2,20 @@
 
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { TomlError as ParserError, parse } from 'smol-toml';
 import { PosternError } from '../errors.ts';
 import { type Config, type ExaminedConfig, examine, examined, type ReadConfig, sound } from './config.ts';
-import { parseToml, TomlError } from './toml.ts';
+import { positions } from './lines.ts';
+
+/** Why a text is no TOML. */
+export class TomlError extends Error {
+  readonly line: number;
+
+  constructor(message: string, line: number) {
+    super(message);
+    this.line = line;
+  }
+}
 
 const unreadable: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
@@ -33,6 +44,18 @@ export async function examineConfig(file: string): Promise<ExaminedConfig> {
  */
 export function parseConfig(text: string, file: string): Config {
   return sound(readText(text, file));
+}
+
+/** Reads TOML; every key is a property of its own, "__proto__" too. @throws TomlError */
+export function parseToml(text: string): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof ParserError)) throw error;
+    const [words = ''] = error.message.replace('Invalid TOML document: ', '').split('\n');
+    const fault = positions().faultIn(text) ?? { message: `${words} (column ${error.column})`, line: error.line };
+    throw new TomlError(fault.message, fault.line);
+  }
 }
 
 /** See `examineConfig`. */

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseConfig } from '../../src/config/config-file.ts';
+import { parseConfig, parseToml, TomlError } from '../../src/config/config-file.ts';
 import { lineOf } from '../../src/config/problem.ts';
-import { parseToml, TomlError } from '../../src/config/toml.ts';
 import { linesIn } from '../../src/config/toml-positions.ts';
 
 const document = `# a comment with [brackets] and = signs
