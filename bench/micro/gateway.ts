@@ -2,8 +2,8 @@
 // program, the program's answer, and the answer to the client. What a request costs above this is Node's and the kernel's.
 
 import { fileURLToPath } from 'node:url';
-import { AnswerReader, RunningExchanges } from '../../src/connection/answer-reader.ts';
-import { RecordExchange } from '../../src/connection/client-exchange.ts';
+import { RecordExchange, RunningExchanges } from '../../src/connection/client-exchange.ts';
+import { AnswerReader } from '../../src/connection/record-traffic.ts';
 import { type AnswerConnection, Http1Answer } from '../../src/front/http1-answer.ts';
 import { createGateway } from '../../src/gateway/handle.ts';
 import type { AccessLog } from '../../src/gateway/request-log.ts';

@@ -5,7 +5,7 @@ import { PosternError } from '../errors.ts';
 import type { CgiRequest, RequestBody } from '../protocol/cgi/exchange.ts';
 import { DATA, STDIN } from '../protocol/fastcgi/record.ts';
 import { BodyPieces } from './body-pieces.ts';
-import type { Outgoing } from './record-socket.ts';
+import type { Outgoing } from './record-traffic.ts';
 
 /** Content of one record of a body in memory: as much as fits without padding. What is not larger leaves with the request, in one write. */
 const PIECE_BYTES = 65_528;

@@ -9,12 +9,19 @@ import { KnownHeads } from '../protocol/cgi/cgi-output.ts';
 import type { CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
 import { type ApplicationValues, STDIN, valueNames } from '../protocol/fastcgi/record.ts';
 import { type Address, formatAddress } from './address.ts';
-import { AnswerReader, type EndedRequest, RunningExchanges } from './answer-reader.ts';
 import { BodySender, type BodyTarget } from './body-sender.ts';
-import { type Carrier, type ClientExchange, RecordExchange } from './client-exchange.ts';
+import {
+  type Carrier,
+  type ClientExchange,
+  type EndedRequest,
+  RecordExchange,
+  RunningExchanges,
+} from './client-exchange.ts';
 import { type ConnectionOptions, defaultConnectionOptions } from './connection-options.ts';
+import { dial, ReadBuffers } from './dial.ts';
 import { lossError } from './lost-connection.ts';
-import { dial, Outgoing, ReadBuffers, WriteDeadline } from './record-socket.ts';
+import { AnswerReader, Outgoing } from './record-traffic.ts';
+import { WriteDeadline } from './write-deadline.ts';
 
 /**
  * `connecting`: dialled; requests may be run already. `open`: it stands. `draining`: takes no more requests, and closes when those that
@@ -73,7 +80,7 @@ export class ClientConnection {
       unblocked: () => this.#updateReading(),
       abandoned: (exchange) => this.#abandon(exchange),
     };
-    this.#socket = dial(address, (chunk) => this.#read(chunk), options.buffers ?? new ReadBuffers());
+    this.#socket = dial(address, { received: (chunk) => this.#read(chunk) }, options.buffers ?? new ReadBuffers());
     // An application that waits for us to read its answer cannot read: that is our reader's doing.
     const isCounted = (): boolean => !this.#isBlocked();
     const { clock, writeTimeoutMs } = options;

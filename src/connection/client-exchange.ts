@@ -1,4 +1,5 @@
-// One request on a connection to a FastCGI application: its answer's way to the sink, and what is known of it for a retry.
+// The requests on a connection to a FastCGI application: each one's answer on its way to the sink, and what is known of it for a retry; and those that run, by
+// their ids.
 //
 //   the program:  unsent -> sent -> answered -> ended        the one who asked:  taking <-> held -> told
 //                              \-> silent                                          \-------\---> left
@@ -7,7 +8,6 @@ import { type PosternError, toPosternError } from '../errors.ts';
 import { CgiOutput, type CgiOutputLimits, type KnownHeads } from '../protocol/cgi/cgi-output.ts';
 import type { CgiRequest, CgiSink, Exchange, Progress } from '../protocol/cgi/exchange.ts';
 import { decodeEnd, refusalOf } from '../protocol/fastcgi/record.ts';
-import type { BodySender } from './body-sender.ts';
 
 /** How far the program is. After END_REQUEST: `ended`, or `silent` where not a byte had come before it. */
 type Stage = Progress | 'ended' | 'silent';
@@ -65,6 +65,15 @@ export interface Carrier {
   abandoned(exchange: RecordExchange): void;
 }
 
+/** What sends the bodies of a request: see `body-sender.ts`. */
+export interface Sender {
+  /** Whether all of the request was handed to the socket. */
+  readonly isDone: boolean;
+  readonly awaitsBody: boolean;
+  pump(): void;
+  stop(): void;
+}
+
 /** The connection's side of an exchange. */
 export class RecordExchange implements ClientExchange {
   readonly id: number;
@@ -73,7 +82,7 @@ export class RecordExchange implements ClientExchange {
   discardedBytes = 0;
   error: PosternError | null = null;
   /** Sends the bodies; null where there is none. */
-  sender: BodySender | null = null;
+  sender: Sender | null = null;
 
   readonly #carrier: Carrier;
   readonly #sink: CgiSink;
@@ -242,5 +251,104 @@ export class RecordExchange implements ClientExchange {
     const isUsual = from === 'taking' && to === 'told';
     if (!isUsual && !askerMoves[from].includes(to)) throw new Error(`an asker cannot go from ${from} to ${to}`);
     this.#asker = to;
+  }
+}
+
+/**
+ * Request ids go round, so that a record which an application sends after the end of its request is seen as
+ * one of a request that is not running, instead of becoming part of the next one.
+ */
+const LAST_ID = 255;
+
+/** How many of the requests that ended last are known by their names. */
+const REMEMBERED = 64;
+
+/** A request that has ended. */
+export interface EndedRequest {
+  readonly method: string;
+  readonly url: string;
+}
+
+/** One as a rule; several where the application multiplexes. */
+export class RunningExchanges implements Iterable<RecordExchange> {
+  // A list and not a Map: a Map whose only entry comes and goes makes a new table every few requests, and each old table refers
+  // to the next. Once one of them has grown old, all that follow live until a full collection, with the requests in them.
+  readonly #list: RecordExchange[] = [];
+  #lastId = 0;
+  #highestId = 0;
+  /** Those that ended last, round and round; names only, since a request holds its body. */
+  readonly #ended: { id: number; method: string; url: string }[] = [];
+  #endedAt = 0;
+
+  get size(): number {
+    return this.#list.length;
+  }
+
+  /** Whether every id is taken. */
+  get isFull(): boolean {
+    return this.#list.length >= LAST_ID;
+  }
+
+  /** Whether the sink of one wants no more for now. */
+  get isBlocked(): boolean {
+    const list = this.#list;
+    for (let at = 0; at < list.length; at += 1) if (list[at]!.isBlocked) return true;
+    return false;
+  }
+
+  get(id: number): RecordExchange | undefined {
+    const list = this.#list;
+    for (let at = 0; at < list.length; at += 1) if (list[at]!.id === id) return list[at];
+    return undefined;
+  }
+
+  /** An id for the next exchange to be added, for which there must be room. */
+  nextId(): number {
+    let id = this.#lastId;
+    do id = (id % LAST_ID) + 1;
+    while (this.get(id) !== undefined);
+    return id;
+  }
+
+  add(exchange: RecordExchange): void {
+    this.#list.push(exchange);
+    this.#lastId = exchange.id;
+    this.#highestId = Math.max(this.#highestId, exchange.id);
+  }
+
+  delete(exchange: RecordExchange): void {
+    const at = this.#list.indexOf(exchange);
+    if (at < 0) return;
+    if (at === this.#list.length - 1) this.#list.pop();
+    else this.#list.splice(at, 1);
+    const { id, request } = exchange;
+    const { method, url } = request;
+    const slot = this.#ended[this.#endedAt];
+    if (slot === undefined) this.#ended.push({ id, method, url });
+    else {
+      slot.id = id;
+      slot.method = method;
+      slot.url = url;
+    }
+    this.#endedAt = (this.#endedAt + 1) % REMEMBERED;
+  }
+
+  /** Whether an exchange with this id was ever added. */
+  hasUsed(id: number): boolean {
+    return id > 0 && id <= this.#highestId;
+  }
+
+  /** The request that had this id last; null: others have ended since. */
+  ended(id: number): EndedRequest | null {
+    return this.#ended.find((one) => one.id === id) ?? null;
+  }
+
+  /** Takes all of them out. */
+  takeAll(): readonly RecordExchange[] {
+    return this.#list.splice(0);
+  }
+
+  [Symbol.iterator](): ArrayIterator<RecordExchange> {
+    return this.#list.values();
   }
 }

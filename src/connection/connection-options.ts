@@ -2,7 +2,7 @@
 
 import { type Clock, systemClock } from '../clock.ts';
 import { type CgiOutputLimits, defaultOutputLimits } from '../protocol/cgi/cgi-output.ts';
-import type { ReadBuffers } from './record-socket.ts';
+import type { ReadBuffers } from './dial.ts';
 
 /** Options of one connection. Every duration is in milliseconds. */
 export interface ConnectionOptions {

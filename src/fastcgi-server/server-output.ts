@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
-import { unsentBytes } from '../connection/record-socket.ts';
+import { unsentBytes } from '../connection/write-deadline.ts';
 import type { Environment } from '../protocol/cgi/exchange.ts';
 import { REQUEST_COMPLETE, STDERR, STDOUT } from '../protocol/fastcgi/record.ts';
 import { RecordWriter } from '../protocol/fastcgi/record-writer.ts';

@@ -5,17 +5,11 @@
 // connections. Where a version of Node has no such handle, connections come the documented way.
 
 import { type Server, Socket } from 'node:net';
-import { beginTurn, endTurn } from '../clock.ts';
-import { LentViews } from '../protocol/bytes.ts';
+import { ReadBuffer, Reading, type Receiver } from '../connection/plain-socket.ts';
 
 /** The part of Node's listening handles that is used here. */
 interface ListenHandle {
   onconnection: (status: number, connection?: object) => void;
-}
-
-/** What takes the bytes of one connection; they are lent. */
-export interface Receiver {
-  received(bytes: Buffer): void;
 }
 
 /** What is done with connections. */
@@ -25,8 +19,6 @@ export interface Acceptor {
   /** The system gave no connection though one waited. (Where descriptors run out, libuv closes what waits, and tells nobody.) */
   acceptFailed(): void;
 }
-
-const bufferBytes = 65_536;
 
 // Twice the largest write: with less, each write of that size would ask its sender to wait, though the system took it all.
 const writableHighWaterMark = 131_072;
@@ -40,25 +32,15 @@ export function acceptInto(server: Server, acceptor: Acceptor): void {
   });
   const handle = (server as unknown as { _handle?: Partial<ListenHandle> })._handle;
   if (typeof handle?.onconnection !== 'function') return;
-  const buffer = Buffer.allocUnsafeSlow(bufferBytes);
-  const views = new LentViews(buffer);
+  const buffer = new ReadBuffer();
   handle.onconnection = (_status, connection) => {
     if (connection === undefined) acceptor.acceptFailed();
-    else open(connection, buffer, views, acceptor);
+    else open(connection, buffer, acceptor);
   };
 }
 
-function open(handle: object, buffer: Buffer, views: LentViews, acceptor: Acceptor): void {
-  const callback = (length: number): boolean => {
-    beginTurn();
-    try {
-      receiver.received(views.first(length));
-    } finally {
-      endTurn();
-    }
-    return true;
-  };
-  const options: object = { handle, allowHalfOpen: true, writableHighWaterMark, onread: { buffer, callback } };
-  const socket = new Socket(options);
-  const receiver = acceptor.accept(socket);
+function open(handle: object, buffer: ReadBuffer, acceptor: Acceptor): void {
+  const reading = new Reading(buffer);
+  const options: object = { handle, allowHalfOpen: true, writableHighWaterMark, onread: reading.onread };
+  reading.receiver = acceptor.accept(new Socket(options));
 }

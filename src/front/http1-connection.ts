@@ -1,7 +1,7 @@
 // One HTTP/1.1 connection (RFC 9112, section 9): requests one after another, in their order, each given to the handler.
 
 import type { Socket } from 'node:net';
-import { SocketWriter } from '../connection/socket-writer.ts';
+import { SocketWriter } from '../connection/plain-socket.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Peer, Tunnel, TunnelInput } from '../gateway/message.ts';
 import type { RequestHead } from '../protocol/http/http1-head.ts';

@@ -2,13 +2,14 @@
 
 import type { Socket } from 'node:net';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
+import type { Receiver } from '../connection/plain-socket.ts';
 import type { PosternError } from '../errors.ts';
 import type { HttpHandler, Peer } from '../gateway/message.ts';
 import type { SpareFrames } from '../http2/frame-writer.ts';
 import { type Log, silentLog } from '../log.ts';
 import { KnownFields } from '../protocol/http/http1-head-reader.ts';
 import { ClientLimits, type Waiting } from './client-limits.ts';
-import type { Acceptor, Receiver } from './http1-accept.ts';
+import type { Acceptor } from './http1-accept.ts';
 import type { SpareBlock } from './http1-answer.ts';
 import { Http1Connection } from './http1-connection.ts';
 import type { Refusal } from './http1-refusal.ts';

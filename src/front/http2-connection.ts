@@ -4,7 +4,7 @@
 
 import type { Socket } from 'node:net';
 import { beginTurn, endTurn } from '../clock.ts';
-import { SocketWriter } from '../connection/socket-writer.ts';
+import { SocketWriter } from '../connection/plain-socket.ts';
 import type { PosternError } from '../errors.ts';
 import { ClientWatch } from '../gateway/client-watch.ts';
 import type { HttpHandler, Peer } from '../gateway/message.ts';

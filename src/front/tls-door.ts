@@ -10,13 +10,13 @@
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
+import type { Receiver } from '../connection/plain-socket.ts';
 import { PosternError } from '../errors.ts';
 import type { Peer } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
 import { type ClientHello, maxHelloBytes, readClientHello } from '../protocol/tls/client-hello.ts';
 import type { Waiting } from './client-limits.ts';
 import { peerOf } from './client-socket.ts';
-import type { Receiver } from './http1-accept.ts';
 import { formatRefusal } from './http1-refusal.ts';
 import { renewTickets } from './ticket-renewal.ts';
 import { type TlsContext, type TlsContexts, TlsServers } from './tls-contexts.ts';

@@ -3,7 +3,7 @@
 // What a lane's end means for its process is the pool's to decide: the holder tells it (`HolderOwner`) whatever is more than "next, please".
 
 import type { Clock } from '../clock.ts';
-import type { EndedRequest } from '../connection/answer-reader.ts';
+import type { EndedRequest } from '../connection/client-exchange.ts';
 import type { ErrorCode } from '../errors.ts';
 import { aboutRequest, type StopReason } from '../queue/pool-snapshot.ts';
 import { Queue } from '../queue/queue.ts';

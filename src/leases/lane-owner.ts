@@ -1,7 +1,7 @@
 // What a holder of lanes is made from, what it knows of workers, and what it tells the pool.
 
 import type { Clock } from '../clock.ts';
-import type { EndedRequest } from '../connection/answer-reader.ts';
+import type { EndedRequest } from '../connection/client-exchange.ts';
 import type { Log } from '../log.ts';
 import type { CgiRequest } from '../protocol/cgi/exchange.ts';
 import type { QueueBooks } from '../queue/queue-books.ts';

@@ -4,7 +4,7 @@
 // is behind a lane before it hears what became of that.
 
 import type { MessagePort } from 'node:worker_threads';
-import type { EndedRequest } from '../connection/answer-reader.ts';
+import type { EndedRequest } from '../connection/client-exchange.ts';
 import type { QueueLimits } from '../queue/queue-limits.ts';
 import type { WorkerFacts } from '../worker/distant-worker.ts';
 import type { Exit } from '../worker/exit.ts';

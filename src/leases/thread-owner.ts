@@ -1,6 +1,6 @@
 // What a front thread tells the pool, put into messages: which process is behind a lane, what became of it, and how many requests it has finished.
 
-import type { EndedRequest } from '../connection/answer-reader.ts';
+import type { EndedRequest } from '../connection/client-exchange.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
 import type { Program } from '../worker/program.ts';
 import type { HolderOwner } from './lane-owner.ts';

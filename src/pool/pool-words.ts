@@ -1,6 +1,6 @@
 // Puts what a pool does into words of the log: one line for each thing that an operator should know.
 
-import type { EndedRequest } from '../connection/answer-reader.ts';
+import type { EndedRequest } from '../connection/client-exchange.ts';
 import type { Log } from '../log.ts';
 import { formatExit } from '../worker/exit.ts';
 import type { Told } from './pool-state.ts';

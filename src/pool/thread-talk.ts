@@ -1,6 +1,6 @@
 // What the pool hears of its lanes, from the holder of its own thread and from front threads: made into events of its step, and words of its log.
 
-import type { EndedRequest } from '../connection/answer-reader.ts';
+import type { EndedRequest } from '../connection/client-exchange.ts';
 import type { HolderOwner } from '../leases/lane-owner.ts';
 import type { LaneRow } from '../leases/lane-row.ts';
 import type { FromThread, LaneName, ToThread } from '../leases/lease-messages.ts';

@@ -2,7 +2,7 @@
 
 import { type Clock, systemClock } from '../clock.ts';
 import type { Address } from '../connection/address.ts';
-import type { EndedRequest } from '../connection/answer-reader.ts';
+import type { EndedRequest } from '../connection/client-exchange.ts';
 import type { ErrorCode, PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { Backend, CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';

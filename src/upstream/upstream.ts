@@ -2,11 +2,10 @@
 
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
-import type { EndedRequest } from '../connection/answer-reader.ts';
 import { ClientConnection, type ConnectionOwner } from '../connection/client-connection.ts';
-import type { ClientExchange } from '../connection/client-exchange.ts';
+import type { ClientExchange, EndedRequest } from '../connection/client-exchange.ts';
 import type { ConnectionOptions } from '../connection/connection-options.ts';
-import { ReadBuffers } from '../connection/record-socket.ts';
+import { ReadBuffers } from '../connection/dial.ts';
 import { PosternError } from '../errors.ts';
 import type { CgiRequest } from '../protocol/cgi/exchange.ts';
 import { type SeatServer, UpstreamSeat } from './upstream-seat.ts';

@@ -1,8 +1,8 @@
 // A lane as those around it see it: what its pool asks it, what it tells and needs, and when its connection may carry another request.
 
 import type { Clock } from '../clock.ts';
-import type { EndedRequest } from '../connection/answer-reader.ts';
 import type { ClientConnection, ConnectionOwner } from '../connection/client-connection.ts';
+import type { EndedRequest } from '../connection/client-exchange.ts';
 import { PosternError } from '../errors.ts';
 import type { CgiRequest } from '../protocol/cgi/exchange.ts';
 import type { Seat } from '../queue/seat.ts';

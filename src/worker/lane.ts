@@ -1,9 +1,8 @@
 // One connection that a worker can serve at a time: made when there is something to send, begun with the probe where the worker preforks.
 
 import type { Clock, Timer } from '../clock.ts';
-import type { EndedRequest } from '../connection/answer-reader.ts';
 import type { ClientConnection, ConnectionOwner } from '../connection/client-connection.ts';
-import type { ClientExchange } from '../connection/client-exchange.ts';
+import type { ClientExchange, EndedRequest } from '../connection/client-exchange.ts';
 import { isBroken, isUnread } from '../connection/lost-connection.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, Progress } from '../protocol/cgi/exchange.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RunningExchanges } from '../../src/connection/answer-reader.ts';
 import type { RecordExchange } from '../../src/connection/client-exchange.ts';
+import { RunningExchanges } from '../../src/connection/client-exchange.ts';
 
 const exchange = (id: number): RecordExchange => ({ id, request: { method: 'GET', url: `/${id}` } }) as RecordExchange;
 

@@ -4,8 +4,8 @@
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { AnswerReader, RunningExchanges } from '../../src/connection/answer-reader.ts';
-import { RecordExchange } from '../../src/connection/client-exchange.ts';
+import { RecordExchange, RunningExchanges } from '../../src/connection/client-exchange.ts';
+import { AnswerReader } from '../../src/connection/record-traffic.ts';
 import { PosternError } from '../../src/errors.ts';
 import { defaultOutputLimits } from '../../src/protocol/cgi/cgi-output.ts';
 import type { CgiSink } from '../../src/protocol/cgi/exchange.ts';

@@ -1,6 +1,7 @@
-// The records that come from an application -> the exchanges that they belong to; what is out of order is a protocol error,
-// but for what a program that was forked in a request sends when that has ended.
+// The records that come and go on a connection to a FastCGI application. What comes is given to the exchanges that it belongs to; what is out of order is a
+// protocol error, but for what a program that was forked in a request sends when that has ended. What leaves together is one write.
 
+import type { Socket } from 'node:net';
 import { PosternError } from '../errors.ts';
 import {
   type ApplicationValues,
@@ -17,104 +18,53 @@ import {
   type StreamType,
   UNKNOWN_TYPE,
 } from '../protocol/fastcgi/record.ts';
-import type { RecordExchange } from './client-exchange.ts';
+import { RecordWriter } from '../protocol/fastcgi/record-writer.ts';
+import type { EndedRequest, RecordExchange, RunningExchanges } from './client-exchange.ts';
+import { SocketWriter } from './plain-socket.ts';
+import type { WriteDeadline } from './write-deadline.ts';
 
-/**
- * Request ids go round, so that a record which an application sends after the end of its request is seen as
- * one of a request that is not running, instead of becoming part of the next one.
- */
-const LAST_ID = 255;
+/** What leaves on one socket: the records gathered for it, sent in one write. */
+export class Outgoing {
+  readonly writer: RecordWriter = new RecordWriter();
+  readonly #socket: Socket;
+  readonly #sent: SocketWriter;
+  readonly #deadline: WriteDeadline;
 
-/** How many of the requests that ended last are known by their names. */
-const REMEMBERED = 64;
-
-/** A request that has ended. */
-export interface EndedRequest {
-  readonly method: string;
-  readonly url: string;
-}
-
-/** One as a rule; several where the application multiplexes. */
-export class RunningExchanges implements Iterable<RecordExchange> {
-  // A list and not a Map: a Map whose only entry comes and goes makes a new table every few requests, and each old table refers
-  // to the next. Once one of them has grown old, all that follow live until a full collection, with the requests in them.
-  readonly #list: RecordExchange[] = [];
-  #lastId = 0;
-  #highestId = 0;
-  /** Those that ended last, round and round; names only, since a request holds its body. */
-  readonly #ended: { id: number; method: string; url: string }[] = [];
-  #endedAt = 0;
-
-  get size(): number {
-    return this.#list.length;
+  /** @param onDrain called when the socket has taken what it had, after a send gave false */
+  constructor(socket: Socket, deadline: WriteDeadline, onDrain: () => void) {
+    this.#socket = socket;
+    this.#sent = new SocketWriter(socket, onDrain);
+    this.#deadline = deadline;
   }
 
-  /** Whether every id is taken. */
+  /** Whether the kernel has taken all that was sent. */
+  get isEmpty(): boolean {
+    return this.#sent.isEmpty;
+  }
+
+  /** Whether nothing more should be sent until the socket has drained. */
   get isFull(): boolean {
-    return this.#list.length >= LAST_ID;
+    return this.#sent.isFull;
   }
 
-  /** Whether the sink of one wants no more for now. */
-  get isBlocked(): boolean {
-    const list = this.#list;
-    for (let at = 0; at < list.length; at += 1) if (list[at]!.isBlocked) return true;
-    return false;
+  /** Sends what the writer gathered. @returns false when nothing more should be sent until the socket has drained */
+  send(): boolean {
+    const isTaken = this.sendRecords(this.writer.take());
+    // The kernel has its own copy.
+    if (this.isEmpty) this.writer.giveBack();
+    return isTaken;
   }
 
-  get(id: number): RecordExchange | undefined {
-    const list = this.#list;
-    for (let at = 0; at < list.length; at += 1) if (list[at]!.id === id) return list[at];
-    return undefined;
+  /** Sends whole records, which are the socket's until `isEmpty`. @returns as `send()` */
+  sendRecords(records: Buffer): boolean {
+    const isTaken = this.#sent.write(records);
+    if (!isTaken && !this.#socket.destroyed) this.#deadline.start();
+    return isTaken;
   }
 
-  /** An id for the next exchange to be added, for which there must be room. */
-  nextId(): number {
-    let id = this.#lastId;
-    do id = (id % LAST_ID) + 1;
-    while (this.get(id) !== undefined);
-    return id;
-  }
-
-  add(exchange: RecordExchange): void {
-    this.#list.push(exchange);
-    this.#lastId = exchange.id;
-    this.#highestId = Math.max(this.#highestId, exchange.id);
-  }
-
-  delete(exchange: RecordExchange): void {
-    const at = this.#list.indexOf(exchange);
-    if (at < 0) return;
-    if (at === this.#list.length - 1) this.#list.pop();
-    else this.#list.splice(at, 1);
-    const { id, request } = exchange;
-    const { method, url } = request;
-    const slot = this.#ended[this.#endedAt];
-    if (slot === undefined) this.#ended.push({ id, method, url });
-    else {
-      slot.id = id;
-      slot.method = method;
-      slot.url = url;
-    }
-    this.#endedAt = (this.#endedAt + 1) % REMEMBERED;
-  }
-
-  /** Whether an exchange with this id was ever added. */
-  hasUsed(id: number): boolean {
-    return id > 0 && id <= this.#highestId;
-  }
-
-  /** The request that had this id last; null: others have ended since. */
-  ended(id: number): EndedRequest | null {
-    return this.#ended.find((one) => one.id === id) ?? null;
-  }
-
-  /** Takes all of them out. */
-  takeAll(): readonly RecordExchange[] {
-    return this.#list.splice(0);
-  }
-
-  [Symbol.iterator](): ArrayIterator<RecordExchange> {
-    return this.#list.values();
+  /** The socket took what it had, or is gone. */
+  stopDeadline(): void {
+    this.#deadline.stop();
   }
 }
 

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { SocketWriter } from '../../src/connection/socket-writer.ts';
+import { SocketWriter } from '../../src/connection/plain-socket.ts';
 
 for (const kind of ['TCP', 'Unix'] as const) {
   describe(`SocketWriter on a ${kind} socket`, () => {

@@ -1,11 +1,49 @@
-// Writes to a socket by its handle, without Node's streams between: what the system takes at once, as it nearly always does, costs one call.
+// A socket without Node's streams between: read into one buffer that is used again, and written to by its handle: what the system takes at once, as it
+// nearly always does, costs one call.
 //
-// A write by way of the stream takes some 0.4 us longer, a twelfth of what it costs in all (docs/decisions/036-writes-by-the-handle.md). A handle is asked for
-// that only where Node itself writes to it so, which a stand-in for one is asked once; else, and while a socket is connecting,
-// everything goes the documented way. Both ways may be mixed: libuv sends in the order of the calls.
+// A fresh buffer for each read is 64 KiB of garbage for some hundred bytes. A write by way of the stream takes some 0.4 us longer, a twelfth of what it costs
+// in all (docs/decisions/036-writes-by-the-handle.md). A handle is asked for that only where Node itself writes to it so, which a stand-in for one is asked
+// once; else, and while a socket is connecting, everything goes the documented way. Both ways may be mixed: libuv sends in the order of the calls.
 
 import { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
+import { beginTurn, endTurn } from '../clock.ts';
+import { LentViews } from '../protocol/bytes.ts';
+
+/** Bytes read at once. */
+const READ_BYTES = 65_536;
+
+/** One to read into, and the views of it. */
+export class ReadBuffer {
+  readonly bytes: Buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  readonly views: LentViews = new LentViews(this.bytes);
+}
+
+/** Who takes what comes on a socket. */
+export interface Receiver {
+  /** @param bytes lent @returns false: nothing more is read until the socket is resumed; nothing else says so */
+  received(bytes: Buffer): unknown;
+}
+
+/** Has what comes on a socket read into a buffer, which may be that of others. */
+export class Reading {
+  /** Set before the first bytes can come. */
+  receiver: Receiver | null = null;
+  /** What `net.Socket` is made with. */
+  readonly onread: { readonly buffer: Buffer; readonly callback: (length: number) => boolean };
+
+  constructor({ bytes, views }: ReadBuffer) {
+    const callback = (length: number): boolean => {
+      beginTurn();
+      try {
+        return this.receiver!.received(views.first(length)) !== false;
+      } finally {
+        endTurn();
+      }
+    };
+    this.onread = { buffer: bytes, callback };
+  }
+}
 
 /** What is used of Node's handle of a socket. A write gives 0 or an error's number, or where not all was taken an object that is told the end. */
 interface WriteHandle {
