@@ -1,111 +1,72 @@
-// The dashboard under load, kills and reloads (`npm run bench:dashboard [-- --seconds 600]`): what it costs the service while somebody looks, whether page or
-// service grow, whether sampling stops when nobody looks. The cost is that of many short phases, open and closed side by side: requests a second, and
-// the processor time of the service for a request, which a busy machine falsifies less. Exit status 1: it costs more than 2 %, something grows, or
-// sampling goes on; 2: none of these, but the phases differ too much to be sure of the 2 %.
+// The dashboard under load, kills and reloads (`npm run bench:dashboard [-- --seconds 600 --crossings 60]`): what it costs the service while somebody looks,
+// whether page or service grow, whether sampling stops when nobody looks. What looking costs is told by twins: two services that run at the same time
+// with the same load, of which one is looked at, then the other. So whatever else the machine does falls on both. Exit status 1: it costs more than
+// 2 %, something grows, or sampling goes on; 2: none of these, but the phases differ too much to be sure of the 2 %.
 
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { ServiceStatus } from '../../src/admin/source.ts';
 import { startBrowser } from '../../test/support/browser.ts';
-import { asOneself } from '../../test/support/postern-process.ts';
 import {
-  isOpenPhase,
+  type Crossing,
+  crossed,
   judge,
+  lookedAt,
   microsPerRequest,
-  type Pair,
   type Phase,
   requestsPerSecond,
   type Spread,
   spreadOf,
   type Verdict,
-} from './paired-phases.ts';
+} from './crossed-phases.ts';
+import { WatchedService } from './watched-service.ts';
 
 const { values } = parseArgs({
   options: {
-    /** Of the part with the browser. */
+    /** Of the part with the browser; 0: it is left out. */
     seconds: { type: 'string', default: '180' },
-    /** Of one phase of the part that counts the cost, and how many pairs of them there are at each load. */
+    /** Of one phase of the part that counts the cost, and how many times both twins are looked at, at each load; 0: it is left out. */
     phase: { type: 'string', default: '2' },
-    pairs: { type: 'string', default: '24' },
-    connections: { type: 'string', default: '8' },
+    crossings: { type: 'string', default: '24' },
+    /** Of each twin. */
+    connections: { type: 'string', default: '4' },
   },
 });
 const seconds = Number(values.seconds);
+const crossings = Number(values.crossings);
 const phaseMs = Number(values.phase) * 1_000;
 
 /** What of throughput, and of one processor, looking may cost; and what may be more at the end than it was after a quarter of the time. */
 const mostShare = 0.02;
 const mostGrowth = 1.5;
 
-const entry = new URL('../../bin/postern.js', import.meta.url).pathname;
-const folder = mkdtempSync(join(tmpdir(), 'postern-bench-dashboard-'));
-const service = startService();
-const exits: (() => unknown)[] = [() => service.kill('SIGTERM')];
+const exits: (() => unknown)[] = [];
 const marks: Readonly<Record<Verdict, string>> = { kept: 'ok    ', broken: 'FAIL  ', unsure: 'unsure' };
 let failures = 0;
 let unsure = 0;
 
 try {
-  const { site, admin } = await addresses();
-  await costAtFullLoad(site, admin);
-  await costAtSteadyLoad(site, admin);
-  await watchLeaks(site, admin);
+  if (crossings > 0) {
+    const twins = [await started(), await started()] as const;
+    await costAtFullLoad(twins);
+    await costAtSteadyLoad(twins);
+    for (const twin of twins) await twin.stop();
+  }
+  if (seconds > 0) await watchLeaks(await started());
 } finally {
   for (const exit of exits.toReversed()) await exit();
-  await Promise.race([service.exitCode ?? once(service, 'exit'), wait(20_000)]);
-  rmSync(folder, { recursive: true, force: true });
 }
 process.exitCode = failures > 0 ? 1 : unsure > 0 ? 2 : 0;
 
-function startService(): ChildProcess {
-  mkdirSync(join(folder, 'public'));
-  writeFileSync(join(folder, 'public/index.php'), '<?php echo "hello";');
-  writeFileSync(join(folder, 'public/slow.php'), '<?php usleep(random_int(1, 400) * 1000); echo "slow";');
-  writeFileSync(
-    join(folder, 'postern.toml'),
-    `[admin]\nlisten = "127.0.0.1:0"\n[log]\naccess = false\nfile = "log"\n[site.main]\nlisten = ["127.0.0.1:0"]\nroot = "public"\n` +
-      `index = ["index.php"]\n[[site.main.route]]\nmatch = "*.php"\npool = "php"\n[pool.php]\nphp = "auto"\nallowRoot = true\nworkers = 16\n`,
-  );
-  const env = { PATH: process.env.PATH, HOME: process.env.HOME, POSTERN_RUNTIME_DIR: folder };
-  // One process, whose memory and processor time are looked at: no launcher beside it.
-  const args = ['run', '-c', join(folder, 'postern.toml')];
-  return spawn(process.execPath, [entry, ...args, ...asOneself(args)], { env, stdio: 'ignore' });
+async function started(): Promise<WatchedService> {
+  const service = await WatchedService.start();
+  exits.push(() => service.stop());
+  return service;
 }
 
-/** Where it listens, once it does. */
-async function addresses(): Promise<{ site: string; admin: string }> {
-  for (let tries = 0; tries < 300; tries += 1) {
-    const status = await askStatus().catch(() => null);
-    const url = status?.listeners[0]?.url;
-    if (status?.state === 'running' && status.admin !== null && url != null) return { site: url, admin: status.admin };
-    await wait(100);
-  }
-  throw new Error(`the service did not start: ${readFileSync(join(folder, 'log'), 'utf8')}`);
-}
-
-async function askStatus(): Promise<ServiceStatus> {
-  return JSON.parse(await command('status', '--json')) as ServiceStatus;
-}
-
-/** Asks the service through the command, as a user would. @returns what it prints */
-async function command(...args: readonly string[]): Promise<string> {
-  const asking = spawn(process.execPath, [entry, ...args], {
-    env: { PATH: process.env.PATH, POSTERN_RUNTIME_DIR: folder },
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  let text = '';
-  asking.stdout.setEncoding('utf8').on('data', (piece: string) => {
-    text += piece;
-  });
-  await once(asking, 'close');
-  return text;
-}
+type Twins = readonly [WatchedService, WatchedService];
 
 interface Load {
   /** How many requests were answered, and when that was. */
@@ -136,50 +97,69 @@ function look(admin: string): () => void {
 }
 
 /** As many requests as the service answers: what they take more while somebody looks. */
-async function costAtFullLoad(site: string, admin: string): Promise<void> {
-  const pairs = await measurePairs(site, admin, 0);
-  const rates = spreadOf(pairs.map(({ open, closed }) => requestsPerSecond(open) / requestsPerSecond(closed)));
-  const costs = spreadOf(pairs.map(({ open, closed }) => microsPerRequest(open) / microsPerRequest(closed)));
-  const rate = spreadOf(pairs.map(({ closed }) => requestsPerSecond(closed)));
-  const micros = spreadOf(pairs.map(({ closed }) => microsPerRequest(closed)));
+async function costAtFullLoad(twins: Twins): Promise<void> {
+  const measured = await measureCrossings(twins, 0);
+  const closed = measured.flatMap((crossing) => crossing.map((phase) => phase.closed));
+  const rates = spreadOf(measured.map((crossing) => crossed(requestsPerSecond, crossing)));
+  const costs = spreadOf(measured.map((crossing) => crossed(microsPerRequest, crossing)));
+  const [rate, micros] = [spreadOf(closed.map(requestsPerSecond)), spreadOf(closed.map(microsPerRequest))];
   process.stdout.write(
-    `${pairs.length} pairs at full load; closed: ${shownSpread(rate, 0)} requests/s, ${shownSpread(micros, 1)} us of the service's processor time a request\n`,
+    `${measured.length} crossings at full load; a twin at which nobody looks: ${shownSpread(rate, 0)} requests/s, ${shownSpread(micros, 1)} us of its processor time a request\n`,
   );
-  tell(`requests/s, open to closed: ${shownSpread(rates, 3)}`, judge(lost(rates), mostShare));
-  tell(`processor time a request, open to closed: ${shownSpread(costs, 3)}`, judge(costs, 1 + mostShare));
+  tell(`requests/s, looked at to not: ${shownSpread(rates, 3)}`, judge(lost(rates), mostShare));
+  tell(`processor time a request, looked at to not: ${shownSpread(costs, 3)}`, judge(costs, 1 + mostShare));
 }
 
 /** A load that is the same in both: what the service uses more while somebody looks. */
-async function costAtSteadyLoad(site: string, admin: string): Promise<void> {
-  const pairs = await measurePairs(site, admin, 20);
+async function costAtSteadyLoad(twins: Twins): Promise<void> {
+  const measured = await measureCrossings(twins, 20);
   const share = ({ processorMs, ms }: Phase): number => processorMs / ms;
-  const shares = spreadOf(pairs.map(({ open, closed }) => share(open) - share(closed)));
-  const rate = spreadOf(pairs.map(({ open }) => requestsPerSecond(open)));
-  process.stdout.write(`${pairs.length} pairs at a steady load of ${shownSpread(rate, 0)} requests/s\n`);
+  const more = ([one, other]: Crossing): number =>
+    (share(one.open) - share(one.closed) + share(other.open) - share(other.closed)) / 2;
+  const rate = spreadOf(measured.flatMap((crossing) => crossing.map(({ open }) => requestsPerSecond(open))));
+  const shares = spreadOf(measured.map(more));
+  process.stdout.write(`${measured.length} crossings at a steady load of ${shownSpread(rate, 0)} requests/s each\n`);
   tell(`of one processor, looking takes ${shownSpread(shares, 4)}`, judge(shares, mostShare));
 }
 
-/** Phases with a viewer and without, so that what else the machine does falls on both. */
-async function measurePairs(site: string, admin: string, pauseMs: number): Promise<readonly Pair[]> {
-  const load = startLoad(`${site}index.php`, pauseMs, Number(values.connections));
+/** Phases in which one twin is looked at, then the other, both under the same load all the time. */
+async function measureCrossings(twins: Twins, pauseMs: number): Promise<readonly Crossing[]> {
+  const loads = twins.map(({ site }) => startLoad(`${site}index.php`, pauseMs, Number(values.connections)));
   await wait(3_000);
-  const phases: Phase[] = [];
-  for (let phase = 0; phase < 2 * Number(values.pairs); phase += 1) {
-    const close = isOpenPhase(phase) ? look(admin) : () => {};
-    // What opening and closing cost is in neither.
+  const phases: Crossing[number][] = [];
+  for (let number = 0; number < 2 * crossings; number += 1) {
+    const looked = lookedAt(number);
+    const close = look(twins[looked].admin);
+    // What opening costs is not in it.
     await wait(500);
-    const [before, usedMs] = [await load.count(), finelyUsedMs(service.pid!)];
+    const before = await Promise.all(twins.map((twin, index) => reading(twin, loads[index]!)));
     await wait(phaseMs);
-    const [after, processorMs] = [await load.count(), finelyUsedMs(service.pid!) - usedMs];
-    phases.push({ requests: after.answered - before.answered, ms: after.atMs - before.atMs, processorMs });
+    const after = await Promise.all(twins.map((twin, index) => reading(twin, loads[index]!)));
     close();
+    const [first, second] = [0, 1].map((index) => between(before[index]!, after[index]!)) as [Phase, Phase];
+    phases.push(looked === 0 ? { open: first, closed: second } : { open: second, closed: first });
   }
-  load.stop();
-  return Array.from({ length: phases.length / 2 }, (_, index): Pair => {
-    const both = [phases[2 * index]!, phases[2 * index + 1]!] as const;
-    const [open, closed] = isOpenPhase(2 * index) ? both : [both[1], both[0]];
-    return { open, closed };
-  });
+  for (const load of loads) load.stop();
+  return Array.from({ length: crossings }, (_, index): Crossing => [phases[2 * index]!, phases[2 * index + 1]!]);
+}
+
+interface Reading {
+  readonly answered: number;
+  readonly atMs: number;
+  readonly usedMs: number;
+}
+
+async function reading(twin: WatchedService, load: Load): Promise<Reading> {
+  const { answered, atMs } = await load.count();
+  return { answered, atMs, usedMs: twin.usedProcessorMs() };
+}
+
+function between(before: Reading, after: Reading): Phase {
+  return {
+    requests: after.answered - before.answered,
+    ms: after.atMs - before.atMs,
+    processorMs: after.usedMs - before.usedMs,
+  };
 }
 
 /** A ratio of throughput as what is lost of it. */
@@ -197,7 +177,8 @@ function shownSpread({ median, quartiles, surely }: Spread, digits: number): str
 }
 
 /** A browser looks while requests run, processes are killed and pools reloaded. */
-async function watchLeaks(site: string, admin: string): Promise<void> {
+async function watchLeaks(service: WatchedService): Promise<void> {
+  const { site, admin } = service;
   const loads = [startLoad(`${site}index.php`, 5, 2), startLoad(`${site}slow.php?a=b`, 20, 6)];
   const browser = await startBrowser();
   exits.push(() => browser.close());
@@ -210,14 +191,14 @@ async function watchLeaks(site: string, admin: string): Promise<void> {
   const untilMs = performance.now() + seconds * 1_000;
   for (let round = 0; performance.now() < untilMs; round += 1) {
     await wait(Math.min(10_000, untilMs - performance.now()));
-    const status = await askStatus();
+    const status = await service.status();
     const victim = status.pools[0]!.lanes.find(({ pid, workerPid }) => pid > 0 && pid !== workerPid);
     if (victim !== undefined) process.kill(victim.pid, 'SIGKILL');
-    if (round % 3 === 2) void command('reload', '--all');
+    if (round % 3 === 2) void service.command('reload', '--all');
     await session.send('HeapProfiler.collectGarbage');
     const heap = await session.send('Runtime.getHeapUsage');
     const { nodes } = await session.send('Memory.getDOMCounters');
-    sizes.push({ page: heap.usedSize, nodes, service: residentBytes(service.pid!) });
+    sizes.push({ page: heap.usedSize, nodes, service: service.residentBytes() });
     const megabytes = (bytes: number): string => (bytes / 1_048_576).toFixed(1);
     const last = sizes.at(-1)!;
     process.stdout.write(
@@ -235,9 +216,9 @@ async function watchLeaks(site: string, admin: string): Promise<void> {
   say(`complaints of the page: ${complaints.length} ${complaints[0] ?? ''}`, complaints.length === 0);
   await page.close();
   await wait(3_000);
-  const before = usedProcessorMs(service.pid!);
+  const before = service.usedProcessorMs();
   await wait(5_000);
-  const idle = usedProcessorMs(service.pid!) - before;
+  const idle = service.usedProcessorMs() - before;
   say(`processor of the service with nobody looking and no request: ${idle.toFixed(0)} ms in 5 s`, idle < 250);
 }
 
@@ -249,22 +230,4 @@ function tell(line: string, verdict: Verdict): void {
   if (verdict === 'broken') failures += 1;
   if (verdict === 'unsure') unsure += 1;
   process.stdout.write(`${marks[verdict]} ${line}\n`);
-}
-
-/** proc(5): statm has pages. */
-function residentBytes(pid: number): number {
-  return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4_096;
-}
-
-/** Processor time that a process has used: fields 14 and 15 of proc(5)'s stat, in hundredths of a second. */
-function usedProcessorMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-}
-
-/** The same in nanoseconds' steps: what the scheduler has given its threads. */
-function finelyUsedMs(pid: number): number {
-  const ofThread = (thread: string): number =>
-    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
-  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + ofThread(thread), 0) / 1e6;
 }

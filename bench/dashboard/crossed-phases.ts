@@ -1,4 +1,5 @@
-// What a thing costs on a machine that is never still: short phases with it and without, side by side, and how sure the median of their pairs is. Pure.
+// What a thing costs on a machine that is never still: of twins that run side by side, one has it, then the other; and how sure the median of what
+// that comes to is. Pure.
 
 /** What one phase came to. */
 export interface Phase {
@@ -8,11 +9,14 @@ export interface Phase {
   readonly processorMs: number;
 }
 
-/** A phase with what is measured, and the one beside it without. */
-export interface Pair {
+/** What both twins came to in the same time: the one that has what is measured, and the other. */
+export interface PairedPhases {
   readonly open: Phase;
   readonly closed: Phase;
 }
+
+/** Once the first twin has what is measured, and once the second. */
+export type Crossing = readonly [PairedPhases, PairedPhases];
 
 /** A median, the middle half of what it is of, and between what it is with 95 % of certainty. */
 export interface Spread {
@@ -24,8 +28,14 @@ export interface Spread {
 export const requestsPerSecond = ({ requests, ms }: Phase): number => (requests * 1_000) / ms;
 export const microsPerRequest = ({ requests, processorMs }: Phase): number => (processorMs * 1_000) / requests;
 
-/** Which phases of a run are open: open, closed, closed, open, so that a drift falls on both alike. */
-export const isOpenPhase = (phase: number): boolean => phase % 4 === 0 || phase % 4 === 3;
+/** Which twin has what is measured in a phase: first, second, second, first, so that a drift falls on both alike. */
+export const lookedAt = (phase: number): 0 | 1 => (phase % 4 === 0 || phase % 4 === 3 ? 0 : 1);
+
+/** What a figure is with what is measured, as a ratio to that without; a twin that is faster than the other by itself does not count. */
+export function crossed(figure: (phase: Phase) => number, [one, other]: Crossing): number {
+  const ratio = ({ open, closed }: PairedPhases): number => figure(open) / figure(closed);
+  return Math.sqrt(ratio(one) * ratio(other));
+}
 
 /** The spread of values. @throws RangeError without any */
 export function spreadOf(values: readonly number[]): Spread {

@@ -1,16 +1,27 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
-  isOpenPhase,
+  crossed,
   judge,
+  lookedAt,
   microsPerRequest,
   requestsPerSecond,
   spreadOf,
-} from '../../../bench/dashboard/paired-phases.ts';
+} from '../../../bench/dashboard/crossed-phases.ts';
 
-describe('paired phases', () => {
-  it('have an open one and a closed one in each pair, and each comes first as often', () => {
-    assert.deepEqual([0, 1, 2, 3, 4, 5, 6, 7].map(isOpenPhase), [true, false, false, true, true, false, false, true]);
+describe('crossed phases', () => {
+  it('look at each twin once in a crossing, and each comes first as often', () => {
+    assert.deepEqual([0, 1, 2, 3, 4, 5, 6, 7].map(lookedAt), [0, 1, 1, 0, 0, 1, 1, 0]);
+  });
+
+  it('are free of what one twin is slower than the other, and of what the machine does to both', () => {
+    const phase = (micros: number) => ({ requests: 1_000, ms: 1_000, processorMs: micros });
+    // The second twin takes twice as long, the second phase three times; looking takes a tenth.
+    const crossing = [
+      { open: phase(110), closed: phase(200) },
+      { open: phase(660), closed: phase(300) },
+    ] as const;
+    assert.equal(crossed(microsPerRequest, crossing).toFixed(6), '1.100000');
   });
 
   it('are told by what a request takes', () => {
