@@ -46,7 +46,7 @@ const noSources: SiteSources = { sites: new Map(), automatic: null, names: [] };
 export class Certificates {
   readonly #log: Log;
   readonly #read: ReadFile;
-  readonly #secret = new TicketSecret();
+  readonly #secret: TicketSecret;
   /** Told when the material in force has changed. */
   readonly #onChange: (material: TlsMaterial) => void;
   #inForce: SiteSources = noSources;
@@ -67,6 +67,7 @@ export class Certificates {
     clock: Clock = systemClock,
   ) {
     this.#clock = clock;
+    this.#secret = new TicketSecret(clock);
     this.#log = log;
     this.#onChange = onChange;
     this.#read = read;
@@ -91,7 +92,7 @@ export class Certificates {
     this.#given.set(sources, this.#parts(sources));
     const { automatic } = sources;
     const sites = [...sources.sites].map(([name, { source, rule }]) => [name, { ...source.served, rule }] as const);
-    return { secret: this.#secret.bytes, sites: new Map(sites), proofFolder: automatic?.proofFolder ?? null };
+    return { secrets: this.#secret.secrets, sites: new Map(sites), proofFolder: automatic?.proofFolder ?? null };
   }
 
   /** The listeners were given the material of these sources; they are kept fresh from now on, and told at once what is new since then. */
@@ -161,7 +162,7 @@ export class Certificates {
   }
 
   #parts({ sites }: SiteSources): readonly unknown[] {
-    return [this.#secret.bytes, ...[...sites.values()].map(({ source }) => source.served)];
+    return [this.#secret.secrets, ...[...sites.values()].map(({ source }) => source.served)];
   }
 
   /** One for the same settings goes on over reloads. */

@@ -4,10 +4,20 @@ import type { Server, TLSSocket, TlsOptions } from 'node:tls';
 import type { ConnectionTls } from '../gateway/message.ts';
 import type { ClientHello } from '../protocol/tls/client-hello.ts';
 
+/** Keys of session tickets, each as in `TlsOptions.ticketKeys`: a name of 16 bytes, and two keys of 16. */
+export interface TicketKeys {
+  /** What new tickets are sealed with. */
+  readonly current: Buffer;
+  /** What those were sealed with that are still taken; null: there are none. */
+  readonly former: Buffer | null;
+}
+
 /** How connections for one name are answered. One object for as long as nothing of it changes. */
 export interface TlsContext {
   /** Certificate, key and settings; `ALPNProtocols` only where it is other than what the front speaks. */
   readonly options: TlsOptions;
+  /** null: sessions are not resumed. */
+  readonly ticketKeys: TicketKeys | null;
   /** What programs are told of a connection whose handshake is done. */
   describe(socket: TLSSocket): ConnectionTls;
 }

@@ -163,7 +163,7 @@ export class TlsDoor {
   #makeServer(options: object, context: TlsContext): Server {
     // Its own limit stands above ours, which counts from the connection's beginning.
     const server = createServer({ ...options, handshakeTimeout: 2 * this.#timeoutMs });
-    if (context.options.ticketKeys !== undefined) renewTickets(server, context.options.ticketKeys);
+    if (context.ticketKeys !== null) renewTickets(server, context.ticketKeys);
     server.on('secureConnection', (socket) => this.#secured(socket, context));
     server.on('tlsClientError', (error, socket) => {
       const client = socket.remoteAddress ?? '';

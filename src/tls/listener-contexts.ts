@@ -1,7 +1,7 @@
 // The TLS contexts of the listeners of one thread: from the name that a client asks for to its site, and to that site's certificate and rule about clients.
 
 import type { TLSSocket, TlsOptions } from 'node:tls';
-import type { TlsContext, TlsContexts } from '../front/tls-contexts.ts';
+import type { TicketKeys, TlsContext, TlsContexts } from '../front/tls-contexts.ts';
 import type { ConnectionTls } from '../gateway/message.ts';
 import { HostTable, type NamedSite } from '../protocol/http/host-table.ts';
 import type { ClientHello } from '../protocol/tls/client-hello.ts';
@@ -9,7 +9,7 @@ import type { Certificate } from './certificate.ts';
 import { type ClientRule, describeConnection, ruleSettings } from './client-rule.ts';
 import { MadeForNames } from './made-for-names.ts';
 import { ProofFolder, proofProtocol } from './proof-folder.ts';
-import { ticketKey } from './ticket-keys.ts';
+import { type TicketSecrets, ticketKeys } from './ticket-keys.ts';
 import { noTls, type SiteTls, type TlsMaterial } from './tls-material.ts';
 import { tlsSettings } from './tls-settings.ts';
 
@@ -26,7 +26,8 @@ export class TlsInForce {
 
   /** Puts other material in force: for the next connection. */
   use(material: TlsMaterial): void {
-    if (!Buffer.from(material.secret).equals(this.#material.secret)) this.#made = new WeakMap();
+    // The current one alone: the other changes with it.
+    if (!Buffer.from(material.secrets.current).equals(this.#material.secrets.current)) this.#made = new WeakMap();
     this.#material = material;
   }
 
@@ -54,7 +55,7 @@ export class TlsInForce {
     if (certificates.length === 0) return null;
     let context = this.#made.get(certificates);
     if (context === undefined || context.rule?.id !== rule?.id) {
-      context = new SiteContext(certificates, rule, this.#material.secret);
+      context = new SiteContext(certificates, rule, this.#material.secrets);
       this.#made.set(certificates, context);
     }
     return context;
@@ -87,13 +88,15 @@ export class ListenerContexts implements TlsContexts {
 
 class SiteContext implements TlsContext {
   readonly options: TlsOptions;
+  readonly ticketKeys: TicketKeys;
   readonly rule: ClientRule | null;
 
-  constructor(certificates: readonly Certificate[], rule: ClientRule | null, secret: Uint8Array) {
+  constructor(certificates: readonly Certificate[], rule: ClientRule | null, secrets: TicketSecrets) {
     const id = rule?.id ?? 'none';
     this.rule = rule;
+    this.ticketKeys = ticketKeys(secrets, id);
     this.options = {
-      ...tlsSettings(certificates, ticketKey(secret, id), id),
+      ...tlsSettings(certificates, this.ticketKeys.current, id),
       ...(rule !== null && ruleSettings(rule)),
     };
   }
@@ -105,6 +108,7 @@ class SiteContext implements TlsContext {
 
 class ProofContext implements TlsContext {
   readonly options: TlsOptions;
+  readonly ticketKeys = null;
 
   constructor({ chain, key }: Certificate) {
     this.options = { cert: Buffer.from(chain), key: Buffer.from(key), ALPNProtocols: [proofProtocol] };

@@ -1,10 +1,10 @@
 // What listeners answer by TLS with, as plain data that goes from thread to thread: whoever reads files, asks authorities and keeps time makes it; a
 // listener only uses it.
 
-import { randomBytes } from 'node:crypto';
 import type { Certificate } from './certificate.ts';
 import type { Authority } from './certificate-maker.ts';
 import type { ClientRule } from './client-rule.ts';
+import { newSecrets, type TicketSecrets } from './ticket-keys.ts';
 
 /** The certificates of one site. */
 export interface ServedCertificates {
@@ -25,7 +25,7 @@ export interface SiteTls extends ServedCertificates {
 /** All of it. */
 export interface TlsMaterial {
   /** What the keys of session tickets are made from; the same in every thread. */
-  readonly secret: Uint8Array;
+  readonly secrets: TicketSecrets;
   readonly sites: ReadonlyMap<string, SiteTls>;
   /** Where it is kept what an authority wants to see that looks whether a name is ours: see `ProofFolder`; null: no authority is asked. */
   readonly proofFolder: string | null;
@@ -33,7 +33,7 @@ export interface TlsMaterial {
 
 /** Of a service without certificates. */
 export const noTls: TlsMaterial = {
-  secret: randomBytes(32),
+  secrets: newSecrets(),
   sites: new Map(),
   proofFolder: null,
 };

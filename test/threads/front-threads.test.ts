@@ -1,7 +1,6 @@
 // A service in several front threads: files and CGI programs, reloads in all of them together, threads that are lost.
 
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { syncBuiltinESMExports } from 'node:module';
@@ -14,6 +13,7 @@ import { defineConfig } from '../../src/config/config.ts';
 import type { ConfigInput } from '../../src/config/config-schema.ts';
 import { createService, type Service } from '../../src/service/service.ts';
 import { FrontThreads } from '../../src/threads/front-threads.ts';
+import { newSecrets } from '../../src/tls/ticket-keys.ts';
 import { testCertificate, writeCertificate } from '../support/certificates.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { RecordingLog } from '../support/recording-log.ts';
@@ -201,7 +201,7 @@ describe('a service in three front threads', () => {
     writeFileSync(join(folder, 'index.html'), 'the page');
     const certificates = await Promise.all([testCertificate(['a.org']), testCertificate(['a.org'])]);
     const [old, fresh] = certificates.map((one) => ({
-      secret: randomBytes(32),
+      secrets: newSecrets(),
       sites: new Map([['main', { certificates: [one], byName: new Map(), maker: null, rule: null }]]),
       proofFolder: null,
     }));
