@@ -161,7 +161,14 @@ export type PoolEvent =
   /** A lane has learnt which process it speaks with, or does not know it any more. */
   | { readonly type: 'known'; readonly slot: number; readonly process: LaneProcess | null }
   /** A free lane's connection was closed by the process that it had. @param exit how that has ended; null: it lives */
-  | { readonly type: 'lost'; readonly slot: number; readonly process: LaneProcess; readonly exit: Exit | null }
+  | {
+      readonly type: 'lost';
+      readonly slot: number;
+      readonly process: LaneProcess;
+      readonly exit: Exit | null;
+      /** Whether the kernel ended it for its memory. @default false */
+      readonly isOutOfMemory?: boolean;
+    }
   /** A lane's request has ended in a way that is more than "next, please". */
   | ({ readonly type: 'released'; readonly slot: number } & Release)
   /** Children that are to end were looked at: those that have. */
@@ -211,9 +218,15 @@ export interface Failure {
 
 /** What the log is told: see `pool-words.ts`. */
 export type Told =
-  | { readonly kind: 'lost'; readonly generation: Generation; readonly lost: LostRequest }
+  | { readonly kind: 'lost'; readonly worker: WorkerRecord; readonly lost: LostRequest }
   | { readonly kind: 'exited'; readonly worker: WorkerRecord; readonly ending: string }
-  | { readonly kind: 'child-exited'; readonly generation: Generation; readonly pid: number; readonly exit: Exit }
+  | {
+      readonly kind: 'child-exited';
+      readonly worker: WorkerRecord;
+      readonly pid: number;
+      readonly exit: Exit;
+      readonly isOutOfMemory: boolean;
+    }
   | { readonly kind: 'unreachable' | 'late-start' | 'question'; readonly worker: WorkerRecord }
   | { readonly kind: 'health'; readonly generation: Generation; readonly health: PoolState['health'] }
   | { readonly kind: 'reloaded'; readonly generation: Generation; readonly isOk: boolean; readonly words: string };

@@ -2,19 +2,16 @@
 
 import type { EndedRequest } from '../connection/client-exchange.ts';
 import type { Log } from '../log.ts';
-import { formatExit } from '../worker/exit.ts';
-import type { Told } from './pool-state.ts';
+import { type Exit, formatExit } from '../worker/exit.ts';
+import type { Told, WorkerRecord } from './pool-state.ts';
 
 /** Tells the log. */
 export function tell(log: Log, name: string, what: Told, nowMs: number): void {
   switch (what.kind) {
     case 'lost': {
       const { pid, method, url, ranMs: durationMs, exit, isOutOfMemory, isAgain } = what.lost;
-      const { number: generation } = what.generation;
-      const how =
-        exit === null
-          ? 'broke its connection'
-          : `ended (${isOutOfMemory ? 'SIGKILL, out of memory' : formatExit(exit)})`;
+      const { number: generation } = what.worker.generation;
+      const how = exit === null ? 'broke its connection' : `ended (${howOf(exit, isOutOfMemory, what.worker)})`;
       const next = isAgain ? 'the request is run again, by another' : 'the request failed';
       log.warn(
         { pool: name, pid, signal: exit?.signal, status: exit?.code, method, url, durationMs, generation },
@@ -35,10 +32,10 @@ export function tell(log: Log, name: string, what: Told, nowMs: number): void {
       return;
     }
     case 'child-exited': {
-      const { pid, exit, generation } = what;
+      const { pid, exit, isOutOfMemory, worker } = what;
       log.warn(
-        { pool: name, pid, generation: generation.number },
-        `idle process ${pid} ended (${formatExit(exit)}): another takes its place`,
+        { pool: name, pid, generation: worker.generation.number },
+        `idle process ${pid} ended (${howOf(exit, isOutOfMemory, worker)}): another takes its place`,
       );
       return;
     }
@@ -116,4 +113,9 @@ export function tellSilence(log: Log, name: string, pid: number, isResent: boole
     { pool: name, pid },
     `process ${pid} left a request unread on a kept connection: ${next}; pool ${name} keeps none any more (set reuse = "never")`,
   );
+}
+
+/** How a process ended. @param worker whose own process is the parent of its children */
+function howOf(exit: Exit, isOutOfMemory: boolean, { pid }: WorkerRecord): string {
+  return isOutOfMemory ? 'SIGKILL, out of memory' : formatExit(exit, pid);
 }

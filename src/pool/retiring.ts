@@ -10,6 +10,7 @@ import {
   type LaneRecord,
   moveLane,
   openLane,
+  type PoolEvent,
   type Retirement,
   type Step,
   type WorkerRecord,
@@ -88,12 +89,16 @@ export function recycle(step: Step, lane: LaneRecord, reason: StopReason, from: 
 }
 
 /** A free lane's connection was closed by the process that it had, which has ended, unless it only wants another connection. */
-export function childLost(step: Step, lane: LaneRecord, process: LaneProcess, exit: Exit | null): void {
+export function childLost(
+  step: Step,
+  lane: LaneRecord,
+  { process, exit, isOutOfMemory = false }: PoolEvent & { readonly type: 'lost' },
+): void {
   const { state, effects } = step;
   const { worker, slot } = lane;
   if (lane.process?.pid === process.pid) lane.process = null;
   if (exit === null) return;
-  effects.push({ type: 'tell', what: { kind: 'child-exited', generation: worker.generation, pid: process.pid, exit } });
+  effects.push({ type: 'tell', what: { kind: 'child-exited', worker, pid: process.pid, exit, isOutOfMemory } });
   if (state.board.state(slot) === 'idle') state.board.row(slot).reason = 'crash';
   lane.exit = exit;
   childGone(step, lane, process, 'idle');

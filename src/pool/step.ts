@@ -90,7 +90,7 @@ function handle(one: Step, event: PoolEvent): void {
       const lane = state.lanes[event.slot];
       const { preforks } = state.generation.program;
       const isOpen = lane && (state.board.state(event.slot) === 'idle' || state.board.state(event.slot) === 'busy');
-      if (isOpen && preforks) childLost(one, lane, event.process, event.exit);
+      if (isOpen && preforks) childLost(one, lane, event);
       return;
     }
     case 'worked': {
@@ -229,7 +229,7 @@ function released(one: Step, event: PoolEvent & { readonly type: 'released' }): 
   lane.exit = lost?.exit ?? null;
   if (lost !== null) {
     worker.hasLost = true;
-    effects.push({ type: 'tell', what: { kind: 'lost', generation: worker.generation, lost } });
+    effects.push({ type: 'tell', what: { kind: 'lost', worker, lost } });
   }
   if (state.board.state(event.slot) === 'draining') {
     drained(one, lane, verdict);

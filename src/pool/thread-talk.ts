@@ -55,8 +55,9 @@ export class ThreadTalk implements HolderOwner, PoolListener {
 
   /** See HolderOwner. */
   lost({ slot, worker }: LaneRow, process: LaneProcess): void {
-    const exit = this.#options.worker(worker)?.endOf(process)?.exit ?? null;
-    this.#options.onEvent({ type: 'lost', slot, process, exit });
+    const ending = this.#options.worker(worker)?.endOf(process) ?? null;
+    const isOutOfMemory = ending?.end === 'memory';
+    this.#options.onEvent({ type: 'lost', slot, process, exit: ending?.exit ?? null, isOutOfMemory });
   }
 
   /** See HolderOwner. */

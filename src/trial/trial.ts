@@ -10,7 +10,6 @@ import type { Unit } from '../backend/unit.ts';
 import { certificateFindings } from '../certificates/certificates.ts';
 import type { Config, ExaminedConfig } from '../config/config.ts';
 import { formatListenAddress, parseListenAddress, urlOf } from '../config/listen-address.ts';
-import { nearestName } from '../config/nearest.ts';
 import type { PoolKind, PoolValues } from '../config/pool-schema.ts';
 import { type Address, formatAddress } from '../connection/address.ts';
 import { knock } from '../connection/knock.ts';
@@ -19,16 +18,15 @@ import { runtimeBases } from '../control/runtime-base.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { AccessRecord } from '../gateway/request-log.ts';
 import type { Log } from '../log.ts';
-import { iniNames } from '../php/ini-names.ts';
 import { makeGateways, ownFiles } from '../sites/gateways.ts';
 import { innerGet } from '../sites/inner-request.ts';
 import { ShellGuard } from '../worker/guard.ts';
-import { programPath } from '../worker/program.ts';
 import { openRuntimeDirectory } from '../worker/runtime-directory.ts';
 import { findSetpriv, openSpawner } from '../worker/spawner.ts';
 import { whyUnbindable } from './bindable.ts';
 import { exposedFindings } from './exposed-sources.ts';
 import { type Finding, failed, fine, inParts, note } from './finding.ts';
+import { iniFindings, withUnknownSettings } from './ini-trial.ts';
 import { memoryFindings, settingFindings, settingsOfPools } from './php-trial.ts';
 import { unreadableRoots } from './readable.ts';
 
@@ -49,7 +47,9 @@ export async function checkService(
   who: Pick<PlanContext, 'asRoot' | 'poolUser'>,
   log: Log,
 ): Promise<Finding[]> {
-  const plans = await preparePools(config, { ...who, embeddedWorkers: null });
+  const plans = await preparePools(config, { ...who, embeddedWorkers: null }).catch(async (refusal: unknown) => {
+    throw await withUnknownSettings(refusal, config, who);
+  });
   const guard = new ShellGuard();
   const directory = await openRuntimeDirectory(`${runtimeBases()[0]!}-check`, log, guard.mark);
   const starter = openSpawner(await findSetpriv(), guard);
@@ -121,25 +121,6 @@ async function poolFindings(unit: Unit, broken: Map<string, Error>): Promise<Fin
 
 function failedWith(subject: string, message: string, otherwise: string): Finding {
   return failed(subject, ...inParts(message, otherwise));
-}
-
-/** Settings of php.ini that this PHP does not know: it takes them, and nothing comes of it. */
-async function iniFindings(plan: PoolPlan, { values, refusal }: Config): Promise<Finding[]> {
-  const pool = values.pool[plan.name]!;
-  const given = pool.kind === 'php' ? Object.keys(pool.ini) : [];
-  if (pool.kind !== 'php' || given.length === 0 || plan.kind !== 'workers' || plan.php?.kind !== 'cgi') return [];
-  const names = await iniNames(plan.php.path, pool.ini, { PATH: programPath, ...pool.env });
-  if (names === null) return [];
-  return given
-    .filter((name) => !names.includes(name))
-    .map((name) => {
-      const near = nearestName(name, names);
-      const instead =
-        near === null ? 'correct it, or load the extension that has it' : `write "${near}", if that is meant`;
-      const problem = `ini in [pool.${plan.name}]: PHP ${plan.php!.version.text} has no setting "${name}"`;
-      const { message } = refusal({ path: ['pool', plan.name, 'ini', name], message: problem });
-      return note(`pool ${plan.name}`, message, instead);
-    });
 }
 
 /** A server elsewhere, of which more cannot be asked: PHP-FPM for one answers no FCGI_GET_VALUES. */

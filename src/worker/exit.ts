@@ -9,10 +9,11 @@ export interface Exit {
 /** An end that nobody saw. */
 export const unseenExit: Exit = { code: null, signal: null };
 
-/** "exit 255", "SIGKILL", or "how is not known". */
-export function formatExit({ code, signal }: Exit): string {
+/** "exit 255", "SIGKILL", or who knows it. @param parent the process that is told of the end, where that is not this one; 0: none is known */
+export function formatExit({ code, signal }: Exit, parent = 0): string {
   if (signal !== null) return signal;
-  return code === null ? 'how is not known' : `exit ${code}`;
+  if (code !== null) return `exit ${code}`;
+  return `${parent === 0 ? 'its parent' : `its parent, process ${parent},`} saw how and tells nobody`;
 }
 
 /** The same for a list of ends; empty: it was not seen. @param how or that in words already */

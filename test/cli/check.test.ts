@@ -110,6 +110,38 @@ extension_dir = "/usr/lib/php"
   );
 });
 
+it('postern check tells settings that PHP does not know together with what else is wrong, in the order of the lines', async (t) => {
+  if (findProgram('php-cgi') === null) return t.skip('php-cgi is not installed');
+  const folder = temporaryFolder(t);
+  writeFileSync(
+    join(folder, 'postern.toml'),
+    `[site.main]
+listen = "no.such.host.invalid:0"
+root = "nowhere"
+[pool.php]
+php = "auto"
+worker = 2
+[pool.php.ini]
+memory_limt = "64M"
+[pool.other]
+command = ["/bin/cat"]
+lane = 2
+`,
+  );
+  const { status, err } = await postern(t, folder, ['check'], folder);
+  assert.equal(status, 78);
+  const told = err.trimEnd().split('\n');
+  assert.deepEqual(
+    told.map((line) => Number(/postern\.toml:(\d+):/.exec(line)?.[1])),
+    [2, 3, 6, 8, 11],
+    err,
+  );
+  assert.match(
+    err,
+    /:8: ini in \[pool\.php\]: PHP [\d.]+ has no setting "memory_limt": write "memory_limit", if that is meant$/m,
+  );
+});
+
 it('postern check warns where a root holds the configuration or the log', async (t) => {
   const folder = temporaryFolder(t);
   mkdirSync(join(folder, 'logs'));

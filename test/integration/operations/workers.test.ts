@@ -18,7 +18,11 @@ describe('workers of a running service', { skip: phpMissing }, () => {
   it('kill -9 of an idle worker or of all: the next request is answered', async (t) => {
     const service = await PhpService.start(t, { files });
     const first = Number(await service.text('pid.php'));
+    const parent = (await service.lanes('idle'))[0]!.workerPid;
     process.kill(first, 'SIGKILL');
+    const [line] = await service.logged(`idle process ${first} ended`);
+    const how = `(SIGKILL|its parent, process ${parent}, saw how and tells nobody)`;
+    assert.match(line!.msg, new RegExp(`^idle process ${first} ended \\(${how}\\): another takes its place$`));
     assert.notEqual(Number(await service.text('pid.php')), first);
     for (let round = 0; round < 3; round += 1) {
       const worker = (await service.lanes('idle'))[0]!.workerPid;
