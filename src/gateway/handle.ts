@@ -5,27 +5,29 @@
 
 import { AddressList } from '../address-list.ts';
 import { type Clock, systemClock } from '../clock.ts';
+import { PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import { clientPairs, environmentPairs, scriptPairs } from '../protocol/cgi/environment.ts';
 import type { Environment, PairsParts } from '../protocol/cgi/exchange.ts';
 import { HeaderNames } from '../protocol/cgi/header-variables.ts';
 import { environmentOf } from '../protocol/fastcgi/name-value-reader.ts';
 import { isPairs } from '../protocol/fastcgi/record-writer.ts';
+import { fieldsBytes } from '../protocol/http/headers.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import { bytesToLog, textToBytes } from '../protocol/text.ts';
 import { AnswerSpools } from './answer-spool.ts';
 import { BodyMemory } from './body-memory.ts';
 import { CompressedFiles } from './compressed-file.ts';
 import { Compression } from './compression.ts';
-import { KnownTargets } from './known-targets.ts';
+import { KnownDecisions, KnownTargets } from './known-requests.ts';
 import type { HttpHandler, HttpRequest, WebServerRequest } from './message.ts';
 import { RecordRate } from './record-rate.ts';
 import type { BodyLimits } from './request-body.ts';
-import { type Client, checkRequest, identifyClient } from './request-check.ts';
+import { type Client, identifyClient } from './request-client.ts';
 import type { AccessLog, CountAnswer } from './request-log.ts';
 import { RequestIds } from './request-log.ts';
 import { compileRouting, type Routing } from './routing.ts';
-import { type Decision, KnownDecisions, type Run } from './script.ts';
+import type { Decision, Run } from './script.ts';
 import type { SharedLimits } from './shared-limits.ts';
 import type { BackendRoute, Site } from './site.ts';
 import { asksAnything, checkClientCertificate, otherOrigin } from './site-door.ts';
@@ -188,11 +190,18 @@ class SiteGateway implements Gateway, VisitOwner {
     return location;
   }
 
-  decide(request: HttpRequest): { target: RequestPath; decision: Decision } {
+  readTarget(request: HttpRequest): RequestPath {
     checkRequest(request);
+    return this.targets.read(request.target);
+  }
+
+  decide(request: HttpRequest): { target: RequestPath; decision: Decision } {
     const { webServer } = request;
-    if (webServer !== undefined) return decideForWebServer(this.routing, webServer.variables);
-    const target = this.targets.read(request.target);
+    if (webServer !== undefined) {
+      checkRequest(request);
+      return decideForWebServer(this.routing, webServer.variables);
+    }
+    const target = this.readTarget(request);
     return { target, decision: this.#decisions.decide(target) };
   }
 
@@ -246,4 +255,28 @@ class SiteGateway implements Gateway, VisitOwner {
     }
     return settings;
   }
+}
+
+const MAX_FIELDS = 200;
+const MAX_FIELD_BYTES = 65_536;
+const MAX_TARGET_BYTES = 32_768;
+
+/** What holds for every request, whichever front it came through. @throws HEADERS_TOO_LARGE, URI_TOO_LONG, METHOD_* */
+function checkRequest({ method, target, headers, made = null }: HttpRequest): void {
+  if (target.length > MAX_TARGET_BYTES) {
+    throw new PosternError(
+      'URI_TOO_LONG',
+      `the request target has ${target.length} bytes, more than ${MAX_TARGET_BYTES}`,
+    );
+  }
+  // Those that are known are few.
+  if (made === null && (headers.length > 2 * MAX_FIELDS || fieldsBytes(headers) > MAX_FIELD_BYTES)) {
+    throw new PosternError(
+      'HEADERS_TOO_LARGE',
+      `the request has more than ${MAX_FIELDS} fields or ${MAX_FIELD_BYTES} bytes of them`,
+    );
+  }
+  if (method === 'CONNECT') throw new PosternError('METHOD_UNKNOWN', 'CONNECT is for proxies');
+  // TRACE would send back credentials that a browser hides from scripts.
+  if (method === 'TRACE') throw new PosternError('METHOD_NOT_ALLOWED', 'TRACE is not answered');
 }

@@ -10,7 +10,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import { version } from '../version.ts';
-import { urlForLog } from './known-targets.ts';
+import { urlForLog } from './known-requests.ts';
 import type { HttpRequest } from './message.ts';
 import {
   noFields,

@@ -12,10 +12,10 @@ import { isPairs } from '../protocol/fastcgi/record-writer.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import type { ShownFields } from '../protocol/http/http1-head.ts';
 import { bytesToLog } from '../protocol/text.ts';
-import { type KnownTargets, urlForLog } from './known-targets.ts';
+import { type KnownTargets, urlForLog } from './known-requests.ts';
 import type { HttpRequest } from './message.ts';
 import type { RecordRate } from './record-rate.ts';
-import type { Client } from './request-check.ts';
+import type { Client } from './request-client.ts';
 import { StderrLog } from './stderr-log.ts';
 import { noFields, type RequestTrace, type Traces, traceIdOf, traceVariables } from './trace.ts';
 

@@ -6,7 +6,7 @@ import type { HeaderRule } from '../rules/header-rule.ts';
 import type { AddedVariables, ProgramAuth } from './authorizer.ts';
 import type { ClientGate, GateQuestion } from './client-gate.ts';
 import type { HttpRequest } from './message.ts';
-import type { Client } from './request-check.ts';
+import type { Client } from './request-client.ts';
 import type { RuledDecision, SiteGates } from './site-gates.ts';
 
 /** Asks a program that decides who may. */

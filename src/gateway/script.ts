@@ -10,11 +10,10 @@
 // 5. What is neither goes to the fallback, with PATH_INFO empty: the front controller reads REQUEST_URI.
 // 6. What is hidden or denied is not there, not even for the fallback; a name with a dot ahead is hidden whether it is there or not.
 
-import type { Clock } from '../clock.ts';
 import type { ErrorCode } from '../errors.ts';
 import { componentEnd, encodePath, endsInOne, isMatch, type RequestPath, suffixEnd } from '../protocol/http/path.ts';
 import { bytesToLog } from '../protocol/text.ts';
-import type { DocumentRoot, Entry } from './document-root.ts';
+import type { Entry } from './document-root.ts';
 import { type CompiledRoute, fallbackFor, matchRoute, type Place, type Routing } from './routing.ts';
 import type { BackendRoute, Route } from './site.ts';
 import type { CompiledPage } from './site-pages.ts';
@@ -93,56 +92,6 @@ function pageAt({ place }: Routing, page: CompiledPage, path: string): Page {
   const { route } = page;
   const names = { scriptName: path, pathInfo: '', scriptFile: path };
   return { kind: 'page', page, run: route === null ? null : { kind: 'run', route, ...names, place } };
-}
-
-const MAX_KNOWN = 4_096;
-
-/**
- * Remembers decisions for as long as all is believed that was found on the disk for them (see `document-root.ts`), and no longer. What was not found
- * is looked for each time, and so is everything where routes have folders of their own.
- */
-export class KnownDecisions {
-  readonly #routing: Routing;
-  readonly #clock: Clock;
-  readonly #root: DocumentRoot | null;
-  readonly #known = new Map<string, Decision>();
-  /** The root's when they were made. */
-  #renewals = 0;
-  /** The one that was made last, which is the quickest to be found. */
-  #lastPath = '';
-  #last: Decision | null = null;
-
-  constructor(routing: Routing, clock: Clock) {
-    const { place, routes } = routing;
-    this.#routing = routing;
-    this.#clock = clock;
-    this.#root = routes.every((one) => one.place.root === place.root) ? place.root : null;
-  }
-
-  /** As `decide`. */
-  decide(target: RequestPath): Decision {
-    const root = this.#root;
-    const { path, nameLength } = target;
-    const isKnown = root !== null && nameLength === path.length && this.#clock.now() < root.validUntilMs;
-    if (!isKnown) return decide(this.#routing, target);
-    if (root.renewals !== this.#renewals) {
-      this.#known.clear();
-      this.#last = null;
-      this.#renewals = root.renewals;
-    }
-    if (this.#last !== null && path === this.#lastPath) return this.#last;
-    const known = this.#known.get(path);
-    if (known !== undefined) {
-      this.#lastPath = path;
-      this.#last = known;
-      return known;
-    }
-    const { misses } = root;
-    const decision = decide(this.#routing, target);
-    const isFound = (decision.kind === 'run' || decision.kind === 'file') && root.misses === misses;
-    if (isFound && root.renewals === this.#renewals && this.#known.size < MAX_KNOWN) this.#known.set(path, decision);
-    return decision;
-  }
 }
 
 /** The decision for one path; null where nothing is there. */

@@ -2,7 +2,7 @@
 
 import { PosternError } from '../errors.ts';
 import type { HttpRequest, Peer } from './message.ts';
-import type { Client } from './request-check.ts';
+import type { Client } from './request-client.ts';
 import type { ClientCertificates, Site } from './site.ts';
 
 /** Whether a site asks anything: nothing is looked at for one that does not. */

@@ -9,7 +9,7 @@ import { ClientGate, type GateParts } from './client-gate.ts';
 import { HttpProxy } from './http-proxy.ts';
 import type { HttpRequest } from './message.ts';
 import { PasswordThread } from './password-thread.ts';
-import type { Client } from './request-check.ts';
+import type { Client } from './request-client.ts';
 import type { Routing } from './routing.ts';
 import { type Decision, decide } from './script.ts';
 

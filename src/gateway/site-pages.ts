@@ -6,7 +6,7 @@ import { fieldValue } from '../protocol/http/headers.ts';
 import { textToBytes } from '../protocol/text.ts';
 import type { HttpRequest } from './message.ts';
 import type { Reply } from './reply.ts';
-import { type Client, isThisMachine } from './request-check.ts';
+import { type Client, isThisMachine } from './request-client.ts';
 import type { BackendRoute, SitePage } from './site.ts';
 
 /** A page that was made ready. */

@@ -15,13 +15,13 @@ import type { CompressedFiles } from './compressed-file.ts';
 import type { Compression } from './compression.ts';
 import { sendLastWords, sendListing } from './developer-pages.ts';
 import { fileRequest } from './file-answer.ts';
-import { urlForLog } from './known-targets.ts';
+import { recogniseClient, urlForLog } from './known-requests.ts';
 import { localTarget, MAX_LOCAL_REDIRECTS, redirected } from './local-redirect.ts';
 import type { HttpAnswer, HttpRequest, WebServerRequest } from './message.ts';
 import { type AnswerOwner, ProgramAnswer } from './program-answer.ts';
 import { type Outcome, Reply, type ReplyOwner } from './reply.ts';
 import { type BodyLimits, checkBodyLength, type HeldBody, streamBody } from './request-body.ts';
-import { type Client, checkRequest, isThisMachine, recogniseClient } from './request-check.ts';
+import { type Client, isThisMachine } from './request-client.ts';
 import { type LogOwner, VisitLog } from './request-log.ts';
 import type { Routing } from './routing.ts';
 import { type GuidedVisit, type GuideOwner, RuleGuide, withVariables } from './rule-guide.ts';
@@ -52,6 +52,8 @@ export interface VisitOwner extends LogOwner, GuideOwner {
   readonly clock: Clock;
   /** Where a request belongs, if not here; null: here. @throws CLIENT_CERTIFICATE_NEEDED, MISDIRECTED */
   elsewhereFor(request: HttpRequest, client: Client): string | null;
+  /** Its target, where what holds for every request does. @throws BAD_REQUEST and its kind */
+  readTarget(request: HttpRequest): RequestPath;
   /** What answers a request. @throws BAD_REQUEST and its kind */
   decide(request: HttpRequest): { readonly target: RequestPath; readonly decision: Decision };
   /** Names of variables that a web server in front made up, and that are not to become the environment of a process. */
@@ -123,8 +125,7 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
       return;
     }
     if (this.#guide !== null && request.webServer === undefined) {
-      checkRequest(request);
-      this.#guide.take(request, client, this.#gateway.targets.read(request.target));
+      this.#guide.take(request, client, this.#gateway.readTarget(request));
       return;
     }
     const { target, decision } = this.#gateway.decide(request);

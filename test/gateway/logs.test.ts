@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PosternError } from '../../src/errors.ts';
-import { urlForLog } from '../../src/gateway/known-targets.ts';
+import { urlForLog } from '../../src/gateway/known-requests.ts';
 import { RecordRate } from '../../src/gateway/record-rate.ts';
 import { StderrLog } from '../../src/gateway/stderr-log.ts';
 import { FakeClock } from '../support/fake-clock.ts';

@@ -1,15 +1,10 @@
-// What holds for every request, whichever front it came through: its limits, its target, its Host, and who asks, as the peer or a trusted proxy says. Pure.
+// Who asks: the client of a request, as its connection or a trusted proxy says. Pure.
 
 import { PosternError } from '../errors.ts';
-import { fieldsBytes, fieldValue, fieldValues, hasOne } from '../protocol/http/headers.ts';
+import { fieldValues } from '../protocol/http/headers.ts';
 import { type Host, parseHost } from '../protocol/http/host.ts';
-import type { MadeOfFields } from '../protocol/http/http1-head.ts';
 import type { HttpRequest } from './message.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
-
-const MAX_FIELDS = 200;
-const MAX_FIELD_BYTES = 65_536;
-const MAX_TARGET_BYTES = 32_768;
 
 /** One client, as programs get to know it. */
 export interface Client {
@@ -25,64 +20,6 @@ export interface Client {
   readonly tls: Readonly<Record<string, string>> | null;
   /** Its part of the environment, once it was asked for: see `clientPairs`. */
   part?: { readonly pairs: Uint8Array; readonly hasHost: boolean };
-}
-
-/** What is remembered of a client for the next request on its connection. */
-class KnownClient {
-  readonly by: object;
-  readonly host: string | undefined;
-  readonly version: string;
-  readonly client: Client;
-  /** Of the fields that said so last; null: they are not known. */
-  made: MadeOfFields | null = null;
-
-  constructor(by: object, host: string | undefined, version: string, client: Client) {
-    this.by = by;
-    this.host = host;
-    this.version = version;
-    this.client = client;
-  }
-}
-
-/**
- * As `identifyClient`; the client of the connection's request before, where this one says the same.
- * @throws BAD_REQUEST
- */
-export function recogniseClient(request: HttpRequest, proxies: TrustedProxies): Client {
-  const { peer, headers, version, made = null } = request;
-  const known = peer.memo;
-  const isKnown = known instanceof KnownClient && known.by === proxies && known.version === version;
-  if (isKnown && made !== null && known.made === made) return known.client;
-  const host = fieldValue(headers, 'host');
-  if (isKnown && known.host === host && hasOne(headers, 'host')) {
-    known.made = made;
-    return known.client;
-  }
-  const client = identifyClient(request, proxies);
-  // What a proxy says may be of another client each time.
-  const isOfPeer = proxies.isEmpty || !proxies.has(peer.remoteAddress);
-  if (isOfPeer && peer.memo !== undefined) peer.memo = new KnownClient(proxies, host, version, client);
-  return client;
-}
-
-/** @throws HEADERS_TOO_LARGE, URI_TOO_LONG, METHOD_* */
-export function checkRequest({ method, target, headers, made = null }: HttpRequest): void {
-  if (target.length > MAX_TARGET_BYTES) {
-    throw new PosternError(
-      'URI_TOO_LONG',
-      `the request target has ${target.length} bytes, more than ${MAX_TARGET_BYTES}`,
-    );
-  }
-  // Those that are known are few.
-  if (made === null && (headers.length > 2 * MAX_FIELDS || fieldsBytes(headers) > MAX_FIELD_BYTES)) {
-    throw new PosternError(
-      'HEADERS_TOO_LARGE',
-      `the request has more than ${MAX_FIELDS} fields or ${MAX_FIELD_BYTES} bytes of them`,
-    );
-  }
-  if (method === 'CONNECT') throw new PosternError('METHOD_UNKNOWN', 'CONNECT is for proxies');
-  // TRACE would send back credentials that a browser hides from scripts.
-  if (method === 'TRACE') throw new PosternError('METHOD_NOT_ALLOWED', 'TRACE is not answered');
 }
 
 /** @throws BAD_REQUEST when the Host field is missing (HTTP/1.1), comes twice or is not valid */

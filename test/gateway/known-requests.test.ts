@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { KnownTargets, urlForLog } from '../../src/gateway/known-targets.ts';
+import { KnownTargets, urlForLog } from '../../src/gateway/known-requests.ts';
 import { parseTarget } from '../../src/protocol/http/path.ts';
 
 describe('KnownTargets', () => {
