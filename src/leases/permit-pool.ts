@@ -2,14 +2,9 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { Permits, PermitUser, QueueShare } from '../queue/permits.ts';
-import {
-  type DurationsSnapshot,
-  type QueueBooks,
-  type QueueCounters,
-  SharedBooks,
-  threadOfNumber,
-} from '../queue/queue-books.ts';
+import type { DurationsSnapshot, QueueBooks, QueueCounters } from '../queue/queue-books.ts';
 import type { SharedRoom } from '../queue/queue-lines.ts';
+import { SharedBooks, threadOfNumber } from '../queue/shared-books.ts';
 import { type CellsMaker, heldBy, holderOf, inState, keptFor, nobody, stateOf, takerOf } from './leases.ts';
 import { newPermitMemory, PermitBoard, type PermitWord } from './permit-board.ts';
 import { PermitHolder } from './permit-holder.ts';

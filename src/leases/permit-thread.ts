@@ -2,8 +2,9 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { Permits, PermitUser, QueueShare } from '../queue/permits.ts';
-import { type QueueBooks, SharedBooks } from '../queue/queue-books.ts';
+import type { QueueBooks } from '../queue/queue-books.ts';
 import type { SharedRoom } from '../queue/queue-lines.ts';
+import { SharedBooks } from '../queue/shared-books.ts';
 import type { CellsMaker } from './leases.ts';
 import { PermitBoard } from './permit-board.ts';
 import { PermitHolder } from './permit-holder.ts';

@@ -4,7 +4,7 @@ import { type Clock, systemClock, type Timer } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { Queue } from '../queue/queue.ts';
-import { SharedBooks } from '../queue/queue-books.ts';
+import { SharedBooks } from '../queue/shared-books.ts';
 import { DistantWorker, type WorkerFacts } from '../worker/distant-worker.ts';
 import type { LaneEvents, LaneHandle } from '../worker/lane-handle.ts';
 import type { Program } from '../worker/program.ts';

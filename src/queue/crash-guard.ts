@@ -3,8 +3,8 @@
 import type { Clock } from '../clock.ts';
 import type { PosternError } from '../errors.ts';
 import type { CgiRequest } from '../protocol/cgi/exchange.ts';
-import { hashOf } from '../protocol/text.ts';
 import type { Attempt } from './attempt.ts';
+import type { CrashingKinds } from './queue-books.ts';
 import { crashingError } from './refusals.ts';
 import type { SeatOutcome } from './seat.ts';
 
@@ -12,45 +12,14 @@ import type { SeatOutcome } from './seat.ts';
 const maxDeaths = 3;
 /** How long it is; then one is let through, and a death of it begins the time anew. */
 const restMs = 10_000;
-/** Method and path pairs that are remembered; the oldest is forgotten first. */
-const maxKinds = 1_000;
-
-/**
- * What threads remember together: cell 0 says whether there ever was anything; then entries of three numbers: the key as a hash, deaths, until when
- * it rests.
- */
-const sharedKinds = 32;
-const kindCells = 3;
-const windowKinds = 8;
-
-interface Kind {
-  readonly deaths: number;
-  readonly restsUntilMs: number;
-}
-
-/** What is remembered, by method and path. */
-interface Kinds {
-  get(key: string): Kind | undefined;
-  set(key: string, kind: Kind): void;
-  delete(key: string): void;
-}
 
 export class CrashGuard {
-  /** The first is 0 while nothing is remembered. */
-  readonly #cells: Float64Array;
   readonly #clock: Clock;
-  readonly #kinds: Kinds;
+  readonly #kinds: CrashingKinds;
 
-  /** @param shared of the pool's books; null: this thread is alone */
-  constructor(clock: Clock, shared: Float64Array | null = null) {
+  constructor(clock: Clock, kinds: CrashingKinds) {
     this.#clock = clock;
-    this.#cells = shared ?? new Float64Array(1);
-    this.#kinds = shared === null ? new OwnKinds(this.#cells) : new SharedKinds(shared);
-  }
-
-  /** Whether it remembers nothing, as it mostly does: then it need not be asked. */
-  get isEmpty(): boolean {
-    return this.#cells[0] === 0;
+    this.#kinds = kinds;
   }
 
   /** Why such a request is not run now; null: it may be. */
@@ -74,79 +43,6 @@ export class CrashGuard {
     this.#kinds.set(key, { deaths, restsUntilMs });
   }
 }
-
-class OwnKinds implements Kinds {
-  readonly #cells: Float64Array;
-  readonly #kinds = new Map<string, Kind>();
-
-  constructor(cells: Float64Array) {
-    this.#cells = cells;
-  }
-
-  get(key: string): Kind | undefined {
-    return this.#kinds.get(key);
-  }
-
-  set(key: string, kind: Kind): void {
-    this.#kinds.delete(key);
-    this.#kinds.set(key, kind);
-    if (this.#kinds.size > maxKinds) this.#kinds.delete(this.#kinds.keys().next().value!);
-    this.#cells[0] = this.#kinds.size;
-  }
-
-  delete(key: string): void {
-    this.#kinds.delete(key);
-    this.#cells[0] = this.#kinds.size;
-  }
-}
-
-/** Of two that die at the very same moment one may not be counted; of two kinds with one hash each counts for both. */
-class SharedKinds implements Kinds {
-  readonly #cells: Float64Array;
-
-  constructor(cells: Float64Array) {
-    this.#cells = cells;
-  }
-
-  get(key: string): Kind | undefined {
-    const at = this.#find(hashOf(key));
-    return at < 0 ? undefined : { deaths: this.#cells[at + 1]!, restsUntilMs: this.#cells[at + 2]! };
-  }
-
-  set(key: string, { deaths, restsUntilMs }: Kind): void {
-    const hash = hashOf(key);
-    const found = this.#find(hash);
-    const at = found >= 0 ? found : this.#free(hash);
-    this.#cells[at] = hash;
-    this.#cells[at + 2] = restsUntilMs;
-    this.#cells[at + 1] = deaths;
-    this.#cells[0] = 1;
-  }
-
-  delete(key: string): void {
-    const at = this.#find(hashOf(key));
-    if (at >= 0) this.#cells[at + 1] = 0;
-  }
-
-  #find(hash: number): number {
-    for (let step = 0; step < windowKinds; step += 1) {
-      const at = placeOf(hash, step);
-      if (this.#cells[at] === hash && this.#cells[at + 1]! > 0) return at;
-    }
-    return -1;
-  }
-
-  /** One that is free, or else the first. */
-  #free(hash: number): number {
-    for (let step = 0; step < windowKinds; step += 1) {
-      const at = placeOf(hash, step);
-      if (this.#cells[at + 1] === 0) return at;
-    }
-    return placeOf(hash, 0);
-  }
-}
-
-const placeOf = (hash: number, step: number): number => 1 + ((hash + step) & (sharedKinds - 1)) * kindCells;
 
 const pathOf = (url: string): string => url.split('?', 1)[0]!;
 const keyOf = ({ method, url }: CgiRequest): string => `${method} ${pathOf(url)}`;

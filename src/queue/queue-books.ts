@@ -1,7 +1,8 @@
 // What a queue writes down of its requests, in memory that threads may share: counters, of which accepted = waiting + running + finished + refused +
-// aborted at every moment; how long they waited and ran; and their numbers. A queue writes its own alone, and those of a pool's threads are added up.
+// aborted at every moment; how long they waited and ran; their numbers; and which of them end processes. But for the last, a queue writes its own alone.
 
 import type { ErrorCode } from '../errors.ts';
+import { hashOf } from '../protocol/text.ts';
 import { RequestNumbers } from './request-numbers.ts';
 
 /** Counters by their names: where each stands. */
@@ -20,7 +21,7 @@ export const counter = {
   slow: 11,
 } as const;
 
-const refusals = [
+export const refusals = [
   'QUEUE_FULL',
   'QUEUE_TIMEOUT',
   'POOL_RESTING',
@@ -68,9 +69,6 @@ export interface QueueCounters {
 /** Whole lines of the cache: queues that count in two threads do not slow each other down. */
 export const counterBytes = Math.ceil(((indexOfRefusals + refusals.length) * 8) / 64) * 64;
 
-/** What is a highest value, of all threads as the one saw it that wrote it. */
-const highest: ReadonlySet<string> = new Set<CounterName>(['maxWaiting', 'maxRunning']);
-
 export class Counters {
   readonly #cells: Float64Array;
 
@@ -116,18 +114,6 @@ export class Counters {
     for (const [at, cause] of refusals.entries()) refusedBy[cause] = this.#cells[indexOfRefusals + at]!;
     return { ...counted, refusedBy } as unknown as QueueCounters;
   }
-}
-
-/** The counters of a pool, from those of its queues. */
-export function sumOf(all: readonly QueueCounters[]): QueueCounters {
-  const of = (name: CounterName): number => {
-    const values = all.map((counters) => counters[name]);
-    return highest.has(name) ? Math.max(...values) : values.reduce((sum, value) => sum + value, 0);
-  };
-  const by = (cause: RefusalCause): number => all.reduce((sum, { refusedBy }) => sum + refusedBy[cause], 0);
-  const counted = (Object.keys(counter) as CounterName[]).map((name) => [name, of(name)]);
-  const refusedBy = refusals.map((cause) => [cause, by(cause)]);
-  return { ...Object.fromEntries(counted), refusedBy: Object.fromEntries(refusedBy) } as QueueCounters;
 }
 
 /**
@@ -210,13 +196,109 @@ export class Durations {
   }
 }
 
-/** The durations of a pool, from those of its queues. */
-export function durationsOf(all: readonly DurationsSnapshot[]): DurationsSnapshot {
-  const sum = (which: 'wait' | 'run'): DurationCounts => ({
-    counts: Array.from({ length: buckets }, (_, at) => all.reduce((total, one) => total + one[which].counts[at]!, 0)),
-    sumMs: all.reduce((total, one) => total + one[which].sumMs, 0),
-  });
-  return { boundsMs: durationBoundsMs, wait: sum('wait'), run: sum('run') };
+/** Method and path pairs that are remembered; the oldest is forgotten first. */
+const maxKinds = 1_000;
+
+/** What threads remember together: cell 0 says whether there ever was anything; then entries of three numbers: the key as a hash, deaths, until when it rests. */
+const sharedKinds = 32;
+const kindCells = 3;
+/** Numbers in which they do. */
+export const crashCells = 1 + sharedKinds * kindCells;
+const windowKinds = 8;
+
+/** A method and path whose requests ended processes: how many one after another, and until when it is answered at once. */
+interface CrashingKind {
+  readonly deaths: number;
+  readonly restsUntilMs: number;
+}
+
+/** What is remembered of requests that end processes, by method and path. */
+export interface CrashingKinds {
+  /** Whether nothing is, as mostly: then it need not be asked. */
+  readonly isEmpty: boolean;
+  get(key: string): CrashingKind | undefined;
+  set(key: string, kind: CrashingKind): void;
+  delete(key: string): void;
+}
+
+/** Of a queue that is alone. */
+class OwnKinds implements CrashingKinds {
+  readonly #kinds = new Map<string, CrashingKind>();
+
+  get isEmpty(): boolean {
+    return this.#kinds.size === 0;
+  }
+
+  get(key: string): CrashingKind | undefined {
+    return this.#kinds.get(key);
+  }
+
+  set(key: string, kind: CrashingKind): void {
+    this.#kinds.delete(key);
+    this.#kinds.set(key, kind);
+    if (this.#kinds.size > maxKinds) this.#kinds.delete(this.#kinds.keys().next().value!);
+  }
+
+  delete(key: string): void {
+    this.#kinds.delete(key);
+  }
+}
+
+/** Of all queues of a pool. Of two that die at the very same moment one may not be counted; of two kinds with one hash each counts for both. */
+class SharedKinds implements CrashingKinds {
+  readonly #cells: Float64Array;
+
+  constructor(cells: Float64Array) {
+    this.#cells = cells;
+  }
+
+  get isEmpty(): boolean {
+    return this.#cells[0] === 0;
+  }
+
+  get(key: string): CrashingKind | undefined {
+    const at = this.#find(hashOf(key));
+    return at < 0 ? undefined : { deaths: this.#cells[at + 1]!, restsUntilMs: this.#cells[at + 2]! };
+  }
+
+  set(key: string, { deaths, restsUntilMs }: CrashingKind): void {
+    const hash = hashOf(key);
+    const found = this.#find(hash);
+    const at = found >= 0 ? found : this.#free(hash);
+    this.#cells[at] = hash;
+    this.#cells[at + 2] = restsUntilMs;
+    this.#cells[at + 1] = deaths;
+    this.#cells[0] = 1;
+  }
+
+  delete(key: string): void {
+    const at = this.#find(hashOf(key));
+    if (at >= 0) this.#cells[at + 1] = 0;
+  }
+
+  #find(hash: number): number {
+    for (let step = 0; step < windowKinds; step += 1) {
+      const at = placeOf(hash, step);
+      if (this.#cells[at] === hash && this.#cells[at + 1]! > 0) return at;
+    }
+    return -1;
+  }
+
+  /** One that is free, or else the first. */
+  #free(hash: number): number {
+    for (let step = 0; step < windowKinds; step += 1) {
+      const at = placeOf(hash, step);
+      if (this.#cells[at + 1] === 0) return at;
+    }
+    return placeOf(hash, 0);
+  }
+}
+
+const placeOf = (hash: number, step: number): number => 1 + ((hash + step) & (sharedKinds - 1)) * kindCells;
+
+/** @param cells of memory that the queues of a pool share; null: there is but one */
+export function crashingKinds(cells: Float64Array | null): CrashingKinds {
+  return cells === null ? new OwnKinds() : new SharedKinds(cells);
 }
 
 /** The books of one queue: it alone writes them. */
@@ -224,61 +306,15 @@ export interface QueueBooks {
   readonly counters: Counters;
   readonly durations: Durations;
   readonly numbers: RequestNumbers;
-  /** What all queues of the pool remember of requests that end processes: see `crash-guard.ts`; null: it has no other. */
-  readonly crashes: Float64Array | null;
+  /** Of all queues of the pool: see `crash-guard.ts`. */
+  readonly crashing: CrashingKinds;
 }
-
-const bookBytes = counterBytes + durationBytes;
-/** Numbers in which the queues of several threads remember requests that end processes. */
-const crashCells = 97;
-/** Numbers of requests that a thread has for itself. */
-const numbersPerThread = 1e9;
 
 export function newBooks(): QueueBooks {
-  return { counters: new Counters(), durations: new Durations(), numbers: new RequestNumbers(), crashes: null };
-}
-
-/** In whose queue a request has this number: the index of its thread. */
-export const threadOfNumber = (number: number): number => Math.floor(number / numbersPerThread);
-
-/** The books of the queues of several threads. */
-export class SharedBooks {
-  /** To be given to other threads. */
-  readonly memory: SharedArrayBuffer;
-  readonly #opened: QueueBooks[] = [];
-
-  constructor(memory: SharedArrayBuffer) {
-    this.memory = memory;
-  }
-
-  /** Memory for so many threads. */
-  static memoryFor(threads: number): SharedArrayBuffer {
-    return new SharedArrayBuffer(threads * bookBytes + (threads > 1 ? crashCells * 8 : 0));
-  }
-
-  /** Those of a thread. */
-  of(index: number): QueueBooks {
-    const from = index * bookBytes;
-    const crashesFrom = this.memory.byteLength - crashCells * 8;
-    const isShared = this.memory.byteLength > bookBytes;
-    this.#opened[index] ??= {
-      counters: new Counters(this.memory, from),
-      durations: new Durations(this.memory, from + counterBytes),
-      numbers: new RequestNumbers(index * numbersPerThread),
-      crashes: isShared ? new Float64Array(this.memory, crashesFrom, crashCells) : null,
-    };
-    return this.#opened[index];
-  }
-
-  /** The counters of the threads below an index, together. */
-  counters(threads: number): QueueCounters {
-    if (threads === 1) return this.of(0).counters.snapshot();
-    return sumOf(Array.from({ length: threads }, (_, index) => this.of(index).counters.snapshot()));
-  }
-
-  /** So their durations. */
-  durations(threads: number): DurationsSnapshot {
-    if (threads === 1) return this.of(0).durations.snapshot();
-    return durationsOf(Array.from({ length: threads }, (_, index) => this.of(index).durations.snapshot()));
-  }
+  return {
+    counters: new Counters(),
+    durations: new Durations(),
+    numbers: new RequestNumbers(),
+    crashing: crashingKinds(null),
+  };
 }

@@ -6,7 +6,7 @@ import { type Log, silentLog } from '../log.ts';
 import type { Backend, CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
 import { Attempt, type AttemptOwner, type TimeLimit } from './attempt.ts';
 import { CrashGuard } from './crash-guard.ts';
-import { type Counters, counter, type Durations, newBooks } from './queue-books.ts';
+import { type Counters, type CrashingKinds, counter, type Durations, newBooks } from './queue-books.ts';
 import { comingMs, type QueueLimits, type QueueOptions, type QueuePhase } from './queue-limits.ts';
 import { Deadlines, ownRoom, RunningLine, WaitingLine } from './queue-lines.ts';
 import { closedError, endedError, fullError, limitError, RefusalLog, tellTaken, tooLateError } from './refusals.ts';
@@ -26,6 +26,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #refusals: RefusalLog;
+  readonly #crashing: CrashingKinds;
   readonly #guard: CrashGuard;
   readonly #waiting: WaitingLine;
   readonly #running: RunningLine;
@@ -41,7 +42,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   constructor(options: QueueOptions<Place>) {
     const { name, provider, limits, clock = systemClock, log = silentLog, room = ownRoom } = options;
     this.name = name;
-    const { counters, durations, numbers, crashes } = options.books ?? newBooks();
+    const { counters, durations, numbers, crashing } = options.books ?? newBooks();
     this.counters = counters;
     this.durations = durations;
     this.numbers = numbers;
@@ -53,7 +54,8 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     this.#clock = clock;
     this.#log = log;
     this.#refusals = new RefusalLog(name, clock, log);
-    this.#guard = new CrashGuard(clock, crashes);
+    this.#crashing = crashing;
+    this.#guard = new CrashGuard(clock, crashing);
     this.#deadlines = new Deadlines({
       clock,
       waiting: this.#waiting.list,
@@ -110,7 +112,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     const attempt = new Attempt(this, request, sink);
     this.counters.add(counter.accepted, 1);
     if (this.#phase !== 'open') return this.#refuse(attempt, closedError(this.name, this.#phase));
-    const crashing = this.#guard.isEmpty ? null : this.#guard.refusal(request);
+    const crashing = this.#crashing.isEmpty ? null : this.#guard.refusal(request);
     if (crashing !== null) return this.#refuse(attempt, crashing);
     const place = this.#waiting.length === 0 ? this.#provider.take(attempt) : null;
     if (place !== null) {
@@ -206,7 +208,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   /** See AttemptOwner. */
   released(attempt: Attempt, seat: Seat, outcome: SeatOutcome, isAgain: boolean): void {
     this.#running.remove(attempt);
-    if (attempt.processEnd !== null || !this.#guard.isEmpty) this.#guard.note(attempt, outcome);
+    if (attempt.processEnd !== null || !this.#crashing.isEmpty) this.#guard.note(attempt, outcome);
     if (isAgain && this.#mayWait()) {
       this.#again(attempt, seat, outcome);
       return;

@@ -7,7 +7,7 @@ import { handOverMs, holderOf, isFree, laterBy, nobody, stateOf, takerOf } from 
 import { PermitBoard } from '../../src/leases/permit-board.ts';
 import { PermitPool, type PermitPort } from '../../src/leases/permit-pool.ts';
 import { WaitingBoard } from '../../src/leases/waiting-board.ts';
-import { SharedBooks } from '../../src/queue/queue-books.ts';
+import { SharedBooks } from '../../src/queue/shared-books.ts';
 import { fronts, orders } from './lease-words.ts';
 import { newStage, Stage, SteppedBells } from './lock-step.ts';
 import { type PermitOpening, type PermitParcel, Tally } from './permit-words.ts';
