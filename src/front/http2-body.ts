@@ -5,8 +5,11 @@ import type { PosternError } from '../errors.ts';
 import type { IncomingBody } from '../gateway/message.ts';
 import { BodyRate } from './client-limits.ts';
 
-/** Bytes that are held for a handler that does not read before the client's window is not opened again; it may send that window's size beyond. */
+/** Bytes that are held for a handler before it is asked whether it wants more. A client has its window's size of what was not read, and no more. */
 const highWaterMarkBytes = 65_536;
+
+/** What comes in small pieces and is not read at once is joined: a piece costs a hundred bytes and more beside its own. */
+const joinedBytes = 4_096;
 
 /** What a body needs of its exchange. */
 export interface BodyOwner {
@@ -22,8 +25,11 @@ export class Http2Body extends Readable implements IncomingBody {
   readonly #rate = new BodyRate();
   #state: 'unread' | 'reading' | 'whole' | 'cut' = 'unread';
   #hasRoom = true;
-  /** Bytes that came while there was no room. */
+  /** Bytes that came and were not read. */
   #unread = 0;
+  /** Small pieces that came last, and are not with the others yet: so many bytes of a block. */
+  #joined: Buffer | null = null;
+  #joinedLength = 0;
   /** Who is lent the bytes; null: they are copied for the stream's reader. */
   #take: ((bytes: Uint8Array) => boolean) | null = null;
   /** Bytes that came. */
@@ -55,17 +61,19 @@ export class Http2Body extends Readable implements IncomingBody {
   receive(bytes: Buffer): void {
     this.length += bytes.length;
     this.#rate.received(bytes.length);
+    this.#unread += bytes.length;
     if (this.destroyed) this.#hasRoom = true;
-    else this.#hasRoom = this.#take === null ? this.push(Buffer.from(bytes)) : this.#take(bytes);
-    if (this.#hasRoom) this.#owner.credit(bytes.length);
-    else this.#unread += bytes.length;
+    else this.#hasRoom = this.#take === null ? this.#hold(bytes) : this.#take(bytes);
+    this.#creditRead();
   }
 
   /** Its last byte has come. */
   finish(): void {
     if (this.#state === 'cut') return;
     this.#state = 'whole';
-    if (!this.destroyed) this.push(null);
+    if (this.destroyed) return;
+    this.#pushJoined();
+    this.push(null);
   }
 
   /** Nothing more comes. Repeatable. */
@@ -82,7 +90,7 @@ export class Http2Body extends Readable implements IncomingBody {
     this.#take = take;
     this.#hasRoom = hasRoom;
     this.#begin();
-    if (hasRoom) this.#creditAll();
+    this.#creditRead();
     // The stream has no reader any more, but its end is still to come.
     this.resume();
   }
@@ -91,15 +99,50 @@ export class Http2Body extends Readable implements IncomingBody {
     this._read();
   }
 
+  override read(size?: number): Buffer | null {
+    this.#pushJoined();
+    const bytes = super.read(size) as Buffer | null;
+    this.#creditRead();
+    return bytes;
+  }
+
   override _read(): void {
     this.#hasRoom = true;
     this.#begin();
-    this.#creditAll();
+    this.#creditRead();
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#creditAll();
+    this.#joined = null;
+    this.#joinedLength = 0;
+    this.#credit(this.#unread);
     done(error);
+  }
+
+  /** Copies bytes for the stream's reader. @returns whether there is room for more */
+  #hold(bytes: Buffer): boolean {
+    // What is read at once goes as it is.
+    if (this.readableLength === 0 || bytes.length >= joinedBytes) {
+      this.#pushJoined();
+      return this.push(Buffer.from(bytes));
+    }
+    if (this.#joinedLength + bytes.length > joinedBytes) this.#pushJoined();
+    this.#joined ??= Buffer.allocUnsafeSlow(joinedBytes);
+    this.#joinedLength += bytes.copy(this.#joined, this.#joinedLength);
+    return this.#heldBytes < highWaterMarkBytes;
+  }
+
+  #pushJoined(): void {
+    const block = this.#joined;
+    if (block === null) return;
+    const length = this.#joinedLength;
+    this.#joined = null;
+    this.#joinedLength = 0;
+    this.push(block.subarray(0, length));
+  }
+
+  get #heldBytes(): number {
+    return this.readableLength + this.#joinedLength;
   }
 
   #begin(): void {
@@ -108,9 +151,16 @@ export class Http2Body extends Readable implements IncomingBody {
     this.#owner.bodyBegun();
   }
 
-  #creditAll(): void {
-    const bytes = this.#unread;
-    this.#unread = 0;
-    if (bytes > 0) this.#owner.credit(bytes);
+  /** The client may send as much as was read. */
+  #creditRead(): void {
+    // Who is lent the bytes has them read when there is room again.
+    if (this.#take === null) this.#credit(this.#unread - this.#heldBytes);
+    else if (this.#hasRoom) this.#credit(this.#unread);
+  }
+
+  #credit(bytes: number): void {
+    if (bytes <= 0) return;
+    this.#unread -= bytes;
+    this.#owner.credit(bytes);
   }
 }

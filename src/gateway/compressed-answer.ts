@@ -6,7 +6,8 @@
 // compressed in a thread. streaming: it is compressed as it comes, and what the program flushes is flushed: an event stream is not held.
 
 import { PosternError } from '../errors.ts';
-import { type Coding, chooseCoding, codedHeader, weakTag, withVary } from '../protocol/http/accept-encoding.ts';
+import type { MadeOfHead, TreatedHead } from '../protocol/cgi/exchange.ts';
+import { type Coding, codedHeader, weakTag, withVary } from '../protocol/http/accept-encoding.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import {
   AT_ONCE_BYTES,
@@ -33,8 +34,7 @@ const moves: Readonly<Record<State, readonly State[]>> = {
 };
 
 interface Head {
-  readonly status: number;
-  readonly headers: readonly string[];
+  readonly treated: TreatedHead;
   readonly manner: AnswerManner | undefined;
 }
 
@@ -76,20 +76,18 @@ export class CompressedAnswer implements HttpAnswer, AnswerListener {
       this.#answer.head(status, headers, manner);
       return;
     }
-    const treatment = this.#compression.treatmentOf(status, headers);
-    const { codings } = this.#compression.options;
-    this.#coding = treatment === 'compress' ? chooseCoding(this.#request.headers, codings) : null;
+    const treated = treatedHead(this.#compression, status, headers, manner?.made);
+    const { treatment } = treated;
+    this.#coding = treatment === 'compress' ? this.#compression.chooseFor(this.#request.headers) : null;
     if (this.#coding !== null && this.#request.method !== 'HEAD') {
       this.#move('holding');
-      this.#head = { status, headers, manner };
+      this.#head = { treated, manner };
       this.#left = Number(fieldValue(headers, 'content-length') ?? Number.POSITIVE_INFINITY);
       return;
     }
     this.#move('plain');
     if (treatment === 'never') this.#answer.head(status, headers, manner);
-    else if (this.#coding !== null) this.#answer.head(status, codedHeader(headers, this.#coding), manner);
-    // Who has it compressed asks with the weak tag.
-    else this.#answer.head(status, withVary(status === 304 ? weakTag(headers) : headers), manner);
+    else this.#answer.head(status, headerFor(treated, this.#coding), manner);
   }
 
   write(chunk: Uint8Array): boolean {
@@ -210,19 +208,19 @@ export class CompressedAnswer implements HttpAnswer, AnswerListener {
 
   #sendWhole(bytes: Buffer, coding: Coding | null): void {
     if (this.#state === 'over') return;
-    const { status, headers, manner } = this.#head!;
+    const { treated, manner } = this.#head!;
     this.#move('over');
-    this.#answer.head(status, coding === null ? withVary(headers) : codedHeader(headers, coding), manner);
+    this.#answer.head(treated.status, headerFor(treated, coding), manner);
     if (bytes.length > 0) this.#answer.write(bytes);
     this.#answer.end();
   }
 
   #stream(): void {
-    const { status, headers, manner } = this.#head!;
+    const { treated, manner } = this.#head!;
     this.#move('streaming');
     const compressor = createCompressor(this.#coding!);
     this.#compressor = compressor;
-    this.#answer.head(status, codedHeader(headers, this.#coding!), manner);
+    this.#answer.head(treated.status, headerFor(treated, this.#coding), manner);
     compressor.on('data', (bytes: Buffer) => {
       if (this.#state !== 'streaming') return;
       const goesOn = this.#answer.writeLasting?.(bytes) ?? this.#answer.write(bytes);
@@ -264,4 +262,25 @@ export class CompressedAnswer implements HttpAnswer, AnswerListener {
     if (!moves[this.#state].includes(to)) throw new Error(`a compressed answer cannot go from ${this.#state} to ${to}`);
     this.#state = to;
   }
+}
+
+/** What becomes of a head: of one that comes again, what became of it before. */
+function treatedHead(by: Compression, status: number, headers: readonly string[], made?: MadeOfHead): TreatedHead {
+  const known = made?.treated ?? null;
+  // Fields may have been put to it on the way.
+  if (known !== null && known.headers === headers && known.by === by && known.status === status) return known;
+  const treated = { by, status, headers, treatment: by.treatmentOf(status, headers), varied: null, coded: null };
+  if (made !== undefined) made.treated = treated;
+  return treated;
+}
+
+/** @param coding null: it is sent as it is. Who has it compressed asks with the weak tag */
+function headerFor(treated: TreatedHead, coding: Coding | null): readonly string[] {
+  const { status, headers } = treated;
+  if (coding === null) {
+    treated.varied ??= withVary(status === 304 ? weakTag(headers) : headers);
+    return treated.varied;
+  }
+  if (treated.coded?.coding !== coding) treated.coded = { coding, headers: codedHeader(headers, coding) };
+  return treated.coded.headers;
 }

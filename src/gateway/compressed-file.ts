@@ -7,9 +7,10 @@ import { type Coding, chooseCoding, codedHeader } from '../protocol/http/accept-
 import { fieldValue } from '../protocol/http/headers.ts';
 import { type Compression, compress } from './compression.ts';
 import { type FileRequest, fileAnswer, typeOf } from './file-answer.ts';
+import type { AnswerManner } from './message.ts';
 import { isUnchanged, openFile, readPart, statsAt } from './open-file.ts';
 import type { Reply } from './reply.ts';
-import type { FoundFile, StaticFiles } from './static-file.ts';
+import { type FoundFile, hasConditions, lastingManner, type StaticFiles, sendWhole } from './static-file.ts';
 
 /** Files up to this size are compressed once, and held. */
 const MAX_FILE_BYTES = 1_048_576;
@@ -22,6 +23,7 @@ const endings: Readonly<Record<Coding, string>> = { zstd: '.zst', br: '.br', gzi
 interface Compressed {
   readonly stats: Stats;
   readonly headers: readonly string[];
+  readonly manner: AnswerManner;
   /** null: compressed it is no shorter. */
   readonly bytes: Buffer | null;
 }
@@ -35,6 +37,9 @@ export class CompressedFiles {
   readonly #making = new Map<string, Promise<Compressed | null>>();
   /** Codings of the neighbours that a file has, for as long as its look-up is believed. */
   readonly #neighbours = new WeakMap<FoundFile, readonly Coding[]>();
+
+  /** Whether they are of a type that is compressed. */
+  readonly #areForType = new WeakMap<FoundFile, boolean>();
 
   constructor(files: StaticFiles, compression: Compression) {
     const { memoryBytes } = compression.options;
@@ -60,7 +65,7 @@ export class CompressedFiles {
     const stats = statsAt(file.realPath);
     const neighbour = stats === null ? null : chooseCoding(request.headers, this.#neighboursOf(file, stats));
     if (stats !== null && neighbour !== null && this.#sendNeighbour(reply, request, file, stats, neighbour)) return;
-    const coding = chooseCoding(request.headers, this.#compression.options.codings);
+    const coding = this.#compression.chooseFor(request.headers);
     if (stats === null || coding === null || !this.#isHeld(stats)) {
       this.#files.send(reply, request, file);
       return;
@@ -75,11 +80,16 @@ export class CompressedFiles {
   }
 
   /** Ranges are of the file as it is. */
-  #mayBeCoded({ method, headers }: FileRequest, { realPath }: FoundFile): boolean {
+  #mayBeCoded({ method, headers }: FileRequest, file: FoundFile): boolean {
     if (method !== 'GET' && method !== 'HEAD') return false;
     if (fieldValue(headers, 'range') !== undefined || fieldValue(headers, 'accept-encoding') === undefined)
       return false;
-    return this.#compression.isForType(typeOf(realPath));
+    let isForType = this.#areForType.get(file);
+    if (isForType === undefined) {
+      isForType = this.#compression.isForType(typeOf(file.realPath));
+      this.#areForType.set(file, isForType);
+    }
+    return isForType;
   }
 
   #isHeld({ size }: Stats): boolean {
@@ -89,6 +99,10 @@ export class CompressedFiles {
   /** Sends what was compressed, where the conditions of the request leave the whole of it to be sent. */
   #answer(reply: Reply, request: FileRequest, file: FoundFile, made: Compressed | null): void {
     const bytes = made?.bytes ?? null;
+    if (bytes !== null && request.method === 'GET' && !hasConditions(request.headers)) {
+      sendWhole(reply, 200, made!.headers, bytes, made!.manner);
+      return;
+    }
     const answer =
       made === null || bytes === null
         ? null
@@ -124,6 +138,7 @@ export class CompressedFiles {
     const made = {
       stats,
       headers: isShorter ? headerOf(realPath, stats, bytes.length, coding) : [],
+      manner: lastingManner(),
       bytes: isShorter ? bytes : null,
     };
     this.#held!.set(key, made);

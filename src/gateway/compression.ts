@@ -13,7 +13,7 @@ import {
   zstdCompress,
   zstdCompressSync,
 } from 'node:zlib';
-import type { Coding } from '../protocol/http/accept-encoding.ts';
+import { acceptedCodings, type Coding, codingFor } from '../protocol/http/accept-encoding.ts';
 import { fieldValue, fieldValues } from '../protocol/http/headers.ts';
 
 /** What a site says of compression. */
@@ -64,10 +64,16 @@ const zstdOptions = (effort: Effort) => ({
   },
 });
 
+/** So many choices are remembered, of values up to so many bytes. */
+const mostChosen = 64;
+const mostChosenLength = 128;
+
 /** The settings of one site, made ready. */
 export class Compression {
   readonly options: CompressOptions;
   readonly #types: ReadonlySet<string>;
+  /** By what was said of codings: browsers say the same again and again. */
+  readonly #chosen = new Map<string, Coding | null>();
   readonly #kinds: readonly string[];
 
   constructor(options: CompressOptions) {
@@ -75,6 +81,18 @@ export class Compression {
     const lower = options.types.map((type) => type.toLowerCase());
     this.#types = new Set(lower.filter((type) => !type.endsWith('/*')));
     this.#kinds = lower.filter((type) => type.endsWith('/*')).map((type) => type.slice(0, -1));
+  }
+
+  /** The coding that a client gets of all that can be made; null: it gets the answer as it is. */
+  chooseFor(headers: readonly string[]): Coding | null {
+    const value = acceptedCodings(headers);
+    const known = this.#chosen.get(value);
+    if (known !== undefined) return known;
+    const chosen = codingFor(value, this.options.codings);
+    if (value.length > mostChosenLength) return chosen;
+    if (this.#chosen.size === mostChosen) this.#chosen.clear();
+    this.#chosen.set(value, chosen);
+    return chosen;
   }
 
   /** Whether answers of a media type are compressed. @param type a value of Content-Type */

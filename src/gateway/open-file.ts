@@ -58,11 +58,14 @@ export function readPart(fd: number, start: number, length: number): Buffer {
 /** What is at a path now, without a link being followed; null: nothing that can be looked at. */
 export function statsAt(path: string): Stats | null {
   try {
-    return lstatSync(systemPath(path));
+    return lstatSync(systemPath(path), absenceIsNoError) ?? null;
   } catch {
     return null;
   }
 }
+
+/** Without options of the caller's own, Node makes some at each call, in a way that takes as long as the system call itself. */
+const absenceIsNoError = { throwIfNoEntry: false, bigint: false } as const;
 
 /** Whether a file is the one it was and nobody wrote to it, or changed who may read it. */
 export function isUnchanged(now: Stats, then: Stats): boolean {

@@ -46,9 +46,9 @@ export class ShapedAnswer implements HttpAnswer {
     const forced = this.#status;
     const given = forced === null ? headers : pageFields(headers, this.#more);
     const changed = changeHeader(this.#rules, forced ?? status, given, this.#clock.wall());
-    // A reason phrase belongs to the status that it came with.
+    // A reason phrase belongs to the status that it came with, and so does what was made of the head.
     if (manner === undefined || forced === null) this.#answer.head(forced ?? status, changed, manner);
-    else this.#answer.head(forced, changed, { ...manner, reason: '' });
+    else this.#answer.head(forced, changed, { reason: '', closes: manner.closes === true });
   }
 
   write(chunk: Uint8Array): boolean {

@@ -6,9 +6,11 @@
 import { closeSync, type Stats } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import { PosternError, toPosternError } from '../errors.ts';
+import { nothingMade } from '../protocol/cgi/exchange.ts';
 import { isNamed } from '../protocol/http/headers.ts';
 import { type FileAnswer, type FileRequest, fileAnswer } from './file-answer.ts';
 import { FilePump, SparePieces } from './file-pump.ts';
+import type { AnswerManner } from './message.ts';
 import { isUnchanged, openFile, readPart, statsAt } from './open-file.ts';
 import type { Reply } from './reply.ts';
 
@@ -31,6 +33,7 @@ export interface FoundFile {
 interface PlainAnswer {
   readonly stats: Stats;
   readonly headers: readonly string[];
+  readonly manner: AnswerManner;
   /** null: they are not held. */
   bytes: Buffer | null;
 }
@@ -90,7 +93,7 @@ export class StaticFiles {
     }
     const bytes = readPart(fd, 0, stats.size);
     if (bytes.length === stats.size) this.#hold(file, known, bytes);
-    sendWhole(reply, 200, known.headers, known.bytes ?? bytes);
+    sendWhole(reply, 200, known.headers, known.bytes ?? bytes, known.manner);
     return true;
   }
 
@@ -102,7 +105,7 @@ export class StaticFiles {
       return false;
     }
     this.#held.get(realPath);
-    sendWhole(reply, 200, known.headers, bytes);
+    sendWhole(reply, 200, known.headers, bytes, known.manner);
     return true;
   }
 
@@ -124,7 +127,7 @@ export class StaticFiles {
     const { fd, stats } = openFile(file.realPath);
     const { size, mtimeMs } = stats;
     const answer = fileAnswer(request, { path: file.realPath, size, mtimeMs }, moreHeaders);
-    if (isPlain) this.#plain.set(file, { stats, headers: answer.headers, bytes: null });
+    if (isPlain) this.#plain.set(file, { stats, headers: answer.headers, manner: lastingManner(), bytes: null });
     const [first, second] = answer.parts;
     if (first === undefined) {
       closeSync(fd);
@@ -158,14 +161,25 @@ function whole({ size }: Stats): FileAnswer['parts'][number] {
 }
 
 /** Sends what was read of a file. Where that has become shorter since, the front sees that Content-Length is not reached, and aborts. */
-function sendWhole(reply: Reply, status: number, headers: readonly string[], bytes: Buffer): void {
-  reply.head(status, headers);
+export function sendWhole(
+  reply: Reply,
+  status: number,
+  headers: readonly string[],
+  bytes: Buffer,
+  manner?: AnswerManner,
+): void {
+  reply.head(status, headers, manner);
   if (bytes.length > 0) reply.passLasting(bytes);
   reply.end();
 }
 
+/** Of a head that will be sent again: what is made of it is kept with it. */
+export function lastingManner(): AnswerManner {
+  return { reason: '', made: nothingMade() };
+}
+
 /** Whether a request has a field that may ask for less than the whole file. */
-function hasConditions(headers: readonly string[]): boolean {
+export function hasConditions(headers: readonly string[]): boolean {
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!;
     if (isNamed(name, 'range') || isNamed(name, 'cache-control') || /^if-/i.test(name)) return true;

@@ -4,7 +4,7 @@ import { PosternError } from '../../errors.ts';
 import { bytesText } from '../bytes.ts';
 import { BodyDecoder } from '../http/http1-body-decoder.ts';
 import { invalid, type OutputHead, parseHead } from './cgi-head.ts';
-import type { CgiSink } from './exchange.ts';
+import { type CgiSink, nothingMade } from './exchange.ts';
 
 /** What a program may make us store before its body begins. */
 export interface CgiOutputLimits {
@@ -35,10 +35,7 @@ export class KnownHeads {
     const read = parseHead(text, maxFields);
     if (text.length > MAX_KNOWN_LENGTH || read.head.lostLines !== undefined) return read;
     if (this.#heads.size === MAX_KNOWN) this.#heads.clear();
-    const lasting = {
-      ...read,
-      head: { ...read.head, made: { isPlain: null, bodyBytes: null, answer: null, fields: null } },
-    };
+    const lasting = { ...read, head: { ...read.head, made: nothingMade() } };
     this.#heads.set(text, lasting);
     return this.#remember(text, lasting);
   }

@@ -85,6 +85,27 @@ export interface MadeOfHead {
   answer: AnswerHead | null;
   /** The same for HTTP/2. */
   fields: FieldsBlock | null;
+  /** What became of it where answers are compressed; null: nobody has looked. */
+  treated: TreatedHead | null;
+}
+
+/** What a head becomes where answers are compressed. */
+export interface TreatedHead {
+  /** By whose settings, and of what. */
+  readonly by: object;
+  readonly status: number;
+  readonly headers: readonly string[];
+  /** See `Compression.treatmentOf`. */
+  readonly treatment: 'compress' | 'varies' | 'never';
+  /** The header of an answer that is sent as it is, though others get it compressed; null: nobody has made it. */
+  varied: readonly string[] | null;
+  /** That of one with the coding that was asked for last. */
+  coded: { readonly coding: string; readonly headers: readonly string[] } | null;
+}
+
+/** Of a head of which nothing was made yet. */
+export function nothingMade(): MadeOfHead {
+  return { isPlain: null, bodyBytes: null, answer: null, fields: null, treated: null };
 }
 
 /**

@@ -11,7 +11,16 @@ export type Coding = (typeof codings)[number];
  * @returns null: it gets the answer as it is
  */
 export function chooseCoding(headers: readonly string[], atHand: readonly Coding[]): Coding | null {
-  const value = fieldValues(headers, 'accept-encoding').join(',');
+  return atHand.length === 0 ? null : codingFor(acceptedCodings(headers), atHand);
+}
+
+/** What a client says of codings; empty: nothing. */
+export function acceptedCodings(headers: readonly string[]): string {
+  return fieldValues(headers, 'accept-encoding').join(',');
+}
+
+/** The same of a client that says `value` of codings. */
+export function codingFor(value: string, atHand: readonly Coding[]): Coding | null {
   if (value === '') return null;
   const weights = weightsOf(value);
   const rest = weights.get('*') ?? 0;

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { PosternError } from '../../../src/errors.ts';
 import { localRedirectOf } from '../../../src/protocol/cgi/cgi-head.ts';
 import { CgiOutput, KnownHeads } from '../../../src/protocol/cgi/cgi-output.ts';
-import type { CgiHead } from '../../../src/protocol/cgi/exchange.ts';
+import { type CgiHead, nothingMade } from '../../../src/protocol/cgi/exchange.ts';
 
 interface Seen {
   readonly heads: CgiHead[];
@@ -250,7 +250,7 @@ describe('KnownHeads', () => {
     const text = 'Content-Type: text/html\r\n\r\n';
     const first = known.read(text, 200);
     assert.equal(known.read(text, 200), first);
-    assert.deepEqual(first.head.made, { isPlain: null, bodyBytes: null, answer: null, fields: null });
+    assert.deepEqual(first.head.made, nothingMade());
     const other = known.read('Status: 404\r\nContent-Type: text/html\r\n\r\n', 200);
     assert.equal(other.head.status, 404);
     assert.equal(known.read(text, 200).head.status, 200);
