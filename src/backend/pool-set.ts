@@ -18,7 +18,8 @@ export interface PoolChange {
 
 /** What becomes of one pool. */
 interface UnitChange {
-  readonly words: string;
+  readonly pool: string;
+  readonly becomes: 'started' | 'reloaded';
   /** It may fail: its program is not known to start. */
   readonly isTrial: boolean;
   act(): Promise<void>;
@@ -97,10 +98,16 @@ export class PoolSet {
       throw error;
     }
     const gone = [...before.values()].filter((unit) => after.get(unit.name) !== unit);
-    const ended = gone.filter(({ name }) => !after.has(name)).map(({ name }) => `pool ${name} ended`);
+    const ended = gone.filter(({ name }) => !after.has(name)).map(({ name }) => name);
+    const thatAre = (wanted: UnitChange['becomes']): string[] =>
+      changes.filter(({ becomes }) => becomes === wanted).map(({ pool }) => pool);
     this.#units = after;
     return {
-      words: [...changes.map(({ words }) => words), ...ended],
+      words: [
+        ...poolWords(thatAre('started'), 'started'),
+        ...poolWords(thatAre('reloaded'), 'reloaded'),
+        ...poolWords(ended, 'ended'),
+      ],
       undo,
       settle: async () => {
         await Promise.all(gone.map((unit) => unit.close()));
@@ -133,7 +140,8 @@ export class PoolSet {
 
   #arrival(unit: Unit): UnitChange {
     return {
-      words: `pool ${unit.name} started`,
+      pool: unit.name,
+      becomes: 'started',
       isTrial: true,
       act: async () => {
         this.#arriving.add(unit);
@@ -161,7 +169,8 @@ function reloading(unit: Unit, plan: PoolPlan, asked: boolean, tried: Set<string
   if (!isTried) tried.add(key);
   let isDone = false;
   return {
-    words: `pool ${plan.name} reloaded`,
+    pool: plan.name,
+    becomes: 'reloaded',
     isTrial: !isTried,
     act: async () => {
       await unit.reload(plan, isTried);
@@ -171,6 +180,16 @@ function reloading(unit: Unit, plan: PoolPlan, asked: boolean, tried: Set<string
       if (isDone) await unit.reload(old, true);
     },
   };
+}
+
+/** So many pools are told by name. */
+const mostNames = 8;
+
+/** What became of pools: each of a few, and how many they are where more would fill a terminal. */
+function poolWords(names: readonly string[], became: string): string[] {
+  if (names.length <= mostNames) return names.map((name) => `pool ${name} ${became}`);
+  const first = names.slice(0, 3);
+  return [`${names.length} pools ${became} (${first.join(', ')} and ${names.length - first.length} more)`];
 }
 
 const isForced = (name: string, forced: readonly string[]): boolean => forced.includes('*') || forced.includes(name);

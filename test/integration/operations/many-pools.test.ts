@@ -72,7 +72,9 @@ describe('a service with many pools', () => {
     const reload = async (...more: string[]): Promise<number | null> =>
       (await postern(t, folder, ['reload', '-c', config, ...more])).status;
     write(() => `${php}idleTimeout = "77s"`);
-    assert.deepEqual([await reload(), await startedBy(t, folder, config)], [0, {}], 'limits alone');
+    const { status: first, out } = await postern(t, folder, ['reload', '-c', config]);
+    assert.deepEqual([first, await startedBy(t, folder, config)], [0, {}], 'limits alone');
+    assert.equal(out, 'reloaded: 40 pools reloaded (p0, p1, p2 and 37 more)\n', 'not a line of all names');
     write((index) => `${php}ini = { memory_limit = "${index % 2 === 0 ? '64M' : '96M'}" }`);
     assert.deepEqual([await reload(), await startedBy(t, folder, config)], [0, { p0: 1, p1: 1 }], 'two programs');
     assert.deepEqual([await reload('--all'), await startedBy(t, folder, config)], [0, { p0: 2, p1: 2 }], 'asked for');
