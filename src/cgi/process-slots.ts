@@ -37,6 +37,7 @@ export class ProcessSlots implements SeatProvider<CgiRun> {
         return queue();
       },
       closeKept() {},
+      clock: options.clock,
     };
     this.#permits = options.share?.permitsFor(user) ?? new OwnPermits(options.limits.workers);
   }

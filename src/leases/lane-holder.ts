@@ -12,19 +12,29 @@ import type { LaneEvents, LaneHandle } from '../worker/lane-handle.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
 import { lookAtProcess } from '../worker/process-look.ts';
 import type { Program } from '../worker/program.ts';
-import { type Held, type HolderOptions, type HolderOwner, type LaneSource, lostRequest } from './lane-owner.ts';
+import {
+  type Held,
+  type HolderOptions,
+  type HolderOwner,
+  isLive,
+  isOurs,
+  type LaneSource,
+  lostRequest,
+  writeProcess,
+} from './lane-owner.ts';
 import type { LaneRow } from './lane-row.ts';
 import { holderOf, Leases, nobody, stateOf, tagOf, takerOf } from './leases.ts';
 import { verdictOn } from './release.ts';
-import { type WaitingBoard, WaitingRoom } from './waiting-board.ts';
+import { SecondLook } from './second-look.ts';
+import { WaitingRoom } from './waiting-board.ts';
 
 export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
   readonly queue: Queue<LaneHandle>;
   readonly words = { seat: 'lane', limit: 'workers' };
   readonly #leases: Leases<LaneRow>;
-  readonly #waiting: WaitingBoard;
   readonly #owner: HolderOwner;
   readonly #clock: Clock;
+  readonly #secondLook: SecondLook;
   /** By slot. */
   readonly #held: (Held | undefined)[] = [];
   /** Slots that a request has left, the last one on top: that is taken first, so that a lane which traffic never needs keeps sharing its parent's pages. */
@@ -41,12 +51,12 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
 
   constructor(options: HolderOptions) {
     const { name, index, limits, board, waiting, books, running, ring, owner, clock, log } = options;
-    this.#waiting = waiting;
     this.#owner = owner;
     this.#clock = clock;
-    this.#leases = new Leases(index, board, waiting, ring);
+    this.#leases = new Leases({ own: index, board, waiting, ring, clock });
     const room = new WaitingRoom(waiting, index, running, board);
     this.queue = new Queue({ name, provider: this, limits, room, books, clock, log, look: lookAtProcess });
+    this.#secondLook = new SecondLook(clock, this.queue, () => this.#lookAgain());
   }
 
   /** A worker's lanes may be used here from now on. */
@@ -71,7 +81,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     const numbers = new Map<unknown, number>();
     for (const attempt of this.queue.attempts()) numbers.set(attempt.seat, this.queue.numbers.of(attempt));
     for (const held of this.#held) {
-      if (held === undefined || held.request === null || !this.#isOurs(held)) continue;
+      if (held === undefined || held.request === null || !isOurs(held, this.#leases.own)) continue;
       this.#tell(held, numbers.get(held.lane) ?? 0);
       held.request = null;
     }
@@ -117,6 +127,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
 
   /** Gives back all lanes on which nothing runs. */
   giveAll(): void {
+    this.#secondLook.close();
     for (const held of this.#held) {
       if (held === undefined || this.#runs(held)) continue;
       this.#close(held);
@@ -176,6 +187,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     if (waiting > 0 && this.#leases.isShared) this.match();
     if (this.#hasAsked) this.serve();
     this.#hasAsked = false;
+    if (this.#leases.isShared) this.#secondLook.wait();
     if (refused > 0 || this.queue.waiting > 0) this.#owner.wanted(refused);
   }
 
@@ -193,21 +205,22 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
   /** See LaneEvents. */
   laneKnown(lane: LaneHandle): void {
     const held = this.#held[lane.slot];
-    if (held?.lane !== lane || !this.#isLive(held)) return;
-    this.#write(held, lane.process);
+    if (held?.lane !== lane || !isLive(held)) return;
+    writeProcess(held, lane.process);
     this.#owner.known(held.row, lane.process);
   }
 
   /** See LaneEvents. */
   laneLost(lane: LaneHandle, process: LaneProcess): void {
     const held = this.#held[lane.slot];
-    if (held?.lane !== lane || !this.#isLive(held)) return;
+    if (held?.lane !== lane || !isLive(held)) return;
     const { row } = held;
     // Lanes that have a connection are taken before it.
     this.#withdraw(row.slot);
-    this.#write(held, null);
+    writeProcess(held, null);
     this.#owner.lost(row, process);
     this.#leases.letGo(row);
+    this.serve();
   }
 
   /** See LaneEvents. */
@@ -254,17 +267,25 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
   #free({ lane, row }: Held, nowMs: number): boolean {
     const { queue } = this;
     row.sinceMs = nowMs;
-    const heir = this.#leases.heir(queue.waitingSinceMs);
-    if (heir !== nobody) {
-      this.#close(this.#held[row.slot]!);
-      return this.#leases.pass(row, heir);
+    const { isConnected } = lane;
+    const { isShared } = this.#leases;
+    if (isShared) {
+      const heir = this.#leases.heir(queue.waitingSinceMs, isConnected ? this.#secondLook.mostWaiting : null);
+      if (heir !== nobody) {
+        this.#close(this.#held[row.slot]!);
+        return this.#leases.pass(row, heir);
+      }
     }
-    if (!this.#leases.release(row, lane.isConnected)) return false;
+    if (!this.#leases.release(row, isConnected)) return false;
     this.#used.push(row.slot);
-    // Whoever began to wait since was not seen before, and did not see the lane.
-    if (!this.#waiting.isAlone && queue.waiting === 0 && this.#waiting.isWaitedElsewhere(this.#leases.own))
-      this.match();
+    // Whoever began to wait since was not seen before, and did not see the lane. Who sees one that is held looks again.
+    if (isShared && !isConnected && queue.waiting === 0) this.match();
     return true;
+  }
+
+  #lookAgain(): void {
+    this.match();
+    if (this.queue.waiting > 0) this.#owner.wanted(0);
   }
 
   /** Lets go of a lane that is not ours any more, or is kept for another. */
@@ -290,17 +311,8 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
   #close(held: Held): void {
     if (!held.lane.isConnected) return;
     held.lane.close();
-    this.#write(held, null);
+    writeProcess(held, null);
     this.#owner.known(held.row, null);
-  }
-
-  /** Which process it is, into its row. */
-  #write({ row, source }: Held, process: LaneProcess | null): void {
-    const { preforks, pid, startedAtMs } = source;
-    row.pid = process?.pid ?? (preforks ? 0 : pid);
-    row.startedAtMs = preforks && process !== null ? process.sinceMs : startedAtMs;
-    row.requests = process?.requests ?? 0;
-    row.workedMs = process?.workedMs ?? 0;
   }
 
   #holdOf(row: LaneRow, tag: number): Held {
@@ -332,17 +344,5 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     const { word } = row;
     const state = stateOf(word);
     return (state === 'busy' || state === 'draining') && tagOf(word) === tag && holderOf(word) === this.#leases.own;
-  }
-
-  /** Whether nobody else may write into its row. */
-  #isOurs({ row, tag }: Held): boolean {
-    const { word } = row;
-    return tagOf(word) === tag && (holderOf(word) === this.#leases.own || holderOf(word) === nobody);
-  }
-
-  /** Whether it is the lane of its slot still, and its process not about to end. */
-  #isLive({ row, tag }: Held): boolean {
-    const { word } = row;
-    return tagOf(word) === tag && stateOf(word) !== 'stopping' && stateOf(word) !== 'gone';
   }
 }

@@ -11,6 +11,7 @@ import type { LaneEvents, LaneHandle } from '../worker/lane-handle.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
 import type { Program } from '../worker/program.ts';
 import type { LaneRow } from './lane-row.ts';
+import { holderOf, nobody, stateOf, tagOf } from './leases.ts';
 import type { LostRequest, RecycleLimits, Release } from './release.ts';
 import type { LaneBoard } from './scoreboard.ts';
 import type { WaitingBoard } from './waiting-board.ts';
@@ -84,4 +85,25 @@ export function lostRequest({ lane, row, request }: Held, ranMs: number, then: T
   return pid > 0
     ? { pid, method, url, ranMs: Math.round(ranMs), exit, isOutOfMemory, isAgain: then === 'again' }
     : null;
+}
+
+/** Which process a lane speaks with, into its row. */
+export function writeProcess({ row, source }: Held, process: LaneProcess | null): void {
+  const { preforks, pid, startedAtMs } = source;
+  row.pid = process?.pid ?? (preforks ? 0 : pid);
+  row.startedAtMs = preforks && process !== null ? process.sinceMs : startedAtMs;
+  row.requests = process?.requests ?? 0;
+  row.workedMs = process?.workedMs ?? 0;
+}
+
+/** Whether nobody but this thread may write into its row. */
+export function isOurs({ row, tag }: Held, own: number): boolean {
+  const { word } = row;
+  return tagOf(word) === tag && (holderOf(word) === own || holderOf(word) === nobody);
+}
+
+/** Whether it is the lane of its slot still, and its process not about to end. */
+export function isLive({ row, tag }: Held): boolean {
+  const { word } = row;
+  return tagOf(word) === tag && stateOf(word) !== 'stopping' && stateOf(word) !== 'gone';
 }

@@ -7,8 +7,9 @@
 
 import type { StopReason } from '../queue/pool-snapshot.ts';
 import type { LaneState } from '../worker/state.ts';
-import { type Cells, laneWord, nobody, stateOf, tagOf } from './leases.ts';
+import { laneWord, nobody, stateOf, tagOf } from './leases.ts';
 import type { RecycleLimits } from './release.ts';
+import type { Cells } from './shared-cells.ts';
 
 export const stopReasons = [
   'idle',
@@ -113,6 +114,11 @@ export class LaneRow {
 
   get state(): LaneState {
     return stateOf(this.word);
+  }
+
+  /** See Leased. */
+  idleMs(nowMs: number): number {
+    return nowMs - this.sinceMs;
   }
 
   /** A new lane stands here, which is `starting`. The reason of the one before it stays to be seen. */

@@ -16,7 +16,8 @@
 // 1. A thread takes what it holds, or what nobody holds, without asking anybody.
 // 2. Whoever finds a free lane and somebody waiting brings them together: the lane is kept for the thread whose oldest request has waited longest,
 //    and so many lanes for a thread as requests wait in it.
-// 3. A lane that another holds is let go of by that one, when he has closed his connection.
+// 3. A lane that another holds is let go of by that one, when he has closed his connection. What he had use of a moment ago stays his: clients come back
+//    at once, and lanes would go to and fro. So who waits looks again, time after time; and who ends a request looks whether others should have the lane.
 // 4. Who begins to wait writes that first, and looks for a free lane second. Who frees a lane writes that first, and looks for those that wait second.
 //    So one of the two sees the other.
 // 5. Where a free lane is taken away, all threads are rung for: who had it closes its connection, for whom it was kept looks for another.
@@ -24,6 +25,7 @@
 //    back what was kept for it then.
 // 7. Each move is a compare and exchange of the lane's word. One that fails has been overtaken, and what it was for is looked at again.
 
+import type { Clock } from '../clock.ts';
 import type { LaneState } from '../worker/state.ts';
 
 /** States by their numbers in a word; 0 is what memory begins with. */
@@ -82,48 +84,16 @@ export function isFree(word: number): boolean {
   return (word & (stateMask | (threadMask << takerShift))) === numberOf.idle;
 }
 
-/**
- * Cells of 32 bits that any thread may read and change at any moment. All that the protocol of leases shares goes through these three, so
- * that a test can let threads change places at each of them.
- */
-export interface Cells {
-  load(at: number): number;
-  store(at: number, value: number): void;
-  /** Changes a cell from one value to another. @returns false when it had a third, and is as it was */
-  swap(at: number, from: number, to: number): boolean;
-}
-
-/** Makes cells of shared memory. */
-export type CellsMaker = (buffer: SharedArrayBuffer) => Cells;
-
-class AtomicCells implements Cells {
-  readonly #cells: Int32Array;
-
-  constructor(buffer: SharedArrayBuffer) {
-    this.#cells = new Int32Array(buffer);
-  }
-
-  load(at: number): number {
-    return Atomics.load(this.#cells, at);
-  }
-
-  store(at: number, value: number): void {
-    Atomics.store(this.#cells, at, value);
-  }
-
-  swap(at: number, from: number, to: number): boolean {
-    return Atomics.compareExchange(this.#cells, at, from, to) === from;
-  }
-}
-
-export const atomicCells: CellsMaker = (buffer) => new AtomicCells(buffer);
-
 /** One hand-over: a request that waits elsewhere has to have waited so much longer before a lane that is in use here goes there. */
 export const handOverMs = 5;
+/** A lane that is free for so long is of no use where it is held. */
+export const lingerMs = 2;
 
 /** What is leased: a lane, or the permit to run a request. */
 export interface Leased {
   readonly word: number;
+  /** For how long it has been free; means nothing while it is not. */
+  idleMs(nowMs: number): number;
   /** @returns false when it had another word than this, and is as it was */
   swap(from: number, to: number): boolean;
 }
@@ -137,19 +107,31 @@ export interface Waits {
   isWaitedElsewhere(own: number): boolean;
 }
 
+/** What `Leases` is made from. */
+export interface LeasesOptions<Row> {
+  /** The index of this thread. */
+  readonly own: number;
+  readonly board: { readonly rows: readonly Row[] };
+  readonly waiting: Waits;
+  /** Has another thread look at the board. */
+  readonly ring: (index: number) => void;
+  readonly clock: Pick<Clock, 'now'>;
+}
+
 /** What one thread does with the lanes, or permits, of a pool. */
 export class Leases<Row extends Leased> {
-  /** The index of this thread. */
   readonly own: number;
   readonly #board: { readonly rows: readonly Row[] };
   readonly #waiting: Waits;
   readonly #ring: (index: number) => void;
+  readonly #clock: Pick<Clock, 'now'>;
 
-  constructor(own: number, board: { readonly rows: readonly Row[] }, waiting: Waits, ring: (index: number) => void) {
+  constructor({ own, board, waiting, ring, clock }: LeasesOptions<Row>) {
     this.own = own;
     this.#board = board;
     this.#waiting = waiting;
     this.#ring = ring;
+    this.#clock = clock;
   }
 
   /** Whether there is another thread than this one. */
@@ -197,12 +179,25 @@ export class Leases<Row extends Leased> {
     return row.swap(word, inState(heldBy(word, isConnected ? this.own : nobody), 'idle'));
   }
 
-  /** Who should have a lane that ends a request here; `nobody`: we keep it. @param ownSinceMs since when one waits here; null: none does */
-  heir(ownSinceMs: number | null): number {
-    if (this.#waiting.isAlone || !this.#waiting.isWaitedElsewhere(this.own)) return nobody;
+  /**
+   * Who should have a lane that ends a request here; `nobody`: we keep it.
+   * 1. A lane that has no connection: whoever waits, where nobody does here.
+   * 2. Another whose oldest has waited longer than ours, or at all, by more than a hand-over. One lane after the other, if it has a connection: a thread that
+   *    had no processor for a while is late with all that it has, and wants none of them.
+   * 3. One whose oldest has not waited less than ours by more than that, and which has fewer lanes for what waits and runs there than we have, and still would with this one: so lanes come to rest where they are of use.
+   * @param ownSinceMs since when one waits here; null: none does
+   * @param mostWaiting how many waited here lately, at most; null: the lane has no connection
+   */
+  heir(ownSinceMs: number | null, mostWaiting: number | null): number {
+    const waiting = this.#waiting;
+    if (waiting.isAlone || !waiting.isWaitedElsewhere(this.own)) return nobody;
     const heir = this.#neediest(ownSinceMs === null ? nobody : this.own);
-    if (heir === nobody || ownSinceMs === null) return heir;
-    return laterBy(this.#waiting.oldestMs(heir), ownSinceMs) > handOverMs ? heir : nobody;
+    if (heir === nobody || (ownSinceMs === null && mostWaiting === null)) return heir;
+    const nowMs = this.#clock.now();
+    const laterMs = laterBy(waiting.oldestMs(heir), ownSinceMs ?? nowMs);
+    if (laterMs > handOverMs && (mostWaiting === null || this.coming(heir) === 0)) return heir;
+    const mayBalance = mostWaiting !== null && laterMs >= -handOverMs;
+    return mayBalance && this.#isShorter(heir, mostWaiting, nowMs) ? heir : nobody;
   }
 
   /** Passes a lane of ours on, whose request has ended and whose connection is closed. @returns false when it is to drain, or was taken away */
@@ -224,6 +219,7 @@ export class Leases<Row extends Leased> {
       if (holderOf(word) !== this.own || state === 'busy' || state === 'draining') return;
       if (!row.swap(word, heldBy(word, nobody))) continue;
       if (takerOf(word) !== nobody) this.#ring(takerOf(word));
+      else this.match();
       return;
     }
   }
@@ -247,8 +243,8 @@ export class Leases<Row extends Leased> {
     for (;;) {
       const taker = this.#neediest(nobody);
       if (taker === nobody) return isOurs;
-      const row = this.#board.rows.find((one) => isFree(one.word));
-      if (row === undefined) return isOurs;
+      const row = this.#freeFor(taker);
+      if (row === null) return isOurs;
       const { word } = row;
       const kept = keptFor(word, taker);
       if (!isFree(word) || !row.swap(word, kept) || !this.#isWaitedFor(row, kept)) continue;
@@ -265,6 +261,40 @@ export class Leases<Row extends Leased> {
     let coming = 0;
     for (const { word } of this.#board.rows) if (takerOf(word) === index && stateOf(word) === 'idle') coming += 1;
     return coming;
+  }
+
+  /** A lane that may be kept for a thread: one that no other holds, or else one of which its holder has no use. */
+  #freeFor(taker: number): Row | null {
+    const { rows } = this.#board;
+    let held: Row | null = null;
+    for (const row of rows) {
+      const { word } = row;
+      if (!isFree(word)) continue;
+      const holder = holderOf(word);
+      if (holder === nobody || holder === taker) return row;
+      if (held === null && row.idleMs(this.#clock.now()) >= lingerMs) held = row;
+    }
+    return held;
+  }
+
+  /** Whether another has fewer lanes for what waits and runs there than this thread, and still would with one of ours. */
+  #isShorter(other: number, mostWaiting: number, nowMs: number): boolean {
+    let [ours, theirs, used, busy] = [0, 0, 0, 0];
+    for (const row of this.#board.rows) {
+      const { word } = row;
+      const state = stateOf(word);
+      if (state !== 'busy' && state !== 'idle') continue;
+      const owner = takerOf(word) === nobody ? holderOf(word) : takerOf(word);
+      if (owner === this.own) {
+        ours += 1;
+        if (state === 'busy' || row.idleMs(nowMs) < lingerMs) used += 1;
+      } else if (owner === other) {
+        theirs += 1;
+        if (state === 'busy') busy += 1;
+      }
+    }
+    if (ours < 2) return false;
+    return theirs === 0 || (this.#waiting.waiting(other) + busy) * (ours - 1) > (mostWaiting + used) * (theirs + 1);
   }
 
   #mayTake(word: number): boolean {

@@ -1,21 +1,14 @@
 // The permits of a pool without lanes, in shared memory: one word each, as a lane has (`leases.ts`), so that they are leased as lanes are.
 //
-//   | how many words are looked at | word | word | ...
+//   | how many words are looked at | word | word | ... | since when it is free, ms | so | ...
 //
 // `gone`: there is no such permit; `busy`, `draining`: a request runs with it, and it goes when that has ended. One that a thread holds while it
 // is `idle` goes with a connection that this thread has kept: nobody else may have it before that is closed. `stopping`: it goes when that is.
 
 import type { LaneState } from '../worker/state.ts';
-import {
-  atomicCells,
-  type Cells,
-  type CellsMaker,
-  holderOf,
-  type Leased,
-  laneWord,
-  nobody,
-  stateOf,
-} from './leases.ts';
+import { holderOf, type Leased, laneWord, laterBy, nobody, stateOf } from './leases.ts';
+import { atomicCells, type Cells, type CellsMaker } from './shared-cells.ts';
+import { wholeMs } from './waiting-board.ts';
 
 /** As many as the configuration takes for `workers`. */
 export const mostPermits = 4_096;
@@ -39,6 +32,16 @@ export class PermitWord implements Leased {
 
   swap(from: number, to: number): boolean {
     return this.#cells.swap(this.#at, from, to);
+  }
+
+  /** See Leased. */
+  idleMs(nowMs: number): number {
+    return laterBy(this.#cells.load(this.#at + mostPermits), wholeMs(nowMs));
+  }
+
+  /** To be said before it is free. */
+  noteFree(nowMs: number): void {
+    this.#cells.store(this.#at + mostPermits, wholeMs(nowMs));
   }
 }
 
@@ -77,7 +80,7 @@ export class PermitBoard {
 
 /** Memory for as many as there may be. The system gives pages of it only where something is written. */
 export function newPermitMemory(): SharedArrayBuffer {
-  return new SharedArrayBuffer((1 + mostPermits) * 4);
+  return new SharedArrayBuffer((1 + 2 * mostPermits) * 4);
 }
 
 /** A request has ended on one that is not wanted any more. @returns false: it is wanted again */

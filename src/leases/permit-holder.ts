@@ -3,6 +3,7 @@
 import type { Permits, PermitUser } from '../queue/permits.ts';
 import { holderOf, Leases, nobody, stateOf, takerOf } from './leases.ts';
 import { endPermit, type PermitBoard, type PermitWord } from './permit-board.ts';
+import { SecondLook } from './second-look.ts';
 import type { WaitingBoard } from './waiting-board.ts';
 
 /** What one thread's are made from. */
@@ -21,6 +22,7 @@ export class PermitHolder implements Permits {
   readonly #waiting: WaitingBoard;
   readonly #leases: Leases<PermitWord>;
   readonly #user: PermitUser;
+  readonly #secondLook: SecondLook;
   /** Those that a request has left, the last one on top: its connection was used last. */
   readonly #used: PermitWord[] = [];
   /** Whether one was kept for a request that is about to wait: it may be there to be taken at once. */
@@ -30,8 +32,15 @@ export class PermitHolder implements Permits {
     this.#index = index;
     this.#board = board;
     this.#waiting = waiting;
-    this.#leases = new Leases(index, board, waiting, ring);
+    const { clock } = user;
+    this.#leases = new Leases({ own: index, board, waiting, ring, clock });
     this.#user = user;
+    const queue = {
+      get waiting() {
+        return user.queue.waiting;
+      },
+    };
+    this.#secondLook = new SecondLook(clock, queue, () => this.match());
   }
 
   /** See Permits. */
@@ -43,11 +52,12 @@ export class PermitHolder implements Permits {
   /** See Permits. It goes to whoever has waited longest, and else stays. */
   giveBack(permit: PermitWord, isKept: boolean): void {
     const user = this.#user;
-    const heir = this.#leases.heir(user.queue.waitingSinceMs);
+    const heir = this.#leases.heir(user.queue.waitingSinceMs, isKept ? this.#secondLook.mostWaiting : null);
     if (heir !== nobody) user.closeKept(this.#held().length - 1);
     for (;;) {
       // It was taken from a thread that is given up.
       if (!this.#runsWith(permit)) return;
+      if (isKept) permit.noteFree(user.clock.now());
       const isDone = heir === nobody ? this.#leases.release(permit, isKept) : this.#leases.pass(permit, heir);
       if (isDone) break;
       if (!endPermit(permit)) continue;
@@ -56,8 +66,8 @@ export class PermitHolder implements Permits {
     }
     if (heir !== nobody) return;
     this.#used.push(permit);
-    // Whoever began to wait since was not seen before, and did not see the permit.
-    if (user.queue.waiting === 0 && this.#waiting.isWaitedElsewhere(this.#index)) this.match();
+    // Whoever began to wait since was not seen before, and did not see the permit. Who sees one that is held looks again.
+    if (!isKept && user.queue.waiting === 0 && this.#waiting.isWaitedElsewhere(this.#index)) this.match();
   }
 
   /** See Permits. */
@@ -71,6 +81,7 @@ export class PermitHolder implements Permits {
     if (waiting > 0) this.match();
     if (this.#hasAsked) this.serve();
     this.#hasAsked = false;
+    if (this.#leases.isShared) this.#secondLook.wait();
   }
 
   /** See Permits. */
@@ -103,8 +114,9 @@ export class PermitHolder implements Permits {
     while (this.#leases.decline() && this.#leases.match());
   }
 
-  /** Gives back all with which nothing runs. */
+  /** Gives back all with which nothing runs. The last that it does. */
   giveAll(): void {
+    this.#secondLook.close();
     const running = this.#held().filter(({ word }) => stateOf(word) === 'busy' || stateOf(word) === 'draining').length;
     this.#user.closeKept(running);
     for (const row of this.#held()) this.#leases.letGo(row);

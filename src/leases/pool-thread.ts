@@ -11,8 +11,9 @@ import type { Program } from '../worker/program.ts';
 import { LaneHolder } from './lane-holder.ts';
 import { type LaneSource, lookMs } from './lane-owner.ts';
 import type { FromThread, GenerationFacts, PoolPort, PoolShared, ToThread } from './lease-messages.ts';
-import { type CellsMaker, tagOf } from './leases.ts';
+import { tagOf } from './leases.ts';
 import { LaneBoard } from './scoreboard.ts';
+import type { CellsMaker } from './shared-cells.ts';
 import { DistantOwner } from './thread-owner.ts';
 import { type Bells, type BellsMaker, SharedBells, WaitingBoard } from './waiting-board.ts';
 
@@ -82,7 +83,7 @@ export class OpenPoolThread implements PoolThread {
       if (!this.#isLeft) port.postMessage(message);
     };
     const ring = (other: number): void => this.#bells.ring(other);
-    this.#owner = new DistantOwner({ index, waiting, generations: this.#generations, send, ring });
+    this.#owner = new DistantOwner({ index, waiting, generations: this.#generations, send, ring, clock });
     this.#holder = new LaneHolder({
       name,
       index,

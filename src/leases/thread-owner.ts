@@ -1,12 +1,13 @@
 // What a front thread tells the pool, put into messages: which process is behind a lane, what became of it, and how many requests it has finished.
 
+import type { Clock } from '../clock.ts';
 import type { EndedRequest } from '../connection/client-exchange.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
 import type { Program } from '../worker/program.ts';
 import type { HolderOwner } from './lane-owner.ts';
 import type { LaneRow } from './lane-row.ts';
 import type { FromThread, GenerationFacts, LaneName } from './lease-messages.ts';
-import { tagOf } from './leases.ts';
+import { handOverMs, tagOf } from './leases.ts';
 import type { Release } from './release.ts';
 import type { WaitingBoard } from './waiting-board.ts';
 
@@ -18,6 +19,7 @@ export interface DistantOwnerOptions {
   readonly generations: ReadonlyMap<number, GenerationFacts>;
   readonly send: (message: FromThread) => void;
   readonly ring: (index: number) => void;
+  readonly clock: Pick<Clock, 'now'>;
 }
 
 /** The pool's own thread. */
@@ -36,6 +38,7 @@ export class DistantOwner implements HolderOwner {
   readonly #options: DistantOwnerOptions;
   /** By slot. */
   readonly #counted: (Counted | undefined)[] = [];
+  #toldAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: DistantOwnerOptions) {
     this.#options = options;
@@ -77,10 +80,16 @@ export class DistantOwner implements HolderOwner {
     this.#options.send({ type: 'lost', ...nameOf(row), pid: process.pid });
   }
 
-  /** See HolderOwner. How many wait stands on the board. */
+  /**
+   * See HolderOwner. How many wait stands on the board. Under load requests wait all the time, for less than it takes to wake a thread: so the pool is told once
+   * in a while, and again when the holder looks again.
+   */
   wanted(refused: number): void {
-    const { index, waiting, ring } = this.#options;
+    const { index, waiting, ring, clock } = this.#options;
+    const nowMs = clock.now();
     if (refused > 0) waiting.countRefused(index, refused);
+    else if (nowMs - this.#toldAtMs < handOverMs) return;
+    this.#toldAtMs = nowMs;
     ring(poolThread);
   }
 

@@ -1,5 +1,6 @@
 // How many requests a pool without lanes may run at a time: each runs with a permit, of this thread's own or leased from those of the whole pool.
 
+import type { Clock } from '../clock.ts';
 import type { Queue } from './queue.ts';
 import type { QueueBooks } from './queue-books.ts';
 import type { SharedRoom } from './queue-lines.ts';
@@ -28,6 +29,7 @@ export interface PermitUser {
   readonly queue: Pick<Queue, 'waiting' | 'waitingSinceMs' | 'serve'>;
   /** Others want permits that this thread holds: connections without a request are closed, until no server has more than so many. */
   closeKept(most: number): void;
+  readonly clock: Clock;
 }
 
 /** What a queue has in common with those of the same pool in other threads. */

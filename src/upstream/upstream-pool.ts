@@ -111,6 +111,7 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream
     this.#permits =
       options.share?.permitsFor({
         queue,
+        clock: this.#clock,
         closeKept: (most) => {
           for (const upstream of this.#balance.upstreams) upstream.closeKept(most);
         },

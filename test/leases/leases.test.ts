@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import type { LaneRow } from '../../src/leases/lane-row.ts';
-import { Leases, laneWord, laterBy, nobody, takerOf } from '../../src/leases/leases.ts';
+import { inState, Leases, laneWord, laterBy, lingerMs, nobody, takerOf } from '../../src/leases/leases.ts';
 import { Scoreboard } from '../../src/leases/scoreboard.ts';
 import { WaitingBoard, wholeMs } from '../../src/leases/waiting-board.ts';
 
@@ -40,13 +40,16 @@ function boardOf(holders: readonly number[]) {
   const waiting = new WaitingBoard();
   waiting.threads = 4;
   const rung: number[] = [];
-  const leasesOf = (own: number): Leases<LaneRow> => new Leases(own, board, waiting, (index) => rung.push(index));
-  return { rows, waiting, rung, leasesOf };
+  const clock = { nowMs: 0, now: () => clock.nowMs };
+  const ring = (index: number): number => rung.push(index);
+  const leasesOf = (own: number): Leases<LaneRow> => new Leases({ own, board, waiting, ring, clock });
+  return { rows, waiting, rung, clock, leasesOf };
 }
 
 test('a lane that nobody holds is taken without a word, one of another thread is asked for', () => {
-  const { rows, waiting, rung, leasesOf } = boardOf([2, nobody]);
+  const { rows, waiting, rung, clock, leasesOf } = boardOf([2, nobody]);
   const leases = leasesOf(1);
+  clock.nowMs = lingerMs;
   assert.equal(
     leases.find(() => true),
     rows[1],
@@ -79,13 +82,53 @@ test('a lane goes to the thread whose oldest request has waited longest, and so 
 });
 
 test('a thread keeps a lane for its own requests, unless another has waited longer by more than a hand-over takes', () => {
-  const { waiting, leasesOf } = boardOf([1]);
+  const { waiting, clock, leasesOf } = boardOf([1]);
   const leases = leasesOf(1);
+  clock.nowMs = 120;
   waiting.note(2, 1, 100);
-  assert.equal(leases.heir(103), nobody);
-  assert.equal(leases.heir(120), 2);
-  assert.equal(leases.heir(null), 2);
-  assert.equal(leases.heir(90), nobody);
+  for (const mostWaiting of [0, null]) {
+    assert.equal(leases.heir(103, mostWaiting), nobody);
+    assert.equal(leases.heir(120, mostWaiting), 2);
+    assert.equal(leases.heir(null, mostWaiting), 2);
+    assert.equal(leases.heir(90, mostWaiting), nobody);
+  }
+});
+
+test('a thread keeps a lane whose connection it had use of a moment ago; one without a connection goes to whoever waits', () => {
+  const { rows, waiting, clock, leasesOf } = boardOf([1]);
+  const leases = leasesOf(1);
+  clock.nowMs = 100;
+  rows[0]!.sinceMs = 100;
+  waiting.note(2, 1, 100);
+  assert.deepEqual([leases.heir(null, 0), leases.heir(null, null)], [nobody, 2]);
+  leasesOf(2).match();
+  assert.equal(takerOf(rows[0]!.word), nobody);
+  clock.nowMs = 100 + lingerMs;
+  leasesOf(2).match();
+  assert.equal(takerOf(rows[0]!.word), 2);
+});
+
+test('a lane goes where there are fewer for what waits and runs, and not back', () => {
+  const { rows, waiting, leasesOf } = boardOf([1, 1, 1, 2]);
+  for (const row of rows) row.swap(row.word, inState(row.word, 'busy'));
+  waiting.note(1, 1, 0);
+  waiting.note(2, 4, 0);
+  assert.equal(leasesOf(1).heir(0, 1), 2);
+  assert.equal(leasesOf(2).heir(0, 4), nobody);
+  rows[2]!.swap(rows[2]!.word, laneWord('busy', 2, nobody, 1));
+  assert.equal(leasesOf(1).heir(0, 1), nobody);
+  assert.equal(leasesOf(2).heir(0, 4), nobody);
+});
+
+test('a thread that is late with all that it has gets one lane after the other', () => {
+  const { rows, waiting, clock, leasesOf } = boardOf([1, 1, 2, 2]);
+  clock.nowMs = 100;
+  for (const row of rows) row.swap(row.word, inState(row.word, 'busy'));
+  waiting.note(2, 2, 0);
+  const leases = leasesOf(1);
+  assert.equal(leases.heir(100, 4), 2);
+  assert.equal(leases.pass(rows[0]!, 2), true);
+  assert.equal(leases.heir(100, 4), nobody);
 });
 
 test('how much longer one has waited is right when the cell of its time has run over', () => {

@@ -1,27 +1,21 @@
 // A front thread of the lease model: the real one, with lanes that are answered by hand, which does what its seed says when it has the turn.
 
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import type { Clock } from '../../src/clock.ts';
 import type { PoolPort } from '../../src/leases/lease-messages.ts';
 import { OpenPoolThread } from '../../src/leases/pool-thread.ts';
+import { WaitingBoard } from '../../src/leases/waiting-board.ts';
 import type { Attempt } from '../../src/queue/attempt.ts';
 import { cgiRequest } from '../support/cgi-request.ts';
 import { RecordingSink } from '../support/recording-sink.ts';
-import { freeWhileWaited } from './lease-check.ts';
+import { freeWhileWaited, lanesOf } from './lease-check.ts';
 import { LeaseLane } from './lease-lane.ts';
 import { fronts, type LeaseOpening, orders, type Parcel } from './lease-words.ts';
-import { Death, Stage, SteppedBells } from './lock-step.ts';
+import { Death, Stage, SteppedBells, SteppedClock } from './lock-step.ts';
 import { Random } from './random.ts';
 
 const { index, stageBuffer, port } = workerData as { index: number; stageBuffer: SharedArrayBuffer; port: MessagePort };
 const stage = new Stage(stageBuffer, index);
-const nobodysTimer = { cancel(): void {} };
-const clock: Clock = {
-  now: () => stage.nowMs,
-  wall: () => stage.nowMs,
-  after: () => nobodysTimer,
-  every: () => nobodysTimer,
-};
+const clock = new SteppedClock(stage);
 
 class Play {
   readonly #opening: LeaseOpening;
@@ -82,9 +76,11 @@ class Play {
   }
 
   #check(): void {
-    const isTold = fronts.some((front) => this.#bells.isRungFor(front) || stage.unheard(front) > 0);
-    if (!stage.isQuiet || isTold) return;
-    const wrong = freeWhileWaited(this.#thread.board.blocks, this.#opening.shared.waiting, fronts);
+    const isTold = (front: number): boolean =>
+      this.#bells.isRungFor(front) || stage.unheard(front) > 0 || stage.isDue(front);
+    if (!stage.isQuiet || fronts.some(isTold)) return;
+    const waiting = new WaitingBoard(this.#opening.shared.waiting);
+    const wrong = freeWhileWaited({ rows: lanesOf(this.#thread.board.blocks), waiting, fronts, stage });
     if (wrong !== null) throw new Error(`safety: ${wrong}`);
   }
 
@@ -105,6 +101,7 @@ class Play {
   /** Its thread was ended. */
   end(): void {
     stage.closeAll(index + 1);
+    clock.forget();
   }
 
   hear(parcel: Parcel): void {
@@ -114,7 +111,7 @@ class Play {
   #do(what: number): void {
     const running = [...this.#lanes].filter(({ user }) => user !== null);
     const lane = running[this.#random.below(Math.max(1, running.length))];
-    stage.advance(this.#random.below(8));
+    stage.advance(this.#random.pick([0, 0, 1, 2, 7]));
     switch (what) {
       case 0:
       case 1:
@@ -146,12 +143,13 @@ class Play {
   #hear(): boolean {
     const isRung = this.#bells.isRung;
     if (isRung) this.#thread.look();
+    const isDue = clock.runDue();
     const received = receiveMessageOnPort(port);
     if (received !== undefined) {
       stage.countMessage(index, -1);
       this.hear(received.message as Parcel);
     }
-    return isRung || received !== undefined;
+    return isRung || isDue || received !== undefined;
   }
 
   #port(): PoolPort {

@@ -1,30 +1,49 @@
 // What must hold of the lease protocol at any moment at which no thread is in the midst of something, and no bell rings: read past the turns.
 
-import { rowBytes } from '../../src/leases/lane-row.ts';
-import { holderOf, isFree, stateOf, takerOf } from '../../src/leases/leases.ts';
-import { WaitingBoard } from '../../src/leases/waiting-board.ts';
+import { holderOf, isFree, type Leased, lingerMs, nobody, stateOf, takerOf } from '../../src/leases/leases.ts';
+import { LaneBoard } from '../../src/leases/scoreboard.ts';
+import type { WaitingBoard } from '../../src/leases/waiting-board.ts';
+import type { Stage } from './lock-step.ts';
 
-/** What is on the board now: null where all is well. */
-export function freeWhileWaited(
-  blocks: readonly SharedArrayBuffer[],
-  waitingMemory: SharedArrayBuffer,
-  fronts: readonly number[],
-): string | null {
-  const words = blocks.flatMap(wordsOf);
-  if (!words.some(isFree)) return null;
-  const waiting = new WaitingBoard(waitingMemory);
-  const isLeft = (index: number): boolean => {
-    const kept = words.filter((word) => stateOf(word) === 'idle' && takerOf(word) === index).length;
-    return waiting.waiting(index) > kept;
-  };
-  if (!fronts.some(isLeft)) return null;
-  const lanes = words
-    .filter((word) => stateOf(word) !== 'gone')
-    .map((word) => `${stateOf(word)} of ${holderOf(word)} for ${takerOf(word)}`);
-  return `lanes: ${lanes.join(', ')}; waiting: ${fronts.map((index) => waiting.waiting(index)).join(', ')}`;
+/** Lanes, or permits, and those that wait for them. */
+export interface Leasing {
+  readonly rows: readonly Pick<Leased, 'word' | 'idleMs'>[];
+  readonly waiting: WaitingBoard;
+  readonly fronts: readonly number[];
+  readonly stage: Stage;
 }
 
-function wordsOf(block: SharedArrayBuffer): number[] {
-  const cells = new Int32Array(block);
-  return Array.from({ length: block.byteLength / rowBytes }, (_, row) => cells[(row * rowBytes) / 4]!);
+/** The lanes of a pool. */
+export function lanesOf(blocks: readonly SharedArrayBuffer[]): Leasing['rows'] {
+  const board = new LaneBoard();
+  for (const block of blocks) board.addBlock(block);
+  return board.rows;
+}
+
+/**
+ * What is on the board now: null where all is well.
+ * 1. No request waits while a lane is free that nobody holds.
+ * 2. A thread in which requests wait looks again before long, as long as a lane is free where it was of use a moment ago.
+ * 3. None of those looks leaves a lane that is of no use where it is held.
+ */
+export function freeWhileWaited({ rows, waiting, fronts, stage }: Leasing): string | null {
+  const free = rows.filter(({ word }) => isFree(word));
+  if (free.length === 0) return null;
+  const isLeft = (index: number): boolean => {
+    const kept = rows.filter(({ word }) => stateOf(word) === 'idle' && takerOf(word) === index).length;
+    return waiting.waiting(index) > kept;
+  };
+  const left = fronts.filter(isLeft);
+  if (left.length === 0) return null;
+  const { nowMs } = stage;
+  const untimed = left.find((index) => (stage.dueAtMs(index) ?? Number.POSITIVE_INFINITY) > nowMs + lingerMs);
+  const isHeld = free.every((row) => holderOf(row.word) !== nobody && row.idleMs(nowMs) < 2 * lingerMs);
+  if (isHeld && untimed === undefined) return null;
+  const lanes = rows
+    .filter(({ word }) => stateOf(word) !== 'gone')
+    .map(
+      (row) => `${stateOf(row.word)} of ${holderOf(row.word)} for ${takerOf(row.word)} since ${row.idleMs(nowMs)} ms`,
+    );
+  const waits = fronts.map((index) => `${waiting.waiting(index)} (looks again at ${stage.dueAtMs(index)})`);
+  return `lanes: ${lanes.join(', ')}; waiting: ${waits.join(', ')}; now: ${nowMs}`;
 }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { PoolPort } from '../../src/leases/lease-messages.ts';
-import { handOverMs, holderOf, laterBy, nobody, stateOf, tagOf, takerOf } from '../../src/leases/leases.ts';
+import { handOverMs, holderOf, laterBy, lingerMs, nobody, stateOf, tagOf, takerOf } from '../../src/leases/leases.ts';
 import { WaitingBoard } from '../../src/leases/waiting-board.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -11,7 +11,7 @@ import { FakeWorkers } from '../support/fake-worker.ts';
 import { verify } from '../support/pool-invariants.ts';
 import { defaultLimits } from '../support/pool-limits.ts';
 import { plainProgram } from '../support/programs.ts';
-import { freeWhileWaited } from './lease-check.ts';
+import { freeWhileWaited, lanesOf } from './lease-check.ts';
 import { fronts, type LeaseOpening, orders, type Parcel } from './lease-words.ts';
 import { newStage, Stage, SteppedBells } from './lock-step.ts';
 import { Random } from './random.ts';
@@ -276,11 +276,12 @@ class LeasePlay {
   }
 
   #hasToHear(index: number): boolean {
-    return this.#stage.unheard(index) > 0 || (this.#bells?.isRungFor(index) ?? true);
+    return this.#stage.unheard(index) > 0 || this.#stage.isDue(index) || (this.#bells?.isRungFor(index) ?? true);
   }
 
-  /** All that was said is heard, and workers do what they are asked: nothing is under way any more. */
+  /** All that was said is heard, who waits has looked again, and workers do what they are asked: nothing is under way any more. */
   #settle(hearsBell = true): void {
+    let looks = 0;
     for (let rounds = 0; ; rounds += 1) {
       assert.ok(rounds < 200, 'it comes to rest');
       let isMoving = this.#hear(hearsBell);
@@ -293,13 +294,17 @@ class LeasePlay {
       }
       const isEnding = this.#pool.state.lanes.some((lane) => lane !== null && lane.killAtMs !== null);
       if (isEnding) this.#passTime(20);
-      if (!isMoving && !isEnding) return;
+      if (isMoving || isEnding) continue;
+      if (looks > 2 * handOverMs || !this.#waitingNow().some(({ waiting }) => waiting > 0)) return;
+      looks += lingerMs;
+      this.#passTime(lingerMs);
     }
   }
 
   /** What holds though the pool has not looked after those that wait: threads need it for new lanes alone. */
   #verifyThreads(): void {
-    const wrong = freeWhileWaited(this.#pool.state.board.blocks, this.#pool.shared.waiting, fronts);
+    const rows = lanesOf(this.#pool.state.board.blocks);
+    const wrong = freeWhileWaited({ rows, waiting: this.#waiting, fronts, stage: this.#stage });
     assert.equal(wrong, null, 'safety, by the threads alone');
   }
 

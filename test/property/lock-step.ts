@@ -2,8 +2,10 @@
 //
 // Each actor is a thread of its own and runs the real code. Before each access to shared cells it draws who comes next, and waits for its turn.
 
+import type { Clock, Timer } from '../../src/clock.ts';
 import { rowBytes } from '../../src/leases/lane-row.ts';
-import { type Cells, type CellsMaker, stateOf } from '../../src/leases/leases.ts';
+import { stateOf } from '../../src/leases/leases.ts';
+import type { Cells, CellsMaker } from '../../src/leases/shared-cells.ts';
 import type { Bells } from '../../src/leases/waiting-board.ts';
 
 /** Actors at most; 0 is whoever leads. */
@@ -19,8 +21,9 @@ const perActor = {
   heard: 5,
   isActing: 6,
   unheard: 7,
+  dueAtMs: 8,
 } as const;
-const cellsPerActor = 8;
+const cellsPerActor = 9;
 const firstActor = 16;
 const connectionsFrom = firstActor + mostActors * cellsPerActor;
 /** Slots, and lanes of one slot in a row, whose connections are counted. */
@@ -194,6 +197,22 @@ export class Stage {
     this.#cells[this.#place(actor, perActor.unheard)] = 0;
   }
 
+  /** When the next timer of an actor is due; null: it has none. */
+  dueAtMs(actor: number): number | null {
+    const cell = this.#of(actor, perActor.dueAtMs);
+    return cell === 0 ? null : cell - 1;
+  }
+
+  setDueAtMs(atMs: number | null): void {
+    this.#cells[this.#place(this.me, perActor.dueAtMs)] = atMs === null ? 0 : atMs + 1;
+  }
+
+  /** Whether an actor is to do something by now: the bell of its time. */
+  isDue(actor: number): boolean {
+    const atMs = this.dueAtMs(actor);
+    return atMs !== null && atMs <= this.nowMs;
+  }
+
   /** How often an actor's bell had been rung when it looked last. */
   heard(actor: number): number {
     return this.#of(actor, perActor.heard);
@@ -296,4 +315,55 @@ export class SteppedBells implements Bells {
   }
 
   close(): void {}
+}
+
+interface DueTimer {
+  readonly atMs: number;
+  readonly run: () => void;
+}
+
+/** The time of the stage. Timers go off when their actor is told to look; what comes back for good (`every`) does not come. */
+export class SteppedClock implements Clock {
+  readonly #stage: Stage;
+  #timers: readonly DueTimer[] = [];
+
+  constructor(stage: Stage) {
+    this.#stage = stage;
+  }
+
+  now(): number {
+    return this.#stage.nowMs;
+  }
+
+  wall(): number {
+    return this.#stage.nowMs;
+  }
+
+  after(delayMs: number, run: () => void): Timer {
+    const timer = { atMs: this.now() + delayMs, run };
+    this.#keep([...this.#timers, timer]);
+    return { cancel: () => this.#keep(this.#timers.filter((one) => one !== timer)) };
+  }
+
+  every(): Timer {
+    return { cancel() {} };
+  }
+
+  /** Runs what is due. @returns whether there was anything */
+  runDue(): boolean {
+    const due = this.#timers.filter(({ atMs }) => atMs <= this.now());
+    this.#keep(this.#timers.filter((one) => !due.includes(one)));
+    for (const { run } of due) run();
+    return due.length > 0;
+  }
+
+  /** Its actor has ended. */
+  forget(): void {
+    this.#keep([]);
+  }
+
+  #keep(timers: readonly DueTimer[]): void {
+    this.#timers = timers;
+    this.#stage.setDueAtMs(timers.length === 0 ? null : Math.min(...timers.map(({ atMs }) => atMs)));
+  }
 }

@@ -1,4 +1,4 @@
-// Breaks the pool on purpose, one line at a time, and has random histories find each (`node test/property/mutants.ts [--histories N]`, and the last
+// Breaks the pool and its leases on purpose, one line at a time, and has random histories and plays find each (`node test/property/mutants.ts [--histories N]`, and the last
 // part of `npm run fuzz`): an invariant that finds nothing is none. Prints which one found it, and after how many histories; exits 1 where a mutant lives.
 
 import { spawnSync } from 'node:child_process';
@@ -11,6 +11,8 @@ export interface Mutant {
   readonly file: string;
   readonly from: string;
   readonly to: string;
+  /** @default 'pool' */
+  readonly finder?: 'pool' | 'leases' | 'permits';
 }
 
 const mutants: readonly Mutant[] = [
@@ -110,19 +112,82 @@ const mutants: readonly Mutant[] = [
     from: "worker.retirement = { ...worker.retirement!, signal: 'SIGKILL', graceMs: 0 };\n  settle(step, worker);",
     to: "worker.retirement = { ...worker.retirement!, signal: 'SIGKILL', graceMs: 0 };",
   },
+  {
+    what: 'who waits does not look again at lanes that were in use elsewhere',
+    file: 'leases/second-look.ts',
+    from: 'this.#timer ??= this.#clock.after(lingerMs, () => {',
+    to: 'this.#timer ??= this.#clock.after(1_000, () => {',
+    finder: 'leases',
+  },
+  {
+    what: 'who waits looks again once',
+    file: 'leases/second-look.ts',
+    from: 'this.#look();\n      this.wait();',
+    to: 'this.#look();',
+    finder: 'permits',
+  },
+  {
+    what: 'a lane of no use stays where it is held',
+    file: 'leases/leases.ts',
+    from: 'row.idleMs(this.#clock.now()) >= lingerMs',
+    to: 'row.idleMs(this.#clock.now()) >= 100 * lingerMs',
+    finder: 'leases',
+  },
+  {
+    what: 'nobody looks who waits where a lane was let go of that was kept for nobody',
+    file: 'leases/leases.ts',
+    from: 'else this.match();\n      return;',
+    to: 'return;',
+    finder: 'leases',
+  },
+  {
+    what: 'nobody looks who waits where a lane without a connection is free',
+    file: 'leases/lane-holder.ts',
+    from: 'if (isShared && !isConnected && queue.waiting === 0) this.match();',
+    to: '',
+    finder: 'leases',
+  },
+  {
+    what: 'lanes are shared out though the own requests have waited longer',
+    file: 'leases/leases.ts',
+    from: 'mostWaiting !== null && laterMs >= -handOverMs',
+    to: 'mostWaiting !== null',
+    finder: 'leases',
+  },
+  {
+    what: 'who has waited longest elsewhere is served when nobody waits here',
+    file: 'leases/leases.ts',
+    from: 'if (laterMs > handOverMs && (mostWaiting',
+    to: 'if (ownSinceMs === null && laterMs > handOverMs && (mostWaiting',
+    finder: 'leases',
+  },
+  {
+    what: 'who frees a permit without a connection does not look who waits',
+    file: 'leases/permit-holder.ts',
+    from: 'if (!isKept && user.queue.waiting === 0 && this.#waiting.isWaitedElsewhere(this.#index)) this.match();',
+    to: '',
+    finder: 'permits',
+  },
 ];
 
-const { values } = parseArgs({ options: { histories: { type: 'string' } } });
+const { values } = parseArgs({ options: { histories: { type: 'string' }, only: { type: 'string', default: '' } } });
 const histories = values.histories ?? '3000';
+/** Which program finds it, with how many tries. */
+const finders = {
+  pool: ['fuzz-pool.ts', '--histories', histories],
+  leases: ['fuzz-leases.ts', '--of', 'lanes', '--plays', `${Number(histories) * 5}`],
+  permits: ['fuzz-leases.ts', '--of', 'permits', '--plays', histories],
+} as const;
 const folder = new URL('.', import.meta.url).pathname;
 let living = 0;
-for (const mutant of mutants) {
+for (const mutant of mutants.filter(({ finder }) => finder?.startsWith(values.only) ?? values.only === '')) {
+  const [finder, ...options] = finders[mutant.finder ?? 'pool'];
   const { status, stderr } = spawnSync(
     process.execPath,
-    [`--import=${folder}mutate.ts`, `${folder}fuzz-pool.ts`, '--histories', histories],
+    [`--import=${folder}mutate.ts`, `${folder}${finder}`, ...options],
     { encoding: 'utf8', env: { ...process.env, MUTANT: JSON.stringify(mutant) }, timeout: 300_000 },
   );
-  const [, why] = /^(?:--seed \d+ --histories 1: )?(?:\w*Error(?: \[\w+\])?: )?(.*)/.exec(stderr) ?? [];
+  const [, why] = /^(?:--seed \d+ --\w+ 1: )?(?:\w*Error(?: \[\w+\])?: )?(.*)/.exec(stderr) ?? [];
   const isFound = status !== 0 && !stderr.includes('no mutant:');
   if (!isFound) living += 1;
   process.stdout.write(`${isFound ? 'found' : 'LIVES'}: ${mutant.what}${isFound ? ` (${why})` : ` ${why}`}\n`);

@@ -1,8 +1,6 @@
 // A front thread of the model of permits: the real permits and the real queue, with seats that are answered by hand, which does what its seed says.
 
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import type { Clock } from '../../src/clock.ts';
-import { isFree, stateOf, takerOf } from '../../src/leases/leases.ts';
 import { PermitBoard } from '../../src/leases/permit-board.ts';
 import { PermitThread } from '../../src/leases/permit-thread.ts';
 import { WaitingBoard } from '../../src/leases/waiting-board.ts';
@@ -13,20 +11,15 @@ import type { SeatProvider } from '../../src/queue/seat.ts';
 import { cgiRequest } from '../support/cgi-request.ts';
 import { FakeSeat } from '../support/fake-seats.ts';
 import { RecordingSink } from '../support/recording-sink.ts';
+import { freeWhileWaited } from './lease-check.ts';
 import { fronts, orders } from './lease-words.ts';
-import { Death, Stage, SteppedBells } from './lock-step.ts';
+import { Death, Stage, SteppedBells, SteppedClock } from './lock-step.ts';
 import { type PermitOpening, type PermitParcel, Tally } from './permit-words.ts';
 import { Random } from './random.ts';
 
 const { index, stageBuffer, port } = workerData as { index: number; stageBuffer: SharedArrayBuffer; port: MessagePort };
 const stage = new Stage(stageBuffer, index);
-const nobodysTimer = { cancel(): void {} };
-const clock: Clock = {
-  now: () => stage.nowMs,
-  wall: () => stage.nowMs,
-  after: () => nobodysTimer,
-  every: () => nobodysTimer,
-};
+const clock = new SteppedClock(stage);
 
 /** Connections to one server, of which one that is kept is in the way of whoever wants another. */
 class Seats implements SeatProvider<FakeSeat> {
@@ -113,6 +106,7 @@ class Play {
     this.#seats.permits = this.#thread.permitsFor({
       queue: this.#queue,
       closeKept: (most) => this.#seats.closeKept(most),
+      clock,
     });
     this.#thread.open(this.#queue);
   }
@@ -132,25 +126,24 @@ class Play {
 
   /** At a moment at which nobody is in the midst of something, and no bell rings: read past the turns. */
   #check(): void {
-    if (!stage.isQuiet || fronts.some((front) => this.#bells.isRungFor(front))) return;
+    if (!stage.isQuiet || fronts.some((front) => this.#bells.isRungFor(front) || stage.isDue(front))) return;
     const { permits, waiting } = this.#opening.shared;
-    const words = new PermitBoard(permits).rows.map(({ word }) => word);
-    const board = new WaitingBoard(waiting);
-    const isLeft = (front: number): boolean => {
-      const kept = words.filter((word) => stateOf(word) === 'idle' && takerOf(word) === front).length;
-      return board.waiting(front) > kept;
-    };
-    if (words.some(isFree) && fronts.some(isLeft)) throw new Error(`safety: ${words.map(stateOf).join(', ')}`);
+    const { rows } = new PermitBoard(permits);
+    const wrong = freeWhileWaited({ rows, waiting: new WaitingBoard(waiting), fronts, stage });
+    if (wrong !== null) throw new Error(`safety: ${wrong}`);
   }
 
   /** @returns whether there was anything to hear */
   settle(): boolean {
     let hasHeard = false;
-    while (this.#bells.isRung) {
-      hasHeard = true;
-      this.#thread.look();
-    }
+    while (this.#hear()) hasHeard = true;
     return hasHeard;
+  }
+
+  #hear(): boolean {
+    const { isRung } = this.#bells;
+    if (isRung) this.#thread.look();
+    return clock.runDue() || isRung;
   }
 
   answerOne(): boolean {
@@ -160,11 +153,11 @@ class Play {
   }
 
   #do(what: number): void {
-    stage.advance(this.#random.below(8));
+    stage.advance(this.#random.pick([0, 0, 1, 2, 7]));
     if (what < 4) this.#asked.push(this.#queue.run(cgiRequest(), new RecordingSink()));
     else if (what < 7) this.answerOne();
     else if (what === 7) this.#asked[this.#random.below(Math.max(1, this.#asked.length))]?.abort();
-    else if (this.#bells.isRung) this.#thread.look();
+    else this.#hear();
   }
 }
 
@@ -173,6 +166,7 @@ let play = null as Play | null;
 function obey(order: number): number {
   switch (order) {
     case orders.open:
+      clock.forget();
       play = new Play((receiveMessageOnPort(port)!.message as PermitParcel).begin!);
       return 0;
     case orders.play:
@@ -200,6 +194,7 @@ for (;;) {
   } catch (error) {
     if (error instanceof Death) {
       play = null;
+      clock.forget();
       stage.revive();
     } else {
       stage.fail();

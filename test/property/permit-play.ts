@@ -3,13 +3,13 @@
 
 import assert from 'node:assert/strict';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { handOverMs, holderOf, isFree, laterBy, nobody, stateOf, takerOf } from '../../src/leases/leases.ts';
+import { handOverMs, holderOf, isFree, laterBy, lingerMs, nobody, stateOf, takerOf } from '../../src/leases/leases.ts';
 import { PermitBoard } from '../../src/leases/permit-board.ts';
 import { PermitPool, type PermitPort } from '../../src/leases/permit-pool.ts';
 import { WaitingBoard } from '../../src/leases/waiting-board.ts';
 import { SharedBooks } from '../../src/queue/shared-books.ts';
 import { fronts, orders } from './lease-words.ts';
-import { newStage, Stage, SteppedBells } from './lock-step.ts';
+import { newStage, Stage, SteppedBells, SteppedClock } from './lock-step.ts';
 import { type PermitOpening, type PermitParcel, Tally } from './permit-words.ts';
 import { Random } from './random.ts';
 
@@ -87,7 +87,7 @@ class PermitPlay {
       return this.#bells;
     });
     const idle = { waiting: 0, waitingSinceMs: null, serve() {} };
-    this.#pool.permitsFor({ queue: idle, closeKept() {} });
+    this.#pool.permitsFor({ queue: idle, closeKept() {}, clock: new SteppedClock(this.#stage) });
     this.#board = new PermitBoard(this.#pool.shared.permits);
     this.#waiting = new WaitingBoard(this.#pool.shared.waiting);
   }
@@ -181,10 +181,15 @@ class PermitPlay {
     }
   }
 
-  /** All bells are heard: nothing is under way any more. */
+  /** All bells are heard, and who waits has looked again: nothing is under way any more. */
   #settle(): void {
-    for (let rounds = 0, isMoving = true; isMoving; rounds += 1) {
+    for (let rounds = 0, looks = 0, isMoving = true; isMoving || looks <= 2 * handOverMs; rounds += 1) {
       assert.ok(rounds < 200, 'it comes to rest');
+      if (!isMoving) {
+        if (this.#waitingInAll === 0) return;
+        looks += lingerMs;
+        this.#stage.advance(lingerMs);
+      }
       isMoving = this.#bells?.isRung ?? false;
       if (isMoving) this.#pool.look();
       for (const index of this.#living) if (this.#tell(index, orders.settle) === 1) isMoving = true;
