@@ -121,6 +121,51 @@ describe('a session of HTTP/2', () => {
     );
   });
 
+  it('sends all in the end, and each in its order, however full its socket and the windows of its client were meanwhile', () => {
+    const stream = fc.integer({ min: 0, max: 3 });
+    const moves = fc.array(
+      fc.oneof(
+        fc.record({ does: fc.constant('writes' as const), stream, bytes: fc.integer({ min: 1, max: 60_000 }) }),
+        fc.record({ does: fc.constant('opens' as const), stream, bytes: fc.integer({ min: 1, max: 50_000 }) }),
+        fc.record({ does: fc.constantFrom('fills' as const, 'drains' as const, 'opens all' as const) }),
+      ),
+      { maxLength: 30 },
+    );
+    fc.assert(
+      fc.property(moves, (moves) => {
+        const recorded = new RecordedSession(false);
+        recorded.session.receive(Buffer.concat([greeting, settings([[settingIds.INITIAL_WINDOW_SIZE, 20_000]])]));
+        const written = [0, 1, 2, 3].map(() => [] as Buffer[]);
+        for (const at of written.keys()) recorded.session.receive(headers(at * 2 + 1, request()));
+        const streams = [...recorded.streams.values()];
+        for (const one of streams) one.head(encodeStatus(200), false);
+        for (const [at, move] of moves.entries()) {
+          const before = recorded.sentBytes;
+          const saidFull = recorded.saidFull;
+          if (move.does === 'writes') {
+            const bytes = Buffer.alloc(move.bytes, at + 1);
+            written[move.stream]!.push(bytes);
+            streams[move.stream]!.write(bytes);
+          } else if (move.does === 'opens') recorded.session.receive(windowUpdate(move.stream * 2 + 1, move.bytes));
+          else if (move.does === 'opens all') recorded.session.receive(windowUpdate(0, 100_000));
+          else if (move.does === 'fills') recorded.isFull = true;
+          else recorded.drain();
+          if (saidFull && move.does !== 'drains') assert.equal(recorded.sentBytes, before);
+        }
+        recorded.drain();
+        for (const one of streams) one.end(Buffer.alloc(0));
+        recorded.session.receive(windowUpdate(0, 3_000_000));
+        for (const at of written.keys()) recorded.session.receive(windowUpdate(at * 2 + 1, 2_000_000));
+        for (const [at, pieces] of written.entries()) {
+          const sent = recorded.frames.filter((one) => one.type === types.DATA && one.stream === at * 2 + 1);
+          assert.ok(Buffer.concat(sent.map((one) => one.payload)).equals(Buffer.concat(pieces)));
+        }
+        assert.equal(recorded.streams.size, 0);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   it('gives what was read back to its client, of streams that are reset, too', () => {
     const recorded = new RecordedSession();
     recorded.session.receive(greeting);

@@ -22,7 +22,7 @@ import {
   settings,
   windowUpdate,
 } from '../support/http2-frames.ts';
-import { RecordedSession } from '../support/http2-session.ts';
+import { RecordedSession, sessionLimits } from '../support/http2-session.ts';
 import { seedOf } from '../support/seeded-fast-check.ts';
 import { mutate, Random } from './random.ts';
 
@@ -61,9 +61,19 @@ function play(): void {
   recorded.sent = null;
   try {
     const step = random.pick([1, 7, 64, 1_000, stream.length]);
-    for (let at = 0; at < stream.length; at += step) recorded.session.receive(stream.subarray(at, at + step));
-    recorded.session.drained();
+    let hasLeft = false;
+    for (let at = 0; at < stream.length && !hasLeft; at += step) {
+      if (random.below(4) === 0) hasLeft = move(recorded, stream);
+      recorded.session.receive(stream.subarray(at, at + step));
+    }
+    recorded.readAll();
+    recorded.drain();
     recorded.session.destroy();
+    const { sentBytes } = recorded;
+    // Whoever runs on hears of the end late.
+    recorded.session.receive(stream);
+    recorded.drain();
+    if (recorded.sentBytes > sentBytes) stop('something was sent after the end', stream);
   } catch (thrown) {
     stop(`threw ${thrown instanceof Error ? thrown.stack : thrown}`, stream);
   }
@@ -79,6 +89,36 @@ function play(): void {
   ends.set(fault?.code ?? -1, (ends.get(fault?.code ?? -1) ?? 0) + 1);
 }
 
+/** What happens on our side of a session meanwhile. @returns whether its client has gone */
+function move(recorded: RecordedSession, stream: Buffer): boolean {
+  switch (random.below(6)) {
+    case 0:
+      recorded.isFull = true;
+      break;
+    case 1:
+      recorded.drain();
+      break;
+    case 2:
+      recorded.holds = true;
+      break;
+    case 3:
+      recorded.readAll();
+      break;
+    case 4:
+      if (random.below(8) === 0) recorded.session.leave();
+      break;
+    default:
+      if (random.below(8) > 0) return false;
+      recorded.session.destroy();
+      return true;
+  }
+  const held = [...recorded.held.values()];
+  if (held.some((bytes) => bytes > sessionLimits.streamWindow)) stop('a stream holds more than its window', stream);
+  const all = held.reduce((sum, bytes) => sum + bytes, 0);
+  if (all > sessionLimits.connectionWindow) stop('bodies hold more than the window of the connection', stream);
+  return false;
+}
+
 function frameOf(at: number): Buffer {
   const id = random.below(4) === 0 ? random.below(30) : at * 2 + 1;
   const { END_HEADERS, END_STREAM } = flags;
@@ -91,6 +131,8 @@ function frameOf(at: number): Buffer {
     case 2:
       return Buffer.concat([headers(id, block.subarray(0, 20), END_STREAM), continuation(id, block.subarray(20))]);
     case 3:
+      // Some that fill a window, which a reader that holds does not open again.
+      if (random.below(4) === 0) return Buffer.concat(Array.from({ length: 5 }, () => data(id, random.bytes(16_000))));
       return data(id, random.bytes(random.below(2_000)), random.below(2));
     case 4:
       return reset(id);

@@ -7,7 +7,7 @@ import type { Http2Stream } from '../../src/http2/http2-stream.ts';
 import type { SessionLimits } from '../../src/http2/http2-streams.ts';
 import { type Frame, readFrames } from './http2-frames.ts';
 
-const limits: SessionLimits = {
+export const sessionLimits: SessionLimits = {
   maxStreams: 16,
   streamWindow: 65_535,
   connectionWindow: 131_072,
@@ -26,11 +26,19 @@ export class RecordedSession implements SessionOwner {
   /** All that was sent; null: it is not kept. */
   sent: Buffer[] | null = [];
   readonly streams = new Map<number, Http2Stream>();
+  /** Whether the socket has no room: it takes all the same what is sent. */
+  isFull = false;
+  /** Whether the session has been told so. */
+  saidFull = false;
+  /** Whether bodies are not read: they are by `readAll`. */
+  holds = false;
+  /** Bytes that were not read, by stream. */
+  readonly held = new Map<number, number>();
   readonly #answers: boolean;
 
   constructor(answers = true) {
     this.#answers = answers;
-    this.session = new Http2Session(this, limits);
+    this.session = new Http2Session(this, sessionLimits);
     this.session.begin();
   }
 
@@ -41,7 +49,22 @@ export class RecordedSession implements SessionOwner {
   send(bytes: Buffer): boolean {
     this.sentBytes += bytes.length;
     this.sent?.push(bytes);
-    return true;
+    this.saidFull = this.isFull;
+    return !this.isFull;
+  }
+
+  /** The socket has room again. */
+  drain(): void {
+    this.isFull = false;
+    this.saidFull = false;
+    this.session.drained();
+  }
+
+  /** Reads what was held of bodies, and what comes from now on. */
+  readAll(): void {
+    this.holds = false;
+    for (const [id, bytes] of this.held) this.streams.get(id)?.credit(bytes);
+    this.held.clear();
   }
 
   requested(stream: Http2Stream): void {
@@ -58,13 +81,15 @@ export class RecordedSession implements SessionOwner {
     stream.listener = {
       received: (bytes) => {
         body += bytes.toString('latin1');
-        stream.credit(bytes.length);
+        if (this.holds) this.held.set(id, (this.held.get(id) ?? 0) + bytes.length);
+        else stream.credit(bytes.length);
       },
       ended: answer,
       drained: () => this.events.push(`${id}: drained`),
       closed: (end) => {
         this.events.push(`${id}: ${end}`);
         this.streams.delete(id);
+        this.held.delete(id);
       },
     };
     if (!hasBody) answer();
