@@ -15,7 +15,9 @@ export function addCompletion(program: Command, { out }: Terminal, whole: WholeP
   program
     .command('completion')
     .description('print what completes this command line in a shell')
-    .addArgument(new Argument('<shell>', 'source <(postern completion bash), in ~/.bashrc').choices(shells))
+    .addArgument(
+      new Argument('<shell>', 'which one; the first line of what is printed says how to load it').choices(shells),
+    )
     .action(async (shell: Shell) => {
       out.write(completionScript(shell, treeOf(await whole())));
     });

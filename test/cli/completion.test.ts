@@ -14,6 +14,7 @@ const offers: readonly [line: string, among: readonly string[], not: readonly st
   ['postern serve --php w', ['wasm', 'website.toml'], ['auto']],
   ['postern run --config w', ['website.toml'], ['wasm']],
   ['postern completion z', ['zsh'], ['bash', 'zone']],
+  ['postern completion f', ['fish'], ['bash']],
 ];
 
 /** A folder with the script of a shell, and files with names that look like words. */
@@ -48,6 +49,7 @@ describe('postern completion', () => {
       assert.equal(stderr, '');
       const offered = stdout.split('\n').map((one) => one.split('\t')[0]!);
       compare(line, offered, among, not);
+      for (const described of stdout.split('\n')) assert.doesNotMatch(described, /^fish\t.*bash/);
     }
   });
 
