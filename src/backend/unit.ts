@@ -1,6 +1,7 @@
 // One running pool of a service: the backend that routes lead to, and its life; and how each kind of pool becomes one.
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { CgiOrphans } from '../cgi/cgi-orphans.ts';
 import { CgiPool } from '../cgi/cgi-pool.ts';
 import type { CgiSettings } from '../cgi/cgi-settings.ts';
 import type { Clock } from '../clock.ts';
@@ -258,6 +259,11 @@ export function cgiUnit(plan: CgiPlan, { clock, log, starter, relay, frontThread
   const permits = new PermitPool(plan.limits.workers, frontThreads);
   const pool = new CgiPool({ ...settingsOf(plan), name, starter, clock, log, share: permits });
   let inForce = plan;
+  const orphans = new CgiOrphans({ name, clock, log });
+  const ended = (): void => {
+    orphans.destroy();
+    permits.close();
+  };
   return {
     name,
     get plan() {
@@ -272,10 +278,10 @@ export function cgiUnit(plan: CgiPlan, { clock, log, starter, relay, frontThread
       return Promise.resolve();
     },
     async close(deadlineMs) {
-      await pool.close(deadlineMs).finally(() => permits.close());
+      await pool.close(deadlineMs).finally(ended);
     },
     async destroy() {
-      await pool.destroy().finally(() => permits.close());
+      await pool.destroy().finally(ended);
     },
     operations: queueOperations(permits, pool.queue),
     snapshot: () => ({ ...pool.snapshot(), counters: permits.counters, durations: permits.durations }),
@@ -285,7 +291,10 @@ export function cgiUnit(plan: CgiPlan, { clock, log, starter, relay, frontThread
       const share: PoolShare = { kind: 'cgi', name, permits: shared, settings: settingsOf(inForce), relay: end };
       return { share, ports: [shared, end].flatMap((one) => one?.port ?? []) };
     },
-    threadDied: (thread) => permits.forget(thread),
+    threadDied(thread) {
+      const { stopTimeoutMs } = inForce.limits;
+      permits.forget(thread, (pid, isGone) => orphans.end(pid, stopTimeoutMs, isGone));
+    },
   };
 }
 

@@ -59,6 +59,7 @@ export class CgiRun implements Seat {
   readonly discardedBytes = 0;
   readonly #parts: CgiParts;
   readonly #settings: CgiSettings;
+  readonly #onStart: (pid: number) => void;
   readonly #onGone: (isReleased: boolean, end: ProcessEndRecord | null) => void;
   #state: RunState = 'new';
   #request: CgiRequest | null = null;
@@ -74,14 +75,19 @@ export class CgiRun implements Seat {
   /** Why it was ended; null: it ends by itself. */
   #reason: StopReason | null = null;
 
-  /** @param onGone no process is left; told whether its request was over before, and how it ended where that was not by itself, after an answer */
+  /**
+   * @param onStart told of its process
+   * @param onGone no process is left; told whether its request was over before, and how it ended where that was not by itself, after an answer
+   */
   constructor(
     parts: CgiParts,
     settings: CgiSettings,
+    onStart: (pid: number) => void,
     onGone: (isReleased: boolean, end: ProcessEndRecord | null) => void,
   ) {
     this.#parts = parts;
     this.#settings = settings;
+    this.#onStart = onStart;
     this.#onGone = onGone;
   }
 
@@ -118,6 +124,8 @@ export class CgiRun implements Seat {
     this.progress = 'sent';
     this.#answer = new CgiAnswer(user);
     this.#child = child;
+    if (child.pid > 0) this.#onStart(child.pid);
+    else child.once('spawn', () => this.#onStart(child.pid));
     child.once('error', (error) => this.#neverStarted(error));
     child.once('exit', (code, signal) => this.#exited({ code, signal }));
     // Without descriptors there is not even a stream; 'error' tells it.

@@ -60,7 +60,9 @@ export class ProcessSlots implements SeatProvider<CgiRun> {
   take(): CgiRun | null {
     const permit = this.#permits.take();
     if (permit === null) return null;
-    const run = new CgiRun(this.#parts, this.#settings, (isReleased, end) => {
+    const started = (pid: number): void => this.#permits.runs(permit, pid);
+    const run = new CgiRun(this.#parts, this.#settings, started, (isReleased, end) => {
+      this.#permits.runs(permit, 0);
       this.#runs.delete(run);
       if (run.pid > 0) this.#started += 1;
       if (end !== null) this.#noteEnd(end);

@@ -33,6 +33,8 @@ export async function openTelemetryTraces(
   failed: (error: unknown) => void,
   clock: Clock = systemClock,
 ): Promise<Traces | null> {
+  // Where nothing is registered its forty modules need not be loaded, in any thread.
+  if (!(registry in globalThis)) return null;
   const api = await import('@opentelemetry/api').catch(() => null);
   if (api === null) return null;
   const provider = api.trace.getTracerProvider();
@@ -40,6 +42,9 @@ export async function openTelemetryTraces(
   if (provider instanceof api.ProxyTracerProvider && provider.getDelegate() === nobody) return null;
   return new SpanTraces(api, provider.getTracer('postern', version), clock, failed);
 }
+
+/** Where the API keeps what is registered with it, whichever copy of it that was: `internal/global-utils.ts` of its version 1. */
+const registry = Symbol.for('opentelemetry.js.api.1');
 
 /** Begins a span for each request. */
 class SpanTraces implements Traces {

@@ -7,6 +7,9 @@ import type { CgiStart, Starter } from '../worker/starter.ts';
 import { type LaunchedProcess, receivedError, startCgiBy } from './launched-process.ts';
 import type { Notice, Request } from './requests.ts';
 
+/** How long a program of a thread that was lost has between SIGTERM and SIGKILL. */
+const killAfterMs = 5_000;
+
 /** What a thread is given. */
 export interface RelayEnd {
   readonly port: MessagePort;
@@ -64,16 +67,19 @@ export class Relay {
   readonly #port: MessagePort;
   readonly #say: (request: Request) => void;
   readonly #newId: () => number;
-  readonly #onLost: (relay: Relay) => void;
+  readonly #onOver: (relay: Relay) => void;
   /** By the thread's number, and by the launcher's. */
   readonly #ids = new Map<number, number>();
   readonly #locals = new Map<number, number>();
+  #isLost = false;
+  #kill: NodeJS.Timeout | undefined;
 
-  constructor(port: MessagePort, say: (request: Request) => void, newId: () => number, onLost: (relay: Relay) => void) {
+  /** @param onOver the thread is gone, and so is what it had started */
+  constructor(port: MessagePort, say: (request: Request) => void, newId: () => number, onOver: (relay: Relay) => void) {
     this.#port = port;
     this.#say = say;
     this.#newId = newId;
-    this.#onLost = onLost;
+    this.#onOver = onOver;
     port.on('message', (request: Request) => this.#pass(request));
     port.once('close', () => this.#lost());
     port.unref();
@@ -85,6 +91,8 @@ export class Relay {
     if (local === undefined) return false;
     this.#port.postMessage({ ...notice, process: local });
     if (notice.tell !== 'spawned') this.#forget(notice.process, local);
+    else if (this.#isLost) this.#signal(notice.process, 'SIGTERM');
+    if (this.#isLost && this.#locals.size === 0) this.#over();
     return true;
   }
 
@@ -100,12 +108,28 @@ export class Relay {
     }
   }
 
-  /** The thread is gone, and its requests with it. */
+  /** The thread is gone, and its requests with it: its programs are to end. */
   #lost(): void {
-    this.#onLost(this);
-    for (const process of this.#locals.keys()) this.#say({ do: 'signal', process, signal: 'SIGTERM', to: 'group' });
-    this.#locals.clear();
-    this.#ids.clear();
+    this.#isLost = true;
+    if (this.#locals.size === 0) {
+      this.#over();
+      return;
+    }
+    for (const process of this.#locals.keys()) this.#signal(process, 'SIGTERM');
+    this.#kill = setTimeout(() => {
+      for (const process of this.#locals.keys()) this.#signal(process, 'SIGKILL');
+    }, killAfterMs);
+    this.#kill.unref();
+  }
+
+  /** Of a thread that is gone no process is left. */
+  #over(): void {
+    clearTimeout(this.#kill);
+    this.#onOver(this);
+  }
+
+  #signal(process: number, signal: 'SIGTERM' | 'SIGKILL'): void {
+    this.#say({ do: 'signal', process, signal, to: 'group' });
   }
 
   #forget(id: number, local: number): void {

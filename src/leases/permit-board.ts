@@ -1,9 +1,11 @@
 // The permits of a pool without lanes, in shared memory: one word each, as a lane has (`leases.ts`), so that they are leased as lanes are.
 //
-//   | how many words are looked at | word | word | ... | since when it is free, ms | so | ...
+//   | how many words are looked at | word | word | ... | since when it is free, ms | so | ... | pid | pid | ...
 //
 // `gone`: there is no such permit; `busy`, `draining`: a request runs with it, and it goes when that has ended. One that a thread holds while it
 // is `idle` goes with a connection that this thread has kept: nobody else may have it before that is closed. `stopping`: it goes when that is.
+//
+// The pid is of the process that runs with it, where that is one of ours (CGI): it may outlive the thread that has started it. 0: there is none.
 
 import type { LaneState } from '../worker/state.ts';
 import { holderOf, type Leased, laneWord, laterBy, nobody, stateOf } from './leases.ts';
@@ -43,6 +45,15 @@ export class PermitWord implements Leased {
   noteFree(nowMs: number): void {
     this.#cells.store(this.#at + mostPermits, wholeMs(nowMs));
   }
+
+  /** Its holder writes it. */
+  get pid(): number {
+    return this.#cells.load(this.#at + 2 * mostPermits);
+  }
+
+  set pid(pid: number) {
+    this.#cells.store(this.#at + 2 * mostPermits, pid);
+  }
 }
 
 export class PermitBoard {
@@ -80,7 +91,7 @@ export class PermitBoard {
 
 /** Memory for as many as there may be. The system gives pages of it only where something is written. */
 export function newPermitMemory(): SharedArrayBuffer {
-  return new SharedArrayBuffer((1 + 2 * mostPermits) * 4);
+  return new SharedArrayBuffer((1 + 3 * mostPermits) * 4);
 }
 
 /** A request has ended on one that is not wanted any more. @returns false: it is wanted again */

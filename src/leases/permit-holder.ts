@@ -77,6 +77,11 @@ export class PermitHolder implements Permits {
   }
 
   /** See Permits. */
+  runs(permit: PermitWord, pid: number): void {
+    permit.pid = pid;
+  }
+
+  /** See Permits. */
   wanted(waiting: number): void {
     if (waiting > 0) this.match();
     if (this.#hasAsked) this.serve();

@@ -117,10 +117,20 @@ export class PermitPool implements QueueShare {
   /**
    * A front thread has ended: what it held is nobody's, what was kept for it others may have, and what it counted stays counted.
    * Means nothing where it had not been opened, or has left.
+   * @param outlived told of each process of it that still lives: its permit is not free before `isGone` is called
    */
-  forget(index: number): void {
+  forget(index: number, outlived: (pid: number, isGone: () => void) => void = (_, isGone) => isGone()): void {
     if (!this.#ports.has(index)) return;
     this.#books.of(index).counters.abandon();
+    for (const row of this.#board.rows) {
+      const { pid } = row;
+      if (pid === 0 || !moveTo(row, index, poolThread)) continue;
+      outlived(pid, () => {
+        row.pid = 0;
+        this.#holder?.giveBack(row, false);
+        this.#holder?.serve();
+      });
+    }
     this.#release(index);
   }
 
@@ -171,6 +181,16 @@ export class PermitPool implements QueueShare {
 
   #ringAll(): void {
     for (const index of this.#ports.keys()) this.#ring(index);
+  }
+}
+
+/** One that a request of a thread runs with has another holder. @returns false: it does not run there */
+function moveTo(row: PermitWord, from: number, to: number): boolean {
+  for (;;) {
+    const { word } = row;
+    const state = stateOf(word);
+    if (holderOf(word) !== from || (state !== 'busy' && state !== 'draining')) return false;
+    if (row.swap(word, heldBy(word, to))) return true;
   }
 }
 

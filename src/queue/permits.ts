@@ -16,6 +16,8 @@ export interface Permits {
   giveBack(permit: Permit, isKept: boolean): void;
   /** One that was taken was of no use now: no server has room. */
   putBack(permit: Permit): void;
+  /** A process of our own runs with it, and the permit is not free before that has gone, whatever becomes of this thread. @param pid 0: it has gone */
+  runs(permit: Permit, pid: number): void;
   /** See SeatProvider.wanted. */
   wanted(waiting: number): void;
   /** See SeatProvider.isComing. */
@@ -61,6 +63,8 @@ export class OwnPermits implements Permits {
   putBack(): void {
     this.#taken -= 1;
   }
+
+  runs(): void {}
 
   wanted(): void {}
 

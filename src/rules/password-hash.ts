@@ -1,8 +1,10 @@
 // The hashes of htpasswd files, as Apache's htpasswd writes them: bcrypt, apr1 and SHA-1; and the file's lines. Pure.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { compareSync } from 'bcryptjs';
+import { createRequire } from 'node:module';
 import { bytesToText } from '../protocol/text.ts';
+
+const load = createRequire(import.meta.url);
 
 /** How a password is kept. `slow`: looking at it takes milliseconds. */
 export type HashKind = 'bcrypt' | 'apr1' | 'sha' | 'ssha';
@@ -26,7 +28,7 @@ export function isPassword(password: string, hash: string): boolean {
   const bytes = Buffer.from(password, 'latin1');
   switch (hashKind(hash)) {
     case 'bcrypt':
-      return compareSync(bytesToText(password) ?? password, hash.replace(/^\$2x\$/, '$2a$'));
+      return bcrypt().compareSync(bytesToText(password) ?? password, hash.replace(/^\$2x\$/, '$2a$'));
     case 'apr1': {
       const [, magic = '', salt = ''] = /^\$(apr1|1)\$([^$]+)\$/.exec(hash) ?? [];
       return isSame(Buffer.from(md5Crypt(bytes, salt, `$${magic}$`)), Buffer.from(hash));
@@ -50,6 +52,11 @@ export function parsePasswords(text: string): ReadonlyMap<string, string> {
     if (user !== undefined && !users.has(user)) users.set(user, hash!);
   }
   return users;
+}
+
+/** Loaded with the first such hash: few sites have one. */
+function bcrypt(): typeof import('bcryptjs') {
+  return load('bcryptjs');
 }
 
 function isSame(one: Buffer, other: Buffer): boolean {

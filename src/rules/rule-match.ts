@@ -8,7 +8,8 @@
 //
 // A regular expression is RE2's: it takes a time that grows with the path's length, and never for ever.
 
-import { RE2JS } from 're2js';
+import { createRequire } from 'node:module';
+import type { RE2JS } from 're2js';
 import { PosternError } from '../errors.ts';
 import {
   alternatives,
@@ -20,6 +21,8 @@ import {
   suffixEnd,
 } from '../protocol/http/path.ts';
 import { bytesToText, isAscii, textToBytes } from '../protocol/text.ts';
+
+const load = createRequire(import.meta.url);
 
 /** One component of a glob: what it begins and ends with; `part`: what is between is any text without "/". */
 interface GlobComponent {
@@ -243,11 +246,16 @@ function partsOf(match: string): string[] {
 
 function parseRegex(regex: string): Regex {
   try {
-    return { kind: 'regex', regex: RE2JS.compile(regex) };
+    return { kind: 'regex', regex: re2().compile(regex) };
   } catch (error) {
     const why = (error as Error).message.replace(/^error parsing regexp: /, '');
     throw new PosternError('CONFIG_INVALID', `regex "${regex}" cannot be read: ${why}: it is RE2's syntax`);
   }
+}
+
+/** Loaded with the first expression: few sites have one, and each thread would have its quarter of a megabyte of code. */
+function re2(): typeof RE2JS {
+  return (load('re2js') as typeof import('re2js')).RE2JS;
 }
 
 function regexParts(regex: RE2JS, path: string): Parts {
