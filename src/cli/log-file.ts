@@ -6,9 +6,10 @@ import { pino } from 'pino';
 import type { LogStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../log.ts';
-import { AccessLogs, type LineFormat, lineFormat, openDestination, reopenLog, statusOf } from '../sites/access-logs.ts';
+import { type LineFormat, lineFormat } from '../sites/access-lines.ts';
 import type { AccessLog } from '../sites/gateways.ts';
-import type { LogDestination } from '../sites/log-destination.ts';
+import type { LogDestination } from '../sites/log-files.ts';
+import { AccessLogs, openDestination, reopenLog, statusOf } from '../sites/log-files.ts';
 import { accessLine, humanLog } from './human-log.ts';
 import { paintFor } from './terminal.ts';
 

@@ -12,7 +12,7 @@ import type { Environment } from '../protocol/cgi/exchange.ts';
 import { HostTable } from '../protocol/http/host-table.ts';
 import { encodePath } from '../protocol/http/path.ts';
 import { ruleLine } from '../rules/rule-words.ts';
-import { makeGateways } from './gateways.ts';
+import { makeGateways } from './configured-gateways.ts';
 import { innerRequest } from './inner-request.ts';
 import type { FrontPool } from './pool-pages.ts';
 

@@ -18,7 +18,7 @@ import { runtimeBases } from '../control/runtime-base.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { AccessRecord } from '../gateway/request-log.ts';
 import type { Log } from '../log.ts';
-import { makeGateways, ownFiles } from '../sites/gateways.ts';
+import { makeGateways, ownFiles } from '../sites/configured-gateways.ts';
 import { innerGet } from '../sites/inner-request.ts';
 import { ShellGuard } from '../worker/guard.ts';
 import { openRuntimeDirectory } from '../worker/runtime-directory.ts';

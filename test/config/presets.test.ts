@@ -3,7 +3,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { defineConfig } from '../../src/config/config.ts';
 import { createGateway, type Gateway } from '../../src/gateway/handle.ts';
 import { ruleLine } from '../../src/rules/rule-words.ts';
-import { siteOf } from '../../src/sites/gateways.ts';
+import { siteOf } from '../../src/sites/configured-gateways.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { ask, httpRequest } from '../support/recording-answer.ts';
 import { ScriptedBackend } from '../support/scripted-backend.ts';

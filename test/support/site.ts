@@ -9,7 +9,7 @@ import { createGateway, type Gateway, type GatewayOptions } from '../../src/gate
 import type { AccessRecord } from '../../src/gateway/request-log.ts';
 import type { BackendRoute, Route, Site } from '../../src/gateway/site.ts';
 import type { Backend } from '../../src/protocol/cgi/exchange.ts';
-import { siteOf } from '../../src/sites/gateways.ts';
+import { siteOf } from '../../src/sites/configured-gateways.ts';
 import { temporaryFolder } from './folder.ts';
 import { RecordingLog } from './recording-log.ts';
 import { ScriptedBackend } from './scripted-backend.ts';

@@ -1,18 +1,15 @@
-// Where log lines are written: gathered, in order, whole, and never at the cost of the service. A full disk, or a pipe that
-// nobody reads, loses lines that are counted and told of later. Why not sonic-boom: docs/decisions/024-the-log-is-written-here.md.
+// Where log lines are written: gathered, in order, whole, and never at the cost of the service. A full disk, or a pipe that nobody reads, loses lines that
+// are counted and told of later (why not sonic-boom: docs/decisions/024-the-log-is-written-here.md). And the files of sites' access logs, over reloads.
 
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  type Stats,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, writeSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { LogStatus } from '../admin/source.ts';
+import { wallOfTurn } from '../clock.ts';
+import type { Config } from '../config/config.ts';
+import type { Log } from '../log.ts';
+import { type LineFormat, lineFormat } from './access-lines.ts';
+import type { AccessLog } from './gateways.ts';
+import { isPipe, isSameFile, newline, openLogFile } from './log-descriptor.ts';
 
 /** What a destination writes with; a test brings its own. */
 export type WriteBytes = (descriptor: number, bytes: Buffer) => number;
@@ -24,9 +21,6 @@ const gatheredCharacters = 8_192;
 const gatheredMs = 100;
 /** What a pipe takes whole or not at all (PIPE_BUF): others may write to it, too. */
 const pipeBytes = 4_096;
-/** Addresses of clients and of pages are not for every user of the machine. */
-const fileMode = 0o640;
-const newline = 0x0a;
 /** Characters that surely fit into the block in which lines become bytes: three bytes each at most, in UTF-8. */
 const blockCharacters = 3 * gatheredCharacters;
 
@@ -192,37 +186,6 @@ export class LogDestination {
   }
 }
 
-/**
- * Opens a file to append to. A symbolic link is refused: whoever may write to the folder of the log could have the service, which
- * may have more rights than he, write into any file. A pipe that nobody reads is refused, too, and never waited for.
- */
-function openLogFile(path: string): number {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
-  const descriptor = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, fileMode);
-  if (endsInALine(path)) return descriptor;
-  // What a service that was killed left half is ended, so that no line is glued to it.
-  try {
-    writeSync(descriptor, '\n');
-  } catch {
-    // The disk is full: that is told of when the first line is written.
-  }
-  return descriptor;
-}
-
-function endsInALine(path: string): boolean {
-  const { size } = statSync(path);
-  if (size === 0) return true;
-  try {
-    const reading = openSync(path, 'r');
-    const last = Buffer.alloc(1);
-    readSync(reading, last, 0, 1, size - 1);
-    closeSync(reading);
-    return last[0] === newline;
-  } catch {
-    return true; // it may be written but not read
-  }
-}
-
 /** Lines in pieces that a pipe takes whole, where no line alone is longer. */
 function pieces(bytes: Buffer): Buffer[] {
   const found: Buffer[] = [];
@@ -242,11 +205,121 @@ function linesIn(bytes: Buffer): number {
   return lines;
 }
 
-function isPipe(descriptor: number): boolean {
-  const kind = fstatSync(descriptor);
-  return kind.isFIFO() || kind.isSocket();
+/** Where lines are written, and how. */
+export interface LineTarget {
+  readonly destination: LogDestination;
+  readonly format: LineFormat;
 }
 
-function isSameFile(one: Stats, other: Stats): boolean {
-  return one.dev === other.dev && one.ino === other.ino && one.rdev === other.rdev;
+export class AccessLogs {
+  readonly #rest: LineTarget | null;
+  /** Lines that were lost by files that are not written any more. */
+  lostBefore = 0;
+  /** By path: two sites may share a file. */
+  #open: ReadonlyMap<string, LogDestination> = new Map();
+  /** By site. */
+  #sites: ReadonlyMap<string, LineTarget> = new Map();
+
+  /** @param rest of sites that have no file of their own; null: theirs are not written @throws CONFIG_INVALID for a file that cannot be opened */
+  constructor(config: Config, rest: LineTarget | null = null) {
+    this.#rest = rest;
+    this.use(config);
+  }
+
+  get destinations(): readonly LogDestination[] {
+    return [...this.#open.values()];
+  }
+
+  /** Whether all of them can be written now, and what was lost. */
+  get status(): LogStatus {
+    return statusOf(this.destinations, this.lostBefore);
+  }
+
+  /** Goes over to another configuration: what it names too stays open. @throws CONFIG_INVALID; then nothing has changed */
+  use(config: Config): void {
+    const open = new Map<string, LogDestination>();
+    const sites = new Map<string, LineTarget>();
+    try {
+      for (const [name, { accessLog, accessFormat = 'json' }] of Object.entries(config.values.site)) {
+        if (accessLog === undefined || accessLog === 'off') continue;
+        const path = resolve(config.folder, accessLog);
+        const destination =
+          open.get(path) ??
+          this.#open.get(path) ??
+          openDestination(path, config, ['site', name, 'accessLog'], `accessLog in [site.${name}]`);
+        open.set(path, destination);
+        sites.set(name, { destination, format: lineFormat(accessFormat) });
+      }
+    } catch (error) {
+      for (const [path, destination] of open) if (!this.#open.has(path)) destination.close();
+      throw error;
+    }
+    const gone = [...this.#open].flatMap(([path, destination]) => (open.has(path) ? [] : destination));
+    this.#open = open;
+    this.#sites = sites;
+    for (const destination of gone) {
+      destination.close();
+      this.lostBefore += destination.status.lostLines;
+    }
+  }
+
+  /** Writes the line of a request. */
+  readonly write: AccessLog = (record, thread = 0) => {
+    const target = this.#sites.get(record.site) ?? this.#rest;
+    target?.destination.write(target.format(record, wallOfTurn(), thread));
+  };
+
+  /** The file of a site; undefined: it has none. */
+  fileOf(site: string): LogDestination | undefined {
+    return this.#sites.get(site)?.destination;
+  }
+
+  /** Opens them again by their names, after a rotation. */
+  reopen(log: Log): void {
+    for (const destination of this.#open.values()) reopenLog(destination, 'an access log', log);
+  }
+
+  /** Repeatable. */
+  close(): void {
+    for (const destination of this.#open.values()) destination.close();
+    this.#open = new Map();
+    this.#sites = new Map();
+  }
+}
+
+/** Opens one again by its name; where that cannot be, the one that is open goes on. @param name as the log calls it */
+export function reopenLog(destination: LogDestination, name: string, log: Log): void {
+  try {
+    destination.reopen();
+  } catch (error) {
+    log.error({}, `${name} could not be opened again, the one that is open goes on: ${(error as Error).message}`);
+  }
+}
+
+/** Of several together. @param lostBefore lines that files have lost which are not written any more */
+export function statusOf(all: readonly LogDestination[], lostBefore: number): LogStatus {
+  const statuses = all.map(({ status }) => status);
+  return {
+    lostLines: statuses.reduce((sum, { lostLines }) => sum + lostLines, lostBefore),
+    trouble: statuses.find(({ trouble }) => trouble !== null)?.trouble ?? null,
+  };
+}
+
+/** Opens one. @param path of the key that names it @param key as an error calls it @throws CONFIG_INVALID */
+export function openDestination(
+  to: string | number,
+  { refusal }: Config,
+  path: readonly string[],
+  key: string,
+): LogDestination {
+  try {
+    return new LogDestination(to);
+  } catch (error) {
+    throw refusal({ path, message: `${key}: ${reasonOf(error as NodeJS.ErrnoException)}` });
+  }
+}
+
+function reasonOf({ code, path, message }: NodeJS.ErrnoException): string {
+  if (code === 'ELOOP') return `${path} is a symbolic link, which is not followed: name the file itself`;
+  return code === 'ENXIO' ? `nobody reads the pipe ${path}: start its reader first` : message;
 }
