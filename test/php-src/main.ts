@@ -15,6 +15,9 @@ const notOverHttp: Readonly<Record<string, string>> = {
   'sapi/cgi/tests/010.phpt': 'it wants its Status line behind another field; in HTTP the status comes first',
 };
 
+/** Where users are told the figures, for this line of PHP. */
+const page = new URL('../../docs/coming-from.md', import.meta.url);
+
 const isOfCgi = /^--(?:GET|POST|POST_RAW|PUT|COOKIE|CGI|GZIP_POST|DEFLATE_POST)--$/m;
 
 const tree = resolve(process.argv[2] ?? '');
@@ -91,6 +94,7 @@ function report(
       .join(', ');
   };
   process.stdout.write(`${tests.length} tests\nphp-cgi alone: ${count(alone)}\nthrough Postern: ${count(behind)}\n`);
+  checkDocs(tests.length, passed(alone), passed(behind));
   for (const test of tests) {
     const [theirs, ours] = [alone.get(test), behind.get(test)];
     if (theirs === ours) continue;
@@ -98,4 +102,21 @@ function report(
     if (why === undefined) process.exitCode = 1;
     process.stdout.write(`${test}: ${theirs} -> ${ours}${why === undefined ? '' : `: ${why}`}\n`);
   }
+}
+
+function passed(outcomes: ReadonlyMap<string, string>): number {
+  return [...outcomes.values()].filter((outcome) => outcome === 'PASSED').length;
+}
+
+/** The docs tell what this run shows, where they tell it of the same tests: another PHP has others. */
+function checkDocs(tests: number, alone: number, behind: number): void {
+  const [, ...told] =
+    /: (\d+) tests, php-cgi alone passes (\d+), Postern in its place (\d+)\./.exec(readFileSync(page, 'utf8')) ?? [];
+  if (told.length === 0) throw new Error('docs/coming-from.md does not tell how many tests pass');
+  const seen = [tests, alone, behind];
+  if (Number(told[0]) !== tests || seen.join() === told.join()) return;
+  process.exitCode = 1;
+  process.stdout.write(
+    `docs/coming-from.md tells ${told.join(', ')} of tests, alone and through Postern: ${seen.join(', ')}\n`,
+  );
 }
