@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import { ClientConnection, type ConnectionOwner } from '../connection/client-connection.ts';
+import { ReadBuffers } from '../connection/dial.ts';
 import { SocketUsers } from './belongings.ts';
 import type { Exit } from './exit.ts';
 import { Lane } from './lane.ts';
@@ -25,6 +26,7 @@ export class DistantWorker implements LaneWorker {
   readonly clock: Clock;
   readonly #facts: WorkerFacts;
   readonly #processes = new LaneProcesses();
+  readonly #buffers = new ReadBuffers();
   #users: SocketUsers | null = null;
   #exit: Exit | null = null;
 
@@ -56,6 +58,7 @@ export class DistantWorker implements LaneWorker {
     return ClientConnection.open({ kind: 'unix', path: socketPath }, owner, {
       clock: this.clock,
       tellsFailures: false,
+      buffers: this.#buffers,
     });
   }
 

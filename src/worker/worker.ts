@@ -3,6 +3,7 @@
 import type { Readable } from 'node:stream';
 import type { Clock, Timer } from '../clock.ts';
 import { ClientConnection, type ConnectionOwner } from '../connection/client-connection.ts';
+import { ReadBuffers } from '../connection/dial.ts';
 import { PosternError, shortages, toPosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type Exit, formatExit, unseenExit } from './exit.ts';
@@ -60,6 +61,7 @@ const giveUpMs = 2_000;
 
 export class Worker implements LaneWorker {
   readonly program: Program;
+  readonly #buffers = new ReadBuffers();
   readonly #options: WorkerOptions;
   #process: WorkerProcess | null = null;
   #startedAtMs = 0;
@@ -172,7 +174,12 @@ export class Worker implements LaneWorker {
   /** See LaneWorker. */
   connect(owner: ConnectionOwner): ClientConnection {
     const { clock } = this.#options;
-    return ClientConnection.open({ kind: 'unix', path: this.socketPath }, owner, { clock, tellsFailures: false });
+    const buffers = this.#buffers;
+    return ClientConnection.open({ kind: 'unix', path: this.socketPath }, owner, {
+      clock,
+      tellsFailures: false,
+      buffers,
+    });
   }
 
   /** See LaneWorker. */

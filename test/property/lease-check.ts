@@ -24,7 +24,7 @@ export function lanesOf(blocks: readonly SharedArrayBuffer[]): Leasing['rows'] {
  * What is on the board now: null where all is well.
  * 1. No request waits while a lane is free that nobody holds.
  * 2. A thread in which requests wait looks again before long, as long as a lane is free where it was of use a moment ago.
- * 3. None of those looks leaves a lane that is of no use where it is held.
+ * That none of those looks leaves a lane which is of no use where it is held is looked at when all have looked: time passes while one is being given back.
  */
 export function freeWhileWaited({ rows, waiting, fronts, stage }: Leasing): string | null {
   const free = rows.filter(({ word }) => isFree(word));
@@ -37,7 +37,7 @@ export function freeWhileWaited({ rows, waiting, fronts, stage }: Leasing): stri
   if (left.length === 0) return null;
   const { nowMs } = stage;
   const untimed = left.find((index) => (stage.dueAtMs(index) ?? Number.POSITIVE_INFINITY) > nowMs + lingerMs);
-  const isHeld = free.every((row) => holderOf(row.word) !== nobody && row.idleMs(nowMs) < 2 * lingerMs);
+  const isHeld = free.every(({ word }) => holderOf(word) !== nobody);
   if (isHeld && untimed === undefined) return null;
   const lanes = rows
     .filter(({ word }) => stateOf(word) !== 'gone')
