@@ -75,7 +75,7 @@ function addProcess(table: MetricTable, { threads, process }: Measures): void {
     threads.map((load) => [{ thread: String(load.thread) }, read(load)] as const);
   table.gauge(
     'nodejs_eventloop_utilization_ratio',
-    'Share of the time since the last scrape in which a thread had something to do.',
+    'Share of the last one to two minutes in which a thread had something to do.',
     each(({ utilization }) => utilization),
   );
   table.gauge(
@@ -83,7 +83,7 @@ function addProcess(table: MetricTable, { threads, process }: Measures): void {
     'Connections of clients that are open.',
     each(({ connections }) => connections),
   );
-  const late = 'by how much the event loop of a thread was late since the last scrape';
+  const late = 'by how much the event loop of a thread was late in the last one to two minutes';
   table.gauge(
     'nodejs_eventloop_delay_p50_seconds',
     `Median: ${late}.`,

@@ -106,7 +106,7 @@ export interface ServiceStatus {
   readonly pools: readonly PoolSnapshot[];
 }
 
-/** One thread of the service, since it was last asked. Times are in seconds. */
+/** One thread of the service, in the last one to two minutes. Times are in seconds. */
 export interface ThreadLoad {
   /** 0 is the main thread, 1 the first front thread. */
   readonly thread: number;

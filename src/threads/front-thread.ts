@@ -63,7 +63,6 @@ export class FrontThread {
   #beats = -1;
   #beatAtMs = 0;
   #error: Error | null = null;
-  #loopBefore: ReturnType<Worker['performance']['eventLoopUtilization']> | null = null;
 
   constructor(data: ThreadData, events: ThreadEvents) {
     this.index = data.index;
@@ -95,25 +94,17 @@ export class FrontThread {
     return this.#state === 'gone' ? 0 : Atomics.load(this.#vitals, vital.running);
   }
 
-  /** What it is busy with, since it was last asked for. */
-  readLoad(): ThreadLoad {
-    const { performance } = this.#worker;
-    const now = performance.eventLoopUtilization();
-    // Idle time and clock of another thread are read one after the other: a short time between two looks may come out below 0.
-    const since = this.#loopBefore === null ? now : performance.eventLoopUtilization(now, this.#loopBefore);
-    this.#loopBefore = now;
-    const late = (cell: number): number =>
-      Math.max(0, Atomics.load(this.#vitals, cell) / 1e6 - loopResolutionMs / 1_000);
-    const load = {
+  /** What it is busy with. */
+  get load(): ThreadLoad {
+    const millionths = (cell: number): number => Atomics.load(this.#vitals, cell) / 1e6;
+    return {
       thread: this.index,
-      utilization: Math.min(1, Math.max(0, since.utilization)),
-      delayP50S: late(vital.loopDelayP50Us),
-      delayP99S: late(vital.loopDelayP99Us),
-      delayMaxS: late(vital.loopDelayMaxUs),
+      utilization: millionths(vital.loopBusyPpm),
+      delayP50S: millionths(vital.loopDelayP50Us),
+      delayP99S: millionths(vital.loopDelayP99Us),
+      delayMaxS: millionths(vital.loopDelayMaxUs),
       connections: Atomics.load(this.#vitals, vital.connections),
     };
-    Atomics.add(this.#vitals, vital.loopReads, 1);
-    return load;
   }
 
   /** The longest delay of its event loop within a second, lately, in milliseconds. */

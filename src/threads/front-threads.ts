@@ -108,7 +108,7 @@ export class FrontThreads implements Fronts {
 
   /** See Fronts. */
   get load(): readonly ThreadLoad[] {
-    return [...this.#local.load, ...this.#threads.map((thread) => thread.readLoad())];
+    return [...this.#local.load, ...this.#threads.map((thread) => thread.load)];
   }
 
   /** See Fronts. */

@@ -1,38 +1,36 @@
-// What a front thread tells of its event loop: how late it was in the last second, and since the main thread read it last.
+// What a front thread tells of its event loop: how late it was in the last second, and how late and how busy in the last minutes.
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { LoopWindow, turnMs } from '../sites/loop-window.ts';
 import { loopResolutionMs, vital } from './thread-messages.ts';
+
+const secondMs = 1_000;
 
 /** Writes it into the vitals of this thread. */
 export class LoopVitals {
   readonly #vitals: Int32Array;
   readonly #ofSecond = monitorEventLoopDelay({ resolution: loopResolutionMs });
-  readonly #sinceRead = monitorEventLoopDelay({ resolution: loopResolutionMs });
-  #reads = 0;
+  readonly #window = new LoopWindow();
+  #writes = 0;
 
   constructor(vitals: Int32Array) {
     this.#vitals = vitals;
     this.#ofSecond.enable();
-    this.#sinceRead.enable();
   }
 
   /** Once a second. */
   write(): void {
-    const reads = Atomics.load(this.#vitals, vital.loopReads);
-    if (reads !== this.#reads) this.#begin(reads);
-    const { max } = this.#ofSecond;
-    Atomics.store(this.#vitals, vital.loopDelayMs, Math.round(max / 1e6));
+    Atomics.store(this.#vitals, vital.loopDelayMs, Math.round(this.#ofSecond.max / 1e6));
     this.#ofSecond.reset();
-    const delay = this.#sinceRead;
-    Atomics.store(this.#vitals, vital.loopDelayMaxUs, Math.round(delay.max / 1e3));
-    Atomics.store(this.#vitals, vital.loopDelayP50Us, Math.round(delay.percentile(50) / 1e3));
-    Atomics.store(this.#vitals, vital.loopDelayP99Us, Math.round(delay.percentile(99) / 1e3));
-  }
-
-  /** It was read. What was longer than what it read came after the last write: nobody has heard of it, and it is kept for the next time. */
-  #begin(reads: number): void {
-    this.#reads = reads;
-    const toldUs = Atomics.load(this.#vitals, vital.loopDelayMaxUs);
-    if (Math.round(this.#sinceRead.max / 1e3) <= toldUs) this.#sinceRead.reset();
+    const { utilization, delayP50S, delayP99S, delayMaxS } = this.#window.read();
+    const told = [
+      [vital.loopBusyPpm, utilization],
+      [vital.loopDelayP50Us, delayP50S],
+      [vital.loopDelayP99Us, delayP99S],
+      [vital.loopDelayMaxUs, delayMaxS],
+    ] as const;
+    for (const [cell, value] of told) Atomics.store(this.#vitals, cell, Math.round(value * 1e6));
+    this.#writes += 1;
+    if (this.#writes % (turnMs / secondMs) === 0) this.#window.turn();
   }
 }

@@ -33,7 +33,7 @@ export interface ThreadData {
   readonly compileCache: string | null;
 }
 
-/** A thread's vitals: one cell each, written by it alone but for `loopReads`. */
+/** A thread's vitals: one cell each, written by it alone. */
 export const vital = {
   /** Counts up while its event loop turns. */
   beats: 0,
@@ -41,14 +41,14 @@ export const vital = {
   running: 1,
   /** The longest delay of its event loop in the last second, in milliseconds. */
   loopDelayMs: 2,
-  /** Median, 99 of a hundred and longest delay since the main thread read them last, in microseconds. */
+  /** Median, 99 of a hundred and longest delay of the last minutes, in microseconds; see LoopWindow. */
   loopDelayP50Us: 3,
   loopDelayP99Us: 4,
   loopDelayMaxUs: 5,
   /** Connections of clients that are open. */
   connections: 6,
-  /** How often the main thread has read the delays. */
-  loopReads: 7,
+  /** The share of that time in which its event loop had something to do, in millionths. */
+  loopBusyPpm: 7,
 } as const;
 export const vitalCount = Object.keys(vital).length;
 
