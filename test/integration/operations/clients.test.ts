@@ -8,6 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { isGone } from '../../../src/worker/process-table.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 import { PhpService, phpMissing, phpPool } from '../../support/php-service.ts';
+import { testThreads } from '../../support/postern-process.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { until } from '../../support/until.ts';
 
@@ -81,7 +82,9 @@ describe('clients of a running service', { skip: phpMissing }, () => {
     await until(async () => (await service.status()).limited.maxConnections! >= 500, 'the flood is there');
     const most = residentMegabytes(service);
     assert.ok(most < before + 60, `${before.toFixed(0)} MB grew to ${most.toFixed(0)} MB`);
-    assert.equal(service.postern.output().match(/a new connection waits: 20 are open/g)?.length, 1);
+    // Each thread that has one wait tells of it once.
+    const told = service.postern.output().match(/a new connection waits: 20 are open/g)?.length ?? 0;
+    assert.ok(told >= 1 && told <= testThreads, `${told} lines`);
     assert.equal((await service.pool()).counters.accepted, 20, 'none of the flood was read');
     // Who keeps its side open keeps its place for a while.
     for (const { socket } of [...busy, ...flood]) socket.on('end', () => socket.end());

@@ -1,0 +1,36 @@
+// The main thread's end of a relay when its front thread is lost: the programs of the thread are ended, those too that ignore SIGTERM.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import test from 'node:test';
+import { MessageChannel } from 'node:worker_threads';
+import { Relay } from '../../src/launcher/launch-relay.ts';
+import type { Request } from '../../src/launcher/requests.ts';
+
+test('programs of a thread that was lost get SIGTERM, after five seconds SIGKILL, and then the relay is over', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { port1, port2 } = new MessageChannel();
+  const said: Request[] = [];
+  let isOver = false;
+  const relay = new Relay(
+    port1,
+    (request) => said.push(request),
+    () => 7,
+    () => {
+      isOver = true;
+    },
+  );
+  const started = once(port1, 'message');
+  port2.postMessage({ do: 'cgi', process: 1 });
+  await started;
+  const closed = once(port1, 'close');
+  port2.close();
+  await closed;
+  const signals = (): string[] => said.flatMap((one) => (one.do === 'signal' ? `${one.process} ${one.signal}` : []));
+  assert.deepEqual(signals(), ['7 SIGTERM']);
+  assert.equal(isOver, false);
+  t.mock.timers.tick(5_000);
+  assert.deepEqual(signals(), ['7 SIGTERM', '7 SIGKILL']);
+  assert.ok(relay.tell({ tell: 'exited', process: 7, code: null, signal: 'SIGKILL' }));
+  assert.ok(isOver);
+});
