@@ -78,9 +78,10 @@ export class WaitingBoard {
 
 /** What the queue of one thread knows of the others. */
 export class WaitingRoom implements SharedRoom {
-  readonly #board: WaitingBoard;
+  /** See SharedRoom. */
+  readonly others: WaitingBoard;
   readonly #index: number;
-  readonly #others: (index: number) => number;
+  readonly #runningIn: (index: number) => number;
   readonly #leased: { readonly rows: readonly { readonly word: number }[] };
 
   /** @param running requests that run in another thread @param leased lanes or permits, of which some may be kept for a thread */
@@ -90,45 +91,40 @@ export class WaitingRoom implements SharedRoom {
     running: (index: number) => number,
     leased: { readonly rows: readonly { readonly word: number }[] },
   ) {
-    this.#board = board;
+    this.others = board;
     this.#index = index;
-    this.#others = running;
+    this.#runningIn = running;
     this.#leased = leased;
   }
 
   /** See SharedRoom. */
-  get isAlone(): boolean {
-    return this.#board.isAlone;
-  }
-
-  /** See SharedRoom. */
   note(waiting: number, oldestMs: number): void {
-    this.#board.note(this.#index, waiting, oldestMs);
+    this.others.note(this.#index, waiting, oldestMs);
   }
 
   /** See SharedRoom. */
   get waitingElsewhere(): number {
-    return this.#board.total() - this.#board.waiting(this.#index);
+    return this.others.total() - this.others.waiting(this.#index);
   }
 
   /** See SharedRoom. Each lane is looked at once: it may go from one thread to another meanwhile. */
   get coming(): number {
-    const { threads } = this.#board;
+    const { threads } = this.others;
     if (threads === 1) return 0;
     const kept = new Int32Array(threads);
     for (const { word } of this.#leased.rows) {
       if (stateOf(word) === 'idle' && takerOf(word) !== nobody) kept[takerOf(word)]! += 1;
     }
     let coming = 0;
-    for (let index = threads - 1; index >= 0; index -= 1) coming += Math.min(kept[index]!, this.#board.waiting(index));
+    for (let index = threads - 1; index >= 0; index -= 1) coming += Math.min(kept[index]!, this.others.waiting(index));
     return coming;
   }
 
   /** See SharedRoom. */
   get runningElsewhere(): number {
     let running = 0;
-    for (let index = this.#board.threads - 1; index >= 0; index -= 1) {
-      if (index !== this.#index) running += this.#others(index);
+    for (let index = this.others.threads - 1; index >= 0; index -= 1) {
+      if (index !== this.#index) running += this.#runningIn(index);
     }
     return running;
   }

@@ -66,8 +66,8 @@ export class AttemptList {
  * what somebody had written a moment ago.
  */
 export interface SharedRoom {
-  /** Whether there is no other thread now. */
-  readonly isAlone: boolean;
+  /** Asked with each request: whether there is no other thread now. */
+  readonly others: { readonly isAlone: boolean };
   /**
    * How many wait here, and since when the one does that has waited longest. Told before the provider is asked once more for a seat: whoever
    * gives one back elsewhere at this moment either sees it, or has the seat that is found then.
@@ -86,7 +86,7 @@ const mostTries = 16;
 
 /** A queue that has its waiting room for itself. */
 export const ownRoom: SharedRoom = {
-  isAlone: true,
+  others: { isAlone: true },
   note() {},
   waitingElsewhere: 0,
   coming: 0,
@@ -196,7 +196,7 @@ export class RunningLine {
   /** How many run in all threads. */
   get inAll(): number {
     const { length } = this.list;
-    return this.#room.isAlone ? length : length + this.#room.runningElsewhere;
+    return this.#room.others.isAlone ? length : length + this.#room.runningElsewhere;
   }
 
   /** @param seats that there are: what others run is read one after another, and a seat that changes threads meanwhile would count twice */
