@@ -1,31 +1,114 @@
-// The way back of one request: counts what is answered, holds it for a slow reader, gives that reader a limit, and says how it ended.
+// The way back of one request: what its program answers, which may turn into a redirect inside the server or a file sent in its place; and the reply, which
+// counts what is answered and says how it ended. What a slow client does not take is held by `slow-client.ts`.
 //
-//   flowing -> filling -> held -> spooling -> flowing ; any -> answered -> over
+//   open -> answered -> over ; open -> over
 //
-// flowing: the front takes all. filling: it asked to stop, and takes `answerBufferBytes` more, which wait in memory. held: the program waits.
-// spooling: it has waited long enough for a slow client, and what it writes goes to disk, in front of which the client reads; where the disk is full,
-// or the answer larger than may be kept, the program waits again, until the client has read all that is there. answered: the client has all that
-// Content-Length told, and its connection is free, though the program works on.
+// answered: the client has all that Content-Length told, and its connection is free, though the program works on.
 
-import type { Clock, Timer } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
+import { localRedirectOf } from '../protocol/cgi/cgi-head.ts';
+import type { CgiHead, CgiSink } from '../protocol/cgi/exchange.ts';
 import { isNamed } from '../protocol/http/headers.ts';
-import { AnswerSpool, type AnswerSpools, type AnswerSpoolUser } from './answer-spool.ts';
-import { ClientWatch } from './client-watch.ts';
 import { errorAnswer } from './error-page.ts';
 import type { AnswerListener, AnswerManner, HttpAnswer } from './message.ts';
+import { type FileName, takeServerFields } from './sendfile.ts';
+import { SlowClient, type SlowClientOwner, type SlowClientShared } from './slow-client.ts';
 
-/** What a reply needs of its site. */
-export interface ReplyLimits {
-  readonly writeTimeoutMs: number;
-  readonly answerBufferBytes: number;
+/** What an answer may turn into. */
+export interface AnswerOwner {
+  /** The head of its answer has come. */
+  onHead(headers: readonly string[]): void;
+  /** The program has ended, and wants this path run in its place. */
+  onLocalRedirect(target: string): void;
+  /** The program has ended, and wants this file sent with these fields. */
+  onSendfile(name: FileName, headers: readonly string[]): void;
+  /** Lines of its header that are no fields and were left out. Byte strings. */
+  onLostLines(lines: readonly string[]): void;
+  /** Whether an empty answer of that status is answered in its place, by `onEmpty`. */
+  isForDeveloper(status: number): boolean;
+  /** The program has ended, and said nothing but this status. */
+  onEmpty(status: number): void;
+  /** Bytes of STDERR; lent. */
+  onStderr(chunk: Uint8Array): void;
+  /** The program has ended, well or not. Called once, before anything else that its end leads to. */
+  onProgramEnd(): void;
 }
 
-/** What the replies of a gateway share. */
-export interface ReplyShared {
-  readonly site: ReplyLimits;
-  readonly answerSpools: AnswerSpools;
-  readonly clock: Clock;
+/** Takes one program's answer. */
+export class ProgramAnswer implements CgiSink {
+  readonly #reply: Reply;
+  readonly #owner: AnswerOwner;
+  /** What is done at the end in place of this answer; its body is not wanted then. */
+  #instead: (() => void) | null = null;
+  /** A head whose body decides whether it is sent. */
+  #held: CgiHead | null = null;
+  #hasEnded = false;
+
+  constructor(reply: Reply, owner: AnswerOwner) {
+    this.#reply = reply;
+    this.#owner = owner;
+  }
+
+  /** Whether `end` or `fail` was called. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  head(head: CgiHead): void {
+    const { made } = head;
+    if (made?.isPlain === true && !this.#owner.isForDeveloper(head.status)) {
+      this.#owner.onHead(head.headers);
+      this.#reply.head(head.status, head.headers, head);
+      return;
+    }
+    const { headers, name } = takeServerFields(head.headers);
+    if (head.lostLines !== undefined) this.#owner.onLostLines(head.lostLines);
+    if (head.status < 200) {
+      this.#reply.inform(head.status, headers);
+      return;
+    }
+    this.#owner.onHead(headers);
+    const redirect = localRedirectOf(head);
+    if (made !== undefined) made.isPlain = redirect === null && headers === head.headers;
+    if (redirect !== null) this.#instead = () => this.#owner.onLocalRedirect(redirect);
+    else if (name !== null) this.#instead = () => this.#owner.onSendfile(name, headers);
+    else if (this.#owner.isForDeveloper(head.status)) this.#held = { ...head, headers };
+    else this.#reply.head(head.status, headers, head);
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#held !== null) this.#release();
+    return this.#instead === null ? this.#reply.write(chunk) : true;
+  }
+
+  flush(): void {
+    if (this.#instead === null && this.#held === null) this.#reply.flush();
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    this.#owner.onProgramEnd();
+    if (this.#held !== null) this.#owner.onEmpty(this.#held.status);
+    else if (this.#instead === null) this.#reply.end();
+    else this.#instead();
+  }
+
+  fail(error: PosternError): void {
+    this.#hasEnded = true;
+    this.#held = null;
+    this.#owner.onProgramEnd();
+    this.#reply.fail(error);
+  }
+
+  stderr(chunk: Uint8Array): void {
+    this.#owner.onStderr(chunk);
+  }
+
+  #release(): void {
+    const head = this.#held!;
+    this.#held = null;
+    this.#reply.head(head.status, head.headers, head);
+  }
 }
 
 /** How a reply ended. */
@@ -47,22 +130,16 @@ export interface Producer {
   abort(): void;
 }
 
-/** What a program is held in all before the disk takes its answer: a client that reads at all quickly is never worth a file. */
-const patienceMs = 100;
-
-type State = 'flowing' | 'filling' | 'held' | 'spooling' | 'answered' | 'over';
+type State = 'open' | 'answered' | 'over';
 
 const moves: Readonly<Record<State, readonly State[]>> = {
-  flowing: ['filling', 'answered', 'over'],
-  filling: ['flowing', 'held', 'spooling', 'answered', 'over'],
-  held: ['flowing', 'spooling', 'answered', 'over'],
-  spooling: ['flowing', 'over'],
+  open: ['answered', 'over'],
   answered: ['over'],
   over: [],
 };
 
 /** One reply. */
-export class Reply implements AnswerListener, AnswerSpoolUser {
+export class Reply implements AnswerListener, SlowClientOwner {
   /** Who is told to go on, or to stop; set by the producer's owner. */
   producer: Producer | null = null;
   /** The final status; 0 before it was sent. */
@@ -73,26 +150,15 @@ export class Reply implements AnswerListener, AnswerSpoolUser {
   #wholeBytes = Number.POSITIVE_INFINITY;
   readonly #answer: HttpAnswer;
   readonly #requestHeaders: readonly string[];
-  readonly #shared: ReplyShared;
+  readonly #shared: SlowClientShared;
   readonly #owner: ReplyOwner;
-  #state: State = 'flowing';
-  /** Bytes written since the front last asked to stop. */
-  #unread = 0;
-  #spool: AnswerSpool | null = null;
-  /** Whether the producer was told to wait. */
-  #isHeld = false;
+  #state: State = 'open';
   /** Whether the producer's answer is whole, though not all of it was passed on. */
   #hasEnded = false;
-  /** Looks at a client that does not take all, every now and then. */
-  #watch: Timer | null = null;
-  /** Since when the producer waits, and how long it did before. */
-  #heldAtMs = 0;
-  #heldMs = 0;
   /** null until it has not taken all at once: most clients do. */
-  #client: ClientWatch | null = null;
-  readonly #askTaken = (closely: boolean): number => this.#answer.taken(closely);
+  #slow: SlowClient | null = null;
 
-  constructor(answer: HttpAnswer, requestHeaders: readonly string[], shared: ReplyShared, owner: ReplyOwner) {
+  constructor(answer: HttpAnswer, requestHeaders: readonly string[], shared: SlowClientShared, owner: ReplyOwner) {
     this.#answer = answer;
     this.#requestHeaders = requestHeaders;
     this.#shared = shared;
@@ -133,9 +199,9 @@ export class Reply implements AnswerListener, AnswerSpoolUser {
   write(chunk: Uint8Array): boolean {
     if (this.#state === 'over' || this.#state === 'answered') return true;
     this.bytes += chunk.length;
-    if (this.#state === 'spooling') this.#isHeld = !this.#spool!.add(chunk);
-    else if (!this.#answer.write(chunk)) this.#filled(chunk.length);
-    return !this.#isHeld;
+    if (this.#slow?.isSpooling === true) this.#slow.keep(chunk);
+    else if (!this.#answer.write(chunk)) this.#slowClient().filled(chunk.length);
+    return this.#slow === null || !this.#slow.isHeld;
   }
 
   /** As `write`, for a producer that costs nothing while it waits, a file: what the client has not read is not kept elsewhere. */
@@ -143,8 +209,7 @@ export class Reply implements AnswerListener, AnswerSpoolUser {
     if (this.#state === 'over') return true;
     this.bytes += chunk.length;
     if (this.#answer.write(chunk)) return true;
-    this.#fill();
-    this.#isHeld = true;
+    this.#slowClient().passed();
     return false;
   }
 
@@ -153,25 +218,24 @@ export class Reply implements AnswerListener, AnswerSpoolUser {
     if (this.#answer.writeLasting === undefined || this.#state === 'over') return this.pass(bytes);
     this.bytes += bytes.length;
     if (this.#answer.writeLasting(bytes)) return true;
-    this.#fill();
-    this.#isHeld = true;
+    this.#slowClient().passed();
     return false;
   }
 
   /** Nothing more is at hand now. */
   flush(): void {
     // What is kept goes first, and is flushed at its end.
-    if (this.#state === 'over' || this.#state === 'spooling' || this.#state === 'answered') return;
+    if (this.#state !== 'open' || this.#slow?.isSpooling === true) return;
     // Looked at here and not after each write: an end that comes with the last byte is no program that works on.
     if (this.bytes >= this.#wholeBytes) this.#answered();
-    else if (!this.#answer.flush()) this.#fill();
+    else if (!this.#answer.flush()) this.#slowClient().fill();
   }
 
   end(): void {
     if (this.#state === 'over') return;
-    if (this.#state === 'spooling') {
+    if (this.#slow?.isSpooling === true) {
       this.#hasEnded = true;
-      this.#spool!.end();
+      this.#slow.end();
       return;
     }
     if (this.#state !== 'answered') this.#answer.end();
@@ -208,8 +272,7 @@ export class Reply implements AnswerListener, AnswerSpoolUser {
 
   /** See AnswerListener. */
   drained(): void {
-    if (this.#state === 'spooling') this.#spool!.pump();
-    else if (this.#state !== 'over' && this.#state !== 'answered') this.#flow();
+    if (this.#state === 'open') this.#slow?.drained();
   }
 
   /** See AnswerListener. */
@@ -217,28 +280,37 @@ export class Reply implements AnswerListener, AnswerSpoolUser {
     this.#finish(error === null ? 'gone' : 'aborted', error);
   }
 
-  // What the spool says.
-
-  take(bytes: Buffer): boolean {
-    return this.#answer.write(bytes);
+  /** See SlowClientOwner. */
+  resume(): void {
+    this.producer?.resume();
   }
 
-  spoolHasRoom(): void {
-    this.#release();
+  /** See SlowClientOwner. */
+  tooSlow(): void {
+    const error = new PosternError('ABORTED', `the client took no more of its answer for ${this.writeTimeoutMs} ms`);
+    this.#answer.abort(error);
+    this.#finish('aborted', error);
   }
 
+  /** See SlowClientOwner. */
   spoolFailed(error: unknown): void {
     this.fail(toPosternError(error));
   }
 
+  /** See SlowClientOwner. */
   emptied(): void {
     if (this.#hasEnded) {
       this.#answer.end();
       this.#finish('complete', null);
       return;
     }
-    this.#flow();
+    this.#slow!.flow();
     this.flush();
+  }
+
+  #slowClient(): SlowClient {
+    this.#slow ??= new SlowClient(this.#answer, this.#shared, this);
+    return this.#slow;
   }
 
   /** The client has the whole answer, and may ask for more; the program works on, and nobody reads what it still writes. */
@@ -247,96 +319,13 @@ export class Reply implements AnswerListener, AnswerSpoolUser {
     // It could not be sent.
     if (this.isOver) return;
     this.#move('answered');
-    this.#watch?.cancel();
-    this.#watch = null;
-    this.#release();
-  }
-
-  // A client that does not take all.
-
-  /** The front has taken bytes of a program, and asks to stop. */
-  #filled(length: number): void {
-    this.#fill();
-    this.#unread += length;
-    if (this.#unread < this.#shared.site.answerBufferBytes) return;
-    if (this.#heldMs >= patienceMs) this.#beginSpooling();
-    else if (this.#state === 'filling') this.#hold();
-  }
-
-  #fill(): void {
-    if (this.#state !== 'flowing') return;
-    this.#move('filling');
-    this.#client ??= new ClientWatch();
-    this.#client.start(this.#shared.clock.now(), this.#askTaken);
-    this.#watch ??= this.#startWatch();
-  }
-
-  #hold(): void {
-    this.#move('held');
-    this.#isHeld = true;
-    this.#heldAtMs = this.#shared.clock.now();
-    this.#watch?.cancel();
-    this.#watch = this.#startWatch();
-  }
-
-  #beginSpooling(): void {
-    this.#spool ??= new AnswerSpool(this.#shared.answerSpools, this);
-    this.#move('spooling');
-    this.#release();
-  }
-
-  #flow(): void {
-    if (this.#state === 'flowing') return;
-    if (this.#state === 'held') this.#heldMs += this.#shared.clock.now() - this.#heldAtMs;
-    this.#move('flowing');
-    this.#unread = 0;
-    this.#release();
-  }
-
-  #release(): void {
-    if (!this.#isHeld) return;
-    this.#isHeld = false;
-    this.producer?.resume();
-  }
-
-  /** One timer, which is not stopped when the client reads on: it will have to be looked at again. */
-  #startWatch(): Timer | null {
-    const { clock, site } = this.#shared;
-    const timeoutMs = site.writeTimeoutMs;
-    const now = clock.now();
-    let lookMs = Number.POSITIVE_INFINITY;
-    const dueMs = this.#client!.dueAtMs(timeoutMs) - now;
-    if (timeoutMs > 0) lookMs = dueMs > 0 ? Math.min(timeoutMs / 4, dueMs) : timeoutMs / 4;
-    if (this.#state === 'held') lookMs = Math.min(lookMs, this.#heldAtMs + patienceMs - this.#heldMs - now);
-    return lookMs === Number.POSITIVE_INFINITY ? null : clock.after(Math.max(0, lookMs), () => this.#look());
-  }
-
-  #look(): void {
-    this.#watch = null;
-    if (this.#state === 'flowing' || this.#state === 'answered' || this.#state === 'over') return;
-    const { clock, site } = this.#shared;
-    const now = clock.now();
-    if (site.writeTimeoutMs > 0 && this.#client!.isOverdue(now, site.writeTimeoutMs, this.#askTaken)) {
-      this.#tooSlow();
-      return;
-    }
-    if (this.#state === 'held' && this.#heldMs + now - this.#heldAtMs >= patienceMs) this.#beginSpooling();
-    this.#watch ??= this.#startWatch();
-  }
-
-  #tooSlow(): void {
-    const error = new PosternError('ABORTED', `the client took no more of its answer for ${this.writeTimeoutMs} ms`);
-    this.#answer.abort(error);
-    this.#finish('aborted', error);
+    this.#slow?.leave();
   }
 
   #finish(outcome: Outcome, error: PosternError | null): void {
     if (this.#state === 'over') return;
     this.#move('over');
-    this.#watch?.cancel();
-    this.#watch = null;
-    this.#spool?.close();
-    this.#spool = null;
+    this.#slow?.close();
     const { producer } = this;
     this.producer = null;
     if (outcome !== 'complete') producer?.abort();
@@ -344,7 +333,7 @@ export class Reply implements AnswerListener, AnswerSpoolUser {
   }
 
   #move(to: State): void {
-    const isUsual = this.#state === 'flowing' && to === 'over';
+    const isUsual = this.#state === 'open' && to === 'over';
     if (!isUsual && !moves[this.#state].includes(to)) throw new Error(`a reply cannot go from ${this.#state} to ${to}`);
     this.#state = to;
   }
