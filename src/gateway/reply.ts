@@ -11,7 +11,7 @@ import type { CgiHead, CgiSink } from '../protocol/cgi/exchange.ts';
 import { isNamed } from '../protocol/http/headers.ts';
 import { errorAnswer } from './error-page.ts';
 import type { AnswerListener, AnswerManner, HttpAnswer } from './message.ts';
-import { type FileName, takeServerFields } from './sendfile.ts';
+import { type FileName, takeServerFields } from './server-fields.ts';
 import { SlowClient, type SlowClientOwner, type SlowClientShared } from './slow-client.ts';
 
 /** What an answer may turn into. */

@@ -17,6 +17,7 @@ import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
 import { alternatives, parsePattern } from '../protocol/http/path.ts';
 import type { SiteTls, TlsMaterial } from '../tls/tls-material.ts';
+import { backendOf } from './gateways.ts';
 import { type FrontPool, poolPages } from './pool-pages.ts';
 
 /** Who is told of the requests. */
@@ -89,11 +90,6 @@ function clientsOf({ clientCertificates }: SiteValues, tls: SiteTls | undefined)
   return clientCertificates === undefined || rule === undefined
     ? null
     : { rule, required: clientCertificates.required };
-}
-
-/** What routes keep of a pool for good: one that is made anew after a fault has another backend. */
-function backendOf(name: string, unit: Pick<FrontPool, 'backend'>): Backend {
-  return { name, run: (request, sink) => unit.backend.run(request, sink) };
 }
 
 /** What a route leads to. */

@@ -5,12 +5,14 @@ import { PosternError, toPosternError } from '../errors.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { AccessLog, AccessRecord, CountAnswer } from '../gateway/request-log.ts';
+import type { Backend } from '../protocol/cgi/exchange.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import type { HostTable } from '../protocol/http/host-table.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { ProofFolder } from '../tls/proof-folder.ts';
 import { unlessGone } from './held-request.ts';
 import { HttpDurations } from './http-durations.ts';
+import type { FrontPool } from './pool-pages.ts';
 import { answerProof, isForProof } from './proof-answer.ts';
 import { refuse, refuseUnknown } from './refused.ts';
 
@@ -29,6 +31,11 @@ export function siteHandler(site: string, gatewayOf: (site: string) => Gateway |
     }
     refuse(request, answer, notServed(site));
   };
+}
+
+/** What routes keep of a pool for good: one that is made anew after a fault has another backend. */
+export function backendOf(name: string, unit: Pick<FrontPool, 'backend'>): Backend {
+  return { name, run: (request, sink) => unit.backend.run(request, sink) };
 }
 
 const notServed = (site: string): PosternError => new PosternError('POOL_CLOSING', `site ${site} is not served now`);
