@@ -60,8 +60,9 @@ export class PermitHolder implements Permits {
       if (isKept) permit.noteFree(user.clock.now());
       const isDone = heir === nobody ? this.#leases.release(permit, isKept) : this.#leases.pass(permit, heir);
       if (isDone) break;
+      // First: where there are more permits again, another takes this one at once.
+      user.closeKept(this.#held().length - 1);
       if (!endPermit(permit)) continue;
-      user.closeKept(this.#held().length);
       return;
     }
     if (heir !== nobody) return;
