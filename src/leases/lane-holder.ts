@@ -98,6 +98,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     for (const held of this.#held) if (held !== undefined) this.#settle(held);
     this.serve();
     this.match();
+    if (this.#leases.isShared) this.#secondLook.wait();
   }
 
   /** Brings free lanes and those that wait in any thread together. */
@@ -117,6 +118,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     if (held === undefined) return;
     held.lane.close();
     this.#settle(held);
+    this.serve();
   }
 
   /** Closes the connection of a lane that others may take from now on. */

@@ -182,20 +182,21 @@ export class Leases<Row extends Leased> {
   /**
    * Who should have a lane that ends a request here; `nobody`: we keep it.
    * 1. A lane that has no connection: whoever waits, where nobody does here.
-   * 2. Another whose oldest has waited longer than ours, or at all, by more than a hand-over. One lane after the other, if it has a connection: a thread that
-   *    had no processor for a while is late with all that it has, and wants none of them.
+   * 2. Another whose oldest has waited longer than ours, or at all, by more than a hand-over.
    * 3. One whose oldest has not waited less than ours by more than that, and which has fewer lanes for what waits and runs there than we have, and still would with this one: so lanes come to rest where they are of use.
+   *
+   * A lane that has a connection goes to no thread for which one is on its way: one that has no processor is late with all that it has, and wants none of them.
    * @param ownSinceMs since when one waits here; null: none does
    * @param mostWaiting how many waited here lately, at most; null: the lane has no connection
    */
   heir(ownSinceMs: number | null, mostWaiting: number | null): number {
     const waiting = this.#waiting;
     if (waiting.isAlone || !waiting.isWaitedElsewhere(this.own)) return nobody;
-    const heir = this.#neediest(ownSinceMs === null ? nobody : this.own);
+    const heir = this.#neediest(ownSinceMs === null ? nobody : this.own, mostWaiting !== null);
     if (heir === nobody || (ownSinceMs === null && mostWaiting === null)) return heir;
     const nowMs = this.#clock.now();
     const laterMs = laterBy(waiting.oldestMs(heir), ownSinceMs ?? nowMs);
-    if (laterMs > handOverMs && (mostWaiting === null || this.coming(heir) === 0)) return heir;
+    if (laterMs > handOverMs) return heir;
     const mayBalance = mostWaiting !== null && laterMs >= -handOverMs;
     return mayBalance && this.#isShorter(heir, mostWaiting, nowMs) ? heir : nobody;
   }
@@ -241,7 +242,7 @@ export class Leases<Row extends Leased> {
   match(): boolean {
     let isOurs = false;
     for (;;) {
-      const taker = this.#neediest(nobody);
+      const taker = this.#neediest(nobody, false);
       if (taker === nobody) return isOurs;
       const row = this.#freeFor(taker);
       if (row === null) return isOurs;
@@ -266,13 +267,14 @@ export class Leases<Row extends Leased> {
   /** A lane that may be kept for a thread: one that no other holds, or else one of which its holder has no use. */
   #freeFor(taker: number): Row | null {
     const { rows } = this.#board;
+    const nowMs = this.#clock.now();
     let held: Row | null = null;
     for (const row of rows) {
       const { word } = row;
       if (!isFree(word)) continue;
       const holder = holderOf(word);
       if (holder === nobody || holder === taker) return row;
-      if (held === null && row.idleMs(this.#clock.now()) >= lingerMs) held = row;
+      if (held === null && row.idleMs(nowMs) >= lingerMs) held = row;
     }
     return held;
   }
@@ -318,12 +320,17 @@ export class Leases<Row extends Leased> {
     return true;
   }
 
-  /** The thread whose oldest has waited longest, of those in which more wait than lanes are kept for; `nobody`: there is none. */
-  #neediest(but: number): number {
+  /**
+   * The thread whose oldest has waited longest, of those in which more wait than lanes are kept for; `nobody`: there is none.
+   * @param isFirst only of those for which none is kept
+   */
+  #neediest(but: number, isFirst: boolean): number {
     const waiting = this.#waiting;
     let neediest = nobody;
     for (let index = waiting.threads - 1; index >= 0; index -= 1) {
-      if (index === but || waiting.waiting(index) === 0 || waiting.waiting(index) <= this.coming(index)) continue;
+      if (index === but || waiting.waiting(index) === 0) continue;
+      const coming = this.coming(index);
+      if (waiting.waiting(index) <= coming || (isFirst && coming > 0)) continue;
       if (neediest === nobody || laterBy(waiting.oldestMs(index), waiting.oldestMs(neediest)) > 0) neediest = index;
     }
     return neediest;

@@ -15,6 +15,9 @@ import { wholeMs } from './waiting-board.ts';
 /** As many as the configuration takes for `workers`. */
 export const mostPermits = 4_096;
 
+/** By which the clock of a thread may be ahead of that of another. */
+const mostAheadMs = 60_000;
+
 const gone = 0;
 const free = laneWord('idle', nobody, nobody, 0);
 
@@ -36,9 +39,10 @@ export class PermitWord implements Leased {
     return this.#cells.swap(this.#at, from, to);
   }
 
-  /** See Leased. */
+  /** See Leased. What is far in the future was long ago: its cell has run over since. */
   idleMs(nowMs: number): number {
-    return laterBy(this.#cells.load(this.#at + mostPermits), wholeMs(nowMs));
+    const ms = laterBy(this.#cells.load(this.#at + mostPermits), wholeMs(nowMs));
+    return ms < -mostAheadMs ? Number.POSITIVE_INFINITY : ms;
   }
 
   /** To be said before it is free. */

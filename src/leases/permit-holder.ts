@@ -39,6 +39,9 @@ export class PermitHolder implements Permits {
       get waiting() {
         return user.queue.waiting;
       },
+      get waitingSinceMs() {
+        return user.queue.waitingSinceMs;
+      },
     };
     this.#secondLook = new SecondLook(clock, queue, () => this.match());
   }
@@ -107,6 +110,7 @@ export class PermitHolder implements Permits {
     for (const row of wanted) this.#leases.letGo(row);
     this.serve();
     this.match();
+    if (this.#leases.isShared) this.#secondLook.wait();
   }
 
   /** Brings free permits and those that wait in any thread together. */

@@ -7,28 +7,47 @@ import { lingerMs } from './leases.ts';
 /** For how long it is remembered how many waited. */
 const memoryMs = 10;
 
+/**
+ * Between two looks, at most. Whoever has waited longer than a hand-over is given a lane when a request ends on one, so there is less and less to find:
+ * the pause is a quarter of the time that the oldest has waited.
+ */
+export const mostPauseMs = 16;
+
+/** The requests that wait in this thread. */
+interface WaitingLine {
+  readonly waiting: number;
+  /** When the oldest began to wait; null: none waits. */
+  readonly waitingSinceMs: number | null;
+}
+
 export class SecondLook {
   readonly #clock: Clock;
-  readonly #queue: { readonly waiting: number };
+  readonly #queue: WaitingLine;
   readonly #look: () => void;
   #timer: Timer | null = null;
+  #dueMs = 0;
   #sinceMs = 0;
   #most = 0;
   #mostBefore = 0;
 
   /** @param look called time after time while requests wait in it */
-  constructor(clock: Clock, queue: { readonly waiting: number }, look: () => void) {
+  constructor(clock: Clock, queue: WaitingLine, look: () => void) {
     this.#clock = clock;
     this.#queue = queue;
     this.#look = look;
   }
 
-  /** To be called when more may wait. */
+  /** To be called when more may wait, or others are the oldest. */
   wait(): void {
-    const { waiting } = this.#queue;
-    if (waiting === 0) return;
+    const { waiting, waitingSinceMs } = this.#queue;
+    if (waiting === 0 || waitingSinceMs === null) return;
     this.#remember(waiting);
-    this.#timer ??= this.#clock.after(lingerMs, () => {
+    const nowMs = this.#clock.now();
+    const pauseMs = Math.min(Math.max(lingerMs, Math.floor((nowMs - waitingSinceMs) / 4)), mostPauseMs);
+    if (this.#timer !== null && this.#dueMs <= nowMs + pauseMs) return;
+    this.#timer?.cancel();
+    this.#dueMs = nowMs + pauseMs;
+    this.#timer = this.#clock.after(pauseMs, () => {
       this.#timer = null;
       this.#look();
       this.wait();

@@ -131,6 +131,20 @@ test('a thread that is late with all that it has gets one lane after the other',
   assert.equal(leases.heir(100, 4), nobody);
 });
 
+test('a thread that has no processor gets one of the lanes that end, and another that waits is not forgotten for it', () => {
+  const { rows, waiting, clock, leasesOf } = boardOf([1, 1, 1, 1, 1, 1]);
+  clock.nowMs = 100;
+  for (const row of rows) row.swap(row.word, inState(row.word, 'busy'));
+  waiting.note(1, 2, 90);
+  waiting.note(3, 10, 0);
+  const leases = leasesOf(1);
+  assert.equal(leases.heir(90, 2), 3);
+  assert.equal(leases.pass(rows[0]!, 3), true);
+  assert.equal(leases.heir(90, 2), nobody);
+  waiting.note(2, 1, 50);
+  assert.equal(leases.heir(90, 2), 2);
+});
+
 test('how much longer one has waited is right when the cell of its time has run over', () => {
   const day = 24 * 3_600_000;
   const before = wholeMs(24.8 * day);

@@ -1,7 +1,8 @@
 // What must hold of the lease protocol at any moment at which no thread is in the midst of something, and no bell rings: read past the turns.
 
-import { holderOf, isFree, type Leased, lingerMs, nobody, stateOf, takerOf } from '../../src/leases/leases.ts';
+import { holderOf, isFree, type Leased, nobody, stateOf, takerOf } from '../../src/leases/leases.ts';
 import { LaneBoard } from '../../src/leases/scoreboard.ts';
+import { mostPauseMs } from '../../src/leases/second-look.ts';
 import type { WaitingBoard } from '../../src/leases/waiting-board.ts';
 import type { Stage } from './lock-step.ts';
 
@@ -36,7 +37,7 @@ export function freeWhileWaited({ rows, waiting, fronts, stage }: Leasing): stri
   const left = fronts.filter(isLeft);
   if (left.length === 0) return null;
   const { nowMs } = stage;
-  const untimed = left.find((index) => (stage.dueAtMs(index) ?? Number.POSITIVE_INFINITY) > nowMs + lingerMs);
+  const untimed = left.find((index) => (stage.dueAtMs(index) ?? Number.POSITIVE_INFINITY) > nowMs + mostPauseMs);
   const isHeld = free.every(({ word }) => holderOf(word) !== nobody);
   if (isHeld && untimed === undefined) return null;
   const lanes = rows

@@ -115,8 +115,8 @@ const mutants: readonly Mutant[] = [
   {
     what: 'who waits does not look again at lanes that were in use elsewhere',
     file: 'leases/second-look.ts',
-    from: 'this.#timer ??= this.#clock.after(lingerMs, () => {',
-    to: 'this.#timer ??= this.#clock.after(1_000, () => {',
+    from: 'Math.min(Math.max(lingerMs,',
+    to: '1_000 + Math.min(Math.max(lingerMs,',
     finder: 'leases',
   },
   {
@@ -129,8 +129,8 @@ const mutants: readonly Mutant[] = [
   {
     what: 'a lane of no use stays where it is held',
     file: 'leases/leases.ts',
-    from: 'row.idleMs(this.#clock.now()) >= lingerMs',
-    to: 'row.idleMs(this.#clock.now()) >= 100 * lingerMs',
+    from: 'row.idleMs(nowMs) >= lingerMs',
+    to: 'row.idleMs(nowMs) >= 100 * lingerMs',
     finder: 'leases',
   },
   {
