@@ -25,6 +25,8 @@ export class Http2Body extends Readable implements IncomingBody {
   readonly #rate = new BodyRate();
   #state: 'unread' | 'reading' | 'whole' | 'cut' = 'unread';
   #hasRoom = true;
+  /** A reader has asked for more than is held, and waits. */
+  #isStarved = false;
   /** Bytes that came and were not read. */
   #unread = 0;
   /** Small pieces that came last, and are not with the others yet: so many bytes of a block. */
@@ -86,7 +88,8 @@ export class Http2Body extends Readable implements IncomingBody {
   lendTo(take: (bytes: Uint8Array) => boolean): void {
     let hasRoom = true;
     // What came before.
-    for (let held: Buffer | null = this.read(); held !== null; held = this.read()) hasRoom = take(held);
+    this.#pushJoined();
+    for (let held: Buffer | null = super.read(); held !== null; held = super.read()) hasRoom = take(held);
     this.#take = take;
     this.#hasRoom = hasRoom;
     this.#begin();
@@ -102,6 +105,7 @@ export class Http2Body extends Readable implements IncomingBody {
   override read(size?: number): Buffer | null {
     this.#pushJoined();
     const bytes = super.read(size) as Buffer | null;
+    this.#isStarved = bytes === null;
     this.#creditRead();
     return bytes;
   }
@@ -122,7 +126,8 @@ export class Http2Body extends Readable implements IncomingBody {
   /** Copies bytes for the stream's reader. @returns whether there is room for more */
   #hold(bytes: Buffer): boolean {
     // What is read at once goes as it is.
-    if (this.readableLength === 0 || bytes.length >= joinedBytes) {
+    if (this.readableLength === 0 || this.#isStarved || bytes.length >= joinedBytes) {
+      this.#isStarved = false;
       this.#pushJoined();
       return this.push(Buffer.from(bytes));
     }
@@ -153,8 +158,9 @@ export class Http2Body extends Readable implements IncomingBody {
 
   /** The client may send as much as was read. */
   #creditRead(): void {
-    // Who is lent the bytes has them read when there is room again.
-    if (this.#take === null) this.#credit(this.#unread - this.#heldBytes);
+    // Who is lent the bytes has them read when there is room again. What comes for nobody is read.
+    if (this.destroyed) this.#credit(this.#unread);
+    else if (this.#take === null) this.#credit(this.#unread - this.#heldBytes);
     else if (this.#hasRoom) this.#credit(this.#unread);
   }
 

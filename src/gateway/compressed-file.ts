@@ -147,13 +147,12 @@ export class CompressedFiles {
 
   // Neighbours.
 
-  #neighboursOf(file: FoundFile, { mtimeMs }: Stats): readonly Coding[] {
+  #neighboursOf(file: FoundFile, of: Stats): readonly Coding[] {
     let found = this.#neighbours.get(file);
     if (found === undefined) {
       found = this.#compression.options.codings.filter((coding) => {
         const stats = statsAt(file.realPath + endings[coding]);
-        // One that is older than the file is of another one.
-        return stats?.isFile() === true && stats.mtimeMs >= mtimeMs - 1_000;
+        return stats?.isFile() === true && !isOlder(stats, of);
       });
       this.#neighbours.set(file, found);
     }
@@ -170,6 +169,11 @@ export class CompressedFiles {
     } catch {
       return false; // it has gone since
     }
+    // The file may have changed since it was looked for.
+    if (isOlder(opened.stats, stats)) {
+      closeSync(opened.fd);
+      return false;
+    }
     const { size } = opened.stats;
     const headers = headerOf(file.realPath, stats, size, coding);
     if (request.method === 'HEAD') {
@@ -181,6 +185,9 @@ export class CompressedFiles {
     return true;
   }
 }
+
+/** Whether a neighbour is older than its file, so that it is of another one. Tools that make both set the same time, in whole seconds. */
+const isOlder = (neighbour: Stats, file: Stats): boolean => neighbour.mtimeMs < file.mtimeMs - 1_000;
 
 /** The header of a file that is coded: its validators are those of the file as it is. */
 function headerOf(path: string, { size, mtimeMs }: Stats, length: number, coding: Coding): readonly string[] {

@@ -13,6 +13,7 @@ import {
   zstdCompress,
   zstdCompressSync,
 } from 'node:zlib';
+import { inOnePiece } from '../protocol/bytes.ts';
 import { acceptedCodings, type Coding, codingFor } from '../protocol/http/accept-encoding.ts';
 import { fieldValue, fieldValues } from '../protocol/http/headers.ts';
 
@@ -91,7 +92,7 @@ export class Compression {
     const chosen = codingFor(value, this.options.codings);
     if (value.length > mostChosenLength) return chosen;
     if (this.#chosen.size === mostChosen) this.#chosen.clear();
-    this.#chosen.set(value, chosen);
+    this.#chosen.set(inOnePiece(value), chosen);
     return chosen;
   }
 

@@ -106,11 +106,36 @@ describe('the body of an HTTP/2 request', () => {
     assert.equal(told.credit, 4);
   });
 
+  it('is told to be read, of what was held, when whoever is lent it has room', () => {
+    const { body, told } = bench();
+    body.receive(Buffer.alloc(10_000));
+    body.lendTo(() => false);
+    assert.equal(told.credit, 0);
+    body.lendMore();
+    assert.equal(told.credit, 10_000);
+  });
+
+  it('wakes a reader that wants more at a time than is held', async () => {
+    const { body } = bench();
+    const read: number[] = [];
+    body.on('readable', () => {
+      const bytes = body.read(1_000);
+      if (bytes !== null) read.push(bytes.length);
+    });
+    for (let count = 0; count < 15; count += 1) {
+      body.receive(Buffer.alloc(100));
+      await turn();
+    }
+    assert.deepEqual(read, [1_000]);
+  });
+
   it('is all given back when it is given up', () => {
     const { body, told } = bench();
     for (const letter of 'abc') body.receive(Buffer.from(letter));
     body.cut(new PosternError('BODY_INCOMPLETE', 'the client ended its request within the body'));
     assert.equal(told.credit, 3);
+    for (const letter of 'defgh') body.receive(Buffer.from(letter));
+    assert.equal(told.credit, 8);
   });
 
   it('holds little more than its bytes, where each came alone and nobody reads', async () => {

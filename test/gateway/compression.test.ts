@@ -274,6 +274,14 @@ describe('a file', () => {
     assert.equal(plain(await ask(gateway.handle, get('/old.css', 'gzip'))), text);
   });
 
+  it('that changes after its neighbour was looked for is not answered with the old one', async (t) => {
+    const { gateway, root } = makeSite(t, files, { compress, pathCacheMs: 60_000 });
+    assert.equal(plain(await ask(gateway.handle, get('/n.css', 'gzip'))), 'neighbour');
+    writeFileSync(join(root, 'n.css'), `${text}more`);
+    utimesSync(join(root, 'n.css.gz'), 1_000, 1_000);
+    assert.equal(plain(await ask(gateway.handle, get('/n.css', 'gzip'))), `${text}more`);
+  });
+
   it('of another type, or too short, is sent as it is', async (t) => {
     const { gateway } = makeSite(t, files, { compress });
     for (const target of ['/p.png', '/s.txt']) {

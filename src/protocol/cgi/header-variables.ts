@@ -1,5 +1,7 @@
 // Which variable a header field becomes (RFC 3875, section 4.1.18), and which fields a program never sees. Pure.
 
+import { inOnePiece } from '../bytes.ts';
+
 /** Fields that a program never sees: they are about the connection, or have a variable of their own. */
 const dropped = new Set([
   'connection',
@@ -84,7 +86,7 @@ export class HeaderNames {
     const isKept = this.#known.size < MAX_KNOWN && name.length <= MAX_KNOWN_LENGTH;
     const found = variable === null ? null : this.#nameOf(variable, isKept);
     if (!isKept) return found;
-    this.#known.set(name, found);
+    this.#known.set(inOnePiece(name), found);
     if (variable === null && !/^[A-Za-z0-9-]+$/.test(name)) this.#onDropped(name);
     return found;
   }

@@ -1,7 +1,7 @@
 // The head of an HTTP/1.1 request (RFC 9112, sections 2 to 7), read strictly: its request line, its fields, and how its body is framed. Pure.
 
 import { PosternError } from '../../errors.ts';
-import { endOfTarget, endOfToken } from '../bytes.ts';
+import { endOfTarget, endOfToken, inOnePiece } from '../bytes.ts';
 import { isNamed, parseFields } from './headers.ts';
 import { parseHost } from './host.ts';
 
@@ -93,7 +93,7 @@ export function parseRequestHead(
   // Values have lost their white space, and not every proxy counts a tab as such: "chunked" with one is unknown to those.
   if (meaning.isChunked && tabInCoding.test(text.slice(targetEnd, to)))
     throw malformed('Transfer-Encoding holds a tab');
-  const target = originForm(text.slice(methodEnd + 1, targetEnd), method, headers, meaning);
+  const target = originForm(inOnePiece(text.slice(methodEnd + 1, targetEnd)), method, headers, meaning);
   return {
     method,
     target,
@@ -141,7 +141,7 @@ interface Meaning {
   expectsContinue: boolean;
 }
 
-function interpret(headers: readonly string[], version: '1.0' | '1.1', host: CheckedHost): Meaning {
+function interpret(headers: string[], version: '1.0' | '1.1', host: CheckedHost): Meaning {
   const meaning: Meaning = {
     hostAt: -1,
     contentLength: null,
@@ -155,7 +155,7 @@ function interpret(headers: readonly string[], version: '1.0' | '1.1', host: Che
     // Only names of these lengths are looked at, so that the others need no copy in lower case.
     switch (name.length) {
       case 4:
-        if (isNamed(name, 'host')) readHost(meaning, headers[at + 1]!, at + 1, host);
+        if (isNamed(name, 'host')) readHost(meaning, headers, at + 1, host);
         break;
       case 6:
         if (isNamed(name, 'expect')) readExpect(meaning, headers[at + 1]!, version);
@@ -178,12 +178,15 @@ function interpret(headers: readonly string[], version: '1.0' | '1.1', host: Che
   return meaning;
 }
 
-function readHost(meaning: Meaning, value: string, at: number, host: CheckedHost): void {
+function readHost(meaning: Meaning, headers: string[], at: number, host: CheckedHost): void {
   if (meaning.hostAt !== -1) throw malformed('two Host headers');
+  const value = headers[at]!;
   if (value !== host.value) {
     if (parseHost(value) === null) throw malformed('Host is not the name of a host');
-    host.value = value;
+    host.value = inOnePiece(value);
   }
+  // What is remembered of a client is not to hold its whole head.
+  headers[at] = host.value;
   meaning.hostAt = at;
 }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { type ErrorCode, PosternError } from '../../../src/errors.ts';
 import type { RequestHead } from '../../../src/protocol/http/http1-head.ts';
 import { parseRequestHead } from '../../../src/protocol/http/http1-head.ts';
@@ -17,6 +19,24 @@ function hasCode(code: ErrorCode): (error: unknown) => boolean {
 }
 
 describe('HeadReader', () => {
+  it('holds nothing of a long head when that is done', () => {
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc') as () => void;
+    const used = (): number => {
+      gc();
+      return process.memoryUsage().heapUsed;
+    };
+    const readers = Array.from({ length: 200 }, () => new HeadReader());
+    const before = used();
+    const targets = readers.map((reader, number) => {
+      const name = `${number}.a-long-name.example.org`;
+      const long = `GET /a/long/target?${number} HTTP/1.1\r\nHost: ${name}\r\nCookie: ${'c'.repeat(30_000)}\r\n\r\n`;
+      return reader.read(bytes(long), 0)!.target;
+    });
+    const held = used() - before;
+    assert.ok(held < 200 * 6_000, `${held} bytes are held for ${targets.length} heads of 30 KB`);
+  });
+
   it('reads a head that came in one piece, and says how much of the chunk it was', () => {
     const reader = new HeadReader();
     assert.equal(reader.read(bytes(`${head}body`), 0)?.target, '/a?b');
