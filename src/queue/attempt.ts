@@ -67,6 +67,8 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange {
   lastWords = '';
   /** Whether its answer has begun. */
   hasHead = false;
+  /** How long its program was silent before that, as ticks saw it; 0: less than one. */
+  silentMs = 0;
   readonly #owner: AttemptOwner;
   #state: AttemptState = 'new';
   /** null once it was told the end, or wants to hear no more. */
@@ -84,6 +86,7 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange {
   /** Whether the program has said something since the last tick, and when it was seen to. */
   #hasSpoken = false;
   #spokeAtMs = 0;
+  #sentAnewAtMs = 0;
   /** When the tick first saw that the client has left. */
   #leftAtMs = 0;
 
@@ -133,6 +136,7 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange {
     this.#seat = seat;
     this.#spokeAtMs = nowMs;
     this.#hasSpoken = false;
+    this.silentMs = 0;
     this.processEnd = null;
     try {
       seat.run(this.request, this);
@@ -201,10 +205,16 @@ export class Attempt implements SeatUser, SeatSeeker, Exchange {
     return readTimeoutMs > 0 && nowMs - this.#spokeAtMs >= readTimeoutMs ? 'readTimeout' : null;
   }
 
-  /** See Seat. What was read by nobody has as much time left on a new connection: half of its shortest limit. */
-  lookForSilence(nowMs: number): void {
+  /**
+   * See Seat. What was read by nobody has as much time left on a new connection: half of its shortest limit.
+   * @param usualMs so long others were silent, and were answered: one that takes no more than twice that is at work
+   */
+  lookForSilence(nowMs: number, usualMs: number): void {
+    if (this.hasHead) return;
     const shortestMs = Math.min(this.#requestTimeoutMs || noLimitMs, this.#readTimeoutMs || noLimitMs);
-    this.#seat?.lookForSilence?.(nowMs, Math.min(longestSilenceMs, shortestMs / 2));
+    const afterMs = Math.max(Math.min(longestSilenceMs, shortestMs / 2), 2 * usualMs);
+    this.silentMs = nowMs - Math.max(this.#spokeAtMs, this.#sentAnewAtMs);
+    if (this.#seat?.lookForSilence?.(nowMs, afterMs)) this.#sentAnewAtMs = nowMs;
   }
 
   /** A time limit of it, in milliseconds. */

@@ -233,6 +233,8 @@ export class Deadlines {
   readonly #options: DeadlinesOptions;
   #timer: Timer | null = null;
   #tickedAtMs = 0;
+  /** The longest that a request was silent before it was answered. */
+  #usualMs = 0;
 
   constructor(options: DeadlinesOptions) {
     this.#options = options;
@@ -243,6 +245,11 @@ export class Deadlines {
     if (this.#timer !== null) return;
     this.#tickedAtMs = nowMs;
     this.#timer = this.#options.clock.every(tickMs, () => this.#tick());
+  }
+
+  /** A request has ended: one that was answered shows how long the program may be silent at work. */
+  ended({ hasHead, silentMs }: Attempt): void {
+    if (hasHead && silentMs > this.#usualMs) this.#usualMs = silentMs;
   }
 
   stop(): void {
@@ -263,7 +270,7 @@ export class Deadlines {
         onLimit(attempt, limit, nowMs);
       } else {
         onRan(attempt);
-        attempt.lookForSilence(nowMs);
+        attempt.lookForSilence(nowMs, this.#usualMs);
       }
       // Whoever was told of it may have ended others: the rest is looked at by the next tick.
       attempt = next !== null && running.has(next) ? next : null;

@@ -266,6 +266,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   #count(attempt: Attempt, { code, isAborted }: SeatOutcome): void {
     const { slow, waitedMs } = attempt;
     const ranMs = attempt.ranMs(this.#clock.now());
+    this.#deadlines.ended(attempt);
     this.durations.note(waitedMs, ranMs);
     this.counters.add(code === null && !isAborted ? counter.finished : counter.aborted, 1);
     if (code !== null && !isAborted) this.counters.add(counter.failed, 1);

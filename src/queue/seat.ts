@@ -47,9 +47,9 @@ export interface Seat {
   resume(): void;
   /**
    * Looks whether its request may have been read by nobody, as happens on a connection that had served before, and sends it anew where that does
-   * no harm. To be called now and then while it runs. @param silentMs so long not a byte may come
+   * no harm. To be called now and then while it runs. @param silentMs so long not a byte may come @returns whether this seat sent it anew
    */
-  lookForSilence?(nowMs: number, silentMs: number): void;
+  lookForSilence?(nowMs: number, silentMs: number): boolean;
   /** The client left: the sink is called no more; `released` follows when the program is done with the request. Repeatable. */
   abort(): void;
 }

@@ -97,12 +97,13 @@ export class UpstreamSeat<Server extends SeatServer = SeatServer> implements Sea
     return this.#exchange === exchange;
   }
 
-  /** See Seat. */
-  lookForSilence(nowMs: number, silentMs: number): void {
-    if (this.#state !== 'running' || this.isFresh || nowMs - this.#sinceMs < silentMs) return;
+  /** See Seat. Its connection is closed, and another seat sends it anew. */
+  lookForSilence(nowMs: number, silentMs: number): false {
+    if (this.#state !== 'running' || this.isFresh || nowMs - this.#sinceMs < silentMs) return false;
     const { progress, isAborted, awaitsBody } = this.#exchange!;
     if (progress !== 'answered' && !isAborted && !awaitsBody)
       this.upstream.silent(this, Math.round(nowMs - this.#sinceMs));
+    return false;
   }
 
   /** Whether sending its request anew does no harm. */

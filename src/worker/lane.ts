@@ -132,14 +132,15 @@ export class Lane implements LaneHandle, ConnectionOwner {
   }
 
   /** See Seat. A preforked child reads: it has nothing else to do. */
-  lookForSilence(nowMs: number, silentMs: number): void {
-    if (this.#reusedAtMs === null || this.#link !== 'busy' || this.#isAborted || this.awaitsBody) return;
+  lookForSilence(nowMs: number, silentMs: number): boolean {
+    if (this.#reusedAtMs === null || this.#link !== 'busy' || this.#isAborted || this.awaitsBody) return false;
     const { program } = this.#worker;
-    if (program.preforks || this.progress === 'answered' || nowMs - this.#reusedAtMs < silentMs) return;
+    if (program.preforks || this.progress === 'answered' || nowMs - this.#reusedAtMs < silentMs) return false;
     this.#reusedAtMs = null;
     const isResent = mayResend(this.#request!);
     this.#events.laneSilent(this, program, isResent);
     if (isResent) this.#connect();
+    return isResent;
   }
 
   /** See LaneHandle. */

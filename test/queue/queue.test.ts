@@ -204,6 +204,7 @@ describe('Queue', () => {
       room.busy[0]!.lookForSilence = (nowMs, afterMs) => {
         assert.equal(nowMs, room.clock.now());
         asked.push(afterMs);
+        return false;
       };
       room.clock.advance(250);
       assert.deepEqual(asked, [silentMs, silentMs]);
@@ -211,6 +212,30 @@ describe('Queue', () => {
       room.verify();
     });
   }
+
+  it('does not take a request for unread before it took twice as long as the slowest that was answered', () => {
+    const room = new Room({ seats: 1, requestTimeoutMs: 2_000, readTimeoutMs: 0 });
+    const lookedFor = (runsMs: number, sentAnewAfterMs?: number): number => {
+      const beganAtMs = room.clock.now();
+      const asked: number[] = [];
+      const { sink } = room.ask();
+      const seat = room.busy[0]!;
+      seat.lookForSilence = (nowMs, silentMs) => {
+        asked.push(silentMs);
+        return nowMs - beganAtMs === sentAnewAfterMs;
+      };
+      room.clock.advance(runsMs);
+      seat.answer();
+      assert.equal(sink.error, null);
+      return asked.at(-1)!;
+    };
+    assert.equal(lookedFor(600), 1_000);
+    // What was sent anew after a second was silent for 200 ms from then on.
+    assert.equal(lookedFor(1_200, 1_000), 1_200);
+    assert.equal(lookedFor(1_300), 1_200);
+    assert.equal(lookedFor(300), 2_600);
+    room.verify();
+  });
 
   it('has limits of their own for requests that bring some', () => {
     const room = new Room();

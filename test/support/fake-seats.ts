@@ -30,7 +30,9 @@ export class FakeSeat implements Seat {
 
   resume(): void {}
 
-  lookForSilence(_nowMs: number, _silentMs: number): void {}
+  lookForSilence(_nowMs: number, _silentMs: number): boolean {
+    return false;
+  }
 
   abort(): void {
     this.isAborted = true;

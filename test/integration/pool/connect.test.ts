@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import test, { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { findProgram, temporaryFolder } from '../../support/folder.ts';
 import { startPhpCgi, startPhpFpm } from '../../support/php-cgi.ts';
@@ -96,6 +96,16 @@ describe('a connect pool, readiness', { skip: noFpm }, () => {
     assert.equal((await service.logged('takes connections again')).length, 1);
     assert.equal(service.log('takes no connection').length, 1);
   });
+});
+
+test('a program that always takes longer than half of requestTimeout is asked once for each request', async (t) => {
+  const program = fileURLToPath(new URL('../../fixtures/answers-its-pid.ts', import.meta.url));
+  const pool = `command = ["${process.execPath}", "${program}", "1200"]\nallowRoot = true\nworkers = 1\nrequestTimeout = "2s"\n`;
+  const more = '[[site.main.route]]\nmatch = "/app"\npool = "php"\n';
+  const service = await PhpService.start(t, { files, pool, more });
+  const pid = await service.text('app');
+  for (let round = 0; round < 3; round += 1) assert.equal(await service.text('app'), pid);
+  assert.deepEqual(service.log('unread on a kept connection'), []);
 });
 
 describe('a program of libfcgi with threads around one accept', () => {
