@@ -5,6 +5,7 @@
 // 2. A name that ends as a program does is its source, if no route runs it.
 //    So is one that ends as CGI programs do, or lies in a "cgi-bin", where its file may be executed.
 // 3. A name that holds PHP's ending, and more after it, is a copy of a script: "a.php.save", "a.php.txt", "#a.php#", "a.php.", "a.php ".
+// 4. A name that is hidden for its end is hidden with a number, a date or a packer's ending behind that, too: "a.log.1", "a.log-20261128", "a.sql.gz".
 
 import { lowerAscii } from '../protocol/http/path.ts';
 import { bytesToText, isAscii, textToBytes } from '../protocol/text.ts';
@@ -25,6 +26,7 @@ const phpSuffixes = [
   ...['.phar', '.inc'],
 ];
 const cgiProgram = /\.(?:cgi|fcgi|pl)$|(?:^|\/)cgi-bin\//;
+const turnedOrPacked = /(?:[.-]\d+)?(?:\.(?:gz|bz2|xz|zst|zip|br))?$/;
 const copyOfPhp = /\.ph(?:p[0-9s]?|tml?|ar|t)(?![a-z0-9])/;
 
 /** The hidden names of one site. */
@@ -72,7 +74,9 @@ export class HiddenNames {
     if (this.#visible.has(name)) return false;
     if (name.startsWith('.')) return true;
     const folded = fold(name);
-    if (this.#hidden.has(folded) || this.#suffixes.some((suffix) => folded.endsWith(suffix))) return true;
+    const plain = folded.replace(turnedOrPacked, '');
+    const isHidden = (suffix: string): boolean => folded.endsWith(suffix) || plain.endsWith(suffix);
+    if (this.#hidden.has(folded) || this.#suffixes.some(isHidden)) return true;
     // What Emacs saves by itself.
     return folded.length > 1 && folded.startsWith('#') && folded.endsWith('#');
   }

@@ -102,6 +102,7 @@ describe('what a php pool runs, and what is handed out', { skip: phpMissing }, (
         'composer.lock',
       ],
       ...['web.config', 'x.sql', 'x.log', 'x.ini', 'x.old', 'x.save', 'error_log', '.htaccess', 'deep/composer.lock'],
+      ...['x.log.1', 'x.log.2.gz', 'x.log-20261128', 'x.sql.gz', 'x.SQL.zip'],
     ];
     const files = Object.fromEntries(
       [...hidden, 'package.json', 'in/any/secret.txt', 'uploads/x.html'].map((name) => [name, 'x']),
