@@ -5,7 +5,8 @@ import { dirname, resolve } from 'node:path';
 import { TomlError as ParserError, parse } from 'smol-toml';
 import { PosternError } from '../errors.ts';
 import { type Config, type ExaminedConfig, examine, examined, type ReadConfig, sound } from './config.ts';
-import { positions } from './lines.ts';
+import { faultIn } from './lines.ts';
+import { notToml } from './problem.ts';
 
 /** Why a text is no TOML. */
 export class TomlError extends Error {
@@ -53,7 +54,7 @@ export function parseToml(text: string): unknown {
   } catch (error) {
     if (!(error instanceof ParserError)) throw error;
     const [words = ''] = error.message.replace('Invalid TOML document: ', '').split('\n');
-    const fault = positions().faultIn(text) ?? { message: `${words} (column ${error.column})`, line: error.line };
+    const fault = faultIn(text) ?? { message: `${words} (column ${error.column})`, line: error.line };
     throw new TomlError(fault.message, fault.line);
   }
 }
@@ -79,7 +80,7 @@ function readText(written: string, file: string): ReadConfig {
     value = parseToml(text);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    const message = `${file}:${error.line}: this is not TOML: ${error.message}`;
+    const message = `${file}:${error.line}: ${notToml(error)}`;
     throw new PosternError('CONFIG_INVALID', message, { cause: error });
   }
   const path = resolve(file);

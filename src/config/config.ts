@@ -5,7 +5,7 @@ import { PosternError } from '../errors.ts';
 import type { ConfigInput, ConfigValues } from './config-schema.ts';
 import { linesOf } from './lines.ts';
 import { absoluteAddress } from './listen-address.ts';
-import { formatProblem, type Lines, lineOf, type Problem } from './problem.ts';
+import { formatProblem, type Lines, lineOf, type Problem, withLines } from './problem.ts';
 import { readSections } from './sections.ts';
 
 /** Where a configuration comes from. */
@@ -57,6 +57,7 @@ export function defineConfig(input: ConfigInput, folder: string = process.cwd())
 /** What reading comes to, as plain data that can go from one thread or process to another: JSON. */
 export interface ReadConfig {
   readonly values: ConfigValues;
+  /** With their lines: to find them takes long, and who tells them may be a service with requests. */
   readonly problems: readonly Problem[];
   readonly origin: ConfigOrigin;
 }
@@ -64,17 +65,18 @@ export interface ReadConfig {
 /** Checks what was written, and fills in the defaults. */
 export function examine(input: unknown, origin: ConfigOrigin): ReadConfig {
   const { values, problems } = readSections(input, origin.folder);
-  const named = withNamedRules(values, linesOf(origin.text));
-  return { values: withAbsoluteSockets(named, origin.folder), problems, origin };
+  const lines = linesOf(origin.text);
+  const named = withNamedRules(values, lines);
+  return { values: withAbsoluteSockets(named, origin.folder), problems: withLines(problems, lines), origin };
 }
 
 /** A configuration of what was read. */
 export function examined({ values, problems, origin: { shown, file, folder, text } }: ReadConfig): ExaminedConfig {
   const lines = linesOf(text);
   const refusal = (...found: readonly Problem[]): ConfigError => {
-    const inOrder = found.toSorted((a, b) => (lineOf(lines, a.path) ?? 0) - (lineOf(lines, b.path) ?? 0));
+    const inOrder = withLines(found, lines);
     return new ConfigError(
-      inOrder.map((one) => (file === null ? one.message : formatProblem(shown, lines, one))).join('\n'),
+      inOrder.map((one) => (file === null ? one.message : formatProblem(shown, one))).join('\n'),
       inOrder,
     );
   };

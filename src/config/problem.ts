@@ -14,10 +14,23 @@ export interface Problem {
   readonly message: string;
   /** Another key that it is about; where that is wrong itself, this is not known. */
   readonly other?: Path;
+  /** Where the file has it, from 1; null: nowhere. Absent: nobody has looked yet. */
+  readonly line?: number | null;
 }
 
-/** Path of a key or an array's element (`pathKey`) -> the line it stands on, from 1. */
-export type Lines = Pick<ReadonlyMap<string, number>, 'get'>;
+/** The lines of a text. */
+export interface Lines {
+  /** @param key of a path or an array's element (`pathKey`) @returns the line it stands on, from 1 */
+  get(key: string): number | undefined;
+  /** Why it has none, though the text was read: the parser that finds lines takes it for no TOML. */
+  readonly fault: TomlFault | null;
+}
+
+/** Why a text is no TOML. */
+export interface TomlFault {
+  readonly line: number;
+  readonly message: string;
+}
 
 type Issue = z.core.$ZodIssue;
 
@@ -33,9 +46,23 @@ export function lineOf(lines: Lines, path: Path): number | null {
   return null;
 }
 
+/** The same with their lines, in the order of these; where the text has none, with the reason for that. */
+export function withLines(problems: readonly Problem[], lines: Lines): Problem[] {
+  const found = problems.map((one) => (one.line === undefined ? { ...one, line: lineOf(lines, one.path) } : one));
+  const isAsked = problems.some(({ line }) => line === undefined);
+  if (isAsked && lines.fault !== null) {
+    const { line } = lines.fault;
+    const message = notToml(lines.fault);
+    if (!found.some((one) => one.message === message)) found.push({ path: [], message, line });
+  }
+  return found.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
+}
+
+/** What is said of a text that is no TOML, without its line. */
+export const notToml = ({ message }: Pick<TomlFault, 'message'>): string => `this is not TOML: ${message}`;
+
 /** "postern.toml:12: unknown key ..." */
-export function formatProblem(file: string, lines: Lines, { path, message }: Problem): string {
-  const line = lineOf(lines, path);
+export function formatProblem(file: string, { line = null, message }: Problem): string {
   return `${file}:${line === null ? '' : `${line}:`} ${message}`;
 }
 

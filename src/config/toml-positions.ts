@@ -1,32 +1,19 @@
 // Where each key of a TOML text stands, and why a text is no TOML: for errors, which name their line. Its parser is slow, and is loaded only for them.
 
 import { type AST, ParseError, parseTOML } from 'toml-eslint-parser';
-import { type Lines, type Path, pathKey } from './problem.ts';
+import { type Lines, type Path, pathKey, type TomlFault } from './problem.ts';
 import { openBracket } from './toml-brackets.ts';
 
-/** Why a text is no TOML. */
-export interface TomlFault {
-  readonly line: number;
-  readonly message: string;
-}
-
-/** The lines of what a text holds. Empty where this parser cannot read it. */
+/** The lines of what a text holds. None where this parser cannot read it, and why. */
 export function linesIn(text: string): Lines {
+  const program = read(text);
+  if (!('body' in program)) return { get: () => undefined, fault: program };
   const reader = new PositionReader();
-  const program = read(text);
-  if ('body' in program) {
-    for (const node of program.body[0].body) {
-      if (node.type === 'TOMLKeyValue') reader.pair(node, []);
-      else reader.table(node);
-    }
+  for (const node of program.body[0].body) {
+    if (node.type === 'TOMLKeyValue') reader.pair(node, []);
+    else reader.table(node);
   }
-  return reader.lines;
-}
-
-/** Why a text is no TOML; null: this parser can read it. */
-export function faultIn(text: string): TomlFault | null {
-  const program = read(text);
-  return 'body' in program ? null : program;
+  return { get: (key) => reader.lines.get(key), fault: null };
 }
 
 function read(text: string): AST.TOMLProgram | TomlFault {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { sound } from '../../src/config/config.ts';
 import { readConfigApart } from '../../src/config/config-apart.ts';
-import { parseConfig, readConfig } from '../../src/config/config-file.ts';
+import { parseConfig, readConfig, readFileOf } from '../../src/config/config-file.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 describe('readConfigApart()', () => {
@@ -24,6 +25,17 @@ describe('readConfigApart()', () => {
       const expected = await readConfig(asked).catch((error: Error) => error.message);
       await assert.rejects(readConfigApart(asked), { code: 'CONFIG_INVALID', message: expected as string });
     }
+  });
+
+  it('finds the lines of what is wrong where the file is read, not where it is told', async (t) => {
+    const file = join(temporaryFolder(t), 'postern.toml');
+    writeFileSync(file, '[site.main]\nlisten = "unix:a.sock"\nwoot = 1\n');
+    const read = await readFileOf(file);
+    const sent = structuredClone({ ...read, origin: { ...read.origin, text: '' } });
+    assert.throws(
+      () => sound(sent),
+      (error: Error) => error.message.startsWith(`${file}:3: unknown key`),
+    );
   });
 
   it('leaves the service to its requests while it reads a thousand pools', async (t) => {

@@ -93,6 +93,11 @@ describe('parseConfig()', () => {
   const refused: [what: string, text: string, problem: string][] = [
     ['text that is not TOML', 'a = = 1', ':1: this is not TOML: unexpected token (column 5)'],
     [
+      'a date that there is not, beside what is wrong with the keys',
+      '[pool.p]\ncommand = ["p"]\nworker = 2\nworkers = 2026-02-30\n',
+      ':4: this is not TOML: ',
+    ],
+    [
       'a key of another spelling',
       `${site}${php}worker = 3`,
       ':5: unknown key "worker" in [pool.php]: did you mean "workers"?',
