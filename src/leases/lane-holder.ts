@@ -45,7 +45,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
   readonly #worked = new Set<number>();
   /** Programs that left a request on a kept connection unread: theirs are not kept any more. */
   #unread: WeakSet<Program> | null = null;
-  /** Whether a lane was kept for a request that is about to wait: it may be there to be taken at once. */
+  /** Whether lanes were asked for, for a request that is about to wait and those before it: they may be there to be taken at once. */
   #hasAsked = false;
   readonly #isKnown = (row: LaneRow): boolean => this.#sources.has(row.worker);
 
@@ -195,8 +195,8 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
 
   /** See SeatProvider. */
   isComing(beyond: number): boolean {
-    this.#hasAsked = this.#leases.ask(beyond);
-    return this.#hasAsked;
+    this.#hasAsked = true;
+    return this.#leases.ask(beyond);
   }
 
   /** See SeatProvider. A worker that takes no connection says nothing of the others. */

@@ -168,7 +168,8 @@ export class Leases<Row extends Leased> {
   ask(beyond: number): boolean {
     if (this.coming(this.own) > beyond) return true;
     if (this.#waiting.isWaitedElsewhere(this.own)) return false;
-    for (const row of this.#board.rows) if (this.#keep(row, this.own)) return true;
+    // One that lingers elsewhere is first for those that wait here already.
+    for (const row of this.#board.rows) if (this.#keep(row, this.own) && this.coming(this.own) > beyond) return true;
     return false;
   }
 

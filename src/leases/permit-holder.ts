@@ -25,7 +25,7 @@ export class PermitHolder implements Permits {
   readonly #secondLook: SecondLook;
   /** Those that a request has left, the last one on top: its connection was used last. */
   readonly #used: PermitWord[] = [];
-  /** Whether one was kept for a request that is about to wait: it may be there to be taken at once. */
+  /** Whether some were asked for, for a request that is about to wait and those before it: they may be there to be taken at once. */
   #hasAsked = false;
 
   constructor({ index, board, waiting, ring }: PermitHolderOptions, user: PermitUser) {
@@ -95,8 +95,8 @@ export class PermitHolder implements Permits {
 
   /** See Permits. */
   isComing(beyond: number): boolean {
-    this.#hasAsked = this.#leases.ask(beyond);
-    return this.#hasAsked;
+    this.#hasAsked = true;
+    return this.#leases.ask(beyond);
   }
 
   /** See Permits. How many there are is the pool's to say, for all threads. */
