@@ -293,7 +293,7 @@ export function cgiUnit(plan: CgiPlan, { clock, log, starter, relay, frontThread
     },
     threadDied(thread) {
       const { stopTimeoutMs } = inForce.limits;
-      permits.forget(thread, (pid, isGone) => orphans.end(pid, stopTimeoutMs, isGone));
+      permits.forget(thread, (process, isGone) => orphans.end(process, stopTimeoutMs, isGone));
     },
   };
 }

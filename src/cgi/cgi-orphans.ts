@@ -1,20 +1,29 @@
-// CGI programs whose front thread was lost: nobody reads them any more. Each is ended, and its permit is free when it has gone, not before.
+// CGI programs whose front thread was lost: nobody reads them any more. Each is ended with what it had started, and its permit is free when it has
+// gone, not before.
+//
+// It stays a zombie as long as the service lives: who would have reaped it was the thread (decision 045). So its number is given to nobody else.
 
 import type { Clock, Timer } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { exists, readProcessStat, sendSignal } from '../worker/process-table.ts';
+import { exists, isGroupAlive, readProcessStat, sendSignal } from '../worker/process-table.ts';
 
 /** How often they are looked at. */
 const lookMs = 250;
 
-/** One. */
-interface Orphan {
+/** Which process it is. */
+export interface OrphanName {
   readonly pid: number;
-  /** It is this process and no later one of the same number; null: this system does not tell. */
-  readonly startTicks: number | null;
+  /** Of a later one with the same number it is another, of which the lower 32 bits count; 0: this system does not tell. */
+  readonly startTicks: number;
+}
+
+interface Orphan extends OrphanName {
   readonly killAtMs: number;
   readonly isGone: () => void;
 }
+
+/** `left`: its process has ended, and what it started may live. `gone`: nothing that has its number is of it. */
+type OrphanState = 'running' | 'left' | 'gone';
 
 export class CgiOrphans {
   readonly #parts: { readonly name: string; readonly clock: Clock; readonly log: Log };
@@ -31,18 +40,18 @@ export class CgiOrphans {
    * `launcher/launch-relay.ts`.
    * @param isGone called when it has gone; before this returns, where it had
    */
-  end(pid: number, graceMs: number, isGone: () => void): void {
+  end({ pid, startTicks }: OrphanName, graceMs: number, isGone: () => void): void {
     const { name, clock, log } = this.#parts;
-    const killAtMs = clock.now() + graceMs;
-    const orphan = { pid, startTicks: readProcessStat(pid)?.startTicks ?? null, killAtMs, isGone };
-    if (hasGone(orphan)) {
-      isGone();
+    const orphan = { pid, startTicks, killAtMs: clock.now() + graceMs, isGone };
+    const state = stateOf(orphan);
+    const why = 'the front thread that had started it was lost';
+    if (state !== 'running') {
+      if (state === 'left' && isGroupAlive(pid))
+        log.warn({ pool: name, pid }, `what process ${pid} left behind is ended with SIGKILL: ${why}`);
+      endRest(orphan, state);
       return;
     }
-    log.warn(
-      { pool: name, pid },
-      `process ${pid} is ended with SIGTERM: the front thread that had started it was lost`,
-    );
+    log.warn({ pool: name, pid }, `process ${pid} is ended with SIGTERM: ${why}`);
     sendSignal(-pid, 'SIGTERM');
     this.#left.add(orphan);
     this.#timer ??= clock.every(lookMs, () => this.#look());
@@ -50,7 +59,7 @@ export class CgiOrphans {
 
   /** Ends all of them at once. Repeatable. */
   destroy(): void {
-    for (const orphan of this.#left) if (!hasGone(orphan)) sendSignal(-orphan.pid, 'SIGKILL');
+    for (const orphan of this.#left) if (stateOf(orphan) !== 'gone') sendSignal(-orphan.pid, 'SIGKILL');
     this.#left.clear();
     this.#stop();
   }
@@ -58,9 +67,10 @@ export class CgiOrphans {
   #look(): void {
     const nowMs = this.#parts.clock.now();
     for (const orphan of this.#left) {
-      if (hasGone(orphan)) {
+      const state = stateOf(orphan);
+      if (state !== 'running') {
         this.#left.delete(orphan);
-        orphan.isGone();
+        endRest(orphan, state);
       } else if (nowMs >= orphan.killAtMs) sendSignal(-orphan.pid, 'SIGKILL');
     }
     if (this.#left.size === 0) this.#stop();
@@ -72,9 +82,15 @@ export class CgiOrphans {
   }
 }
 
-/** The dead that nobody has reaped have gone: who would have was the thread. */
-function hasGone({ pid, startTicks }: Orphan): boolean {
+/** What it started goes with it. As long as any of that lives, or it was not reaped, no other group has its number. */
+function endRest({ pid, isGone }: Orphan, state: OrphanState): void {
+  if (state === 'left') sendSignal(-pid, 'SIGKILL');
+  isGone();
+}
+
+function stateOf({ pid, startTicks }: Orphan): OrphanState {
   const stat = readProcessStat(pid);
-  if (stat === null) return !exists(pid);
-  return stat.isZombie || (startTicks !== null && stat.startTicks !== startTicks);
+  if (stat === null) return exists(pid) ? 'running' : exists(-pid) ? 'left' : 'gone';
+  if (startTicks !== 0 && (stat.startTicks | 0) !== startTicks) return 'gone';
+  return stat.isZombie ? 'left' : 'running';
 }

@@ -125,7 +125,8 @@ export class CgiRun implements Seat {
     this.#answer = new CgiAnswer(user);
     this.#child = child;
     if (child.pid > 0) this.#onStart(child.pid);
-    else child.once('spawn', () => this.#onStart(child.pid));
+    // Its client may have left before: then nothing that it had is its own any more.
+    else child.once('spawn', () => this.#state !== 'over' && this.#onStart(child.pid));
     child.once('error', (error) => this.#neverStarted(error));
     child.once('exit', (code, signal) => this.#exited({ code, signal }));
     // Without descriptors there is not even a stream; 'error' tells it.

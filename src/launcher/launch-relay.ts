@@ -90,6 +90,8 @@ export class Relay {
     const local = this.#locals.get(notice.process);
     if (local === undefined) return false;
     this.#port.postMessage({ ...notice, process: local });
+    // What it had started goes with it: nobody else asks for that any more.
+    if (this.#isLost && notice.tell === 'exited') this.#signal(notice.process, 'SIGKILL');
     if (notice.tell !== 'spawned') this.#forget(notice.process, local);
     else if (this.#isLost) this.#signal(notice.process, 'SIGTERM');
     if (this.#isLost && this.#locals.size === 0) this.#over();

@@ -131,7 +131,8 @@ export class LaunchedPrograms {
   /** @returns why not; null: it was done, or there is nobody any more */
   signal({ process: id, signal, to, pid }: Asked<'signal'>): string | null {
     const launched = this.#launched.get(id);
-    if (launched === undefined) return 'there is no such process';
+    // It may have gone while this was on its way.
+    if (launched === undefined) return null;
     const { process } = launched;
     if (launched.state === 'gone' || process.pid === 0) return null;
     if (to === 'leader') {

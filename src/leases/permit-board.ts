@@ -1,11 +1,12 @@
 // The permits of a pool without lanes, in shared memory: one word each, as a lane has (`leases.ts`), so that they are leased as lanes are.
 //
-//   | how many words are looked at | word | word | ... | since when it is free, ms | so | ... | pid | pid | ...
+//   | how many words are looked at | word | word | ... | since when it is free, ms | so | ... | pid | pid | ... | when that began | so | ...
 //
 // `gone`: there is no such permit; `busy`, `draining`: a request runs with it, and it goes when that has ended. One that a thread holds while it
 // is `idle` goes with a connection that this thread has kept: nobody else may have it before that is closed. `stopping`: it goes when that is.
 //
 // The pid is of the process that runs with it, where that is one of ours (CGI): it may outlive the thread that has started it. 0: there is none.
+// When it began (the lower 32 bits of `ProcessStat.startTicks`) tells it from a later process with the same number; 0: that is not known.
 
 import type { LaneState } from '../worker/state.ts';
 import { holderOf, type Leased, laneWord, laterBy, nobody, stateOf } from './leases.ts';
@@ -50,12 +51,17 @@ export class PermitWord implements Leased {
     this.#cells.store(this.#at + mostPermits, wholeMs(nowMs));
   }
 
-  /** Its holder writes it. */
   get pid(): number {
     return this.#cells.load(this.#at + 2 * mostPermits);
   }
 
-  set pid(pid: number) {
+  get startTicks(): number {
+    return this.#cells.load(this.#at + 3 * mostPermits);
+  }
+
+  /** For its holder. The pid comes last: whoever sees it sees when that process began. */
+  runs(pid: number, startTicks: number): void {
+    this.#cells.store(this.#at + 3 * mostPermits, startTicks);
     this.#cells.store(this.#at + 2 * mostPermits, pid);
   }
 }
@@ -95,7 +101,7 @@ export class PermitBoard {
 
 /** Memory for as many as there may be. The system gives pages of it only where something is written. */
 export function newPermitMemory(): SharedArrayBuffer {
-  return new SharedArrayBuffer((1 + 3 * mostPermits) * 4);
+  return new SharedArrayBuffer((1 + 4 * mostPermits) * 4);
 }
 
 /** A request has ended on one that is not wanted any more. @returns false: it is wanted again */

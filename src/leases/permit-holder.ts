@@ -1,9 +1,11 @@
 // The permits that one thread of a pool holds: it gives them to the thread's requests without asking anybody, and passes them on by `leases.ts`.
 
 import type { Permits, PermitUser } from '../queue/permits.ts';
+import { readProcessStat } from '../worker/process-table.ts';
 import { holderOf, Leases, nobody, stateOf, takerOf } from './leases.ts';
 import { endPermit, type PermitBoard, type PermitWord } from './permit-board.ts';
 import { SecondLook } from './second-look.ts';
+import { poolThread } from './thread-owner.ts';
 import type { WaitingBoard } from './waiting-board.ts';
 
 /** What one thread's are made from. */
@@ -82,7 +84,9 @@ export class PermitHolder implements Permits {
 
   /** See Permits. */
   runs(permit: PermitWord, pid: number): void {
-    permit.pid = pid;
+    // Of the pool's own thread nobody asks: the service ends with it.
+    const isAsked = pid !== 0 && this.#index !== poolThread;
+    permit.runs(pid, isAsked ? (readProcessStat(pid)?.startTicks ?? 0) | 0 : 0);
   }
 
   /** See Permits. */

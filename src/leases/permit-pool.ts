@@ -21,6 +21,9 @@ import {
   WaitingRoom,
 } from './waiting-board.ts';
 
+/** Told of a process whose thread was lost: see `PermitWord.runs`. */
+export type Outlived = (process: { readonly pid: number; readonly startTicks: number }, isGone: () => void) => void;
+
 /** The pool's end of its talk with a thread; a test may bring its own. */
 export type PermitPort = Pick<MessagePort, 'postMessage' | 'on' | 'close' | 'unref'>;
 
@@ -119,14 +122,14 @@ export class PermitPool implements QueueShare {
    * Means nothing where it had not been opened, or has left.
    * @param outlived told of each process of it that still lives: its permit is not free before `isGone` is called
    */
-  forget(index: number, outlived: (pid: number, isGone: () => void) => void = (_, isGone) => isGone()): void {
+  forget(index: number, outlived: Outlived = (_, isGone) => isGone()): void {
     if (!this.#ports.has(index)) return;
     this.#books.of(index).counters.abandon();
     for (const row of this.#board.rows) {
-      const { pid } = row;
+      const { pid, startTicks } = row;
       if (pid === 0 || !moveTo(row, index, poolThread)) continue;
-      outlived(pid, () => {
-        row.pid = 0;
+      outlived({ pid, startTicks }, () => {
+        row.runs(0, 0);
         this.#holder?.giveBack(row, false);
         this.#holder?.serve();
       });

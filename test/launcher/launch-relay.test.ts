@@ -32,5 +32,6 @@ test('programs of a thread that was lost get SIGTERM, after five seconds SIGKILL
   t.mock.timers.tick(5_000);
   assert.deepEqual(signals(), ['7 SIGTERM', '7 SIGKILL']);
   assert.ok(relay.tell({ tell: 'exited', process: 7, code: null, signal: 'SIGKILL' }));
+  assert.deepEqual(signals().slice(2), ['7 SIGKILL'], 'what it had started goes with it');
   assert.ok(isOver);
 });
