@@ -99,11 +99,15 @@ export function addReload(program: Command, { out, err }: Terminal): void {
       const { askReload } = await import('../control/control.ts');
       const outcome = await askReload(socket, options.all === true ? ['*'] : options.pool);
       // The person who typed it sees file and line of what is wrong with the file, as `run` tells it.
-      if (!outcome.ok && status.config !== null)
-        await (await import('../config/config-file.ts')).readConfig(status.config);
-      if (options.json) out.write(`${JSON.stringify(outcome, null, 2)}\n`);
-      else if (outcome.ok) out.write(`${outcome.message}\n`);
-      else
+      const refusal = outcome.ok || status.config === null ? null : await refusalOf(status.config);
+      if (options.json) {
+        const { message } = refusal ?? outcome;
+        const problems = outcome.ok ? [] : message.split('\n');
+        out.write(`${JSON.stringify({ ...outcome, message, problems }, null, 2)}\n`);
+      }
+      if (refusal !== null) throw refusal;
+      if (outcome.ok && !options.json) out.write(`${outcome.message}\n`);
+      if (!outcome.ok && !options.json)
         err.write(
           outcome.message
             .split('\n')
@@ -112,6 +116,15 @@ export function addReload(program: Command, { out, err }: Terminal): void {
         );
       if (!outcome.ok) process.exitCode = exit.failed;
     });
+}
+
+/** What is wrong with a file; null: nothing, read by itself. */
+async function refusalOf(file: string): Promise<Error | null> {
+  const { readConfig } = await import('../config/config-file.ts');
+  return readConfig(file).then(
+    () => null,
+    (error: Error) => error,
+  );
 }
 
 /** Adds the command. */

@@ -3,7 +3,7 @@
 import type { EndedRequest } from '../connection/client-exchange.ts';
 import type { Log } from '../log.ts';
 import { type Exit, formatExit } from '../worker/exit.ts';
-import type { Told, WorkerRecord } from './pool-state.ts';
+import type { Told } from './pool-state.ts';
 
 /** Tells the log. */
 export function tell(log: Log, name: string, what: Told, nowMs: number): void {
@@ -11,11 +11,15 @@ export function tell(log: Log, name: string, what: Told, nowMs: number): void {
     case 'lost': {
       const { pid, method, url, ranMs: durationMs, exit, isOutOfMemory, isAgain } = what.lost;
       const { number: generation } = what.worker.generation;
-      const how = exit === null ? 'broke its connection' : `ended (${howOf(exit, isOutOfMemory, what.worker)})`;
+      // A worker's own end is told to us: an end that was not seen is that of a child which cannot be known.
+      const isChild = exit !== null && exit.code === null && exit.signal === null && pid === what.worker.pid;
+      const who = isChild ? `a child of process ${pid}` : `process ${pid}`;
+      const parent = isChild ? 0 : what.worker.pid;
+      const how = exit === null ? 'broke its connection' : `ended (${howOf(exit, isOutOfMemory, parent)})`;
       const next = isAgain ? 'the request is run again, by another' : 'the request failed';
       log.warn(
         { pool: name, pid, signal: exit?.signal, status: exit?.code, method, url, durationMs, generation },
-        `process ${pid} ${how} while it ran ${method} ${url}, after ${durationMs} ms: ${next}`,
+        `${who} ${how} while it ran ${method} ${url}, after ${durationMs} ms: ${next}`,
       );
       return;
     }
@@ -35,7 +39,7 @@ export function tell(log: Log, name: string, what: Told, nowMs: number): void {
       const { pid, exit, isOutOfMemory, worker } = what;
       log.warn(
         { pool: name, pid, generation: worker.generation.number },
-        `idle process ${pid} ended (${howOf(exit, isOutOfMemory, worker)}): another takes its place`,
+        `idle process ${pid} ended (${howOf(exit, isOutOfMemory, worker.pid)}): another takes its place`,
       );
       return;
     }
@@ -115,7 +119,7 @@ export function tellSilence(log: Log, name: string, pid: number, isResent: boole
   );
 }
 
-/** How a process ended. @param worker whose own process is the parent of its children */
-function howOf(exit: Exit, isOutOfMemory: boolean, { pid }: WorkerRecord): string {
-  return isOutOfMemory ? 'SIGKILL, out of memory' : formatExit(exit, pid);
+/** How a process ended. @param parent see `formatExit` */
+function howOf(exit: Exit, isOutOfMemory: boolean, parent: number): string {
+  return isOutOfMemory ? 'SIGKILL, out of memory' : formatExit(exit, parent);
 }

@@ -89,6 +89,13 @@ describe('postern run', () => {
       [broken.status, broken.err],
       [78, `postern: ${site.config}:14: unknown key "worker" in [pool.php]: did you mean "workers"?\n`],
     );
+    const asJson = await postern(t, site.folder, ['reload', '--json']);
+    const { ok, problems } = JSON.parse(asJson.out) as { ok: boolean; problems: string[] };
+    assert.deepEqual(
+      [asJson.status, ok, problems.map((line) => line.replace(/:.*$/, ''))],
+      [78, false, [site.config]],
+      asJson.out,
+    );
     assert.match(await text(site.url), / 77M$/, 'the old configuration goes on');
 
     const second = await postern(t, site.folder, ['run', '-c', join(site.folder, 'postern.toml')]);
