@@ -155,10 +155,10 @@ const mutants: readonly Mutant[] = [
     finder: 'leases',
   },
   {
-    what: 'who has waited longest elsewhere is served when nobody waits here',
+    what: 'who has waited longest elsewhere is served only where nobody waits here',
     file: 'leases/leases.ts',
-    from: 'if (laterMs > handOverMs && (mostWaiting',
-    to: 'if (ownSinceMs === null && laterMs > handOverMs && (mostWaiting',
+    from: 'if (laterMs > handOverMs) return heir;',
+    to: 'if (ownSinceMs === null && laterMs > handOverMs) return heir;',
     finder: 'leases',
   },
   {
