@@ -124,15 +124,12 @@ export async function planPools(
   pools: Readonly<Record<string, PoolValues>>,
   context: PlanContext,
 ): Promise<PoolPlan[]> {
-  const find = context.findPhp ?? findPhp;
-  const begun = new Map<string, Promise<Php>>();
-  const findOnce: FindPhp = (options) => {
-    const key = JSON.stringify(options);
-    const found = begun.get(key) ?? find(options);
-    begun.set(key, found);
-    return found;
+  const shared = {
+    ...context,
+    findPhp: findOnce(context.findPhp ?? findPhp),
+    probe: new SharedProbe(),
+    users: new Users(),
   };
-  const shared = { ...context, findPhp: findOnce, probe: new SharedProbe(), users: new Users() };
   const all = await allInTurns(Object.entries(pools), ([name, pool]) => planPool(name, pool, shared));
   const failures = all.flatMap((one) => (one.status === 'rejected' ? one.reason : []));
   const bug = failures.find((error) => !(error instanceof ConfigError));
@@ -140,6 +137,17 @@ export async function planPools(
   const problems = failures.flatMap((error: ConfigError) => error.problems);
   if (problems.length > 0) throw context.refusal(...problems);
   return all.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+}
+
+/** Looks once for what several ask for. */
+export function findOnce(find: FindPhp): FindPhp {
+  const begun = new Map<string, Promise<Php>>();
+  return (options) => {
+    const key = JSON.stringify(options);
+    const found = begun.get(key) ?? find(options);
+    begun.set(key, found);
+    return found;
+  };
 }
 
 /**

@@ -20,10 +20,14 @@ export async function iniNames(
   ini: Readonly<Record<string, IniValue>>,
   env: NodeJS.ProcessEnv,
 ): Promise<readonly string[] | null> {
-  const loaded = Object.fromEntries(Object.entries(ini).filter(([name]) => loading.includes(name)));
-  const args = ['-q', ...iniArguments({ ...loaded, ...alone })];
+  const args = ['-q', ...iniArguments({ ...loadingOf(ini), ...alone })];
   const { error, stdout } = await runShortly([program, ...args], { env, input: script });
   const said = error === null ? stdout : null;
   const names = said?.split('\n').filter((line) => /^[A-Za-z_][\w.-]*$/.test(line)) ?? [];
   return names.includes('memory_limit') ? [...names, ...loading] : null;
+}
+
+/** Those of `ini` that the answer depends on. */
+export function loadingOf(ini: Readonly<Record<string, IniValue>>): Record<string, IniValue> {
+  return Object.fromEntries(Object.entries(ini).filter(([name]) => loading.includes(name)));
 }

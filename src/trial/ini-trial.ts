@@ -1,10 +1,13 @@
 // Settings of php.ini that a pool's PHP does not know: it takes them, and nothing comes of it.
 
-import { type PlanContext, type PoolPlan, planPool } from '../backend/plan.ts';
+import { findOnce, type PlanContext, type PoolPlan, planPool } from '../backend/plan.ts';
+import { someAtATime } from '../backend/turns.ts';
 import { type Config, ConfigError } from '../config/config.ts';
 import { nearestName } from '../config/nearest.ts';
 import type { Problem } from '../config/problem.ts';
-import { iniNames } from '../php/ini-names.ts';
+import { findPhp } from '../php/find-php.ts';
+import type { IniValue } from '../php/ini-arguments.ts';
+import { iniNames, loadingOf } from '../php/ini-names.ts';
 import { programPath } from '../worker/program.ts';
 import { type Finding, note } from './finding.ts';
 
@@ -13,9 +16,29 @@ interface Unknown extends Problem {
   readonly mend: string;
 }
 
+/** So many pools are looked at side by side: a PHP for each of a thousand at once is more than a system starts. */
+const atATime = 4;
+
+/** The settings that programs know, each asked once: pools mostly have the same. */
+export class SettingNames {
+  readonly #asked = new Map<string, Promise<readonly string[] | null>>();
+
+  /** See `iniNames`. */
+  of(
+    program: string,
+    ini: Readonly<Record<string, IniValue>>,
+    env: NodeJS.ProcessEnv,
+  ): Promise<readonly string[] | null> {
+    const key = JSON.stringify([program, loadingOf(ini), env]);
+    const asked = this.#asked.get(key) ?? iniNames(program, ini, env);
+    this.#asked.set(key, asked);
+    return asked;
+  }
+}
+
 /** Those of a pool that can be started. */
-export async function iniFindings(plan: PoolPlan, config: Config): Promise<Finding[]> {
-  const unknown = await unknownSettings(plan, config);
+export async function iniFindings(plan: PoolPlan, config: Config, names: SettingNames): Promise<Finding[]> {
+  const unknown = await unknownSettings(plan, config, names);
   return unknown.map((one) => note(`pool ${plan.name}`, config.refusal(one).message, one.mend));
 }
 
@@ -36,24 +59,25 @@ export async function withUnknownSettings(
     refusal: config.refusal,
     asRoot: 'allow',
     embeddedWorkers: null,
+    findPhp: findOnce(findPhp),
   } as const;
-  const unknown = await Promise.all(
-    Object.entries(values.pool).map(async ([name, pool]) => {
-      if (pool.kind !== 'php' || Object.keys(pool.ini).length === 0) return [];
-      const plan = await planPool(name, pool, context).catch(() => null); // why not is told by the refusal
-      return plan === null ? [] : unknownSettings(plan, config);
-    }),
-  );
-  const words = unknown.flat().map(({ path, message, mend }) => ({ path, message: `${message}: ${mend}` }));
+  const names = new SettingNames();
+  const unknown: Unknown[] = [];
+  await someAtATime(Object.entries(values.pool), atATime, async ([name, pool]) => {
+    if (pool.kind !== 'php' || Object.keys(pool.ini).length === 0) return;
+    const plan = await planPool(name, pool, context).catch(() => null); // why not is told by the refusal
+    if (plan !== null) unknown.push(...(await unknownSettings(plan, config, names)));
+  });
+  const words = unknown.map(({ path, message, mend }) => ({ path, message: `${message}: ${mend}` }));
   return words.length === 0 ? refusal : config.refusal(...refusal.problems, ...words);
 }
 
-async function unknownSettings(plan: PoolPlan, { values }: Config): Promise<Unknown[]> {
+async function unknownSettings(plan: PoolPlan, { values }: Config, asked: SettingNames): Promise<Unknown[]> {
   const pool = values.pool[plan.name]!;
   const given = pool.kind === 'php' ? Object.keys(pool.ini) : [];
   if (pool.kind !== 'php' || given.length === 0 || plan.kind !== 'workers' || plan.php?.kind !== 'cgi') return [];
   const { path, version } = plan.php;
-  const names = await iniNames(path, pool.ini, { PATH: programPath, ...pool.env });
+  const names = await asked.of(path, pool.ini, { PATH: programPath, ...pool.env });
   if (names === null) return [];
   return given
     .filter((name) => !names.includes(name))

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { it } from 'node:test';
@@ -140,6 +140,25 @@ lane = 2
     err,
     /:8: ini in \[pool\.php\]: PHP [\d.]+ has no setting "memory_limt": write "memory_limit", if that is meant$/m,
   );
+});
+
+it('postern check asks a PHP once for the settings that it knows, however many pools have it', async (t) => {
+  const php = findProgram('php-cgi');
+  if (php === null) return t.skip('php-cgi is not installed');
+  const folder = temporaryFolder(t);
+  const [program, starts] = [join(folder, 'php-cgi'), join(folder, 'starts')];
+  writeFileSync(program, `#!/bin/sh\necho "$*" >> '${starts}'\nexec '${php}' "$@"\n`, { mode: 0o755 });
+  const pools = Array.from({ length: 20 }, (_, at) => {
+    return `[pool.p${at}]\nphp = "${program}"\nallowRoot = true\nini = { memory_limt = "64M" }\n`;
+  });
+  writeFileSync(join(folder, 'postern.toml'), `[site.main]\nlisten = []\nrot = 1\n${pools.join('')}`);
+  const { status, err } = await postern(t, folder, ['check'], folder);
+  assert.equal(status, 78);
+  assert.equal(err.match(/has no setting "memory_limt"/g)?.length, pools.length, err);
+  const all = readFileSync(starts, 'utf8').trimEnd().split('\n');
+  assert.equal(all.filter((line) => line.includes('auto_prepend_file')).length, 1, all.join('\n'));
+  // It is looked at before its pools are, and once more for this.
+  assert.ok(all.length <= 5, all.join('\n'));
 });
 
 it('postern check warns where a root holds the configuration or the log', async (t) => {
