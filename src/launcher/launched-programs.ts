@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { PosternError, toPosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { isGroupAlive, readProcessStat } from '../worker/process-table.ts';
+import { isGone, isGroupAlive, readProcessStat } from '../worker/process-table.ts';
 import type { Program } from '../worker/program.ts';
 import type { Spawner } from '../worker/spawner.ts';
 import type { StartedProcess, WorkerProcess } from '../worker/starter.ts';
@@ -138,7 +138,7 @@ export class LaunchedPrograms {
     if (to === 'leader') {
       if (launched.state === 'running') process.signal(signal);
     } else if (to === 'group') process.signalGroup(signal);
-    else if (pid === undefined || !this.#isOf(launched, pid)) return `process ${pid} is none of what it has started`;
+    else if (pid === undefined || !this.#isOf(launched, pid)) return strangerIn(pid);
     else process.signalChild(pid, signal, to === 'tree');
     return null;
   }
@@ -146,7 +146,7 @@ export class LaunchedPrograms {
   met({ process: id, pid }: Asked<'met'>): string | null {
     const launched = this.#launched.get(id);
     if (launched?.worker == null || launched.state !== 'running') return null;
-    if (!this.#isOf(launched, pid)) return `process ${pid} is none of what it has started`;
+    if (!this.#isOf(launched, pid)) return strangerIn(pid);
     launched.worker.met(pid, [pid]);
     return null;
   }
@@ -277,6 +277,11 @@ export class LaunchedPrograms {
   #releaseUnless(plan: LaunchPlan, kept: readonly LaunchPlan[]): void {
     if (!kept.includes(plan)) plan.release();
   }
+}
+
+/** What is to be said of a process that is none of a program's; null: it has ended, perhaps after it was met. */
+function strangerIn(pid: number | undefined): string | null {
+  return pid !== undefined && isGone(pid) ? null : `process ${pid} is none of what it has started`;
 }
 
 /** Something that the configuration does not allow. */

@@ -106,6 +106,12 @@ describe('a service that was taken over', { skip: launcherMissing }, () => {
     assert.ok(log.records.length < 20, `${log.records.length} lines`);
   });
 
+  it('is not what the log tells of where a process that was met has just ended', async (t) => {
+    const { said, log } = await attacked(t, 'late');
+    assert.deepEqual(said, { started: 'spawned' });
+    assert.deepEqual(log.matching(/does not allow/), []);
+  });
+
   it('has no more processes than the configuration gives its pools', async (t) => {
     const { said } = await attacked(t, 'many');
     assert.deepEqual(said, { started: 4 });
