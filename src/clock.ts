@@ -11,7 +11,7 @@ export interface Timer {
 export interface Clock {
   /** Monotonic milliseconds, with a fraction; the origin is arbitrary. Never goes back. */
   now(): number;
-  /** Milliseconds since 1970, for logs and status pages only. */
+  /** Milliseconds since 1970: for logs, status pages and ages that go on while a machine sleeps. Whoever sets the machine's clock sets it. */
   wall(): number;
   /** Calls `run` once after `delayMs`. The timer does not keep the process alive. */
   after(delayMs: number, run: () => void): Timer;

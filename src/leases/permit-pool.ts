@@ -119,22 +119,23 @@ export class PermitPool implements QueueShare {
 
   /**
    * A front thread has ended: what it held is nobody's, what was kept for it others may have, and what it counted stays counted.
-   * Means nothing where it had not been opened, or has left.
+   * Means nothing where it had not been opened, or has left. After `close()` only its processes are told of.
    * @param outlived told of each process of it that still lives: its permit is not free before `isGone` is called
    */
   forget(index: number, outlived: Outlived = (_, isGone) => isGone()): void {
-    if (!this.#ports.has(index)) return;
-    this.#books.of(index).counters.abandon();
+    const isOpen = this.#ports.has(index);
+    if (isOpen) this.#books.of(index).counters.abandon();
     for (const row of this.#board.rows) {
       const { pid, startTicks } = row;
       if (pid === 0 || !moveTo(row, index, poolThread)) continue;
       outlived({ pid, startTicks }, () => {
         row.runs(0, 0);
+        if (!isOpen) return;
         this.#holder?.giveBack(row, false);
         this.#holder?.serve();
       });
     }
-    this.#release(index);
+    if (isOpen) this.#release(index);
   }
 
   /** What is done when the bell of the pool's thread has been rung. */

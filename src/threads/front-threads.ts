@@ -22,6 +22,7 @@ import {
 } from '../sites/site-fronts.ts';
 import type { TlsMaterial } from '../tls/tls-material.ts';
 import { errorOf, FrontThread } from './front-thread.ts';
+import { PartedPools } from './parted-pools.ts';
 import { PoolSums } from './pool-sums.ts';
 import {
   allOrFirstError,
@@ -57,6 +58,7 @@ export class FrontThreads implements Fronts {
   readonly #local: SiteFronts;
   readonly #places: readonly Place[];
   readonly #sums = new PoolSums();
+  readonly #parted = new PartedPools();
   readonly #rates = newRatesMemory();
   /** Where somebody else binds the sockets. */
   readonly #bound: BoundPlaces | null;
@@ -152,7 +154,7 @@ export class FrontThreads implements Fronts {
         throw error;
       }
       let units: ReadonlyMap<string, Unit> = new Map();
-      let left: Promise<unknown> = Promise.resolve();
+      let left: Promise<void> = Promise.resolve();
       return {
         words,
         undo,
@@ -167,13 +169,11 @@ export class FrontThreads implements Fronts {
           this.#listeners = listenedOn(site, placing.ports);
           placing.settle();
           const commits = threads.map((thread) => this.#commit(thread, deadlineMs));
-          left = Promise.allSettled(commits.map(({ done }) => done));
+          left = this.#parted.replace(units.values(), commits);
           await Promise.all(commits.map(({ inForce }) => inForce));
           over();
         },
-        over: async () => {
-          await left;
-        },
+        over: () => left,
       };
     } catch (error) {
       over();
@@ -312,7 +312,7 @@ export class FrontThreads implements Fronts {
     this.#sums.forget(place.index);
     clearClientCounts(place.clients);
     clearRunning(place.limited);
-    for (const unit of this.#inForce?.units.values() ?? []) unit.threadDied(place.index);
+    this.#parted.threadDied(place.index);
     if (this.#isClosing) return;
     const now = systemClock.now();
     place.losses = [...place.losses.filter((at) => now - at < lossPeriodMs), now];

@@ -29,15 +29,21 @@ export function newSecrets(): TicketSecrets {
   return { current: randomBytes(secretBytes), former: null };
 }
 
+interface Moment {
+  readonly ms: number;
+  readonly wallMs: number;
+}
+
 /** The secrets in force; they outlive reloads. */
 export class TicketSecret {
   readonly #clock: Clock;
   #secrets = newSecrets();
-  #madeAtMs: number;
+  /** By either clock. */
+  #madeAt: Moment;
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
-    this.#madeAtMs = clock.now();
+    this.#madeAt = momentOf(clock);
   }
 
   get secrets(): TicketSecrets {
@@ -46,11 +52,13 @@ export class TicketSecret {
 
   /** Replaces the secret when its time is over. @returns whether it did */
   rotate(): boolean {
-    const ageMs = this.#clock.now() - this.#madeAtMs;
+    const now = momentOf(this.#clock);
+    // The first stands still while a machine sleeps, and the second may be set back.
+    const ageMs = Math.max(now.ms - this.#madeAt.ms, now.wallMs - this.#madeAt.wallMs);
     if (ageMs < secretMs) return false;
     const former = ageMs < 2 * secretMs ? this.#secrets.current : null;
     this.#secrets = { current: randomBytes(secretBytes), former };
-    this.#madeAtMs = this.#clock.now();
+    this.#madeAt = now;
     return true;
   }
 }
@@ -58,6 +66,10 @@ export class TicketSecret {
 /** The keys for sessions under one rule: a ticket that was got under another opens nothing. @param rule see `ClientRule.id` */
 export function ticketKeys({ current, former }: TicketSecrets, rule: string): TicketKeys {
   return { current: keyOf(current, rule), former: former === null ? null : keyOf(former, rule) };
+}
+
+function momentOf(clock: Clock): Moment {
+  return { ms: clock.now(), wallMs: clock.wall() };
 }
 
 function keyOf(secret: Uint8Array, rule: string): Buffer {

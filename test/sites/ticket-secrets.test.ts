@@ -35,10 +35,22 @@ describe('TicketSecret', () => {
     clock.advance(dayMs);
     secret.rotate();
     assert.equal(secret.secrets.former, second.current);
-    // A machine that slept.
     clock.advance(2 * dayMs);
     secret.rotate();
     assert.equal(secret.secrets.former, null);
+  });
+
+  it('grows old while a machine sleeps, in which its monotonic clock stands still, and when its other clock is set back', (t) => {
+    const clock = new FakeClock();
+    let sleptMs = 0;
+    t.mock.method(clock, 'wall', () => clock.now() + sleptMs);
+    const secret = new TicketSecret(clock);
+    sleptMs += 7 * dayMs;
+    assert.equal(secret.rotate(), true);
+    assert.equal(secret.secrets.former, null);
+    sleptMs -= 7 * dayMs;
+    clock.advance(dayMs);
+    assert.equal(secret.rotate(), true);
   });
 
   it('gives each rule about clients keys of its own, the former ones too', () => {

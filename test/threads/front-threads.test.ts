@@ -1,7 +1,7 @@
 // A service in several front threads: files and CGI programs, reloads in all of them together, threads that are lost.
 
 import assert from 'node:assert/strict';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { connect } from 'node:net';
@@ -14,6 +14,7 @@ import type { ConfigInput } from '../../src/config/config-schema.ts';
 import { createService, type Service } from '../../src/service/service.ts';
 import { FrontThreads } from '../../src/threads/front-threads.ts';
 import { newSecrets } from '../../src/tls/ticket-keys.ts';
+import { isGone } from '../../src/worker/process-table.ts';
 import { testCertificate, writeCertificate } from '../support/certificates.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { RecordingLog } from '../support/recording-log.ts';
@@ -198,6 +199,29 @@ describe('a service in three front threads', () => {
     assert.ok((await ask(`${url()}a.txt`, 20)).every(({ status }) => status === 200));
     await until(() => service.status().answers['200'] === 30);
     assert.equal(log.records.filter(({ message }) => message.includes('front thread 2 was lost')).length, 1);
+  });
+
+  it('ends a program of a thread that is lost after a reload has taken its pool away', async (t) => {
+    const pool = { cgi: { cgi: true, allowRoot: true, stopTimeout: '1s' } } as ConfigInput['pool'];
+    const { service, folder, url, config } = await running(t, undefined, { pool });
+    writeFileSync(
+      join(folder, 'held.cgi'),
+      '#!/bin/sh\ntrap "" TERM\necho $$ >pid.tmp\nmv pid.tmp pid\nwhile :; do sleep 0.1; done\n',
+    );
+    chmodSync(join(folder, 'held.cgi'), 0o755);
+    const held = fetch(`${url()}held.cgi`).catch((error: unknown) => error);
+    await until(() => existsSync(join(folder, 'pid')));
+    const pid = Number(readFileSync(join(folder, 'pid'), 'latin1'));
+    const busy = service.status().threads.find(({ running }) => running > 0)!;
+    const changed = await service.reload(
+      [],
+      config({ site: { main: { listen: '127.0.0.1:0', root: '.' } }, pool: {} }),
+    );
+    assert.ok(changed.ok, changed.message);
+    assert.equal(isGone(pid), false);
+    await started[busy.thread - 1]!.terminate();
+    await until(() => isGone(pid));
+    assert.ok((await held) instanceof Error);
   });
 
   it('gives a thread that takes the place of another the certificates that came while it began', async (t) => {
