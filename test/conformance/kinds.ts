@@ -160,11 +160,15 @@ function running(t: TestContext, { seats, ...limits }: QueueLimits, makeProgram:
     start: () => pool.start(),
     async inThreads(): Promise<PoolOfKind> {
       running.hasThreads = testThreads > 1;
-      return overThreads(t, one, pool.name, (index) => {
+      const made = await overThreads(t, one, pool.name, (index) => {
         const { port1, port2 } = new MessageChannel();
         pool.openThread(index, port1);
         return { share: { kind: 'workers', name: pool.name, shared: pool.shared, port: port2 }, ports: [port2] };
       });
+      const threaded = made.backend;
+      if (threaded instanceof ThreadedBackend)
+        running.endThreads = () => threaded.loseAll((index) => pool.threadDied(index));
+      return made;
     },
   };
 }

@@ -30,6 +30,8 @@ export class RunningPool {
   readonly backend: Pool['queue'];
   /** Whether front threads take its lanes now. */
   hasThreads = false;
+  /** Ends those threads, before the pool ends: their last word of a lane may still be on its way. */
+  endThreads: () => Promise<void> = async () => {};
   /** Every worker that was seen, to be looked for at the end. */
   readonly #groups = new Set<number>();
 
@@ -92,6 +94,7 @@ export class RunningPool {
 
   async #end(): Promise<void> {
     this.look();
+    await this.endThreads();
     await this.pool.destroy();
     const { counters, lanes } = this.look();
     assert.deepEqual(lanes, []);

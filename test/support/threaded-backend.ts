@@ -105,6 +105,14 @@ export class ThreadedBackend implements Backend {
     await this.#threads[thread - 1]!.worker.terminate();
   }
 
+  /** Ends all threads at once. @param died told of each */
+  async loseAll(died: (thread: number) => void): Promise<void> {
+    for (const at of this.#threads.keys()) {
+      await this.lose(at + 1);
+      died(at + 1);
+    }
+  }
+
   /** A pool with what the threads tell of it. */
   summed(own: PoolSnapshot): PoolSnapshot {
     return this.#sums.of(own);
