@@ -221,6 +221,33 @@ describe('the dashboard in a browser', { skip: browserMissing() ?? false }, () =
     );
   });
 
+  it('keeps the focus of the keyboard where an action takes its own button away', async (t) => {
+    let isDrained = true;
+    const status = (): ServiceStatus => serviceStatus({ pools: [poolSnapshot({ isDrained })] });
+    const { page, asked } = await show(t, status, {}, '#pool=php');
+    const isAt = (what: string) =>
+      page.waitForFunction((name) => {
+        const at = document.activeElement;
+        return [at?.ariaLabel, at?.id, at?.textContent].includes(name);
+      }, what);
+    const press = async (name: string): Promise<void> => {
+      await page.getByRole('button', { name, exact: true }).focus(patience);
+      await page.keyboard.press('Enter');
+    };
+    await press('Unlock actions');
+    await page.keyboard.type(token);
+    await page.keyboard.press('Enter');
+    await isAt('Lock actions');
+    await press('Resume pool php');
+    await until(() => asked.length === 1);
+    isDrained = false;
+    await isAt('Drain pool php');
+    await press('OK');
+    await isAt('main');
+    await press('Lock actions');
+    await isAt('Unlock actions');
+  });
+
   it('is a table without JavaScript, and axe finds nothing there either', async (t) => {
     const { page } = await show(t, busyService(2, 4), { javaScriptEnabled: false });
     assert.equal(await page.getByRole('table').count(), 4);

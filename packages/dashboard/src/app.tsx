@@ -39,6 +39,12 @@ export function App({ state, store }: { readonly state: PageState; readonly stor
   );
 }
 
+/** The button goes with what was told. */
+function forget(store: Store): void {
+  document.getElementById('main')?.focus();
+  store.set({ told: null });
+}
+
 const links = { connecting: 'connecting…', live: 'live', lost: 'no connection: trying again' } as const;
 
 function Head({ state, store }: { readonly state: PageState; readonly store: Store }) {
@@ -72,7 +78,7 @@ function Head({ state, store }: { readonly state: PageState; readonly store: Sto
       {told !== null && (
         <p class={`told ${told.ok ? 'good' : 'bad'}`} role="status">
           {told.message}{' '}
-          <button type="button" onClick={() => store.set({ told: null })}>
+          <button type="button" onClick={() => forget(store)}>
             OK
           </button>
         </p>

@@ -29,8 +29,11 @@ export function ActButton({ store, act }: { readonly store: Store; readonly act:
         type="button"
         class="act"
         aria-label={act.of}
-        disabled={state === 'doing'}
-        onClick={() => (act.question === undefined ? run() : setState('asking'))}
+        // A button that is disabled loses the focus.
+        aria-disabled={state === 'doing'}
+        onClick={() => {
+          if (state !== 'doing') act.question === undefined ? run() : setState('asking');
+        }}
       >
         {act.label}
       </button>
@@ -78,16 +81,10 @@ export function Lock({ store }: { readonly store: Store }) {
   const [isAsking, setAsking] = useState(false);
   const { token, view } = store.state;
   if (view?.hasActions !== true) return null;
-  if (token !== null)
-    return (
-      <button type="button" onClick={() => store.lock()}>
-        Lock actions
-      </button>
-    );
   return (
     <>
-      <button type="button" onClick={() => setAsking(true)}>
-        Unlock actions
+      <button type="button" onClick={() => (token === null ? setAsking(true) : store.lock())}>
+        {token === null ? 'Unlock actions' : 'Lock actions'}
       </button>
       {isAsking && <TokenDialog store={store} onClose={() => setAsking(false)} />}
     </>
