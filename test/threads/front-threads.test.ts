@@ -212,7 +212,9 @@ describe('a service in three front threads', () => {
     const held = fetch(`${url()}held.cgi`).catch((error: unknown) => error);
     await until(() => existsSync(join(folder, 'pid')));
     const pid = Number(readFileSync(join(folder, 'pid'), 'latin1'));
-    const busy = service.status().threads.find(({ running }) => running > 0)!;
+    const isBusy = ({ running }: { running: number }): boolean => running > 0;
+    await until(() => service.status().threads.some(isBusy), 'its thread has told of it');
+    const busy = service.status().threads.find(isBusy)!;
     const changed = await service.reload(
       [],
       config({ site: { main: { listen: '127.0.0.1:0', root: '.' } }, pool: {} }),
