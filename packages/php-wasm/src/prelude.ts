@@ -11,8 +11,9 @@ export const ownPrepend = 'postern.auto_prepend_file';
 
 /** What would wait for ever, or say that it was done: programs, connections, mail. And what does not know the request's variables. */
 const replaced = [
-  ...['exec', 'shell_exec', 'system', 'passthru', 'popen', 'proc_open', 'mail'],
-  ...['fsockopen', 'pfsockopen', 'stream_socket_client', 'dns_get_record', 'checkdnsrr', 'getmxrr'],
+  ...['exec', 'shell_exec', 'system', 'passthru', 'popen', 'proc_open', 'mail', 'mb_send_mail'],
+  ...['fsockopen', 'pfsockopen', 'stream_socket_client', 'stream_socket_server'],
+  ...['dns_get_record', 'checkdnsrr', 'getmxrr', 'gethostbyname', 'gethostbynamel'],
   ...['curl_exec', 'curl_multi_exec', 'curl_errno', 'curl_error'],
   ...['getenv', 'putenv', 'filter_input', 'filter_input_array', 'filter_has_var'],
 ];
@@ -118,6 +119,14 @@ function fsockopen(string $hostname, int $port = -1, &$error_code = null, &$erro
 function pfsockopen(string $hostname, int $port = -1, &$error_code = null, &$error_message = null, ?float $timeout = null) { PosternRequest::no('pfsockopen', 'has no outgoing network'); $error_code = 101; $error_message = 'Network is unreachable'; return false; }
 
 function stream_socket_client(string $address, &$error_code = null, &$error_message = null, ?float $timeout = null, int $flags = 4, $context = null) { PosternRequest::no('stream_socket_client', 'has no outgoing network'); $error_code = 101; $error_message = 'Network is unreachable'; return false; }
+
+function stream_socket_server(string $address, &$error_code = null, &$error_message = null, int $flags = 12, $context = null) { PosternRequest::no('stream_socket_server', 'has no sockets of its own'); $error_code = 101; $error_message = 'Network is unreachable'; return false; }
+
+function mb_send_mail(string $to, string $subject, string $message, $additional_headers = [], ?string $additional_params = null) { PosternRequest::no('mb_send_mail', 'sends no mail'); return false; }
+
+function gethostbyname(string $hostname) { if (filter_var($hostname, FILTER_VALIDATE_IP) === false) PosternRequest::no('gethostbyname', 'has no outgoing network'); return $hostname; }
+
+function gethostbynamel(string $hostname) { if (filter_var($hostname, FILTER_VALIDATE_IP) !== false) return [$hostname]; PosternRequest::no('gethostbynamel', 'has no outgoing network'); return false; }
 
 function dns_get_record(string $hostname, int $type = DNS_ANY, &$authoritative_name_servers = null, &$additional_records = null, bool $raw = false) { PosternRequest::no('dns_get_record', 'has no outgoing network'); return false; }
 

@@ -124,6 +124,27 @@ describe('embedded PHP', () => {
     assert.equal(pool.look().spawned, 1);
   });
 
+  it('says at once that it has no sockets, no names and no mail, and its process goes on', async (t) => {
+    const pool = await embedded(t);
+    const calls = {
+      'stream_socket_server("tcp://127.0.0.1:0")': 'false',
+      'stream_socket_client("tcp://127.0.0.1:1")': 'false',
+      'gethostbyname("a.example")': "'a.example'",
+      'gethostbyname("127.0.0.1")': "'127.0.0.1'",
+      'gethostbynamel("a.example")': 'false',
+      'mb_send_mail("a@b.example", "s", "m")': 'false',
+      'mail("a@b.example", "s", "m")': 'false',
+    };
+    for (const [call, gives] of Object.entries(calls)) {
+      const script = `<?php echo var_export(@${call}, true), "|", error_get_last()["message"] ?? "";`;
+      const { body } = await pool.run(pool.script('a.php', script));
+      const [given, warning] = body.split('|');
+      assert.equal(given, gives, call);
+      assert.match(warning!, gives === "'127.0.0.1'" ? /^$/ : /embedded PHP/, call);
+    }
+    assert.equal(pool.look().spawned, 1);
+  });
+
   it('takes settings of the configuration, and recycles its process after maxRequests', async (t) => {
     const pool = await embedded(t, { maxRequests: 2 });
     const script = pool.script('a.php', '<?php echo ini_get("memory_limit"), " ", getmypid();');
