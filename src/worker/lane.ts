@@ -11,6 +11,7 @@ import type { Exit } from './exit.ts';
 import { asTold, type LaneEvents, type LaneHandle, type LaneWorker, mayResend } from './lane-handle.ts';
 import type { LaneProcess, ProcessEnding } from './lane-process.ts';
 import { ProbeSink, probeRequest } from './probe-sink.ts';
+import { exists } from './process-table.ts';
 import type { Program } from './program.ts';
 import { type LinkState, linkMoves } from './state.ts';
 
@@ -97,7 +98,8 @@ export class Lane implements LaneHandle, ConnectionOwner {
     this.#ending = null;
     this.#exchange = null;
     const { program } = this.#worker;
-    const isKept = this.#events.isReused(program) && !needsNew(program, request);
+    const isKept =
+      this.#events.isReused(program) && !needsNew(program, request) && (request.idempotent || this.#isThere());
     if (isKept && this.#link === 'free' && this.#connection!.isReusable) {
       this.#reusedAtMs = this.#clock.now();
       this.#send(this.#connection!);
@@ -129,6 +131,11 @@ export class Lane implements LaneHandle, ConnectionOwner {
     if (this.#link === 'busy' || this.#link === 'probing') {
       this.#connection?.destroy(new PosternError('CONNECTION_LOST', 'the process that had the request has ended'));
     }
+  }
+
+  /** Whether its process is there still: something that it started may hold its connection open, and what cannot be sent again would be lost. */
+  #isThere(): boolean {
+    return this.#process === null || exists(this.#process.pid);
   }
 
   /** See Seat. A preforked child reads: it has nothing else to do. */

@@ -75,6 +75,23 @@ test('kill -9 of a busy child: a request that may be repeated is, on another pro
   assert.match(running.log.matching(/while it ran/)[0]!.message, /: the request is run again, by another$/);
 });
 
+test('kill -9 of an idle child whose connection another holds open: a request that may not be repeated is answered by another', {
+  skip,
+}, async (t) => {
+  const running = new RunningPool(t, php(2), { workers: 2 });
+  await running.pool.start();
+  const script = running.script('starts.php', '<?php exec("sleep 20 >/dev/null 2>&1 &"); echo getmypid();');
+  const next = running.script('pid.php', '<?php echo getmypid();');
+  for (let count = 0; count < 3; count += 1) {
+    const victim = Number((await running.run(script)).body);
+    process.kill(victim, 'SIGKILL');
+    await running.until('it is gone', () => isGone(victim));
+    const { body, error } = await running.run(next, { idempotent: false });
+    assert.equal(error, null);
+    assert.notEqual(body, String(victim));
+  }
+});
+
 test('kill -9 of the parent: what its children run is finished, and a new worker takes over', { skip }, async (t) => {
   const running = new RunningPool(t, php(2), { workers: 2 });
   await running.pool.start();
