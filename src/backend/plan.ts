@@ -16,7 +16,7 @@ import type { PoolLimits } from '../pool/pool-state.ts';
 import { type Program, programPath } from '../worker/program.ts';
 import { type Account, Users } from '../worker/user.ts';
 import type { LaunchedPlan, LaunchedPools } from './privileged.ts';
-import { allInTurns } from './turns.ts';
+import { allInTurns, askedOnce } from './turns.ts';
 
 /** As TypeScript from a checkout, as JavaScript when built. */
 const appRunner = fileURLToPath(new URL(`../app/run-file${extname(import.meta.url)}`, import.meta.url));
@@ -126,7 +126,7 @@ export async function planPools(
 ): Promise<PoolPlan[]> {
   const shared = {
     ...context,
-    findPhp: findOnce(context.findPhp ?? findPhp),
+    findPhp: askedOnce(context.findPhp ?? findPhp),
     probe: new SharedProbe(),
     users: new Users(),
   };
@@ -137,17 +137,6 @@ export async function planPools(
   const problems = failures.flatMap((error: ConfigError) => error.problems);
   if (problems.length > 0) throw context.refusal(...problems);
   return all.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
-}
-
-/** Looks once for what several ask for. */
-export function findOnce(find: FindPhp): FindPhp {
-  const begun = new Map<string, Promise<Php>>();
-  return (options) => {
-    const key = JSON.stringify(options);
-    const found = begun.get(key) ?? find(options);
-    begun.set(key, found);
-    return found;
-  };
 }
 
 /**

@@ -1,4 +1,4 @@
-// Work that grows with a configuration, in slices: between them everybody else has a turn.
+// Work that grows with a configuration: in slices, between which everybody else has a turn; so much at a time; and what many ask for, once.
 
 import { setImmediate as immediate } from 'node:timers/promises';
 
@@ -48,4 +48,18 @@ export async function someAtATime<Item>(
   };
   await Promise.all(Array.from({ length: limit }, work));
   if (failures.length > 0) throw failures[0];
+}
+
+/** Asks once for what several want to know. @param about what the answer depends on, as JSON tells it apart */
+export function askedOnce<Question, Answer>(
+  ask: (question: Question) => Promise<Answer>,
+  about: (question: Question) => unknown = (question) => question,
+): (question: Question) => Promise<Answer> {
+  const asked = new Map<string, Promise<Answer>>();
+  return (question) => {
+    const key = JSON.stringify(about(question));
+    const answer = asked.get(key) ?? ask(question);
+    asked.set(key, answer);
+    return answer;
+  };
 }

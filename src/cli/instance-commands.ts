@@ -106,8 +106,8 @@ export function addReload(program: Command, { out, err }: Terminal): void {
         out.write(`${JSON.stringify({ ...outcome, message, problems }, null, 2)}\n`);
       }
       if (refusal !== null) throw refusal;
-      if (outcome.ok && !options.json) out.write(`${outcome.message}\n`);
-      if (!outcome.ok && !options.json)
+      if (options.json !== true && outcome.ok) out.write(`${outcome.message}\n`);
+      else if (options.json !== true)
         err.write(
           outcome.message
             .split('\n')

@@ -1,4 +1,5 @@
-// The lines of a configuration's keys, found when the first is asked for: a file without faults needs none.
+// The lines of a configuration's keys, found when the first is asked for: a file without faults needs none, unless its sites have rules, which are named
+// by their lines.
 
 import { createRequire } from 'node:module';
 import { extname } from 'node:path';

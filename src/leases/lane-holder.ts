@@ -56,7 +56,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     this.#leases = new Leases({ own: index, board, waiting, ring, clock });
     const room = new WaitingRoom(waiting, index, running, board);
     this.queue = new Queue({ name, provider: this, limits, room, books, clock, log, look: lookAtProcess });
-    this.#secondLook = new SecondLook(clock, this.queue, () => this.#lookAgain());
+    this.#secondLook = new SecondLook(clock, this, () => this.#lookAgain());
   }
 
   /** A worker's lanes may be used here from now on. */

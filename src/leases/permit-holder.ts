@@ -37,15 +37,7 @@ export class PermitHolder implements Permits {
     const { clock } = user;
     this.#leases = new Leases({ own: index, board, waiting, ring, clock });
     this.#user = user;
-    const queue = {
-      get waiting() {
-        return user.queue.waiting;
-      },
-      get waitingSinceMs() {
-        return user.queue.waitingSinceMs;
-      },
-    };
-    this.#secondLook = new SecondLook(clock, queue, () => this.match());
+    this.#secondLook = new SecondLook(clock, user, () => this.match());
   }
 
   /** See Permits. */

@@ -1,5 +1,5 @@
 // When a thread in which requests wait looks at the board again, though nobody has rung: a lane that another had use of a moment ago stays there for a
-// while (`leases.ts`), and nobody says when that is over.
+// while (`leases.ts`), and nobody says when that is over. And how many waited here lately, by which lanes are shared out.
 
 import type { Clock, Timer } from '../clock.ts';
 import { lingerMs } from './leases.ts';
@@ -13,16 +13,15 @@ const memoryMs = 10;
  */
 export const mostPauseMs = 16;
 
-/** The requests that wait in this thread. */
-interface WaitingLine {
-  readonly waiting: number;
-  /** When the oldest began to wait; null: none waits. */
-  readonly waitingSinceMs: number | null;
+/** Whose requests wait in this thread. */
+interface Waiter {
+  /** `waitingSinceMs`: when the oldest began to wait; null: none waits. */
+  readonly queue: { readonly waiting: number; readonly waitingSinceMs: number | null };
 }
 
 export class SecondLook {
   readonly #clock: Clock;
-  readonly #queue: WaitingLine;
+  readonly #waiter: Waiter;
   readonly #look: () => void;
   #timer: Timer | null = null;
   #dueMs = 0;
@@ -31,15 +30,15 @@ export class SecondLook {
   #mostBefore = 0;
 
   /** @param look called time after time while requests wait in it */
-  constructor(clock: Clock, queue: WaitingLine, look: () => void) {
+  constructor(clock: Clock, waiter: Waiter, look: () => void) {
     this.#clock = clock;
-    this.#queue = queue;
+    this.#waiter = waiter;
     this.#look = look;
   }
 
   /** To be called when more may wait, or others are the oldest. */
   wait(): void {
-    const { waiting, waitingSinceMs } = this.#queue;
+    const { waiting, waitingSinceMs } = this.#waiter.queue;
     if (waiting === 0 || waitingSinceMs === null) return;
     this.#remember(waiting);
     const nowMs = this.#clock.now();

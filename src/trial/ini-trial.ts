@@ -1,7 +1,7 @@
 // Settings of php.ini that a pool's PHP does not know: it takes them, and nothing comes of it.
 
-import { findOnce, type PlanContext, type PoolPlan, planPool } from '../backend/plan.ts';
-import { someAtATime } from '../backend/turns.ts';
+import { type PlanContext, type PoolPlan, planPool } from '../backend/plan.ts';
+import { askedOnce, someAtATime } from '../backend/turns.ts';
 import { type Config, ConfigError } from '../config/config.ts';
 import { nearestName } from '../config/nearest.ts';
 import type { Problem } from '../config/problem.ts';
@@ -19,21 +19,22 @@ interface Unknown extends Problem {
 /** So many pools are looked at side by side: a PHP for each of a thousand at once is more than a system starts. */
 const atATime = 4;
 
-/** The settings that programs know, each asked once: pools mostly have the same. */
-export class SettingNames {
-  readonly #asked = new Map<string, Promise<readonly string[] | null>>();
+/** What the settings that a PHP knows are asked by. */
+interface Asked {
+  readonly program: string;
+  readonly ini: Readonly<Record<string, IniValue>>;
+  readonly env: NodeJS.ProcessEnv;
+}
 
-  /** See `iniNames`. */
-  of(
-    program: string,
-    ini: Readonly<Record<string, IniValue>>,
-    env: NodeJS.ProcessEnv,
-  ): Promise<readonly string[] | null> {
-    const key = JSON.stringify([program, loadingOf(ini), env]);
-    const asked = this.#asked.get(key) ?? iniNames(program, ini, env);
-    this.#asked.set(key, asked);
-    return asked;
-  }
+/** See `iniNames`. */
+export type SettingNames = (asked: Asked) => Promise<readonly string[] | null>;
+
+/** The settings that programs know, each asked once: pools mostly have the same. */
+export function settingNames(): SettingNames {
+  return askedOnce<Asked, readonly string[] | null>(
+    ({ program, ini, env }) => iniNames(program, ini, env),
+    ({ program, ini, env }) => [program, loadingOf(ini), env],
+  );
 }
 
 /** Those of a pool that can be started. */
@@ -59,9 +60,9 @@ export async function withUnknownSettings(
     refusal: config.refusal,
     asRoot: 'allow',
     embeddedWorkers: null,
-    findPhp: findOnce(findPhp),
+    findPhp: askedOnce(findPhp),
   } as const;
-  const names = new SettingNames();
+  const names = settingNames();
   const unknown: Unknown[] = [];
   await someAtATime(Object.entries(values.pool), atATime, async ([name, pool]) => {
     if (pool.kind !== 'php' || Object.keys(pool.ini).length === 0) return;
@@ -77,7 +78,7 @@ async function unknownSettings(plan: PoolPlan, { values }: Config, asked: Settin
   const given = pool.kind === 'php' ? Object.keys(pool.ini) : [];
   if (pool.kind !== 'php' || given.length === 0 || plan.kind !== 'workers' || plan.php?.kind !== 'cgi') return [];
   const { path, version } = plan.php;
-  const names = await asked.of(path, pool.ini, { PATH: programPath, ...pool.env });
+  const names = await asked({ program: path, ini: pool.ini, env: { PATH: programPath, ...pool.env } });
   if (names === null) return [];
   return given
     .filter((name) => !names.includes(name))

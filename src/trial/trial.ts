@@ -26,7 +26,7 @@ import { findSetpriv, openSpawner } from '../worker/spawner.ts';
 import { whyUnbindable } from './bindable.ts';
 import { exposedFindings } from './exposed-sources.ts';
 import { type Finding, failed, fine, inParts, note } from './finding.ts';
-import { iniFindings, SettingNames, withUnknownSettings } from './ini-trial.ts';
+import { iniFindings, settingNames, withUnknownSettings } from './ini-trial.ts';
 import { memoryFindings, settingFindings, settingsOfPools } from './php-trial.ts';
 import { unreadableRoots } from './readable.ts';
 
@@ -60,7 +60,7 @@ export async function checkService(
     const broken = new Map<string, Error>();
     const found: Finding[] = [];
     const settings = await settingsOfPools(plans, config);
-    const names = new SettingNames();
+    const names = settingNames();
     // One after another, so that the time of each is its own.
     for (const unit of pools.units.values()) {
       found.push(...(await poolFindings(unit, broken)), ...(await iniFindings(unit.plan, config, names)));

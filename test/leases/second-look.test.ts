@@ -10,7 +10,7 @@ test('who waits looks again and again, less often the longer the oldest has wait
   const queue = { waiting: 1, waitingSinceMs: clock.now() as number | null };
   const looksMs: number[] = [];
   const startMs = clock.now();
-  const look = new SecondLook(clock, queue, () => looksMs.push(clock.now() - startMs));
+  const look = new SecondLook(clock, { queue }, () => looksMs.push(clock.now() - startMs));
   look.wait();
   for (let ms = 0; ms < 200; ms += 1) clock.advance(1);
   assert.deepEqual(looksMs.slice(0, 5), [2, 4, 6, 8, 10]);
