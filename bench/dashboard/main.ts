@@ -1,11 +1,12 @@
 // The dashboard under load, kills and reloads (`npm run bench:dashboard [-- --seconds 600 --crossings 60]`): what it costs the service while somebody looks,
 // whether page or service grow, whether sampling stops when nobody looks. What looking costs is told by twins: two services that run at the same time
-// with the same load, of which one is looked at, then the other. So whatever else the machine does falls on both. Exit status 1: it costs more than
+// with the same load, each on a processor of its own, of which one is looked at, then the other. So whatever else the machine does falls on both. Exit status 1: it costs more than
 // 2 %, something grows, or sampling goes on; 2: none of these, but the phases differ too much to be sure of the 2 %.
 
-import { fork } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { get } from 'node:http';
+import { availableParallelism } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startBrowser } from '../../test/support/browser.ts';
@@ -49,7 +50,7 @@ let unsure = 0;
 
 try {
   if (crossings > 0) {
-    const twins = [await started(), await started()] as const;
+    const twins = [await started(pinned(0)), await started(pinned(1))] as const;
     await costAtFullLoad(twins);
     await costAtSteadyLoad(twins);
     for (const twin of twins) await twin.stop();
@@ -60,10 +61,16 @@ try {
 }
 process.exitCode = failures > 0 ? 1 : unsure > 0 ? 2 : 0;
 
-async function started(): Promise<WatchedService> {
-  const service = await WatchedService.start();
+async function started(by: readonly string[] = []): Promise<WatchedService> {
+  const service = await WatchedService.start(by);
   exits.push(() => service.stop());
   return service;
+}
+
+/** A processor of its own for each twin with its load, where there are so many: they do not push each other about then. */
+function pinned(twin: number): readonly string[] {
+  const canPin = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
+  return canPin ? ['taskset', '--cpu-list', String(twin)] : [];
 }
 
 type Twins = readonly [WatchedService, WatchedService];
@@ -75,8 +82,10 @@ interface Load {
 }
 
 /** A load in a process of its own. */
-function startLoad(url: string, pauseMs: number, connections: number): Load {
-  const child = fork(new URL('dashboard-load.ts', import.meta.url), [url, String(pauseMs), String(connections)]);
+function startLoad(url: string, pauseMs: number, connections: number, by: readonly string[] = []): Load {
+  const load = new URL('dashboard-load.ts', import.meta.url).pathname;
+  const [program, ...rest] = [...by, process.execPath, load, url, String(pauseMs), String(connections)];
+  const child = spawn(program!, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const stop = (): void => void child.kill();
   exits.push(stop);
   return {
@@ -124,7 +133,9 @@ async function costAtSteadyLoad(twins: Twins): Promise<void> {
 
 /** Phases in which one twin is looked at, then the other, both under the same load all the time. */
 async function measureCrossings(twins: Twins, pauseMs: number): Promise<readonly Crossing[]> {
-  const loads = twins.map(({ site }) => startLoad(`${site}index.php`, pauseMs, Number(values.connections)));
+  const loads = twins.map(({ site }, twin) =>
+    startLoad(`${site}index.php`, pauseMs, Number(values.connections), pinned(twin)),
+  );
   await wait(3_000);
   const phases: Crossing[number][] = [];
   for (let number = 0; number < 2 * crossings; number += 1) {

@@ -18,18 +18,22 @@ export class WatchedService {
   readonly #folder: string;
   readonly #process: ChildProcess;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, pinned: readonly string[]) {
     this.#folder = folder;
     // One process: no launcher beside it.
     const args = ['run', '-c', join(folder, 'postern.toml')];
-    this.#process = spawn(process.execPath, [entry, ...args, ...asOneself(args)], {
+    const [program, ...rest] = [...pinned, process.execPath, entry, ...args, ...asOneself(args)] as [
+      string,
+      ...string[],
+    ];
+    this.#process = spawn(program!, rest, {
       env: { PATH: process.env.PATH, HOME: process.env.HOME, POSTERN_RUNTIME_DIR: folder },
       stdio: 'ignore',
     });
   }
 
-  /** @throws Error when it is not there within half a minute, with its log */
-  static async start(): Promise<WatchedService> {
+  /** @param pinned what it is started by. @throws Error when it is not there within half a minute, with its log */
+  static async start(pinned: readonly string[] = []): Promise<WatchedService> {
     const folder = mkdtempSync(join(tmpdir(), 'postern-bench-dashboard-'));
     mkdirSync(join(folder, 'public'));
     writeFileSync(join(folder, 'public/index.php'), '<?php echo "hello";');
@@ -39,7 +43,7 @@ export class WatchedService {
       `[admin]\nlisten = "127.0.0.1:0"\n[log]\naccess = false\nfile = "log"\n[site.main]\nlisten = ["127.0.0.1:0"]\nroot = "public"\n` +
         `index = ["index.php"]\n[[site.main.route]]\nmatch = "*.php"\npool = "php"\n[pool.php]\nphp = "auto"\nallowRoot = true\nworkers = 16\n`,
     );
-    const service = new WatchedService(folder);
+    const service = new WatchedService(folder, pinned);
     for (let tries = 0; tries < 300; tries += 1) {
       const status = await service.status().catch(() => null);
       const url = status?.listeners[0]?.url;

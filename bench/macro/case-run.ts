@@ -22,7 +22,7 @@ export interface CaseResult {
 }
 
 const defaultReadyPath = '/hello.php';
-const warmUpSeconds = 2;
+const usualWarmUpSeconds = 2;
 
 /** The state of one case while it runs. */
 export class CaseRun {
@@ -56,7 +56,7 @@ export class CaseRun {
       await this.#attempt(peer, async () => {
         showStep(`${this.#case.name}: starting ${peer.name}`);
         running.set(peer, await this.#start(peer));
-        await this.#case.warmUp?.(running.get(peer)!, this.#plan(peer, warmUpSeconds));
+        await this.#case.warmUp?.(running.get(peer)!, this.#plan(peer, this.#case.warmUpSeconds ?? usualWarmUpSeconds));
       });
     }
     for (let round = 1; round <= this.#settings.rounds; round += 1) {

@@ -34,6 +34,8 @@ export interface Case {
   readonly targets: readonly Target[];
   /** What a peer that runs for the whole case is to have been through before it is measured. @default nothing */
   warmUp?(running: RunningPeer, plan: Plan): Promise<unknown>;
+  /** How long that takes. @default 2 */
+  readonly warmUpSeconds?: number;
   /** Measures one round on one peer. */
   measure(running: RunningPeer, plan: Plan): Promise<Sample>;
 }

@@ -26,6 +26,8 @@ export interface LoadCase {
   /** Quantities besides the usual ones. */
   readonly columns?: readonly MetricName[];
   readonly targets: readonly Target[];
+  /** See Case. */
+  readonly warmUpSeconds?: number;
 }
 
 const usualColumns = [
@@ -52,6 +54,7 @@ export function loadCase(settings: LoadCase): Case {
     columns: [...(settings.columns ?? []), ...usualColumns],
     targets: settings.targets,
     warmUp: (running, plan) => measureLoad(running, plan, settings),
+    ...(settings.warmUpSeconds !== undefined && { warmUpSeconds: settings.warmUpSeconds }),
     measure: (running, plan) => measureLoad(running, plan, settings),
   };
 }
