@@ -75,6 +75,9 @@ const mediawiki: Preset = {
     '/w/LocalSettings.php',
   ],
   rules: [
+    // The installer, which is nobody's once its work is done: then a file is there that is denied.
+    { match: '/mw-config/*', try: ['/LocalSettings.php', '$path'] },
+    { match: '/w/mw-config/*', try: ['/w/LocalSettings.php', '$path'] },
     { match: '/wiki/*', try: ['/w/index.php', '/index.php'] },
     { match: ['/images/thumb/*', '/w/images/thumb/*'], try: ['$path', '=404'] },
     { match: ['/images/*', '/w/images/*'], header: { 'X-Content-Type-Options': 'nosniff' } },

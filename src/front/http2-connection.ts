@@ -52,8 +52,9 @@ export const maxStreams = 128;
 
 const sessionLimits = {
   maxStreams,
-  streamWindow: 262_144,
-  // Eight of them: uploads that nobody reads are not to hold up another one.
+  streamWindow: 65_536,
+  readWindow: 262_144,
+  sharedWindow: 2_097_152,
   connectionWindow: 2_097_152,
   // Above our own limits: what is little above them is answered with 431, and not with a reset.
   maxFields: 2 * maxFields,

@@ -169,7 +169,7 @@ class SiteGateway implements Gateway, VisitOwner {
 
   explain(request: HttpRequest): GatewayExplanation {
     const client = identifyClient(request, this.proxies);
-    const elsewhere = this.site.redirect === null ? null : otherOrigin(this.site.redirect, request, client);
+    const elsewhere = otherOrigin(this.site, request, client);
     if (elsewhere !== null)
       return { decision: { kind: 'redirect', location: elsewhere }, environment: null, ruled: null, tried: [] };
     checkRequest(request);
@@ -184,9 +184,8 @@ class SiteGateway implements Gateway, VisitOwner {
 
   elsewhereFor(request: HttpRequest, client: Client): string | null {
     if (!this.#asksAtDoor && request.peer.tls === undefined) return null;
-    const { redirect, clients } = this.site;
-    const location = redirect === null ? null : otherOrigin(redirect, request, client);
-    if (location === null) checkClientCertificate(clients, request.peer);
+    const location = otherOrigin(this.site, request, client);
+    if (location === null) checkClientCertificate(this.site.clients, request.peer);
     return location;
   }
 

@@ -92,6 +92,13 @@ export type SitePage = {
   | { readonly kind: 'run'; readonly backend: Backend }
 );
 
+/** Where a site listens by HTTPS, at another port than 443. */
+export interface SecurePlace {
+  readonly port: number;
+  /** Its ports by HTTP of which clients come to it by themselves. */
+  readonly plainPorts: readonly number[];
+}
+
 /** What is asked of clients that come by TLS. */
 export interface ClientCertificates {
   /** The connection must have been made under this rule: see `ConnectionTls.clientRule`. */
@@ -105,6 +112,8 @@ export interface Site {
   readonly name: string;
   /** Where whoever came elsewhere is sent: "https" (the same name by HTTPS) or an origin; null: nowhere. */
   readonly redirect: string | null;
+  /** Where "https" is, if the port is to be named; null: at 443, or nobody knows. */
+  readonly secure: SecurePlace | null;
   /** What is asked of clients' certificates; null: nothing. */
   readonly clients: ClientCertificates | null;
   /** Absolute path of the document root; null: no files and no scripts, only mounts. */

@@ -16,7 +16,7 @@ export type StreamEnd = 'sent' | 'by-client' | 'by-us';
 
 /** Who has a stream. */
 export interface StreamListener {
-  /** Bytes of the body, lent. They take from the client's window until they are told to `credit`. */
+  /** Bytes of the body, lent. They take from the stream's window until they are told to `credit`. */
   received(bytes: Buffer): void;
   /** The body is whole. */
   ended(): void;
@@ -53,7 +53,8 @@ export class Http2Stream {
   sentBytes = 0;
   /** What may be sent. It may be below 0 (6.9.2). */
   sendWindow: number;
-  /** What may come. */
+  /** What may come ahead of its reader, and how much of that may come by now. */
+  window: number;
   receiveWindow: number;
   /** Bytes of the body that came, and were not read. */
   unreadBytes = 0;
@@ -75,7 +76,7 @@ export class Http2Stream {
     session: StreamSession,
     id: number,
     fields: readonly string[],
-    { isWhole, length, sendWindow, receiveWindow }: StreamBeginning,
+    { isWhole, length, sendWindow, window }: StreamBeginning,
   ) {
     this.#session = session;
     this.id = id;
@@ -84,7 +85,8 @@ export class Http2Stream {
     this.#state = isWhole ? 'half-closed' : 'open';
     this.#missing = length;
     this.sendWindow = sendWindow;
-    this.receiveWindow = receiveWindow;
+    this.window = window;
+    this.receiveWindow = window;
   }
 
   get state(): StreamState {
@@ -220,5 +222,6 @@ export interface StreamBeginning {
   /** Content-Length; -1: there is none. */
   readonly length: number;
   readonly sendWindow: number;
-  readonly receiveWindow: number;
+  /** What may come ahead of its reader. */
+  readonly window: number;
 }

@@ -11,8 +11,12 @@ import { isTrailer, malformed, requestLength } from './message-rules.ts';
 export interface SessionLimits {
   /** Requests at a time; what is above is refused, and may be sent again. */
   readonly maxStreams: number;
-  /** Bytes that may come ahead of their reader: of one stream, and of all. */
+  /** Bytes that may come ahead of their reader, of each stream. */
   readonly streamWindow: number;
+  /** The same, of a stream of which something was read, as long as all have no more than `sharedWindow` above what each has. */
+  readonly readWindow: number;
+  readonly sharedWindow: number;
+  /** Bytes of all streams that may be on their way. */
   readonly connectionWindow: number;
   /** Fields of a request, and bytes of them; a request that has more is reset. */
   readonly maxFields: number;
@@ -45,7 +49,7 @@ export interface ReadFields {
 /** Streams that we have reset, of which more may be on its way. */
 const rememberedResets = 128;
 
-/** Of how many bytes that were read of all streams the client is told. */
+/** Of how many bytes that came of all streams the client is told. */
 const connectionCreditBytes = 65_536;
 
 /** The streams of one session. */
@@ -60,9 +64,10 @@ export class Http2Streams implements StreamSession {
   #lastSeen = 0;
   #lastTaken = 0;
   #takesMore = true;
-  #isClosed = false;
   #receiveWindow: number;
   #creditBytes = 0;
+  /** What streams that are read may still have above their first window. */
+  #sharedWindow: number;
   /** What a stream may send at its beginning. */
   #sendWindow = defaultWindow;
   /** Bytes of bodies that had a reader, with the heads of their frames. */
@@ -73,6 +78,7 @@ export class Http2Streams implements StreamSession {
     this.#limits = limits;
     this.#frames = owner.frames;
     this.#receiveWindow = limits.connectionWindow;
+    this.#sharedWindow = limits.sharedWindow;
   }
 
   get count(): number {
@@ -92,7 +98,6 @@ export class Http2Streams implements StreamSession {
   /** The connection is closed. */
   close(): void {
     this.#takesMore = false;
-    this.#isClosed = true;
     for (const stream of [...this.#open.values()]) this.#close(stream, 'by-us');
   }
 
@@ -122,18 +127,17 @@ export class Http2Streams implements StreamSession {
   }
 
   credit(stream: Http2Stream, bytes: number): void {
-    // Of a stream that is closed, the connection has had it.
     if (stream.state === 'closed') return;
     stream.unreadBytes -= bytes;
-    this.#creditConnection(bytes);
     if (stream.state === 'open') {
       stream.creditBytes += bytes;
-      if (stream.creditBytes >= this.#limits.streamWindow / 2) {
+      if (stream.creditBytes >= stream.window / 2) {
+        stream.creditBytes += this.#widen(stream);
         stream.receiveWindow += stream.creditBytes;
         this.#frames.windowUpdate(stream.id, stream.creditBytes);
         stream.creditBytes = 0;
       }
-    }
+    } else if (stream.unreadBytes === 0) this.#narrow(stream);
     this.#owner.settle();
   }
 
@@ -158,10 +162,11 @@ export class Http2Streams implements StreamSession {
   data(id: number, bytes: Buffer, from: number, to: number, size: number, isLast: boolean): void {
     this.#receiveWindow -= size;
     if (this.#receiveWindow < 0) throw overflow('more came than the window of the connection has');
+    // At once: what nobody reads is held by the window of its stream, and holds up no other.
+    this.#creditConnection(size);
     const stream = this.#open.get(id);
     if (stream === undefined || stream.state !== 'open') {
       if (this.#isIdle(id)) throw broken('DATA on a stream that was not opened');
-      this.#creditConnection(size);
       if (stream !== undefined) this.#breakOff(stream, errorCodes.streamClosed);
       return;
     }
@@ -226,7 +231,7 @@ export class Http2Streams implements StreamSession {
     else if (length === malformed) this.#refuse(id, errorCodes.protocolError);
     else {
       this.#lastTaken = id;
-      const begin = { isWhole, length, sendWindow: this.#sendWindow, receiveWindow: this.#limits.streamWindow };
+      const begin = { isWhole, length, sendWindow: this.#sendWindow, window: this.#limits.streamWindow };
       const stream = new Http2Stream(this, id, fields, begin);
       this.#open.set(id, stream);
       this.#owner.requested(stream);
@@ -255,17 +260,31 @@ export class Http2Streams implements StreamSession {
   }
 
   #endOfBody(stream: Http2Stream): void {
+    if (stream.unreadBytes === 0) this.#narrow(stream);
     if (stream.finish()) stream.listener?.ended();
     else this.#breakOff(stream, errorCodes.protocolError);
   }
 
   #creditConnection(bytes: number): void {
     this.#creditBytes += bytes;
-    // What nobody reads may take most of the window: so the rest is given back in small pieces.
     if (this.#creditBytes < Math.min(connectionCreditBytes, this.#limits.connectionWindow / 2)) return;
     this.#receiveWindow += this.#creditBytes;
     this.#frames.windowUpdate(0, this.#creditBytes);
     this.#creditBytes = 0;
+  }
+
+  /** Something of a stream was read: more may come ahead of its reader. @returns so much more */
+  #widen(stream: Http2Stream): number {
+    const bytes = Math.min(this.#limits.readWindow - stream.window, this.#sharedWindow);
+    this.#sharedWindow -= bytes;
+    stream.window += bytes;
+    return bytes;
+  }
+
+  /** Nothing of it waits for its reader, and nothing more comes. Repeatable. */
+  #narrow(stream: Http2Stream): void {
+    this.#sharedWindow += stream.window - this.#limits.streamWindow;
+    stream.window = this.#limits.streamWindow;
   }
 
   /** The client made a fault on a stream. */
@@ -294,7 +313,7 @@ export class Http2Streams implements StreamSession {
   #close(stream: Http2Stream, end: StreamEnd): void {
     this.#open.delete(stream.id);
     this.#owner.sender.drop(stream);
-    if (stream.unreadBytes > 0 && !this.#isClosed) this.#creditConnection(stream.unreadBytes);
+    this.#narrow(stream);
     stream.close(end);
   }
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { compileAccessFormat } from '../access-format.ts';
 import type { Config } from '../config/config.ts';
+import { absoluteAddress, parseListenAddress } from '../config/listen-address.ts';
 import type { PoolKind } from '../config/pool-schema.ts';
 import { compileRule } from '../config/rule-compile.ts';
 import type { RouteValues, SiteValues } from '../config/site-schema.ts';
@@ -11,7 +12,7 @@ import { BodyMemory } from '../gateway/body-memory.ts';
 import { createGateway, type Gateway } from '../gateway/handle.ts';
 import type { AccessLog, CountAnswer } from '../gateway/request-log.ts';
 import type { SharedLimits } from '../gateway/shared-limits.ts';
-import type { ClientCertificates, Route, Site } from '../gateway/site.ts';
+import type { ClientCertificates, Route, SecurePlace, Site } from '../gateway/site.ts';
 import type { Traces } from '../gateway/trace.ts';
 import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
@@ -115,6 +116,7 @@ export function siteOf(
   return {
     name,
     redirect: values.redirect ?? null,
+    secure: securePlaceOf(values, folder),
     clients: null,
     root: resolve(folder, values.root),
     index: values.index,
@@ -148,6 +150,21 @@ export function siteOf(
     makesTraces: values.traceparent,
     pathCacheMs: values.pathCache,
   };
+}
+
+/** Where a site listens by HTTPS for itself: what comes by the PROXY protocol came to a port of somebody else. */
+function securePlaceOf({ listen }: SiteValues, folder: string): SecurePlace | null {
+  const own = listen.filter(({ proxyProtocol }) => proxyProtocol !== true);
+  const portsOf = (isSecure: boolean): number[] =>
+    own.flatMap(({ address: text }) => {
+      const { protocol, address } = parseListenAddress(absoluteAddress(text, folder));
+      return address.kind === 'tcp' && protocol !== 'fastcgi' && (protocol === 'https') === isSecure
+        ? address.port
+        : [];
+    });
+  const [port = 443, ...more] = portsOf(true);
+  // Which port was found for 0, only the listener knows.
+  return port === 0 || [port, ...more].includes(443) ? null : { port, plainPorts: portsOf(false) };
 }
 
 /** Files of the service's own, which a document root may hold too: `root = "."` is the default. */

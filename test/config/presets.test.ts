@@ -339,6 +339,7 @@ const shapes: Readonly<Record<string, Shape>> = {
         'LocalSettings.php',
         'autoload.php',
         'mw-config/index.php',
+        'mw-config/config.css',
       ],
       ...[
         'includes/WebStart.php',
@@ -375,7 +376,10 @@ const shapes: Readonly<Record<string, Shape>> = {
       '/api.php?action=query': 'run /api.php?action=query',
       '/load.php?modules=site': 'run /load.php?modules=site',
       '/rest.php/v1/page/A': 'run /rest.php',
-      '/mw-config/': 'run /mw-config/index.php',
+      '/mw-config/': '404',
+      '/mw-config/index.php?page=Welcome': '404',
+      '/mw-config/index.php/x': '404',
+      '/mw-config/config.css': '404',
       '/LocalSettings.php': '404',
       '/LocalSettings.php/x': '404',
       '/includes/WebStart.php': '404',
@@ -765,6 +769,22 @@ describe('a preset', () => {
     assert.equal(asset.field('Cache-Control'), 'public, max-age=31536000, immutable');
     assert.equal((await ask(gateway.handle, '/css/a.css')).field('Cache-Control'), 'max-age=604800');
     assert.equal((await ask(gateway.handle, '/x.sqlite')).field('Cache-Control'), 'no-store');
+  });
+
+  it('mediawiki has its installer until LocalSettings.php is there, in /w too', async (t) => {
+    for (const above of ['', 'w/']) {
+      const files = ['index.php', 'load.php', 'api.php', 'mw-config/index.php', 'mw-config/a.css'];
+      const site = siteWith(
+        t,
+        'mediawiki',
+        files.map((file) => above + file),
+      );
+      assert.equal(await got(site, `/${above}mw-config/`), `run /${above}mw-config/index.php`);
+      const asked = `/${above}mw-config/index.php?page=Name`;
+      assert.equal(await got(site, asked), `run ${asked}`);
+      assert.equal(await got(site, `/${above}mw-config/a.css`), 'file');
+      assert.equal(await got(site, `/${above}mw-config`), `301 /${above}mw-config/`);
+    }
   });
 
   it('is told by explain, rule by rule', (t) => {

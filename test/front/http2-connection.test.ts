@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { HttpHandler } from '../../src/gateway/message.ts';
+import type { HttpHandler, IncomingBody } from '../../src/gateway/message.ts';
 import { errorCodes, Http2Fault } from '../../src/http2/http2-codes.ts';
 import { HeldHttp2, turn } from '../support/http2-connection.ts';
 import {
@@ -12,6 +12,7 @@ import {
   headers,
   ping,
   request,
+  reset,
   settingIds,
   settings,
   types,
@@ -154,16 +155,56 @@ describe('a request by HTTP/2', () => {
       if (target === '/read') body!.on('data', () => {});
     });
     await held.greet();
-    const upload = async (stream: number, path: string, pieces: number): Promise<void> => {
+    /** As a client that keeps to the windows: what it may still send, of a stream and of all. */
+    const granted = (stream: number): number =>
+      held.frames
+        .filter((one) => one.stream === stream && one.type === types.WINDOW_UPDATE)
+        .reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 0);
+    let sentOfAll = 0;
+    const upload = async (stream: number, path: string, bytes: number): Promise<number> => {
       await held.send(headers(stream, request('POST', path), flags.END_HEADERS));
-      for (let piece = 0; piece < pieces; piece += 1) await held.send(data(stream, Buffer.alloc(16_384)));
+      for (let sent = 0; sent < bytes; ) {
+        const mayOfAll = 65_535 + granted(0) - sentOfAll;
+        const size = Math.min(16_384, bytes - sent, 65_536 + granted(stream) - sent, mayOfAll);
+        if (size === 0) return sent;
+        await held.send(data(stream, Buffer.alloc(size)));
+        sent += size;
+        sentOfAll += size;
+      }
+      return bytes;
     };
-    const given = (): number =>
-      held.frames.filter((one) => one.stream === 0 && one.type === types.WINDOW_UPDATE).length;
-    for (const stream of [1, 3, 5]) await upload(stream, '/unread', 15);
-    const before = given();
-    await upload(7, '/read', 8);
-    assert.ok(given() > before);
+    // As many as there may be but one, each as far as its window lets it.
+    for (let at = 0; at < 127; at += 1) assert.equal(await upload(at * 2 + 1, '/unread', 1_000_000), 65_536);
+    assert.equal(await upload(255, '/read', 1_000_000), 1_000_000);
+  });
+
+  it('may come in larger pieces once it is read, as long as few do', async () => {
+    let last: IncomingBody | null = null;
+    const held = new HeldHttp2(({ body }) => {
+      last = body;
+    });
+    await held.greet();
+    const granted = (stream: number): number =>
+      held.frames
+        .filter((one) => one.stream === stream && one.type === types.WINDOW_UPDATE)
+        .reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 0);
+    /** @returns what it was granted when some of its first 64 KiB were read */
+    const upload = async (stream: number): Promise<number> => {
+      await held.send(headers(stream, request('POST'), flags.END_HEADERS));
+      for (let piece = 0; piece < 4; piece += 1) await held.send(data(stream, Buffer.alloc(16_384)));
+      last!.read(40_000);
+      await turn();
+      return granted(stream);
+    };
+    const alone = await upload(1);
+    assert.ok(alone > 190_000 && alone < 250_000, `${alone}`);
+    // All that there is, to streams of which something was read.
+    for (let at = 1; at < 20; at += 1) await upload(at * 2 + 1);
+    const late = await upload(41);
+    assert.ok(late > 0 && late < 50_000, `${late}`);
+    await held.send(...Array.from({ length: 20 }, (_, at) => reset(at * 2 + 1)));
+    const again = await upload(43);
+    assert.equal(again, alone);
   });
 });
 

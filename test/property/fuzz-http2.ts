@@ -113,9 +113,10 @@ function move(recorded: RecordedSession, stream: Buffer): boolean {
       return true;
   }
   const held = [...recorded.held.values()];
-  if (held.some((bytes) => bytes > sessionLimits.streamWindow)) stop('a stream holds more than its window', stream);
+  if (held.some((bytes) => bytes > sessionLimits.readWindow)) stop('a stream holds more than its window', stream);
   const all = held.reduce((sum, bytes) => sum + bytes, 0);
-  if (all > sessionLimits.connectionWindow) stop('bodies hold more than the window of the connection', stream);
+  const { streamWindow, sharedWindow } = sessionLimits;
+  if (all > held.length * streamWindow + sharedWindow) stop('bodies hold more than their windows', stream);
   return false;
 }
 

@@ -109,7 +109,12 @@ describe('sites by name', () => {
     await start({ site: { a: { ...a, redirect: 'https' }, other } });
     const client = await RawClient.connect(t, plainPort);
     client.send('GET /x?y=//z HTTP/1.1\r\nHost: a.test.\r\n\r\n');
+    // Whoever names no port came by another one than ours: somebody is before us.
     await client.untilHas('Location: https://a.test/x?y=//z\r\n');
+    client.send(`GET /own HTTP/1.1\r\nHost: a.test:${plainPort}\r\n\r\n`);
+    await client.untilHas(`Location: https://a.test:${port}/own\r\n`);
+    client.send('GET /other HTTP/1.1\r\nHost: a.test:1\r\n\r\n');
+    await client.untilHas('Location: https://a.test/other\r\n');
     client.send('POST / HTTP/1.1\r\nHost: www.a.test\r\nContent-Length: 0\r\n\r\n');
     await client.untilHas('308 Permanent Redirect');
     assert.match(client.received, /^HTTP\/1\.1 301 /);

@@ -10,6 +10,8 @@ import { type Frame, readFrames } from './http2-frames.ts';
 export const sessionLimits: SessionLimits = {
   maxStreams: 16,
   streamWindow: 65_535,
+  readWindow: 100_000,
+  sharedWindow: 50_000,
   connectionWindow: 131_072,
   maxFields: 50,
   maxFieldsBytes: 32_768,
