@@ -26,6 +26,7 @@ import { ShellGuard } from '../worker/guard.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
 import { findSetpriv, openSpawner, type Spawner } from '../worker/spawner.ts';
 import { type Starter, starterByKey } from '../worker/starter.ts';
+import { changedSections } from './changed-sections.ts';
 
 /** Options of `createService`; none is needed. */
 export interface ServiceOptions {
@@ -205,8 +206,7 @@ export class Deployment {
         await pooling.undo();
         throw error;
       }
-      const areSitesNew = JSON.stringify(config.values.site) !== JSON.stringify(this.#config.values.site);
-      const isLogNew = JSON.stringify(config.values.log) !== JSON.stringify(this.#config.values.log);
+      const sections = changedSections(this.#config.values, config.values);
       this.#config = config;
       this.#token = token;
       await fronting.commit(this.stopTimeoutMs);
@@ -217,8 +217,7 @@ export class Deployment {
       settled.catch((error: Error) =>
         this.#log.error({}, `what the reload replaced did not end well: ${error.message}`),
       );
-      const words = [...pooling.words, ...fronting.words, ...(areSitesNew ? ['sites replaced'] : [])];
-      return isLogNew ? [...words, '[log] has changed, which is read at the start only: restart for it'] : words;
+      return [...pooling.words, ...fronting.words, ...sections];
     } catch (error) {
       fronting.undo();
       if (admin !== this.#admin) admin?.close();
