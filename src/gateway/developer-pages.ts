@@ -7,18 +7,38 @@ import { encodePath } from '../protocol/http/path.ts';
 import { bytesToText } from '../protocol/text.ts';
 import { systemPath } from './document-root.ts';
 import { type ErrorAnswer, escapeHtml, lastWordsAnswer, pageHeaders } from './error-page.ts';
+import type { HttpRequest } from './message.ts';
 import type { Reply } from './reply.ts';
+import type { Client } from './request-client.ts';
 import type { Routing } from './routing.ts';
 import { decide, type Listing } from './script.ts';
+import type { SiteGates } from './site-gates.ts';
 
 /** A page with more is of no use, and each name is looked up. */
 const mostNames = 1_000;
 
+/** Who decides what is at a path. */
+export interface Deciders {
+  readonly routing: Routing;
+  /** null: the site has no rules. */
+  readonly rules: SiteGates | null;
+}
+
 /** @throws METHOD_NOT_ALLOWED */
-export function sendListing(reply: Reply, method: string, routing: Routing, listing: Listing): void {
+export function sendListing(
+  reply: Reply,
+  request: HttpRequest,
+  client: Client,
+  deciders: Deciders,
+  listing: Listing,
+): void {
+  const { method } = request;
   if (method !== 'GET' && method !== 'HEAD')
     throw new PosternError('METHOD_NOT_ALLOWED', `${method} is not for a folder`);
-  send(reply, folderListing(routing, listing));
+  send(
+    reply,
+    folderListing(listing, (path) => shownAs(path, request, client, deciders)),
+  );
 }
 
 /** @param words the end of the program's STDERR */
@@ -33,13 +53,32 @@ function send(reply: Reply, { status, headers, body }: ErrorAnswer): void {
   reply.end();
 }
 
-function folderListing(routing: Routing, { path, realPath }: Listing): ErrorAnswer {
+/** What a path is to whoever asks for the folder that it is in; null: nothing is answered there. */
+function shownAs(
+  path: string,
+  { headers }: HttpRequest,
+  client: Client,
+  { routing, rules }: Deciders,
+): 'file' | 'folder' | null {
+  const target = { path, query: '', nameLength: path.length };
+  try {
+    const ruled = rules?.decide({ method: 'GET', headers }, client, target) ?? null;
+    const decision = ruled === null ? decide(routing, target) : ruled.decision;
+    if (decision === null) return ruled?.ruling.answer?.kind === 'refuse' ? null : 'file';
+    if (decision.kind === 'refuse') return null;
+    return decision.kind === 'redirect' || decision.kind === 'listing' ? 'folder' : 'file';
+  } catch {
+    // A rule makes of it what no path can be.
+    return null;
+  }
+}
+
+function folderListing({ path, realPath }: Listing, shownAs: (path: string) => 'file' | 'folder' | null): ErrorAnswer {
   const names = readdirSync(systemPath(realPath), { encoding: 'latin1' }).sort();
   const shown = names.slice(0, mostNames).flatMap((name) => {
-    const child = path + name;
-    const decision = decide(routing, { path: child, query: '', nameLength: child.length });
-    if (decision.kind === 'refuse') return [];
-    return [decision.kind === 'redirect' || decision.kind === 'listing' ? `${name}/` : name];
+    const kind = shownAs(path + name);
+    if (kind === null) return [];
+    return [kind === 'folder' ? `${name}/` : name];
   });
   const above = path === '/' ? [] : ['../'];
   const links = [...above, ...shown].map(

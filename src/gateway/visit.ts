@@ -171,7 +171,7 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
         else if (decision.page.page.kind === 'answer') sendPage(this.reply, decision.page.page, target.query);
         break;
       case 'listing':
-        sendListing(this.reply, request.method, this.#gateway.routing, decision);
+        sendListing(this.reply, request, client, this.#gateway, decision);
         break;
       case 'refuse':
         this.reply.fail(

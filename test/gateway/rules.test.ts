@@ -8,7 +8,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { ask, httpRequest, postRequest, RecordingAnswer } from '../support/recording-answer.ts';
 import { rulesOf, type WrittenRule } from '../support/rules.ts';
-import { makeSite, type TestSite } from '../support/site.ts';
+import { makeSite, type TestSite, writeFiles } from '../support/site.ts';
 import { until } from '../support/until.ts';
 
 const files = {
@@ -151,6 +151,19 @@ describe('a rule', () => {
     assert.equal((await ask(gateway.handle, '/dir/none')).text, 'ran');
     const { gateway: other } = siteWith(t, [{ match: '/elsewhere/*', listing: true }]);
     assert.equal((await ask(other.handle, '/dir/')).status, 404);
+  });
+
+  it('lists the names that are answered: folders that are listed, too, and none that another rule refuses', async (t) => {
+    const { gateway, root } = siteWith(t, [
+      { match: '/dir/*', listing: true },
+      { match: '/dir/gone.txt', status: 410 },
+      { match: '/dir/moved.txt', redirect: '/' },
+    ]);
+    writeFiles(root, { 'dir/sub/a.txt': 'x', 'dir/gone.txt': 'x', 'dir/moved.txt': 'x' });
+    const { text } = await ask(gateway.handle, '/dir/');
+    const links = [...text.matchAll(/href="\.\/([^"]*)"/g)].map(([, name]) => name);
+    for (const name of ['f.txt', 'sub/', 'moved.txt']) assert.ok(links.includes(name), name);
+    assert.ok(!links.includes('gone.txt'));
   });
 
   it('is told by explain', (t) => {
