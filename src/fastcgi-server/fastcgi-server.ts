@@ -26,6 +26,8 @@ export interface FastcgiServerOptions {
   readonly backlog?: number | undefined;
   /** Whether other sockets may listen on the same port, each with its share of the connections (SO_REUSEPORT). @default false */
   readonly reusePort?: boolean | undefined;
+  /** Told of the server before it listens. @default nobody is */
+  readonly onServer?: ((server: Server) => void) | undefined;
   readonly clock?: Clock | undefined;
   readonly log?: Log | undefined;
 }
@@ -112,6 +114,7 @@ export class FastcgiServer {
       if (isAllowed) this.#accept(socket);
       else this.#turnAway(socket, 'its address is not among allowedClients');
     });
+    this.#options.onServer?.(server);
     this.#move('opening');
     try {
       this.#bound = await listenOn(server, where, { backlog, reusePort });

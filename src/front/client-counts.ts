@@ -1,7 +1,7 @@
 // Connections of clients as they are counted: by one thread for itself, or by several in shared memory.
 //
-// Shared, of each thread: | those that are served, i32 | how often each limit was met, i32 each | those that wait, i32 | connections of each address: see
-// `gateway/key-counts.ts` |
+// Shared, of each thread: | those that are served, i32 | how often each limit was met, i32 each | those that wait, i32 | those that are open, i32 | connections of each
+// address: see `gateway/key-counts.ts` |
 // One thread writes, all read.
 
 import { KeyCounts, keyCountsBytes } from '../gateway/key-counts.ts';
@@ -38,6 +38,12 @@ export interface ClientCounts {
   wait(most: number): boolean;
   /** One that waited does not any more. */
   endWait(): void;
+  /** Those that wait. */
+  readonly waiting: number;
+  /** Connections that were accepted, whatever became of them, and have not gone. */
+  readonly open: number;
+  opened(): void;
+  closed(): void;
   /** Connections of an address. */
   of(address: string): number;
   /** Counts one more of an address, unless so many are. @param most 0: no limit @returns whether it may stay */
@@ -49,7 +55,8 @@ export interface ClientCounts {
 export class OwnClientCounts implements ClientCounts {
   readonly threads = 1;
   served = 0;
-  #waiting = 0;
+  waiting = 0;
+  open = 0;
   readonly hits: Record<LimitName, number> = {
     ...{ maxConnections: 0, maxConnectionsPerClient: 0, headTimeout: 0, minBodyRate: 0, maxRequests: 0, http2: 0 },
   };
@@ -70,13 +77,21 @@ export class OwnClientCounts implements ClientCounts {
   }
 
   wait(most: number): boolean {
-    if (this.#waiting >= most) return false;
-    this.#waiting += 1;
+    if (this.waiting >= most) return false;
+    this.waiting += 1;
     return true;
   }
 
   endWait(): void {
-    this.#waiting -= 1;
+    this.waiting -= 1;
+  }
+
+  opened(): void {
+    this.open += 1;
+  }
+
+  closed(): void {
+    this.open -= 1;
   }
 
   of(address: string): number {
@@ -101,7 +116,8 @@ export class OwnClientCounts implements ClientCounts {
 const slotCount = 131_072;
 const windowSlots = 16;
 const waitingCell = 1 + limitNames.length;
-const headCells = waitingCell + 1;
+const openCell = waitingCell + 1;
+const headCells = openCell + 1;
 
 /** Memory for the counts of one thread. The system gives pages of it only where something is written. */
 export function clientCountsMemory(): SharedArrayBuffer {
@@ -169,6 +185,22 @@ export class SharedClientCounts implements ClientCounts {
 
   endWait(): void {
     Atomics.sub(this.#own, waitingCell, 1);
+  }
+
+  get waiting(): number {
+    return this.#sum(waitingCell);
+  }
+
+  get open(): number {
+    return this.#sum(openCell);
+  }
+
+  opened(): void {
+    Atomics.add(this.#own, openCell, 1);
+  }
+
+  closed(): void {
+    Atomics.sub(this.#own, openCell, 1);
   }
 
   of(address: string): number {

@@ -1,9 +1,9 @@
 // What clients may cost, in all and each address of them: how many connections, who waits for one, and how slowly a body may come. Shared by
 // all fronts of a service.
 //
-// Node cannot leave connections in the system's backlog without closing the listening socket, and all that wait there with it. So those above the
-// limit are accepted, and nothing is read of them until others have gone: to a client that is the same, and its time begins when it enters. They are
-// bounded, too.
+// Those above the limit are accepted, and nothing is read of them until others have gone: so it is known that somebody waits, and a connection that
+// is idle leaves. A client's time begins when it enters. They are bounded, too: who comes beyond waits in the system's backlog (`accept-room.ts`),
+// and is closed only where several threads accepted at once.
 
 import { type ClientCounts, type LimitHits, type LimitName, OwnClientCounts } from './client-counts.ts';
 
@@ -21,7 +21,7 @@ export interface ClientLimitValues {
   readonly keepAliveTimeoutMs?: number;
   /** Requests of one connection. @default 0 */
   readonly maxRequests?: number;
-  /** Connections that may wait for others to go; above it they are closed as they come. Here, 0 is none. */
+  /** Connections that may wait for others to go; above it no more are accepted. Here, 0 is none. */
   readonly maxWaiting: number;
 }
 
@@ -41,7 +41,9 @@ const lookMs = 100;
 export class ClientLimits {
   /** In force. Put there by `change()` alone; asked for each request. */
   values: ClientLimitValues;
-  readonly #counts: ClientCounts;
+  readonly counts: ClientCounts;
+  /** No more are accepted, for the time being. */
+  isShort = false;
   readonly #isShared: boolean;
   readonly #waiting = new Set<Waiting>();
   /** Those that wait, in the order in which they came. */
@@ -51,7 +53,7 @@ export class ClientLimits {
   /** @param shared where other threads count theirs, too; null: there are none */
   constructor(values: ClientLimitValues, shared: ClientCounts | null = null) {
     this.values = values;
-    this.#counts = shared ?? new OwnClientCounts();
+    this.counts = shared ?? new OwnClientCounts();
     this.#isShared = shared !== null;
   }
 
@@ -63,31 +65,43 @@ export class ClientLimits {
 
   /** How often each limit was met, by all threads. */
   get hits(): LimitHits {
-    return this.#counts.hits;
+    return this.counts.hits;
   }
 
   /** A client met a limit. */
   hit(limit: LimitName): void {
-    this.#counts.hit(limit);
+    this.counts.hit(limit);
   }
 
   /** Connections that are served, by all threads. */
   get served(): number {
-    return this.#counts.served;
+    return this.counts.served;
+  }
+
+  /** Whether a place is wanted: who is done leaves. */
+  get isWanted(): boolean {
+    return this.#waiting.size > 0 || this.isShort;
+  }
+
+  /** Whether as many wait as may. */
+  get isFull(): boolean {
+    const { maxConnections, maxWaiting } = this.values;
+    if (maxConnections === 0 || this.counts.served < maxConnections) return false;
+    return this.counts.waiting >= maxWaiting;
   }
 
   /** A connection came. Where it may not stay, nothing is counted. @param address of its client; empty for a Unix socket */
   come(address: string, connection: Waiting): Admission {
     const { maxConnections, maxConnectionsPerClient, maxWaiting } = this.values;
     // Counted without a limit, too: a reload may set one while it is here.
-    if (address !== '' && !this.#counts.add(address, maxConnectionsPerClient)) {
+    if (address !== '' && !this.counts.add(address, maxConnectionsPerClient)) {
       this.hit('maxConnectionsPerClient');
       return 'too-many-of-client';
     }
-    const enters = this.#counts.serve(maxConnections);
+    const enters = this.counts.serve(maxConnections);
     if (!enters) this.hit('maxConnections');
-    if (!enters && !this.#counts.wait(maxWaiting)) {
-      if (address !== '') this.#counts.remove(address);
+    if (!enters && !this.counts.wait(maxWaiting)) {
+      if (address !== '') this.counts.remove(address);
       return 'too-many';
     }
     if (!enters) {
@@ -99,17 +113,17 @@ export class ClientLimits {
 
   /** A connection that entered, or waited, has gone. */
   go(address: string, connection: Waiting): void {
-    if (address !== '') this.#counts.remove(address);
-    if (this.#waiting.delete(connection)) this.#counts.endWait();
-    else this.#counts.leave();
+    if (address !== '') this.counts.remove(address);
+    if (this.#waiting.delete(connection)) this.counts.endWait();
+    else this.counts.leave();
     this.#admit();
   }
 
   #admit(): void {
     for (const next of this.#waiting) {
-      if (!this.#counts.serve(this.values.maxConnections)) return;
+      if (!this.counts.serve(this.values.maxConnections)) return;
       this.#waiting.delete(next);
-      this.#counts.endWait();
+      this.counts.endWait();
       next.enter();
     }
     if (this.#look === null) return;

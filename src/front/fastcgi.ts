@@ -12,6 +12,7 @@ import type { ServerLimits } from '../fastcgi-server/server-limits.ts';
 import type { AnswerListener, AnswerManner, HttpAnswer, HttpHandler, HttpRequest } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
 import type { CgiRequest, Environment, Exchange } from '../protocol/cgi/exchange.ts';
+import type { AcceptRoom } from './accept-room.ts';
 
 /** How a FastCGI front runs. */
 export interface FastcgiFrontOptions {
@@ -22,6 +23,8 @@ export interface FastcgiFrontOptions {
   readonly backlog?: number;
   /** Whether other threads listen on the same port. @default false */
   readonly reusePort?: boolean;
+  /** How many connections descriptors are left for. @default nobody asks */
+  readonly room?: AcceptRoom;
   readonly log?: Log;
 }
 
@@ -49,10 +52,11 @@ export async function listenFastcgi(where: Address | BoundSocket, options: Fastc
       `fastcgi://${formatAddress(address)} can be reached from other machines: set allowedClients, or listen on 127.0.0.1 or a Unix socket`,
     );
   }
-  const { handler, ...rest } = options;
+  const { handler, room, ...rest } = options;
   const server = new FastcgiServer({
     ...rest,
     saysOk: false,
+    ...(room !== undefined && { onServer: (listening) => room.add(listening) }),
     run: (request, sink, peer) => runRequest(handler, request, sink, peer),
   });
   await server.listen(where);

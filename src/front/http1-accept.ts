@@ -23,8 +23,8 @@ export interface Acceptor {
 // Twice the largest write: with less, each write of that size would ask its sender to wait, though the system took it all.
 const writableHighWaterMark = 131_072;
 
-/** Takes the connections of a server that listens already. */
-export function acceptInto(server: Server, acceptor: Acceptor): void {
+/** Takes the connections of a server that listens already. @param took told of each that does not come the documented way */
+export function acceptInto(server: Server, acceptor: Acceptor, took: (socket: Socket) => void): void {
   server.on('error', () => acceptor.acceptFailed());
   server.on('connection', (socket) => {
     const receiver = acceptor.accept(socket);
@@ -35,12 +35,14 @@ export function acceptInto(server: Server, acceptor: Acceptor): void {
   const buffer = new ReadBuffer();
   handle.onconnection = (_status, connection) => {
     if (connection === undefined) acceptor.acceptFailed();
-    else open(connection, buffer, acceptor);
+    else took(open(connection, buffer, acceptor));
   };
 }
 
-function open(handle: object, buffer: ReadBuffer, acceptor: Acceptor): void {
+function open(handle: object, buffer: ReadBuffer, acceptor: Acceptor): Socket {
   const reading = new Reading(buffer);
   const options: object = { handle, allowHalfOpen: true, writableHighWaterMark, onread: reading.onread };
-  reading.receiver = acceptor.accept(new Socket(options));
+  const socket = new Socket(options);
+  reading.receiver = acceptor.accept(socket);
+  return socket;
 }

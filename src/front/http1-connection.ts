@@ -154,7 +154,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, FrontC
   get mayKeepAlive(): boolean {
     const isLast = this.#isHalfClosed && this.#input.isEmpty;
     // Its place is wanted.
-    const isWanted = this.#owner.clients.waiting.size > 0;
+    const { isWanted } = this.#owner.clients;
     return this.#requestKeepsAlive && this.#body === null && !this.#owner.isClosing && !isLast && !isWanted;
   }
 

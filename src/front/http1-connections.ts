@@ -135,7 +135,7 @@ export class Http1Connections implements Acceptor {
         'waits',
         `a new connection waits: ${this.clients.served} are open, and maxConnections is ${maxConnections}`,
       );
-      this.#makeRoom();
+      this.leaveIdle();
     }
     return true;
   }
@@ -163,13 +163,14 @@ export class Http1Connections implements Acceptor {
     this.#warn(why, message);
   }
 
-  /** Closes a connection on which nothing is asked: its client may connect again when it has something to ask. */
-  #makeRoom(): void {
+  /** Closes a connection on which nothing is asked: its client may connect again when it has something to ask. @returns false: there is none */
+  leaveIdle(): boolean {
     const count = this.#connections.length;
     for (let looked = 0; looked < Math.min(count, lookedAt); looked += 1) {
       this.#lookFrom = (this.#lookFrom + 1) % count;
-      if (this.#connections[this.#lookFrom]!.leaveIfIdle()) return;
+      if (this.#connections[this.#lookFrom]!.leaveIfIdle()) return true;
     }
+    return false;
   }
 
   acceptFailed(): void {

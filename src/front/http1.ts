@@ -7,6 +7,7 @@ import type { Address } from '../connection/address.ts';
 import { type BoundSocket, type ListenChoice, listenOn } from '../connection/listen.ts';
 import type { Peer } from '../gateway/message.ts';
 import { silentLog } from '../log.ts';
+import type { AcceptRoom } from './accept-room.ts';
 import { H2cDoor } from './h2c-door.ts';
 import { type Acceptor, acceptInto } from './http1-accept.ts';
 import { Http1Connections, type Http1Options } from './http1-connections.ts';
@@ -22,6 +23,8 @@ export interface Http1FrontOptions extends Http1Options {
   readonly tls?: TlsContexts | null;
   /** Addresses and networks of proxies, where connections begin with the PROXY protocol. @default they do not */
   readonly proxies?: (() => readonly string[]) | null;
+  /** How many connections descriptors are left for. @default nobody asks */
+  readonly room?: AcceptRoom;
   /** Whether HTTP/2 may come without TLS. @default false */
   readonly h2c?: boolean;
 }
@@ -39,11 +42,13 @@ export class Http1Front {
   readonly #proxyDoor: ProxyDoor | null;
   /** null: HTTP/2 is spoken below TLS alone. */
   readonly #h2cDoor: H2cDoor | null;
+  readonly #room: AcceptRoom | null;
   #address: Address | null = null;
 
   constructor(options: Http1FrontOptions) {
     this.#clock = options.clock ?? systemClock;
     this.#connections = new Http1Connections(options);
+    this.#room = options.room ?? null;
     this.#door = options.tls == null ? null : this.#openDoor(options.tls, options);
     this.#h2cDoor = options.h2c === true && this.#door === null ? this.#openH2cDoor() : null;
     const { proxies = null, log = silentLog, clock = systemClock } = options;
@@ -71,9 +76,10 @@ export class Http1Front {
     where: Address | BoundSocket,
     { reusePort = false }: Pick<ListenChoice, 'reusePort'> = {},
   ): Promise<Address> {
+    this.#room?.add(this.#server, this.#connections);
     this.#address = await listenOn(this.#server, where, { backlog, reusePort });
     const first = this.#proxyDoor ?? this.#h2cDoor;
-    if (first === null) acceptInto(this.#server, this.#acceptor());
+    if (first === null) acceptInto(this.#server, this.#acceptor(), (socket) => this.#room?.took(socket));
     else this.#server.on('connection', (socket) => first.accept(socket, null));
     this.#connections.start();
     return this.#address;

@@ -156,7 +156,7 @@ export class Http2Connection implements ExchangeOwner, FrontConnection, SessionO
     const { clients, limits, isClosing } = this.#owner;
     const isLast = isClosing || this.#halfClosedUntilMs < Number.POSITIVE_INFINITY;
     // Its place is wanted.
-    if (this.#state === 'open' && (isLast || clients.waiting.size > 0)) this.#leave();
+    if (this.#state === 'open' && (isLast || clients.isWanted)) this.#leave();
     else if (this.#state === 'open')
       this.#deadlineMs = this.#after(clients.values.keepAliveTimeoutMs ?? limits.keepAliveTimeoutMs);
     else if (this.#state === 'leaving') this.#end();

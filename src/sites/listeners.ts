@@ -10,6 +10,7 @@ import type { ListenValues } from '../config/site-schema.ts';
 import type { Address } from '../connection/address.ts';
 import type { BoundSocket } from '../connection/listen.ts';
 import { PosternError } from '../errors.ts';
+import { AcceptRoom } from '../front/accept-room.ts';
 import type { ClientCounts, LimitHits } from '../front/client-counts.ts';
 import { ClientLimits, type ClientLimitValues } from '../front/client-limits.ts';
 import { Http1Front } from '../front/http1.ts';
@@ -18,8 +19,9 @@ import type { HttpHandler } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
 import { HostTable, type NamedSite } from '../protocol/http/host-table.ts';
 import { ListenerContexts, type TlsInForce } from '../tls/listener-contexts.ts';
-import { descriptorLimit } from '../worker/descriptors.ts';
+import { descriptorLimit, freeDescriptors } from '../worker/descriptors.ts';
 import { Users } from '../worker/user.ts';
+import { clientLimits } from './capacity.ts';
 
 /** An address that is listened on. */
 export interface Listener {
@@ -48,6 +50,8 @@ export interface ListenerOptions {
   readonly tls: ListenerContexts | null;
   /** Whom the PROXY protocol is believed; null: it is not spoken. */
   readonly proxies: (() => readonly string[]) | null;
+  /** How many connections descriptors are left for. */
+  readonly room: AcceptRoom;
   readonly log: Log;
   /** Whether other threads listen on the same port. */
   readonly reusePort: boolean;
@@ -65,9 +69,9 @@ export async function openListener(
   const key = formatListenAddress(listen);
   const where = whereOf(listen.address, place);
   if (listen.protocol === 'fastcgi') return fastcgiListener(listen, where, key, options);
-  const { handler, onRefused, log, reusePort, clients, tls, proxies } = options;
+  const { handler, onRefused, log, reusePort, clients, room, tls, proxies } = options;
   const h2c = listen.protocol === 'h2c';
-  const front = new Http1Front({ handler, onRefused, log, clients, tls, proxies, h2c });
+  const front = new Http1Front({ handler, onRefused, log, clients, room, tls, proxies, h2c });
   const address = await front.listen(where, { reusePort });
   return {
     key,
@@ -85,42 +89,16 @@ function whereOf(address: Address, place: ListeningPlace): Address | BoundSocket
   return place !== 0 && address.kind === 'tcp' ? { ...address, port: place } : address;
 }
 
-/** Connections at most, whatever the system allows. */
-const mostConnections = 65_536;
-const mostWaiting = 1_024;
-
-/** How many connections clients may have open, so that half of what descriptors there are, 512 at most, are left: for workers, files, the log, control. */
-export function connectionsFor(descriptors: number): number {
-  return Math.min(mostConnections, descriptors - reserveOf(descriptors));
-}
-
-function reserveOf(descriptors: number): number {
-  return Math.min(Math.ceil(descriptors / 2), 512);
-}
-
-/** What a front thread has open for itself: seven or so, and its listening sockets. */
-const descriptorsOfThread = 10;
-
-/** The limits that a configuration sets, within what the system allows; those that wait take half of the reserve at most. */
-function clientLimits(values: ConfigValues['service'], limit: number, frontThreads: number): ClientLimitValues {
-  const descriptors = Math.max(2, limit - frontThreads * descriptorsOfThread);
-  const { maxConnections, maxConnectionsPerClient, minBodyRate, maxRequests } = values;
-  const times = { headTimeoutMs: values.headTimeout, keepAliveTimeoutMs: values.keepAliveTimeout };
-  const most = connectionsFor(descriptors);
-  const served = maxConnections === 0 ? most : Math.min(maxConnections, most);
-  const maxWaiting = Math.min(mostWaiting, most - served + Math.floor(reserveOf(descriptors) / 2));
-  return { maxConnections: served, maxConnectionsPerClient, minBodyRate, maxWaiting, ...times, maxRequests };
-}
-
 async function fastcgiListener(
   listen: ListenAddress,
   where: Address | BoundSocket,
   key: string,
-  { handler, allowedClients, log, reusePort }: ListenerOptions,
+  { handler, allowedClients, room, log, reusePort }: ListenerOptions,
 ): Promise<Listener> {
   const { listenFastcgi } = await import('../front/fastcgi.ts');
   const front = await listenFastcgi(where, {
     handler,
+    room,
     log,
     reusePort,
     ...(allowedClients.length === 0 ? {} : { allowedClients }),
@@ -196,6 +174,8 @@ export class ListenerSet {
   readonly #options: ListenerSetOptions;
   /** What clients may cost, on all addresses together. */
   #clients: ClientLimits | null = null;
+  #room: AcceptRoom | null = null;
+  #values: ConfigValues['service'] | null = null;
   #listeners: readonly SiteListener[] = [];
 
   constructor(options: ListenerSetOptions) {
@@ -220,9 +200,9 @@ export class ListenerSet {
     { site: sites, service }: Pick<ConfigValues, 'site' | 'service'>,
     places: readonly ListeningPlace[] = [],
   ): Promise<ListenerChange> {
-    const { counts } = this.#options;
-    const limits = clientLimits(service, descriptorLimit(), counts?.threads ?? 0);
-    this.#clients ??= new ClientLimits(limits, counts);
+    const limits = this.#limitsOf(service);
+    this.#clients ??= new ClientLimits(limits, this.#options.counts);
+    this.#room ??= this.#roomFor(this.#clients);
     const after: { readonly entry: SiteListener; readonly planned: PlannedListener }[] = [];
     const opened: Listener[] = [];
     const undo = (): void => {
@@ -261,6 +241,7 @@ export class ListenerSet {
       ],
       undo,
       settle: async (deadlineMs) => {
+        this.#values = service;
         this.#clients?.change(limits);
         for (const { entry, planned } of after) {
           putInForce(entry, planned);
@@ -282,6 +263,18 @@ export class ListenerSet {
     for (const { listener } of this.#listeners) listener.destroy();
   }
 
+  #limitsOf(values: ConfigValues['service'], descriptors = descriptorLimit()): ClientLimitValues {
+    return clientLimits(values, descriptors, this.#options.counts?.threads ?? 0);
+  }
+
+  #roomFor(clients: ClientLimits): AcceptRoom {
+    const onLimit = (limit: number): void => {
+      if (this.#values !== null) clients.change(this.#limitsOf(this.#values, limit));
+    };
+    const descriptors = { limit: descriptorLimit, free: freeDescriptors };
+    return new AcceptRoom({ descriptors, clients, onLimit, log: this.#options.log });
+  }
+
   async #open(planned: PlannedListener, place: ListeningPlace): Promise<SiteListener> {
     const { address, sites, allowedClients, trustedProxies, access } = planned;
     const { proxyProtocol } = access;
@@ -293,6 +286,7 @@ export class ListenerSet {
     putInForce(entry, planned);
     const listener = await openListener(address, place, {
       clients: this.#clients!,
+      room: this.#room!,
       handler: handlerFor(entry),
       onRefused: (refusal) => onRefused(entry.table.fallback ?? entry.sites[0]!.site, refusal),
       allowedClients,

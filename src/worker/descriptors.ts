@@ -19,6 +19,17 @@ export function descriptorLimit(): number {
   }
 }
 
+/** How many more this process may open, below a limit; 0 where there is none left to count them with. A limit may be below what is open. */
+export function freeDescriptors(limit: number): number {
+  try {
+    const open = readdirSync('/proc/self/fd').filter((name) => Number(name) < limit);
+    // One was for the list.
+    return limit - open.length + 1;
+  } catch {
+    return 0;
+  }
+}
+
 /** What a start takes for a moment: a pair for each of three pipes, and one more by which the system tells how it went; and some for others. */
 const neededForStart = 12;
 

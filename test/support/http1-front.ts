@@ -1,7 +1,7 @@
 // Starts an HTTP/1.1 front of our own for a test, and handlers for it.
 
 import type { TestContext } from 'node:test';
-import { Http1Front, type Http1Options } from '../../src/front/http1.ts';
+import { Http1Front, type Http1FrontOptions } from '../../src/front/http1.ts';
 import type { HttpAnswer, HttpHandler, HttpRequest } from '../../src/gateway/message.ts';
 
 /** Answers 200 with method and target. */
@@ -14,7 +14,7 @@ export const echoTarget: HttpHandler = (request, answer) => {
 /** A front on a free port, destroyed with the test. */
 export async function startFront(
   t: { after: TestContext['after'] },
-  options: Partial<Http1Options> = {},
+  options: Partial<Http1FrontOptions> = {},
 ): Promise<{ front: Http1Front; port: number }> {
   const front = new Http1Front({ handler: echoTarget, ...options });
   t.after(() => front.destroy());

@@ -10,6 +10,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { findProgram, temporaryFolder } from '../../support/folder.ts';
 import { PhpService, phpMissing, phpPool } from '../../support/php-service.ts';
 import { postern, testThreads } from '../../support/postern-process.ts';
+import { RawClient } from '../../support/raw-client.ts';
 import { until } from '../../support/until.ts';
 
 const files = {
@@ -60,7 +61,7 @@ describe('limits of a running service', { skip: phpMissing }, () => {
     await service.text('pid.php');
     const clients = Array.from({ length: 400 }, () => connect(service.port, '127.0.0.1').on('error', () => {}));
     t.after(() => clients.forEach((client) => void client.destroy()));
-    await service.logged('a connection');
+    await service.logged('new connections wait');
     const status = await postern(t, service.folder, ['status', '--json']);
     assert.equal(status.status, 0, status.err);
     assert.equal((await fetch(`${service.admin}livez`)).status, 200);
@@ -68,6 +69,42 @@ describe('limits of a running service', { skip: phpMissing }, () => {
     await until(async () => (await statusOf(service, 'pid.php')) === 200, 'it answers again');
     assert.equal((await service.get('plain.txt')).status, 200);
     assert.equal((await service.pool()).ended.crash, 0);
+  });
+
+  it('no descriptors left for more clients: they wait in the backlog, none is reset, and control answers', async (t) => {
+    if (findProgram('prlimit') === null) return t.skip('prlimit is not installed');
+    const service = await PhpService.start(t, {
+      files,
+      pool: `${phpPool}workers = 4\nqueue = 200\nqueueTimeout = "30s"\n`,
+    });
+    await Promise.all(Array.from({ length: 4 }, () => service.text('slow.php')));
+    const { pid } = service.postern;
+    const limit = (soft: number | string) => execFileSync('prlimit', ['--pid', String(pid), `--nofile=${soft}:`]);
+    const before = readFileSync(`/proc/${pid}/limits`, 'latin1').match(/Max open files +(\d+)/)![1]!;
+    limit(readdirSync(`/proc/${pid}/fd`).length + 12);
+    // Those that keep their connection are told to go when their place is wanted.
+    const head = `GET /pid.php HTTP/1.1\r\nHost: a\r\n\r\n`;
+    const clients = await Promise.all(Array.from({ length: 120 }, () => RawClient.connect(t, service.port)));
+    for (const client of clients) client.send(head);
+    const status = await postern(t, service.folder, ['status', '--json']);
+    assert.equal(status.status, 0, status.err);
+    await Promise.all(
+      clients.map(async (client) => {
+        await client.until(({ received, end }) => /\r\n\r\n\d+$/.test(received) || end !== 'open');
+        if (client.received.includes('Connection: close')) client.socket.end();
+      }),
+    );
+    assert.deepEqual(
+      new Set(clients.map(({ received }) => received.slice(0, 12))),
+      new Set(['HTTP/1.1 200']),
+      'all are answered',
+    );
+    await service.logged("new connections wait in the system's backlog");
+    limit(before);
+    for (const client of clients) client.socket.destroy();
+    await until(async () => (await statusOf(service, 'pid.php')) === 200, 'it answers as before');
+    const more = await Promise.all(Array.from({ length: 60 }, () => statusOf(service, 'pid.php')));
+    assert.deepEqual(new Set(more), new Set([200]));
   });
 
   it('no descriptors left for workers and files: 503 or an error answer, and it recovers by itself', async (t) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { connectionsFor } from '../../src/sites/listeners.ts';
+import { connectionsFor } from '../../src/sites/capacity.ts';
 
 describe('connectionsFor()', () => {
   it('leaves half of few descriptors, and 512 of many', () => {
