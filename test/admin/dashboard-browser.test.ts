@@ -185,6 +185,7 @@ describe('the dashboard in a browser', { skip: browserMissing() ?? false }, () =
     assert.equal(await page.getByRole('button', { name: 'End GET' }).count(), 0);
     await page.getByRole('button', { name: 'Unlock actions' }).focus();
     await page.keyboard.press('Enter');
+    await page.locator('#token:focus').waitFor(patience);
     await page.keyboard.type('wrong');
     await page.keyboard.press('Enter');
     await page.getByRole('alert').getByText('the token is not the one of [admin]').waitFor(patience);
@@ -221,23 +222,35 @@ describe('the dashboard in a browser', { skip: browserMissing() ?? false }, () =
     );
   });
 
-  it('keeps the focus of the keyboard where an action takes its own button away', async (t) => {
-    let isDrained = true;
-    const status = (): ServiceStatus => serviceStatus({ pools: [poolSnapshot({ isDrained })] });
-    const { page, asked } = await show(t, status, {}, '#pool=php');
-    const isAt = (what: string) =>
-      page.waitForFunction((name) => {
-        const at = document.activeElement;
-        return [at?.ariaLabel, at?.id, at?.textContent].includes(name);
-      }, what);
+  /** Who uses the keyboard alone, and has told the token. */
+  async function keyboardOf(page: Page) {
     const press = async (name: string): Promise<void> => {
       await page.getByRole('button', { name, exact: true }).focus(patience);
       await page.keyboard.press('Enter');
     };
+    /** Waits until the focus is on what has this label, id or text. */
+    const isAt = (what: string) =>
+      page.waitForFunction(
+        (name) => {
+          const at = document.activeElement;
+          return [at?.ariaLabel, at?.id, at?.textContent].includes(name);
+        },
+        what,
+        patience,
+      );
     await press('Unlock actions');
+    await isAt('token');
     await page.keyboard.type(token);
     await page.keyboard.press('Enter');
     await isAt('Lock actions');
+    return { press, isAt };
+  }
+
+  it('keeps the focus of the keyboard where an action takes its own button away', async (t) => {
+    let isDrained = true;
+    const status = (): ServiceStatus => serviceStatus({ pools: [poolSnapshot({ isDrained })] });
+    const { page, asked } = await show(t, status, {}, '#pool=php');
+    const { press, isAt } = await keyboardOf(page);
     await press('Resume pool php');
     await until(() => asked.length === 1);
     isDrained = false;
@@ -246,6 +259,89 @@ describe('the dashboard in a browser', { skip: browserMissing() ?? false }, () =
     await isAt('main');
     await press('Lock actions');
     await isAt('Unlock actions');
+  });
+
+  it('has the focus of the keyboard at the next row where an action takes the row away, and else at the table', async (t) => {
+    let running = [1, 2, 3];
+    let pids = [11, 12];
+    const status = (): ServiceStatus => {
+      const requests = running.map((request) =>
+        laneSnapshot({
+          lane: request,
+          state: 'busy',
+          request,
+          pid: 0,
+          workerPid: 0,
+          url: `/${request}`,
+          runMs: 1e6 / request,
+        }),
+      );
+      const processes = pids.map((pid) => laneSnapshot({ lane: pid, pid, workerPid: pid }));
+      return serviceStatus({
+        pools: [poolSnapshot({ lanes: [...requests, ...processes] }), poolSnapshot({ name: 'b' })],
+      });
+    };
+    const { page, asked } = await show(t, status, {}, '#pool=php');
+    const { press, isAt } = await keyboardOf(page);
+    const end = async (request: number): Promise<void> => {
+      await press(`End GET /${request}`);
+      await page.getByRole('dialog').getByRole('button', { name: 'End', exact: true }).focus();
+      await page.keyboard.press('Enter');
+      await until(() => asked.at(-1)?.at(-1) === request);
+      running = running.filter((one) => one !== request);
+    };
+    await end(2);
+    await isAt('End GET /3');
+    await end(3);
+    await isAt('End GET /1');
+    // It ends by itself while somebody is asked whether it shall.
+    await press('End GET /1');
+    await page.getByRole('dialog').waitFor(patience);
+    running = [];
+    await isAt('Slowest running requests');
+
+    await press('Recycle process 11');
+    await until(() => asked.at(-1)?.at(-1) === 11);
+    pids = [12];
+    await isAt('Recycle process 12');
+    await press('Recycle process 12');
+    await until(() => asked.at(-1)?.at(-1) === 12);
+    pids = [];
+    await isAt('Lanes');
+    await page.getByRole('link', { name: 'All pools' }).focus();
+    await page.keyboard.press('Enter');
+    await isAt('pools-title');
+  });
+
+  it('has the focus of the keyboard at a row that moves, and at none where somebody has clicked beside all', async (t) => {
+    let longest = 1;
+    const status = (): ServiceStatus => {
+      const lanes = [1, 2].map((request) => {
+        const runMs = request === longest ? 1e6 : 1e5;
+        return laneSnapshot({ lane: request, state: 'busy', request, pid: request, url: `/${request}`, runMs });
+      });
+      return serviceStatus({ pools: [poolSnapshot({ lanes })] });
+    };
+    const { page } = await show(t, status);
+    // Where a browser cannot move an element, it is taken out and put in again, and the focus is gone.
+    await page.addInitScript(() => Reflect.deleteProperty(Element.prototype, 'moveBefore'));
+    await page.reload(patience);
+    const { isAt } = await keyboardOf(page);
+    const first = async (request: number): Promise<void> => {
+      longest = request;
+      await page.locator('tbody tr').first().getByText(`GET /${request}`).waitFor(patience);
+    };
+    const ends = page.getByRole('button', { name: /^End GET/ });
+    for (const request of [1, 2]) {
+      await first(1);
+      await page.getByRole('button', { name: `End GET /${request}` }).focus(patience);
+      await first(2);
+      await isAt(`End GET /${request}`);
+    }
+    await page.getByRole('heading', { name: 'Postern' }).click();
+    await first(1);
+    assert.equal(await ends.count(), 2);
+    assert.equal(await page.evaluate(() => document.activeElement?.tagName), 'BODY');
   });
 
   it('is a table without JavaScript, and axe finds nothing there either', async (t) => {

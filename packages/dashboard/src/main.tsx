@@ -2,6 +2,7 @@
 
 import { render } from 'preact';
 import { App } from './app.tsx';
+import { keepFocus } from './focus.ts';
 import { Store } from './store.ts';
 
 const root = document.getElementById('dashboard')!;
@@ -13,4 +14,5 @@ const store = new Store((state) => {
   isOurs = true;
   render(<App state={state} store={store} />, root);
 });
+keepFocus(root, () => document.getElementById('main'));
 store.start();

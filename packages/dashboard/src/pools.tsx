@@ -18,7 +18,9 @@ export function Pools({ view, history, selected, at }: PoolsProps) {
   return (
     <section aria-labelledby="pools-title">
       <div class="row">
-        <h2 id="pools-title">Pools</h2>
+        <h2 id="pools-title" tabIndex={-1}>
+          Pools
+        </h2>
         <Legend />
       </div>
       <ul class={`pools${pools.length > 6 ? ' many' : ''}`}>
