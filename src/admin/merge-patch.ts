@@ -15,7 +15,8 @@ export function patchBetween(before: JsonObject, after: JsonObject): JsonObject 
   const patch: Record<string, Json> = {};
   for (const key in before) if ((after[key] ?? null) === null && (before[key] ?? null) !== null) patch[key] = null;
   for (const key in after) {
-    const [old, now] = [before[key] ?? null, after[key] ?? null];
+    const now = after[key] ?? null;
+    const old = before[key] ?? null;
     if (old === now || now === null) continue;
     if (isObject(old) && isObject(now)) {
       const inner = patchBetween(old, now);

@@ -85,8 +85,8 @@ export class LaneRow {
   readonly #at: number;
   readonly #narrow: Int32Array;
   readonly #wide: Float64Array;
-  readonly #method: Uint8Array;
-  readonly #url: Uint8Array;
+  readonly #method: Buffer;
+  readonly #url: Buffer;
   readonly #script: Uint8Array;
   readonly #user: Uint8Array;
 
@@ -97,8 +97,8 @@ export class LaneRow {
     this.#at = from / 4;
     this.#narrow = new Int32Array(buffer, from, narrowCells);
     this.#wide = new Float64Array(buffer, from + wideFrom, wideCells);
-    this.#method = new Uint8Array(buffer, from + methodFrom, mostMethodBytes);
-    this.#url = new Uint8Array(buffer, from + urlFrom, mostUrlBytes);
+    this.#method = Buffer.from(buffer, from + methodFrom, mostMethodBytes);
+    this.#url = Buffer.from(buffer, from + urlFrom, mostUrlBytes);
     this.#script = new Uint8Array(buffer, from + scriptFrom, mostScriptBytes);
     this.#user = new Uint8Array(buffer, from + userFrom, mostUserBytes);
   }
@@ -318,9 +318,9 @@ function putText(to: Uint8Array, text: string): number {
 }
 
 function textOf(from: Uint8Array, length: number): string {
-  return Buffer.from(from.subarray(0, length)).toString('utf8');
+  return length === 0 ? '' : Buffer.from(from.subarray(0, length)).toString('utf8');
 }
 
-function bytesOf(from: Uint8Array, length: number): string {
-  return String.fromCharCode(...from.subarray(0, length));
+function bytesOf(from: Buffer, length: number): string {
+  return from.toString('latin1', 0, length);
 }

@@ -110,8 +110,9 @@ export class Counters {
   snapshot(): QueueCounters {
     const counted: Record<string, number> = {};
     const refusedBy: Record<string, number> = {};
-    for (const [at, name] of names.entries()) counted[name] = this.#cells[at]!;
-    for (const [at, cause] of refusals.entries()) refusedBy[cause] = this.#cells[indexOfRefusals + at]!;
+    let at = 0;
+    for (const name of names) counted[name] = this.#cells[at++]!;
+    for (const cause of refusals) refusedBy[cause] = this.#cells[at++]!;
     return { ...counted, refusedBy } as unknown as QueueCounters;
   }
 }
@@ -168,9 +169,7 @@ class Histogram {
   }
 
   snapshot(): DurationCounts {
-    const counts: number[] = [];
-    for (let at = 0; at < buckets; at += 1) counts.push(this.#cells[at]!);
-    return { counts, sumMs: this.#cells[buckets]! };
+    return { counts: Array.from(this.#cells.subarray(0, buckets)), sumMs: this.#cells[buckets]! };
   }
 }
 

@@ -46,9 +46,11 @@ export const statusCount = 1_000;
 /** "200" -> 12; only those that were given. @param counts by status, of each thread */
 export function answersOf(counts: readonly Uint32Array[]): Record<string, number> {
   const given: Record<string, number> = {};
-  for (let status = 100; status < statusCount; status += 1) {
-    const count = counts.reduce((sum, one) => sum + one[status]!, 0);
-    if (count > 0) given[status] = count;
+  for (const ofThread of counts) {
+    for (let status = 100; status < statusCount; status += 1) {
+      const count = ofThread[status]!;
+      if (count > 0) given[status] = (given[status] ?? 0) + count;
+    }
   }
   return given;
 }
