@@ -20,7 +20,7 @@ export interface RelayEnd {
 }
 
 /** What is told of one process. */
-export type ProcessNotice = Extract<Notice, { process: number }>;
+export type ProcessNotice = Exclude<Extract<Notice, { process: number }>, { tell: 'gone' }>;
 
 export class RelayedStarter implements Starter {
   readonly #end: RelayEnd;
@@ -68,9 +68,11 @@ export class Relay {
   readonly #say: (request: Request) => void;
   readonly #newId: () => number;
   readonly #onOver: (relay: Relay) => void;
-  /** By the thread's number, and by the launcher's. */
+  /** By the thread's number, and by the launcher's: until nothing of a program is left. Its run may go on after its exit, and end what it had started. */
   readonly #ids = new Map<number, number>();
   readonly #locals = new Map<number, number>();
+  /** Those that have exited. */
+  readonly #exited = new Set<number>();
   #isLost = false;
   #kill: NodeJS.Timeout | undefined;
 
@@ -92,10 +94,20 @@ export class Relay {
     this.#port.postMessage({ ...notice, process: local });
     // What it had started goes with it: nobody else asks for that any more.
     if (this.#isLost && notice.tell === 'exited') this.#signal(notice.process, 'SIGKILL');
-    if (notice.tell !== 'spawned') this.#forget(notice.process, local);
+    if (notice.tell === 'failed' || (this.#isLost && notice.tell === 'exited')) this.forget(notice.process);
+    else if (notice.tell === 'exited') this.#exited.add(notice.process);
     else if (this.#isLost) this.#signal(notice.process, 'SIGTERM');
-    if (this.#isLost && this.#locals.size === 0) this.#over();
     return true;
+  }
+
+  /** Nothing is left of a process, or the thread is not told of it any more. */
+  forget(process: number): void {
+    const local = this.#locals.get(process);
+    if (local === undefined) return;
+    this.#locals.delete(process);
+    this.#ids.delete(local);
+    this.#exited.delete(process);
+    if (this.#isLost && this.#locals.size === 0) this.#over();
   }
 
   #pass(request: Request): void {
@@ -113,6 +125,11 @@ export class Relay {
   /** The thread is gone, and its requests with it: its programs are to end. */
   #lost(): void {
     this.#isLost = true;
+    // What those that have exited had started goes at once, as it does with the exit of others.
+    for (const process of [...this.#exited]) {
+      this.#signal(process, 'SIGKILL');
+      this.forget(process);
+    }
     if (this.#locals.size === 0) {
       this.#over();
       return;
@@ -132,10 +149,5 @@ export class Relay {
 
   #signal(process: number, signal: 'SIGTERM' | 'SIGKILL'): void {
     this.#say({ do: 'signal', process, signal, to: 'group' });
-  }
-
-  #forget(id: number, local: number): void {
-    this.#locals.delete(id);
-    this.#ids.delete(local);
   }
 }

@@ -143,10 +143,11 @@ export class LaunchedPrograms {
     return null;
   }
 
+  /** The pid is what a program has answered to a probe. One of another program is nothing that the service could have made up, and is not marked. */
   met({ process: id, pid }: Asked<'met'>): string | null {
     const launched = this.#launched.get(id);
     if (launched?.worker == null || launched.state !== 'running') return null;
-    if (!this.#isOf(launched, pid)) return strangerIn(pid);
+    if (!this.#isOf(launched, pid)) return this.#isOfAny(pid) ? null : strangerIn(pid);
     launched.worker.met(pid, [pid]);
     return null;
   }
@@ -237,7 +238,7 @@ export class LaunchedPrograms {
       if (launched.state === 'left') this.#lookNow();
       if (this.#launched.get(id) === launched) {
         tell({ tell: 'exited', process: id, code, signal });
-        if (worker === null && launched.state === 'gone') this.#launched.delete(id);
+        if (worker === null && launched.state === 'gone') this.#forget(id);
       }
     });
     if (process.pid !== 0)
@@ -250,13 +251,22 @@ export class LaunchedPrograms {
     return readProcessStat(pid)?.group === process.pid;
   }
 
+  #isOfAny(pid: number): boolean {
+    return [...this.#launched.values()].some((launched) => this.#isOf(launched, pid));
+  }
+
+  /** Nothing is left of a CGI program: it is sent no signal any more. */
+  #forget(id: number): void {
+    this.#launched.delete(id);
+    this.#options.tell({ tell: 'gone', process: id });
+  }
+
   /** An id is believed only as long as a group has members: so they are looked at as long as they live. */
   #lookNow(): void {
     this.#look ??= setInterval(() => {
       const left = [...this.#ending, ...this.#launched.values()].filter(({ state }) => state === 'left');
       for (const one of left) if (!isGroupAlive(one.process.pid)) one.state = 'gone';
-      for (const [id, one] of this.#launched)
-        if (one.worker === null && one.state === 'gone') this.#launched.delete(id);
+      for (const [id, one] of this.#launched) if (one.worker === null && one.state === 'gone') this.#forget(id);
       for (const one of this.#ending) {
         if (one.state !== 'gone') continue;
         one.worker?.clear();

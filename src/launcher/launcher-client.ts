@@ -202,6 +202,9 @@ export class LauncherClient implements Binder, Starter {
       case 'exited':
         if (![...this.#relays].some((relay) => relay.tell(notice))) tellProcess(this.#processes, notice);
         return;
+      case 'gone':
+        for (const relay of this.#relays) relay.forget(notice.process);
+        return;
       case 'reload':
         this.#wishes.reload();
         return;

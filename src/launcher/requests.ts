@@ -106,6 +106,8 @@ export type Notice =
       readonly code: number | null;
       readonly signal: NodeJS.Signals | null;
     }
+  /** Of a CGI program that has exited: nothing that it had started is left, either. */
+  | { readonly tell: 'gone'; readonly process: number }
   /** The configuration is to be read again. */
   | { readonly tell: 'reload' };
 

@@ -35,3 +35,29 @@ test('programs of a thread that was lost get SIGTERM, after five seconds SIGKILL
   assert.deepEqual(signals().slice(2), ['7 SIGKILL'], 'what it had started goes with it');
   assert.ok(isOver);
 });
+
+test('a program that has exited is sent signals as long as something lives that it had started', async () => {
+  const { port1, port2 } = new MessageChannel();
+  const said: Request[] = [];
+  const relay = new Relay(
+    port1,
+    (request) => said.push(request),
+    () => 7,
+    () => {},
+  );
+  const say = async (request: object): Promise<void> => {
+    const heard = once(port1, 'message');
+    port2.postMessage(request);
+    await heard;
+  };
+  const kill = { do: 'signal', process: 1, signal: 'SIGKILL', to: 'group' };
+  await say({ do: 'cgi', process: 1 });
+  assert.ok(relay.tell({ tell: 'spawned', process: 7, pid: 4_711, socketPath: '' }));
+  assert.ok(relay.tell({ tell: 'exited', process: 7, code: 0, signal: null }));
+  await say(kill);
+  assert.deepEqual(said.at(-1), { ...kill, process: 7 });
+  relay.forget(7);
+  await say(kill);
+  assert.equal(said.length, 2, 'its number may be given to another');
+  port2.close();
+});
