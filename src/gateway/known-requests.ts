@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 import { fieldValue, hasOne } from '../protocol/http/headers.ts';
 import type { MadeOfFields } from '../protocol/http/http1-head.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
-import { bytesToLog } from '../protocol/text.ts';
+import { urlForLog } from '../protocol/text.ts';
 import type { DocumentRoot } from './document-root.ts';
 import type { HttpRequest } from './message.ts';
 import { type Client, identifyClient } from './request-client.ts';
@@ -141,19 +141,4 @@ export class KnownDecisions {
       this.#known.set(path, decision);
     return decision;
   }
-}
-
-const MAX_URL_LENGTH = 2048;
-
-// Parameters by which applications pass on credentials; whoever reads the log must not be able to use them.
-const SECRET =
-  /([?&](?:password|passwd|pwd|token|access_token|refresh_token|id_token|api_?key|secret|client_secret|signature|sig|auth)=)[^&#]*/gi;
-
-const USER_INFO = /^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i;
-
-/** A request target as logs show it: credentials blanked, control bytes escaped, cut. */
-export function urlForLog(target: string): string {
-  const named = target.startsWith('/') ? target : target.replace(USER_INFO, '$1***@');
-  const blanked = named.includes('?') ? named.replace(SECRET, '$1***') : named;
-  return bytesToLog(blanked, MAX_URL_LENGTH);
 }

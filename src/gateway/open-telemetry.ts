@@ -8,9 +8,9 @@
 import type * as Api from '@opentelemetry/api';
 import { type Clock, systemClock } from '../clock.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
-import { bytesToLog } from '../protocol/text.ts';
+import { bytesToLog, urlForLog } from '../protocol/text.ts';
 import { version } from '../version.ts';
-import { urlForLog } from './known-requests.ts';
+
 import type { HttpRequest } from './message.ts';
 import {
   noFields,

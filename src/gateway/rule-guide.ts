@@ -10,6 +10,7 @@ import { isPairs } from '../protocol/fastcgi/record-writer.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import { encodePath, type RequestPath } from '../protocol/http/path.ts';
 import { asksForWebSocket, forwardedFields } from '../protocol/http/proxy-fields.ts';
+import { urlForLog } from '../protocol/text.ts';
 import type { ProxyOptions, RefusalStatus } from '../rules/rule.ts';
 import type { RuledAnswer } from '../rules/ruling.ts';
 import {
@@ -23,7 +24,7 @@ import { credentials } from './basic-auth.ts';
 import type { BodyMemory } from './body-memory.ts';
 import { collectBody } from './collect-body.ts';
 import { errorAnswer } from './error-page.ts';
-import { urlForLog } from './known-requests.ts';
+
 import type { HttpAnswer, HttpRequest } from './message.ts';
 import { ProxyTunnel } from './proxy-tunnel.ts';
 import type { Reply } from './reply.ts';

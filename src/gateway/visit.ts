@@ -7,6 +7,7 @@ import { isIdempotent } from '../protocol/cgi/exchange.ts';
 import { environmentOf } from '../protocol/fastcgi/name-value-reader.ts';
 import { isPairs } from '../protocol/fastcgi/record-writer.ts';
 import type { RequestPath } from '../protocol/http/path.ts';
+import { urlForLog } from '../protocol/text.ts';
 import type { AnswerSpools } from './answer-spool.ts';
 import type { BodyMemory } from './body-memory.ts';
 import { collectBody } from './collect-body.ts';
@@ -15,7 +16,7 @@ import type { CompressedFiles } from './compressed-file.ts';
 import type { Compression } from './compression.ts';
 import { sendLastWords, sendListing } from './developer-pages.ts';
 import { fileRequest } from './file-answer.ts';
-import { recogniseClient, urlForLog } from './known-requests.ts';
+import { recogniseClient } from './known-requests.ts';
 import { localTarget, MAX_LOCAL_REDIRECTS, redirected } from './local-redirect.ts';
 import type { HttpAnswer, HttpRequest, WebServerRequest } from './message.ts';
 import { type AnswerOwner, type Outcome, ProgramAnswer, Reply, type ReplyOwner } from './reply.ts';
@@ -340,7 +341,7 @@ class ProgramRequest implements CgiRequest {
 
   /** See CgiRequest. */
   get idempotent(): boolean {
-    return isIdempotent(this.method);
+    return this.method === 'GET' || isIdempotent(this.method);
   }
 
   /** See CgiRequest. */

@@ -23,14 +23,18 @@ import {
   writeProcess,
 } from './lane-owner.ts';
 import type { LaneRow } from './lane-row.ts';
-import { holderOf, Leases, nobody, stateOf, tagOf, takerOf } from './leases.ts';
+import { freeLane, holderOf, nobody, stateOf, tagOf, takeLane, takerOf } from './lane-word.ts';
+import { Leases } from './leases.ts';
 import { verdictOn } from './release.ts';
 import { SecondLook } from './second-look.ts';
-import { WaitingRoom } from './waiting-board.ts';
+import { type WaitingBoard, WaitingRoom } from './waiting-board.ts';
 
 export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
   readonly queue: Queue<LaneHandle>;
   readonly words = { seat: 'lane', limit: 'workers' };
+  /** Of its thread. */
+  readonly #index: number;
+  readonly #waiting: WaitingBoard;
   readonly #leases: Leases<LaneRow>;
   readonly #owner: HolderOwner;
   readonly #clock: Clock;
@@ -53,6 +57,8 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     const { name, index, limits, board, waiting, books, running, ring, owner, clock, log } = options;
     this.#owner = owner;
     this.#clock = clock;
+    this.#index = index;
+    this.#waiting = waiting;
     this.#leases = new Leases({ own: index, board, waiting, ring, clock });
     const room = new WaitingRoom(waiting, index, running, board);
     this.queue = new Queue({ name, provider: this, limits, room, books, clock, log, look: lookAtProcess });
@@ -81,7 +87,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     const numbers = new Map<unknown, number>();
     for (const attempt of this.queue.attempts()) numbers.set(attempt.seat, this.queue.numbers.of(attempt));
     for (const held of this.#held) {
-      if (held === undefined || held.request === null || !isOurs(held, this.#leases.own)) continue;
+      if (held === undefined || held.request === null || !isOurs(held, this.#index)) continue;
       this.#tell(held, numbers.get(held.lane) ?? 0);
       held.request = null;
     }
@@ -98,7 +104,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     for (const held of this.#held) if (held !== undefined) this.#settle(held);
     this.serve();
     this.match();
-    if (this.#leases.isShared) this.#secondLook.wait();
+    if (!this.#waiting.isAlone) this.#secondLook.wait();
   }
 
   /** Brings free lanes and those that wait in any thread together. */
@@ -145,7 +151,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
       const held = this.#held[slot];
       if (held === undefined) continue;
       const { row, tag } = held;
-      if (tagOf(row.word) === tag && this.#leases.take(row)) return this.#begin(held, seeker);
+      if (tagOf(row.word) === tag && takeLane(row, this.#index)) return this.#begin(held, seeker);
       this.#settle(held);
     }
     const row = this.#leases.find(this.#isKnown);
@@ -186,10 +192,10 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
 
   /** See SeatProvider. What began to wait was written; whoever has freed a lane in another thread meanwhile did not see it. */
   wanted(waiting: number, refused: number): void {
-    if (waiting > 0 && this.#leases.isShared) this.match();
+    if (waiting > 0 && !this.#waiting.isAlone) this.match();
     if (this.#hasAsked) this.serve();
     this.#hasAsked = false;
-    if (this.#leases.isShared) this.#secondLook.wait();
+    if (!this.#waiting.isAlone) this.#secondLook.wait();
     if (refused > 0 || this.queue.waiting > 0) this.#owner.wanted(refused);
   }
 
@@ -270,7 +276,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     const { queue } = this;
     row.sinceMs = nowMs;
     const { isConnected } = lane;
-    const { isShared } = this.#leases;
+    const isShared = !this.#waiting.isAlone;
     if (isShared) {
       const heir = this.#leases.heir(queue.waitingSinceMs, isConnected ? this.#secondLook.mostWaiting : null);
       if (heir !== nobody) {
@@ -278,7 +284,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
         return this.#leases.pass(row, heir);
       }
     }
-    if (!this.#leases.release(row, isConnected)) return false;
+    if (!freeLane(row, this.#index, isConnected)) return false;
     this.#used.push(row.slot);
     // Whoever began to wait since was not seen before, and did not see the lane. Who sees one that is held looks again.
     if (isShared && !isConnected && queue.waiting === 0) this.match();
@@ -300,8 +306,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
       return;
     }
     if (state === 'starting' || this.#runs(held)) return;
-    const { own } = this.#leases;
-    const isOf = (index: number): boolean => index === own || index === nobody;
+    const isOf = (index: number): boolean => index === this.#index || index === nobody;
     if (state === 'idle' && isOf(holderOf(word)) && isOf(takerOf(word))) return;
     if (state === 'idle') this.#close(held);
     else held.lane.close();
@@ -345,6 +350,6 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
   #runs({ row, tag }: Held): boolean {
     const { word } = row;
     const state = stateOf(word);
-    return (state === 'busy' || state === 'draining') && tagOf(word) === tag && holderOf(word) === this.#leases.own;
+    return (state === 'busy' || state === 'draining') && tagOf(word) === tag && holderOf(word) === this.#index;
   }
 }

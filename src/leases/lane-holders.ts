@@ -11,10 +11,10 @@ import type { WorkerHandle } from '../worker/worker.ts';
 import { LaneHolder } from './lane-holder.ts';
 import type { HolderOwner } from './lane-owner.ts';
 import type { LaneRow } from './lane-row.ts';
+import type { CellsMaker } from './lane-word.ts';
+import { heldBy, holderOf, keptFor, nobody, stateOf, tagOf, takerOf } from './lane-word.ts';
 import type { GenerationFacts, PoolPort, PoolShared, ToThread } from './lease-messages.ts';
-import { heldBy, holderOf, keptFor, nobody, stateOf, tagOf, takerOf } from './leases.ts';
 import type { Scoreboard } from './scoreboard.ts';
-import type { CellsMaker } from './shared-cells.ts';
 import { type PoolListener, ThreadLink } from './thread-link.ts';
 import { poolThread } from './thread-owner.ts';
 import {

@@ -11,7 +11,7 @@ import type { LaneEvents, LaneHandle } from '../worker/lane-handle.ts';
 import type { LaneProcess } from '../worker/lane-process.ts';
 import type { Program } from '../worker/program.ts';
 import type { LaneRow } from './lane-row.ts';
-import { holderOf, nobody, stateOf, tagOf } from './leases.ts';
+import { holderOf, nobody, stateOf, tagOf } from './lane-word.ts';
 import type { LostRequest, RecycleLimits, Release } from './release.ts';
 import type { LaneBoard } from './scoreboard.ts';
 import type { WaitingBoard } from './waiting-board.ts';

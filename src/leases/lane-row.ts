@@ -7,9 +7,9 @@
 
 import type { StopReason } from '../queue/pool-snapshot.ts';
 import type { LaneState } from '../worker/state.ts';
-import { laneWord, nobody, stateOf, tagOf } from './leases.ts';
+import type { Cells } from './lane-word.ts';
+import { laneWord, nobody, stateOf, tagOf } from './lane-word.ts';
 import type { RecycleLimits } from './release.ts';
-import type { Cells } from './shared-cells.ts';
 
 export const stopReasons = [
   'idle',

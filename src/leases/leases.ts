@@ -1,17 +1,5 @@
-// Who may use which lane: the word in which that stands, and the protocol by which threads take lanes, pass them on and wait for them, over memory
-// that all of them share. The permits of pools without lanes are leased in the same way.
-//
-// The word of a lane on the scoreboard: its state, who holds it, for whom it is kept, and which lane of its slot it is, in 32 bits:
-//
-//   31 ........ 16 | 15 ... 10 | 9 ... 4 | 3   0
-//   tag of the lane|   taker   | holder  | state        holder and taker: index of a thread + 1, 0: nobody
-//
-// `idle`, held: only its holder may take it, who has a connection to it.  `idle`, held by nobody: whoever comes may; nobody has a connection.
-// `idle` with a taker: it is kept for him. While another holds it, that one closes his connection, and then lets go of it.
-// `busy`, `draining`: its holder runs a request on it.  `stopping`, held: its holder still has to close his connection.
-//
-//   idle, nobody's --take--> busy, A's --release--> idle, A's (its connection stays) or nobody's (there is none)
-//   idle, B's      --keep--> idle, B's, kept for A --let go--> idle, nobody's, kept for A --take--> busy, A's
+// How the threads of a pool share its lanes: by which they take them, pass them on and wait for them, over memory that all of them share. The permits of
+// pools without lanes are leased in the same way. What a lane's word says is in `lane-word.ts`.
 //
 // 1. A thread takes what it holds, or what nobody holds, without asking anybody.
 // 2. Whoever finds a free lane and somebody waiting brings them together: the lane is kept for the thread whose oldest request has waited longest,
@@ -23,80 +11,26 @@
 // 5. Where a free lane is taken away, all threads are rung for: who had it closes its connection, for whom it was kept looks for another.
 // 6. Who keeps a lane for a thread looks once more whether anybody waits there: the pool writes that nobody does when a thread has ended, and takes
 //    back what was kept for it then.
-// 7. Each move is a compare and exchange of the lane's word. One that fails has been overtaken, and what it was for is looked at again.
 
 import type { Clock } from '../clock.ts';
-import type { LaneState } from '../worker/state.ts';
-
-/** States by their numbers in a word; 0 is what memory begins with. */
-export const laneStates = [
-  'gone',
-  'starting',
-  'idle',
-  'busy',
-  'draining',
-  'stopping',
-] as const satisfies readonly LaneState[];
-
-/** In place of a thread's index. */
-export const nobody = -1;
-/** Threads that a word has room for; that of the pool counts as one. */
-export const mostThreads = 63;
-
-const numberOf = Object.fromEntries(laneStates.map((state, number) => [state, number])) as Record<LaneState, number>;
-const holderShift = 4;
-const takerShift = 10;
-const tagShift = 16;
-const stateMask = 0xf;
-const threadMask = 0x3f;
-
-/** A word. @param holder index of a thread, or `nobody`; so is `taker` */
-export function laneWord(state: LaneState, holder: number, taker: number, tag: number): number {
-  return numberOf[state] | ((holder + 1) << holderShift) | ((taker + 1) << takerShift) | (tag << tagShift);
-}
-
-export const stateOf = (word: number): LaneState => laneStates[word & stateMask]!;
-
-export const holderOf = (word: number): number => ((word >>> holderShift) & threadMask) - 1;
-
-export const takerOf = (word: number): number => ((word >>> takerShift) & threadMask) - 1;
-
-/** The number of the lane among those that its slot has had, modulo 2^16: whoever comes late with word of an earlier one is known by it. */
-export const tagOf = (word: number): number => word >>> tagShift;
-
-/** The same lane in another state. */
-export function inState(word: number, state: LaneState): number {
-  return (word & ~stateMask) | numberOf[state];
-}
-
-/** The same lane, held by another. */
-export function heldBy(word: number, holder: number): number {
-  return (word & ~(threadMask << holderShift)) | ((holder + 1) << holderShift);
-}
-
-/** The same lane, kept for somebody. */
-export function keptFor(word: number, taker: number): number {
-  return (word & ~(threadMask << takerShift)) | ((taker + 1) << takerShift);
-}
-
-/** Whether it may be given to anybody: it is free, and kept for nobody. */
-export function isFree(word: number): boolean {
-  return (word & (stateMask | (threadMask << takerShift))) === numberOf.idle;
-}
+import {
+  heldBy,
+  holderOf,
+  inState,
+  isFree,
+  keptFor,
+  type Leased,
+  mayTake,
+  nobody,
+  stateOf,
+  takeLane,
+  takerOf,
+} from './lane-word.ts';
 
 /** One hand-over: a request that waits elsewhere has to have waited so much longer before a lane that is in use here goes there. */
 export const handOverMs = 5;
 /** A lane that is free for so long is of no use where it is held. */
 export const lingerMs = 2;
-
-/** What is leased: a lane, or the permit to run a request. */
-export interface Leased {
-  readonly word: number;
-  /** For how long it has been free; means nothing while it is not. */
-  idleMs(nowMs: number): number;
-  /** @returns false when it had another word than this, and is as it was */
-  swap(from: number, to: number): boolean;
-}
 
 /** What is looked at of those that wait: see `WaitingBoard`. */
 export interface Waits {
@@ -120,42 +54,32 @@ export interface LeasesOptions<Row> {
 
 /** What one thread does with the lanes, or permits, of a pool. */
 export class Leases<Row extends Leased> {
-  readonly own: number;
+  readonly #own: number;
   readonly #board: { readonly rows: readonly Row[] };
   readonly #waiting: Waits;
   readonly #ring: (index: number) => void;
   readonly #clock: Pick<Clock, 'now'>;
 
   constructor({ own, board, waiting, ring, clock }: LeasesOptions<Row>) {
-    this.own = own;
+    this.#own = own;
     this.#board = board;
     this.#waiting = waiting;
     this.#ring = ring;
     this.#clock = clock;
   }
 
-  /** Whether there is another thread than this one. */
-  get isShared(): boolean {
-    return !this.#waiting.isAlone;
-  }
-
-  /** Takes a lane for a request, if it is ours or nobody's, and kept for nobody else. */
-  take(row: Row, word: number = row.word): boolean {
-    return this.#mayTake(word) && row.swap(word, inState(keptFor(heldBy(word, this.own), nobody), 'busy'));
-  }
-
   /** Takes a lane that is kept for us, or else one that is ours or nobody's; null: there is none. @param isKnown whether it can be used here */
   find(isKnown: (row: Row) => boolean): Row | null {
-    if (this.isShared) {
+    if (!this.#waiting.isAlone) {
       for (const row of this.#board.rows) {
         const { word } = row;
-        if (takerOf(word) === this.own && isKnown(row) && this.take(row, word)) return row;
+        if (takerOf(word) === this.#own && isKnown(row) && takeLane(row, this.#own, word)) return row;
       }
-      if (this.#waiting.isWaitedElsewhere(this.own)) return null;
+      if (this.#waiting.isWaitedElsewhere(this.#own)) return null;
     }
     for (const row of this.#board.rows) {
       const { word } = row;
-      if (this.#mayTake(word) && isKnown(row) && this.take(row, word)) return row;
+      if (mayTake(word, this.#own) && isKnown(row) && takeLane(row, this.#own, word)) return row;
     }
     return null;
   }
@@ -166,18 +90,11 @@ export class Leases<Row extends Leased> {
    * @returns whether more than those are on their way
    */
   ask(beyond: number): boolean {
-    if (this.coming(this.own) > beyond) return true;
-    if (this.#waiting.isWaitedElsewhere(this.own)) return false;
+    if (this.coming(this.#own) > beyond) return true;
+    if (this.#waiting.isWaitedElsewhere(this.#own)) return false;
     // One that lingers elsewhere is first for those that wait here already.
-    for (const row of this.#board.rows) if (this.#keep(row, this.own) && this.coming(this.own) > beyond) return true;
+    for (const row of this.#board.rows) if (this.#keep(row, this.#own) && this.coming(this.#own) > beyond) return true;
     return false;
-  }
-
-  /** A request has ended on a lane of ours: it is free, and stays ours where its connection is kept. @returns false when it is to drain, or was taken away */
-  release(row: Row, isConnected: boolean): boolean {
-    const { word } = row;
-    if (stateOf(word) !== 'busy' || holderOf(word) !== this.own) return false;
-    return row.swap(word, inState(heldBy(word, isConnected ? this.own : nobody), 'idle'));
   }
 
   /**
@@ -192,8 +109,8 @@ export class Leases<Row extends Leased> {
    */
   heir(ownSinceMs: number | null, mostWaiting: number | null): number {
     const waiting = this.#waiting;
-    if (waiting.isAlone || !waiting.isWaitedElsewhere(this.own)) return nobody;
-    const heir = this.#neediest(ownSinceMs === null ? nobody : this.own, mostWaiting !== null);
+    if (waiting.isAlone || !waiting.isWaitedElsewhere(this.#own)) return nobody;
+    const heir = this.#neediest(ownSinceMs === null ? nobody : this.#own, mostWaiting !== null);
     if (heir === nobody || (ownSinceMs === null && mostWaiting === null)) return heir;
     const nowMs = this.#clock.now();
     const laterMs = laterBy(waiting.oldestMs(heir), ownSinceMs ?? nowMs);
@@ -205,7 +122,7 @@ export class Leases<Row extends Leased> {
   /** Passes a lane of ours on, whose request has ended and whose connection is closed. @returns false when it is to drain, or was taken away */
   pass(row: Row, heir: number): boolean {
     const { word } = row;
-    if (stateOf(word) !== 'busy' || holderOf(word) !== this.own) return false;
+    if (stateOf(word) !== 'busy' || holderOf(word) !== this.#own) return false;
     const kept = inState(keptFor(heldBy(word, nobody), heir), 'idle');
     if (!row.swap(word, kept)) return false;
     if (this.#isWaitedFor(row, kept)) this.#ring(heir);
@@ -218,7 +135,7 @@ export class Leases<Row extends Leased> {
     for (;;) {
       const { word } = row;
       const state = stateOf(word);
-      if (holderOf(word) !== this.own || state === 'busy' || state === 'draining') return;
+      if (holderOf(word) !== this.#own || state === 'busy' || state === 'draining') return;
       if (!row.swap(word, heldBy(word, nobody))) continue;
       if (takerOf(word) !== nobody) this.#ring(takerOf(word));
       else this.match();
@@ -228,12 +145,12 @@ export class Leases<Row extends Leased> {
 
   /** Gives up what is kept for us beyond what waits here. @returns whether there was any: others may have use of it */
   decline(): boolean {
-    const surplus = this.coming(this.own) - this.#waiting.waiting(this.own);
+    const surplus = this.coming(this.#own) - this.#waiting.waiting(this.#own);
     let left = surplus;
     for (const row of this.#board.rows) {
       if (left <= 0) break;
       const { word } = row;
-      const isKept = takerOf(word) === this.own && stateOf(word) === 'idle';
+      const isKept = takerOf(word) === this.#own && stateOf(word) === 'idle';
       if (isKept && row.swap(word, keptFor(word, nobody))) left -= 1;
     }
     return surplus > 0;
@@ -253,7 +170,7 @@ export class Leases<Row extends Leased> {
       const holder = holderOf(word);
       const isReady = holder === nobody || holder === taker;
       if (!isReady) this.#ring(holder);
-      else if (taker === this.own) isOurs = true;
+      else if (taker === this.#own) isOurs = true;
       else this.#ring(taker);
     }
   }
@@ -288,7 +205,7 @@ export class Leases<Row extends Leased> {
       const state = stateOf(word);
       if (state !== 'busy' && state !== 'idle') continue;
       const owner = takerOf(word) === nobody ? holderOf(word) : takerOf(word);
-      if (owner === this.own) {
+      if (owner === this.#own) {
         ours += 1;
         if (state === 'busy' || row.idleMs(nowMs) < lingerMs) used += 1;
       } else if (owner === other) {
@@ -298,12 +215,6 @@ export class Leases<Row extends Leased> {
     }
     if (ours < 2) return false;
     return theirs === 0 || (this.#waiting.waiting(other) + busy) * (ours - 1) > (mostWaiting + used) * (theirs + 1);
-  }
-
-  #mayTake(word: number): boolean {
-    if (stateOf(word) !== 'idle') return false;
-    const [holder, taker] = [holderOf(word), takerOf(word)];
-    return (holder === nobody || holder === this.own) && (taker === nobody || taker === this.own);
   }
 
   /** Whether somebody waits still where a lane was kept for; else it is free again: that thread may have ended, and would never come. */

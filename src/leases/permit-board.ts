@@ -9,8 +9,17 @@
 // When it began (the lower 32 bits of `ProcessStat.startTicks`) tells it from a later process with the same number; 0: that is not known.
 
 import type { LaneState } from '../worker/state.ts';
-import { holderOf, type Leased, laneWord, laterBy, nobody, stateOf } from './leases.ts';
-import { atomicCells, type Cells, type CellsMaker } from './shared-cells.ts';
+import {
+  atomicCells,
+  type Cells,
+  type CellsMaker,
+  holderOf,
+  type Leased,
+  laneWord,
+  nobody,
+  stateOf,
+} from './lane-word.ts';
+import { laterBy } from './leases.ts';
 import { wholeMs } from './waiting-board.ts';
 
 /** As many as the configuration takes for `workers`. */

@@ -2,7 +2,8 @@
 
 import type { Permits, PermitUser } from '../queue/permits.ts';
 import { readProcessStat } from '../worker/process-table.ts';
-import { holderOf, Leases, nobody, stateOf, takerOf } from './leases.ts';
+import { freeLane, holderOf, nobody, stateOf, takeLane, takerOf } from './lane-word.ts';
+import { Leases } from './leases.ts';
 import { endPermit, type PermitBoard, type PermitWord } from './permit-board.ts';
 import { SecondLook } from './second-look.ts';
 import { poolThread } from './thread-owner.ts';
@@ -42,7 +43,8 @@ export class PermitHolder implements Permits {
 
   /** See Permits. */
   take(): PermitWord | null {
-    for (let row = this.#used.pop(); row !== undefined; row = this.#used.pop()) if (this.#leases.take(row)) return row;
+    for (let row = this.#used.pop(); row !== undefined; row = this.#used.pop())
+      if (takeLane(row, this.#index)) return row;
     return this.#leases.find(() => true);
   }
 
@@ -55,7 +57,7 @@ export class PermitHolder implements Permits {
       // It was taken from a thread that is given up.
       if (!this.#runsWith(permit)) return;
       if (isKept) permit.noteFree(user.clock.now());
-      const isDone = heir === nobody ? this.#leases.release(permit, isKept) : this.#leases.pass(permit, heir);
+      const isDone = heir === nobody ? freeLane(permit, this.#index, isKept) : this.#leases.pass(permit, heir);
       if (isDone) break;
       // First: where there are more permits again, another takes this one at once.
       user.closeKept(this.#held().length - 1);
@@ -70,7 +72,7 @@ export class PermitHolder implements Permits {
 
   /** See Permits. */
   putBack(permit: PermitWord): void {
-    while (this.#runsWith(permit)) if (this.#leases.release(permit, false) || endPermit(permit)) break;
+    while (this.#runsWith(permit)) if (freeLane(permit, this.#index, false) || endPermit(permit)) break;
     this.#leases.match();
   }
 
@@ -86,7 +88,7 @@ export class PermitHolder implements Permits {
     if (waiting > 0) this.match();
     if (this.#hasAsked) this.serve();
     this.#hasAsked = false;
-    if (this.#leases.isShared) this.#secondLook.wait();
+    if (!this.#waiting.isAlone) this.#secondLook.wait();
   }
 
   /** See Permits. */
@@ -106,7 +108,7 @@ export class PermitHolder implements Permits {
     for (const row of wanted) this.#leases.letGo(row);
     this.serve();
     this.match();
-    if (this.#leases.isShared) this.#secondLook.wait();
+    if (!this.#waiting.isAlone) this.#secondLook.wait();
   }
 
   /** Brings free permits and those that wait in any thread together. */

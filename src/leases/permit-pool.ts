@@ -5,11 +5,11 @@ import type { Permits, PermitUser, QueueShare } from '../queue/permits.ts';
 import type { DurationsSnapshot, QueueBooks, QueueCounters } from '../queue/queue-books.ts';
 import type { SharedRoom } from '../queue/queue-lines.ts';
 import { SharedBooks, threadOfNumber } from '../queue/shared-books.ts';
-import { heldBy, holderOf, inState, keptFor, nobody, stateOf, takerOf } from './leases.ts';
+import type { CellsMaker } from './lane-word.ts';
+import { heldBy, holderOf, inState, keptFor, nobody, stateOf, takerOf } from './lane-word.ts';
 import { newPermitMemory, PermitBoard, type PermitWord } from './permit-board.ts';
 import { PermitHolder } from './permit-holder.ts';
 import type { FromPermitThread, OperatedQueue, PermitsShared, ToPermitThread } from './permit-thread.ts';
-import type { CellsMaker } from './shared-cells.ts';
 import { poolThread } from './thread-owner.ts';
 import {
   type Bells,

@@ -5,9 +5,9 @@ import type { Permits, PermitUser, QueueShare } from '../queue/permits.ts';
 import type { QueueBooks } from '../queue/queue-books.ts';
 import type { SharedRoom } from '../queue/queue-lines.ts';
 import { SharedBooks } from '../queue/shared-books.ts';
+import type { CellsMaker } from './lane-word.ts';
 import { PermitBoard } from './permit-board.ts';
 import { PermitHolder } from './permit-holder.ts';
-import type { CellsMaker } from './shared-cells.ts';
 import { type Bells, type BellsMaker, SharedBells, WaitingBoard, WaitingRoom } from './waiting-board.ts';
 
 /** From the pool to a thread: what an operator wants. */

@@ -10,10 +10,10 @@ import type { LaneEvents, LaneHandle } from '../worker/lane-handle.ts';
 import type { Program } from '../worker/program.ts';
 import { LaneHolder } from './lane-holder.ts';
 import { type LaneSource, lookMs } from './lane-owner.ts';
+import type { CellsMaker } from './lane-word.ts';
+import { tagOf } from './lane-word.ts';
 import type { FromThread, GenerationFacts, PoolPort, PoolShared, ToThread } from './lease-messages.ts';
-import { tagOf } from './leases.ts';
 import { LaneBoard } from './scoreboard.ts';
-import type { CellsMaker } from './shared-cells.ts';
 import { DistantOwner } from './thread-owner.ts';
 import { type Bells, type BellsMaker, SharedBells, WaitingBoard } from './waiting-board.ts';
 

@@ -5,8 +5,7 @@
 import type { StopReason } from '../queue/pool-snapshot.ts';
 import { type LaneState, laneMoves } from '../worker/state.ts';
 import { LaneRow, rowBytes, stopReasons } from './lane-row.ts';
-import { inState, laneStates, stateOf } from './leases.ts';
-import { atomicCells, type CellsMaker } from './shared-cells.ts';
+import { atomicCells, type CellsMaker, inState, laneStates, stateOf } from './lane-word.ts';
 
 /** Counters by name: where each stands. What counts requests is the queues'. */
 const counterIndex = { spawned: 0, cpuMs: 1 } as const;

@@ -6,8 +6,9 @@ import type { LaneProcess } from '../worker/lane-process.ts';
 import type { Program } from '../worker/program.ts';
 import type { HolderOwner } from './lane-owner.ts';
 import type { LaneRow } from './lane-row.ts';
+import { tagOf } from './lane-word.ts';
 import type { FromThread, GenerationFacts, LaneName } from './lease-messages.ts';
-import { handOverMs, tagOf } from './leases.ts';
+import { handOverMs } from './leases.ts';
 import type { Release } from './release.ts';
 import type { WaitingBoard } from './waiting-board.ts';
 

@@ -2,8 +2,7 @@
 // In memory that the threads share.
 
 import type { SharedRoom } from '../queue/queue-lines.ts';
-import { mostThreads, nobody, stateOf, takerOf } from './leases.ts';
-import { atomicCells, type Cells, type CellsMaker } from './shared-cells.ts';
+import { atomicCells, type Cells, type CellsMaker, mostThreads, nobody, stateOf, takerOf } from './lane-word.ts';
 
 /** One cell a line of the cache: threads that count on their own do not slow each other down. */
 export const cellsPerLine = 16;

@@ -12,10 +12,10 @@
 import { type Clock, systemClock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import { LaneHolders } from '../leases/lane-holders.ts';
+import type { CellsMaker } from '../leases/lane-word.ts';
+import { mostThreads } from '../leases/lane-word.ts';
 import type { PoolPort, PoolShared } from '../leases/lease-messages.ts';
-import { mostThreads } from '../leases/leases.ts';
 import { Scoreboard } from '../leases/scoreboard.ts';
-import type { CellsMaker } from '../leases/shared-cells.ts';
 import type { BellsMaker } from '../leases/waiting-board.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';

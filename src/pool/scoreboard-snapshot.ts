@@ -1,7 +1,7 @@
 // Makes plain data of a pool and its scoreboard. Pure.
 
 import type { LaneRow } from '../leases/lane-row.ts';
-import { holderOf, nobody, stateOf } from '../leases/leases.ts';
+import { holderOf, nobody, stateOf } from '../leases/lane-word.ts';
 import { type LaneSnapshot, operated, type PoolSnapshot, type ShownQueue, showBytes } from '../queue/pool-snapshot.ts';
 import type { PoolState } from './pool-state.ts';
 

@@ -3,8 +3,8 @@
 import type { EndedRequest } from '../connection/client-exchange.ts';
 import type { HolderOwner } from '../leases/lane-owner.ts';
 import type { LaneRow } from '../leases/lane-row.ts';
+import { holderOf, nobody, tagOf } from '../leases/lane-word.ts';
 import type { FromThread, LaneName, ToThread } from '../leases/lease-messages.ts';
-import { holderOf, nobody, tagOf } from '../leases/leases.ts';
 import type { Release } from '../leases/release.ts';
 import type { PoolListener } from '../leases/thread-link.ts';
 import type { Log } from '../log.ts';

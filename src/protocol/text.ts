@@ -1,4 +1,4 @@
-// Between text, as the configuration and the file system have it, and byte strings, as the wire has them; and byte strings as logs show them. Pure.
+// Between text, as the configuration and the file system have it, and byte strings, as the wire has them; and byte strings and targets as logs show them. Pure.
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -23,6 +23,20 @@ export function bytesToLog(bytes: string, maxLength: number): string {
   if (isPrintable(cut)) return cut;
   const text = isAscii(cut) ? cut : Buffer.from(cut, 'latin1').toString('utf8');
   return escapeControls(text);
+}
+
+const mostUrlBytes = 2_048;
+// Parameters by which applications pass on credentials; whoever reads the log must not be able to use them.
+const secrets =
+  /([?&](?:password|passwd|pwd|token|access_token|refresh_token|id_token|api_?key|secret|client_secret|signature|sig|auth)=)[^&#]*/gi;
+
+const userInfo = /^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i;
+
+/** A request target as logs show it: credentials blanked, control bytes escaped, cut. */
+export function urlForLog(target: string): string {
+  const named = target.startsWith('/') ? target : target.replace(userInfo, '$1***@');
+  const blanked = named.includes('?') ? named.replace(secrets, '$1***') : named;
+  return bytesToLog(blanked, mostUrlBytes);
 }
 
 /** Escapes what a terminal or a log file would take for more than text, marks of writing direction too: they show a name as another one. */

@@ -1,8 +1,8 @@
 // What a queue writes down of its requests, in memory that threads may share: counters, of which accepted = waiting + running + finished + refused +
-// aborted at every moment; how long they waited and ran; their numbers; and which of them end processes. But for the last, a queue writes its own alone.
+// aborted at every moment; and how long they waited and ran. A queue alone writes its own.
 
 import type { ErrorCode } from '../errors.ts';
-import { hashOf } from '../protocol/text.ts';
+import { type CrashingKinds, crashingKinds } from './crash-guard.ts';
 import { RequestNumbers } from './request-numbers.ts';
 
 /** Counters by their names: where each stands. */
@@ -195,112 +195,7 @@ export class Durations {
   }
 }
 
-/** Method and path pairs that are remembered; the oldest is forgotten first. */
-const maxKinds = 1_000;
-
-/** What threads remember together: cell 0 says whether there ever was anything; then entries of three numbers: the key as a hash, deaths, until when it rests. */
-const sharedKinds = 32;
-const kindCells = 3;
-/** Numbers in which they do. */
-export const crashCells = 1 + sharedKinds * kindCells;
-const windowKinds = 8;
-
-/** A method and path whose requests ended processes: how many one after another, and until when it is answered at once. */
-interface CrashingKind {
-  readonly deaths: number;
-  readonly restsUntilMs: number;
-}
-
-/** What is remembered of requests that end processes, by method and path. */
-export interface CrashingKinds {
-  /** Whether nothing is, as mostly: then it need not be asked. */
-  readonly isEmpty: boolean;
-  get(key: string): CrashingKind | undefined;
-  set(key: string, kind: CrashingKind): void;
-  delete(key: string): void;
-}
-
-/** Of a queue that is alone. */
-class OwnKinds implements CrashingKinds {
-  readonly #kinds = new Map<string, CrashingKind>();
-
-  get isEmpty(): boolean {
-    return this.#kinds.size === 0;
-  }
-
-  get(key: string): CrashingKind | undefined {
-    return this.#kinds.get(key);
-  }
-
-  set(key: string, kind: CrashingKind): void {
-    this.#kinds.delete(key);
-    this.#kinds.set(key, kind);
-    if (this.#kinds.size > maxKinds) this.#kinds.delete(this.#kinds.keys().next().value!);
-  }
-
-  delete(key: string): void {
-    this.#kinds.delete(key);
-  }
-}
-
-/** Of all queues of a pool. Of two that die at the very same moment one may not be counted; of two kinds with one hash each counts for both. */
-class SharedKinds implements CrashingKinds {
-  readonly #cells: Float64Array;
-
-  constructor(cells: Float64Array) {
-    this.#cells = cells;
-  }
-
-  get isEmpty(): boolean {
-    return this.#cells[0] === 0;
-  }
-
-  get(key: string): CrashingKind | undefined {
-    const at = this.#find(hashOf(key));
-    return at < 0 ? undefined : { deaths: this.#cells[at + 1]!, restsUntilMs: this.#cells[at + 2]! };
-  }
-
-  set(key: string, { deaths, restsUntilMs }: CrashingKind): void {
-    const hash = hashOf(key);
-    const found = this.#find(hash);
-    const at = found >= 0 ? found : this.#free(hash);
-    this.#cells[at] = hash;
-    this.#cells[at + 2] = restsUntilMs;
-    this.#cells[at + 1] = deaths;
-    this.#cells[0] = 1;
-  }
-
-  delete(key: string): void {
-    const at = this.#find(hashOf(key));
-    if (at >= 0) this.#cells[at + 1] = 0;
-  }
-
-  #find(hash: number): number {
-    for (let step = 0; step < windowKinds; step += 1) {
-      const at = placeOf(hash, step);
-      if (this.#cells[at] === hash && this.#cells[at + 1]! > 0) return at;
-    }
-    return -1;
-  }
-
-  /** One that is free, or else the first. */
-  #free(hash: number): number {
-    for (let step = 0; step < windowKinds; step += 1) {
-      const at = placeOf(hash, step);
-      if (this.#cells[at + 1] === 0) return at;
-    }
-    return placeOf(hash, 0);
-  }
-}
-
-const placeOf = (hash: number, step: number): number => 1 + ((hash + step) & (sharedKinds - 1)) * kindCells;
-
-/** @param cells of memory that the queues of a pool share; null: there is but one */
-export function crashingKinds(cells: Float64Array | null): CrashingKinds {
-  return cells === null ? new OwnKinds() : new SharedKinds(cells);
-}
-
-/** The books of one queue: it alone writes them. */
+/** The books of one queue. */
 export interface QueueBooks {
   readonly counters: Counters;
   readonly durations: Durations;

@@ -48,12 +48,6 @@ export function limitError(key: 'requestTimeout' | 'readTimeout', limitMs: numbe
   return new PosternError('ANSWER_TIMEOUT', message, { isTold: true });
 }
 
-/** A request of a kind that ended one process after another. */
-export function crashingError(method: string, path: string, deaths: number, forMs: number): PosternError {
-  const message = `${method} ${path} ended ${deaths} processes in a row: it is answered 500 at once for ${Math.ceil(forMs / 1000)} s; mend the program`;
-  return new PosternError('REQUEST_CRASHES', message, { isTold: true });
-}
-
 /** One line of the log in this time at most. */
 const periodMs = 10_000;
 

@@ -1,12 +1,11 @@
 // The books of all queues of a pool, one for each thread, in memory that these share; and what they come to together.
 
+import { crashCells, crashingKinds } from './crash-guard.ts';
 import {
   type CounterName,
   Counters,
   counter,
   counterBytes,
-  crashCells,
-  crashingKinds,
   type DurationCounts,
   Durations,
   type DurationsSnapshot,

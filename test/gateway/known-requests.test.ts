@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { KnownTargets, urlForLog } from '../../src/gateway/known-requests.ts';
+import { KnownTargets } from '../../src/gateway/known-requests.ts';
 import { parseTarget } from '../../src/protocol/http/path.ts';
+import { urlForLog } from '../../src/protocol/text.ts';
 
 describe('KnownTargets', () => {
   const some = ['/', '/a/../b?c=d', '/%41', '/a?token=secret&b', `/${'long'.repeat(300)}`, '/a%2fb/c', '/\xe9'];

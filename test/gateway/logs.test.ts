@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PosternError } from '../../src/errors.ts';
-import { urlForLog } from '../../src/gateway/known-requests.ts';
 import { RecordRate } from '../../src/gateway/record-rate.ts';
 import { StderrLog } from '../../src/gateway/stderr-log.ts';
+import { urlForLog } from '../../src/protocol/text.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { ask, httpRequest } from '../support/recording-answer.ts';
 import { RecordingLog } from '../support/recording-log.ts';

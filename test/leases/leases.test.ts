@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import type { LaneRow } from '../../src/leases/lane-row.ts';
-import { inState, Leases, laneWord, laterBy, lingerMs, nobody, takerOf } from '../../src/leases/leases.ts';
+import { inState, laneWord, nobody, takerOf } from '../../src/leases/lane-word.ts';
+import { Leases, laterBy, lingerMs } from '../../src/leases/leases.ts';
 import { Scoreboard } from '../../src/leases/scoreboard.ts';
 import { WaitingBoard, wholeMs } from '../../src/leases/waiting-board.ts';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { holderOf, laneWord, nobody, tagOf } from '../../src/leases/leases.ts';
+import { holderOf, laneWord, nobody, tagOf } from '../../src/leases/lane-word.ts';
 import { LaneBoard, Scoreboard } from '../../src/leases/scoreboard.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import { newPoolState } from '../../src/pool/pool-state.ts';

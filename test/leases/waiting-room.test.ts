@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { laneWord, nobody } from '../../src/leases/leases.ts';
+import { laneWord, nobody } from '../../src/leases/lane-word.ts';
 import { WaitingBoard, WaitingRoom } from '../../src/leases/waiting-board.ts';
 import { Queue } from '../../src/queue/queue.ts';
 import { cgiRequest } from '../support/cgi-request.ts';

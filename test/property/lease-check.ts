@@ -1,6 +1,6 @@
 // What must hold of the lease protocol at any moment at which no thread is in the midst of something, and no bell rings: read past the turns.
 
-import { holderOf, isFree, type Leased, nobody, stateOf, takerOf } from '../../src/leases/leases.ts';
+import { holderOf, isFree, type Leased, nobody, stateOf, takerOf } from '../../src/leases/lane-word.ts';
 import { LaneBoard } from '../../src/leases/scoreboard.ts';
 import { mostPauseMs } from '../../src/leases/second-look.ts';
 import type { WaitingBoard } from '../../src/leases/waiting-board.ts';

@@ -1,6 +1,6 @@
 // A lane of the lease model: a connection that is counted, so that two at a time are found out, and a request that is answered by hand.
 
-import { tagOf } from '../../src/leases/leases.ts';
+import { tagOf } from '../../src/leases/lane-word.ts';
 import type { CgiRequest } from '../../src/protocol/cgi/exchange.ts';
 import type { SeatUser } from '../../src/queue/seat.ts';
 import type { Exit } from '../../src/worker/exit.ts';

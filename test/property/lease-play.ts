@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { holderOf, nobody, stateOf, tagOf, takerOf } from '../../src/leases/lane-word.ts';
 import type { PoolPort } from '../../src/leases/lease-messages.ts';
-import { handOverMs, holderOf, laterBy, lingerMs, nobody, stateOf, tagOf, takerOf } from '../../src/leases/leases.ts';
+import { handOverMs, laterBy, lingerMs } from '../../src/leases/leases.ts';
 import { WaitingBoard } from '../../src/leases/waiting-board.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import { FakeClock } from '../support/fake-clock.ts';

@@ -4,8 +4,8 @@
 
 import type { Clock, Timer } from '../../src/clock.ts';
 import { rowBytes } from '../../src/leases/lane-row.ts';
-import { stateOf } from '../../src/leases/leases.ts';
-import type { Cells, CellsMaker } from '../../src/leases/shared-cells.ts';
+import type { Cells, CellsMaker } from '../../src/leases/lane-word.ts';
+import { stateOf } from '../../src/leases/lane-word.ts';
 import type { Bells } from '../../src/leases/waiting-board.ts';
 
 /** Actors at most; 0 is whoever leads. */

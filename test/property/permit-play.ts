@@ -3,7 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { handOverMs, holderOf, isFree, laterBy, lingerMs, nobody, stateOf, takerOf } from '../../src/leases/leases.ts';
+import { holderOf, isFree, nobody, stateOf, takerOf } from '../../src/leases/lane-word.ts';
+import { handOverMs, laterBy, lingerMs } from '../../src/leases/leases.ts';
 import { PermitBoard } from '../../src/leases/permit-board.ts';
 import { PermitPool, type PermitPort } from '../../src/leases/permit-pool.ts';
 import { WaitingBoard } from '../../src/leases/waiting-board.ts';
