@@ -13,7 +13,7 @@ import type { Backend } from '../../src/protocol/cgi/exchange.ts';
 import { STDIN } from '../../src/protocol/fastcgi/record.ts';
 import { RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
 import { HeadReader } from '../../src/protocol/http/http1-head-reader.ts';
-import { AccessLines } from '../../src/sites/access-lines.ts';
+import { AccessLines } from '../../src/sites/access-log.ts';
 import { siteDefaults } from '../../test/support/site.ts';
 
 const request = Buffer.from('GET /cases.ts HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n');

@@ -6,10 +6,9 @@ import { pino } from 'pino';
 import type { LogStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../log.ts';
-import { type LineFormat, lineFormat } from '../sites/access-lines.ts';
+import { AccessLogs, type LineFormat, lineFormat } from '../sites/access-log.ts';
 import type { AccessLog } from '../sites/gateways.ts';
-import type { LogDestination } from '../sites/log-files.ts';
-import { AccessLogs, openDestination, reopenLog, statusOf } from '../sites/log-files.ts';
+import { type LogDestination, openDestination, reopenLog, statusOf } from '../sites/log-destination.ts';
 import { accessLine, humanLog } from './human-log.ts';
 import { paintFor } from './terminal.ts';
 

@@ -3,8 +3,8 @@
 import type { LogStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../log.ts';
+import { AccessLogs } from '../sites/access-log.ts';
 import type { AccessLog } from '../sites/gateways.ts';
-import { AccessLogs } from '../sites/log-files.ts';
 import type { ServiceOptions } from './deployment.ts';
 
 export class OwnAccessLogs {

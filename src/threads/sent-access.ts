@@ -2,7 +2,7 @@
 // thread; the main thread only writes them.
 
 import { wallOfTurn } from '../clock.ts';
-import { type LineFormat, lineFormat } from '../sites/access-lines.ts';
+import { type LineFormat, lineFormat } from '../sites/access-log.ts';
 import type { AccessLog, AccessRecord } from '../sites/gateways.ts';
 import type { FrontsConfig } from '../sites/site-fronts.ts';
 import type { ThreadData, ThreadReport } from './thread-messages.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { AccessLines } from '../../src/sites/access-lines.ts';
+import { AccessLines } from '../../src/sites/access-log.ts';
 import type { AccessRecord } from '../../src/sites/gateways.ts';
 import { accessRecord as record } from '../support/access-record.ts';
 

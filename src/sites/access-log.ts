@@ -1,9 +1,16 @@
-// The lines of the access log: JSON, written by hand, each with the same first fields as the log's other lines, or a site's own format.
+// The access log: which site's lines go to which file, over reloads; and how a line looks: JSON, written by hand, with the same first fields as the log's
+// other lines, or a site's own format. Where lines are written is in `log-destination.ts`.
 
+import { resolve } from 'node:path';
 import { compileAccessFormat } from '../access-format.ts';
+import type { LogStatus } from '../admin/source.ts';
+import { wallOfTurn } from '../clock.ts';
+import type { Config } from '../config/config.ts';
+import type { Log } from '../log.ts';
 import { inOnePiece } from '../protocol/bytes.ts';
 import { isAscii } from '../protocol/text.ts';
-import type { AccessRecord } from './gateways.ts';
+import type { AccessLog, AccessRecord } from './gateways.ts';
+import { type LogDestination, openDestination, reopenLog, statusOf } from './log-destination.ts';
 
 /** Makes the line of a record, with its end. @param thread which front thread answered; 0: the main one */
 export type LineFormat = (record: AccessRecord, wallMs: number, thread: number) => string;
@@ -16,6 +23,88 @@ export function lineFormat(accessFormat: string): LineFormat {
   }
   const format = compileAccessFormat(accessFormat);
   return (record, wallMs) => `${format.line(record, wallMs)}\n`;
+}
+
+/** Where lines are written, and how. */
+export interface LineTarget {
+  readonly destination: LogDestination;
+  readonly format: LineFormat;
+}
+
+export class AccessLogs {
+  readonly #rest: LineTarget | null;
+  /** Lines that were lost by files that are not written any more. */
+  lostBefore = 0;
+  /** By path: two sites may share a file. */
+  #open: ReadonlyMap<string, LogDestination> = new Map();
+  /** By site. */
+  #sites: ReadonlyMap<string, LineTarget> = new Map();
+
+  /** @param rest of sites that have no file of their own; null: theirs are not written @throws CONFIG_INVALID for a file that cannot be opened */
+  constructor(config: Config, rest: LineTarget | null = null) {
+    this.#rest = rest;
+    this.use(config);
+  }
+
+  get destinations(): readonly LogDestination[] {
+    return [...this.#open.values()];
+  }
+
+  /** Whether all of them can be written now, and what was lost. */
+  get status(): LogStatus {
+    return statusOf(this.destinations, this.lostBefore);
+  }
+
+  /** Goes over to another configuration: what it names too stays open. @throws CONFIG_INVALID; then nothing has changed */
+  use(config: Config): void {
+    const open = new Map<string, LogDestination>();
+    const sites = new Map<string, LineTarget>();
+    try {
+      for (const [name, { accessLog, accessFormat = 'json' }] of Object.entries(config.values.site)) {
+        if (accessLog === undefined || accessLog === 'off') continue;
+        const path = resolve(config.folder, accessLog);
+        const destination =
+          open.get(path) ??
+          this.#open.get(path) ??
+          openDestination(path, config, ['site', name, 'accessLog'], `accessLog in [site.${name}]`);
+        open.set(path, destination);
+        sites.set(name, { destination, format: lineFormat(accessFormat) });
+      }
+    } catch (error) {
+      for (const [path, destination] of open) if (!this.#open.has(path)) destination.close();
+      throw error;
+    }
+    const gone = [...this.#open].flatMap(([path, destination]) => (open.has(path) ? [] : destination));
+    this.#open = open;
+    this.#sites = sites;
+    for (const destination of gone) {
+      destination.close();
+      this.lostBefore += destination.status.lostLines;
+    }
+  }
+
+  /** Writes the line of a request. */
+  readonly write: AccessLog = (record, thread = 0) => {
+    const target = this.#sites.get(record.site) ?? this.#rest;
+    target?.destination.write(target.format(record, wallOfTurn(), thread));
+  };
+
+  /** The file of a site; undefined: it has none. */
+  fileOf(site: string): LogDestination | undefined {
+    return this.#sites.get(site)?.destination;
+  }
+
+  /** Opens them again by their names, after a rotation. */
+  reopen(log: Log): void {
+    for (const destination of this.#open.values()) reopenLog(destination, 'an access log', log);
+  }
+
+  /** Repeatable. */
+  close(): void {
+    for (const destination of this.#open.values()) destination.close();
+    this.#open = new Map();
+    this.#sites = new Map();
+  }
 }
 
 const thousandths = Array.from({ length: 1000 }, (_, index) => String(index).padStart(3, '0'));

@@ -1,14 +1,10 @@
 // Where log lines are written: gathered, in order, whole, and never at the cost of the service. A full disk, or a pipe that nobody reads, loses lines that
-// are counted and told of later (why not sonic-boom: docs/decisions/024-the-log-is-written-here.md). And the files of sites' access logs, over reloads.
+// are counted and told of later (why not sonic-boom: docs/decisions/024-the-log-is-written-here.md).
 
 import { closeSync, fstatSync, ftruncateSync, writeSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { LogStatus } from '../admin/source.ts';
-import { wallOfTurn } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../log.ts';
-import { type LineFormat, lineFormat } from './access-lines.ts';
-import type { AccessLog } from './gateways.ts';
 import { isPipe, isSameFile, newline, openLogFile } from './log-descriptor.ts';
 
 /** What a destination writes with; a test brings its own. */
@@ -203,88 +199,6 @@ function linesIn(bytes: Buffer): number {
   let lines = 0;
   for (let at = bytes.indexOf(newline); at !== -1; at = bytes.indexOf(newline, at + 1)) lines += 1;
   return lines;
-}
-
-/** Where lines are written, and how. */
-export interface LineTarget {
-  readonly destination: LogDestination;
-  readonly format: LineFormat;
-}
-
-export class AccessLogs {
-  readonly #rest: LineTarget | null;
-  /** Lines that were lost by files that are not written any more. */
-  lostBefore = 0;
-  /** By path: two sites may share a file. */
-  #open: ReadonlyMap<string, LogDestination> = new Map();
-  /** By site. */
-  #sites: ReadonlyMap<string, LineTarget> = new Map();
-
-  /** @param rest of sites that have no file of their own; null: theirs are not written @throws CONFIG_INVALID for a file that cannot be opened */
-  constructor(config: Config, rest: LineTarget | null = null) {
-    this.#rest = rest;
-    this.use(config);
-  }
-
-  get destinations(): readonly LogDestination[] {
-    return [...this.#open.values()];
-  }
-
-  /** Whether all of them can be written now, and what was lost. */
-  get status(): LogStatus {
-    return statusOf(this.destinations, this.lostBefore);
-  }
-
-  /** Goes over to another configuration: what it names too stays open. @throws CONFIG_INVALID; then nothing has changed */
-  use(config: Config): void {
-    const open = new Map<string, LogDestination>();
-    const sites = new Map<string, LineTarget>();
-    try {
-      for (const [name, { accessLog, accessFormat = 'json' }] of Object.entries(config.values.site)) {
-        if (accessLog === undefined || accessLog === 'off') continue;
-        const path = resolve(config.folder, accessLog);
-        const destination =
-          open.get(path) ??
-          this.#open.get(path) ??
-          openDestination(path, config, ['site', name, 'accessLog'], `accessLog in [site.${name}]`);
-        open.set(path, destination);
-        sites.set(name, { destination, format: lineFormat(accessFormat) });
-      }
-    } catch (error) {
-      for (const [path, destination] of open) if (!this.#open.has(path)) destination.close();
-      throw error;
-    }
-    const gone = [...this.#open].flatMap(([path, destination]) => (open.has(path) ? [] : destination));
-    this.#open = open;
-    this.#sites = sites;
-    for (const destination of gone) {
-      destination.close();
-      this.lostBefore += destination.status.lostLines;
-    }
-  }
-
-  /** Writes the line of a request. */
-  readonly write: AccessLog = (record, thread = 0) => {
-    const target = this.#sites.get(record.site) ?? this.#rest;
-    target?.destination.write(target.format(record, wallOfTurn(), thread));
-  };
-
-  /** The file of a site; undefined: it has none. */
-  fileOf(site: string): LogDestination | undefined {
-    return this.#sites.get(site)?.destination;
-  }
-
-  /** Opens them again by their names, after a rotation. */
-  reopen(log: Log): void {
-    for (const destination of this.#open.values()) reopenLog(destination, 'an access log', log);
-  }
-
-  /** Repeatable. */
-  close(): void {
-    for (const destination of this.#open.values()) destination.close();
-    this.#open = new Map();
-    this.#sites = new Map();
-  }
 }
 
 /** Opens one again by its name; where that cannot be, the one that is open goes on. @param name as the log calls it */

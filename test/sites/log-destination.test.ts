@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { LogDestination } from '../../src/sites/log-files.ts';
+import { LogDestination } from '../../src/sites/log-destination.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const full = (): never => {
