@@ -10,12 +10,11 @@ import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, CgiSink, Environment, Exchange, Role } from '../protocol/cgi/exchange.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import type { AppLimits } from './app-options.ts';
-import { type Call, Grant } from './application.ts';
+import { type Call, callHandler, Grant } from './application.ts';
 import type { RequestHost } from './lazy-request.ts';
 import { discardReply } from './lazy-response.ts';
 import type { Context, Mode, Module, Outcome } from './life-cycle.ts';
-import { isThenable, RequestModules, type RequestModulesHost, type RequestModulesOwner } from './request-modules.ts';
-import { callHandler } from './roles.ts';
+import { isThenable, RequestModules, type RequestModulesHost, type RequestModulesOwner } from './phases.ts';
 
 /** What all requests of a thread share. */
 export interface CycleHost extends RequestModulesHost {

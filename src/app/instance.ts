@@ -6,11 +6,10 @@ import { PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { Backend, CgiRequest, CgiSink, Exchange } from '../protocol/cgi/exchange.ts';
 import { type AppLimits, defaultAppLimits } from './app-options.ts';
-import type { Application } from './application.ts';
+import { type Application, unknownRole } from './application.ts';
 import { Cycle, type CycleHost } from './cycle.ts';
 import type { Mode } from './life-cycle.ts';
 import { startProcess, startThread, stopProcess, stopThread } from './phases.ts';
-import { unknownRole } from './roles.ts';
 
 /** How an application is started. */
 export interface InstanceOptions {

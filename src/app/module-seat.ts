@@ -7,9 +7,9 @@ import { PosternError, toPosternError } from '../errors.ts';
 import { checkHead } from '../protocol/cgi/answer-head.ts';
 import type { CgiHead, CgiRequest, CgiSink, Progress, RequestBody } from '../protocol/cgi/exchange.ts';
 import type { Seat, SeatOutcome, SeatUser } from '../queue/seat.ts';
+import { unknownRole } from './application.ts';
 import type { Cycle } from './cycle.ts';
 import type { Instance } from './instance.ts';
-import { unknownRole } from './roles.ts';
 
 type ModuleSeatState = 'new' | 'due' | 'running' | 'dismissed' | 'over';
 

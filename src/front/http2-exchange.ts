@@ -6,7 +6,6 @@ import { errorAnswer } from '../gateway/error-page.ts';
 import type { HttpHandler, Peer } from '../gateway/message.ts';
 import { errorCodes } from '../http2/http2-codes.ts';
 import type { Http2Stream, StreamEnd, StreamListener } from '../http2/http2-stream.ts';
-import { type Http2Head, readHttp2Head } from '../protocol/http/http2-head.ts';
 import { type AnswerStream, Http2Answer } from './http2-answer.ts';
 import { type BodyOwner, Http2Body } from './http2-body.ts';
 
@@ -60,18 +59,13 @@ export class Http2Exchange implements AnswerStream, BodyOwner, StreamListener {
   }
 
   begin(): void {
-    let head: Http2Head;
-    try {
-      head = readHttp2Head(this.#stream.fields);
-    } catch (thrown) {
-      const error = toPosternError(thrown);
-      // An answer to HEAD has no body, whatever it is.
-      this.method = methodOf(this.#stream.fields);
-      this.#owner.refused(error, this.#send(error));
+    const { method, target, headers, contentLength, expectsContinue, refusal } = this.#stream.request;
+    // An answer to HEAD has no body, that of a refusal neither.
+    this.method = method;
+    if (refusal !== null) {
+      this.#owner.refused(refusal, this.#send(refusal));
       return;
     }
-    const { method, target, headers, contentLength, expectsContinue } = head;
-    this.method = method;
     if (this.#stream.hasBody && contentLength !== 0) {
       this.#owesContinue = expectsContinue;
       this.#body = new Http2Body(this);
@@ -202,12 +196,6 @@ export class Http2Exchange implements AnswerStream, BodyOwner, StreamListener {
     this.#answer.end();
     return this.method === 'HEAD' ? 0 : body.length;
   }
-}
-
-/** The method of a request that was refused. */
-function methodOf(fields: readonly string[]): string {
-  for (let at = 0; at < fields.length; at += 2) if (fields[at] === ':method') return fields[at + 1]!;
-  return '';
 }
 
 function bodyError(message: string): PosternError {

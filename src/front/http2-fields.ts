@@ -1,7 +1,7 @@
 // The head of an answer in HTTP/2 (RFC 9113, section 8.3.2) as a block of HPACK, which is made once for one that comes again. Pure.
 
 import { encodeField, encodeStatus } from '../http2/hpack-encoder.ts';
-import { ofConnection } from '../http2/message-rules.ts';
+import { ofConnection } from '../http2/http2-head.ts';
 import type { MadeOfHead } from '../protocol/cgi/exchange.ts';
 import { type FieldsBlock, mayHaveLength } from '../protocol/http/answer-framing.ts';
 

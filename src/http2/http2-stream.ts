@@ -2,6 +2,8 @@
 //
 //   open -> half-closed -> closed       open -> closed
 
+import type { Http2Head } from './http2-head.ts';
+
 /** open: more of the request may come. half-closed: it is whole. closed: the answer was sent, or either side has reset it. */
 export type StreamState = 'open' | 'half-closed' | 'closed';
 
@@ -42,8 +44,7 @@ export interface StreamSession {
 /** A stream. */
 export class Http2Stream {
   readonly id: number;
-  /** Name, value, name, value: checked, with the pseudo-header fields, whose rules are kept. */
-  readonly fields: readonly string[];
+  readonly request: Http2Head;
   /** Whether more of the request came, or was to come, than its head. */
   readonly hasBody: boolean;
   listener: StreamListener | null = null;
@@ -75,15 +76,15 @@ export class Http2Stream {
   constructor(
     session: StreamSession,
     id: number,
-    fields: readonly string[],
-    { isWhole, length, sendWindow, window }: StreamBeginning,
+    request: Http2Head,
+    { isWhole, sendWindow, window }: StreamBeginning,
   ) {
     this.#session = session;
     this.id = id;
-    this.fields = fields;
+    this.request = request;
     this.hasBody = !isWhole;
     this.#state = isWhole ? 'half-closed' : 'open';
-    this.#missing = length;
+    this.#missing = request.contentLength ?? -1;
     this.sendWindow = sendWindow;
     this.window = window;
     this.receiveWindow = window;
@@ -219,8 +220,6 @@ export class Http2Stream {
 export interface StreamBeginning {
   /** Whether no body follows. */
   readonly isWhole: boolean;
-  /** Content-Length; -1: there is none. */
-  readonly length: number;
   readonly sendWindow: number;
   /** What may come ahead of its reader. */
   readonly window: number;

@@ -3,9 +3,9 @@
 import { broken, overflow } from './frame-payloads.ts';
 import type { FrameWriter } from './frame-writer.ts';
 import { defaultWindow, errorCodes, frameHeadBytes, Http2Fault, largestWindow } from './http2-codes.ts';
+import { isTrailer, readHttp2Head } from './http2-head.ts';
 import type { Http2Sender } from './http2-sender.ts';
 import { Http2Stream, type StreamEnd, type StreamSession } from './http2-stream.ts';
-import { isTrailer, malformed, requestLength } from './message-rules.ts';
 
 /** What a client may do. */
 export interface SessionLimits {
@@ -225,14 +225,20 @@ export class Http2Streams implements StreamSession {
       this.#owner.wasted();
       return;
     }
-    const length = isValid ? requestLength(fields, isWhole) : malformed;
-    if (this.#open.size >= this.#limits.maxStreams) this.#refuse(id, errorCodes.refusedStream);
-    else if (!isWithin) this.#refuse(id, errorCodes.enhanceYourCalm);
-    else if (length === malformed) this.#refuse(id, errorCodes.protocolError);
+    if (this.#open.size >= this.#limits.maxStreams) {
+      this.#refuse(id, errorCodes.refusedStream);
+      return;
+    }
+    if (!isWithin) {
+      this.#refuse(id, errorCodes.enhanceYourCalm);
+      return;
+    }
+    const head = isValid ? readHttp2Head(fields, isWhole) : null;
+    if (head === null) this.#refuse(id, errorCodes.protocolError);
     else {
       this.#lastTaken = id;
-      const begin = { isWhole, length, sendWindow: this.#sendWindow, window: this.#limits.streamWindow };
-      const stream = new Http2Stream(this, id, fields, begin);
+      const begin = { isWhole, sendWindow: this.#sendWindow, window: this.#limits.streamWindow };
+      const stream = new Http2Stream(this, id, head, begin);
       this.#open.set(id, stream);
       this.#owner.requested(stream);
     }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseCommandLine } from '../../src/app/arguments.ts';
+import { parseCommandLine } from '../../src/app/cli-mode.ts';
 import { decideStart, type StartFacts } from '../../src/app/start-mode.ts';
 
 const facts: StartFacts = {

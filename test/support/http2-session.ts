@@ -70,8 +70,8 @@ export class RecordedSession implements SessionOwner {
   }
 
   requested(stream: Http2Stream): void {
-    const { id, fields, hasBody } = stream;
-    this.events.push(`${id}: ${fields.join('|')}`);
+    const { id, request, hasBody } = stream;
+    this.events.push(`${id}: ${[request.method, request.target, ...request.headers].join('|')}`);
     this.streams.set(id, stream);
     let body = '';
     const answer = (): void => {
