@@ -205,7 +205,7 @@ class SectionReader {
       const others = Object.keys(kinds).filter((one) => keysOf(kinds[one]!).includes(key));
       if (inner.length > 0 || others.length === 0)
         return unknown(key, [...path, ...inner], keysOf(kinds[kind]!, inner));
-      return `${key} in ${section} is for ${others.join(' and ')}: this one has ${kind}`;
+      return `${key} in ${section} is for ${listed(others)}: this one has ${kind}`;
     };
     return this.section(
       kinds[kind]!,
@@ -263,4 +263,9 @@ function unwrapped(schema: unknown): readonly unknown[] {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodPrefault) return unwrapped(schema.unwrap());
   if (schema instanceof z.ZodPipe) return unwrapped(schema.in);
   return schema instanceof z.ZodUnion ? schema.options.flatMap((option) => unwrapped(option)) : [schema];
+}
+
+/** "a", "a and b", "a, b and c". */
+function listed(names: readonly string[]): string {
+  return [names.slice(0, -1).join(', '), names.at(-1)].filter((text) => text !== '').join(' and ');
 }

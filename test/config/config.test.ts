@@ -341,12 +341,12 @@ describe('parseConfig()', () => {
     [
       'a key that is for other kinds of pool',
       `${site}${php}reuse = "never"`,
-      ':5: reuse in [pool.php] is for command and connect and app: this one has php',
+      ':5: reuse in [pool.php] is for command, connect and app: this one has php',
     ],
     [
       'a key that only processes have, for servers elsewhere',
       `${site}[pool.x]\nconnect = "a:1"\nminWorkers = 2`,
-      ':5: minWorkers in [pool.x] is for php and command and app: this one has connect',
+      ':5: minWorkers in [pool.x] is for php, command and app: this one has connect',
     ],
     [
       'a key of another spelling where nothing says what runs',
