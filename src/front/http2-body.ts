@@ -5,8 +5,11 @@ import type { PosternError } from '../errors.ts';
 import type { IncomingBody } from '../gateway/message.ts';
 import { BodyRate } from './client-limits.ts';
 
-/** Bytes that are held for a handler before it is asked whether it wants more. A client has its window's size of what was not read, and no more. */
-const highWaterMarkBytes = 65_536;
+/**
+ * Bytes that are held for a handler before it is asked whether it wants more. Half of a stream's window, of which the other half may have been read and not told yet:
+ * so whoever wants more has a client that may send. A client has its window's size of what was not read, and no more.
+ */
+const highWaterMarkBytes = 32_768;
 
 /** What comes in small pieces and is not read at once is joined: a piece costs a hundred bytes and more beside its own. */
 const joinedBytes = 4_096;

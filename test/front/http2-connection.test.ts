@@ -178,6 +178,34 @@ describe('a request by HTTP/2', () => {
     assert.equal(await upload(255, '/read', 1_000_000), 1_000_000);
   });
 
+  for (const taken of [1, 20_000, 32_767, 45_000]) {
+    it(`is not given up as too slow where its client has no room to send, since nobody reads on after ${taken} bytes`, async () => {
+      let last: IncomingBody | null = null;
+      const held = new HeldHttp2(({ body }) => {
+        last = body;
+      });
+      await held.greet();
+      await held.send(headers(1, request('POST'), flags.END_HEADERS));
+      let sent = 0;
+      const sendAll = async (): Promise<void> => {
+        const granted = held.frames
+          .filter((one) => one.stream === 1 && one.type === types.WINDOW_UPDATE)
+          .reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 0);
+        for (let size = 1; size > 0; sent += size) {
+          size = Math.min(16_384, 65_536 + granted - sent);
+          if (size > 0) await held.send(data(1, Buffer.alloc(size)));
+        }
+      };
+      await sendAll();
+      assert.equal(last!.read(taken)?.length, taken);
+      await turn();
+      await sendAll();
+      assert.equal(isReset(held, 1), false);
+      held.pass(40);
+      assert.equal(last!.destroyed, false);
+    });
+  }
+
   it('may come in larger pieces once it is read, as long as few do', async () => {
     let last: IncomingBody | null = null;
     const held = new HeldHttp2(({ body }) => {
