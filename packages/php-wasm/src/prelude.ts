@@ -11,7 +11,7 @@ export const ownPrepend = 'postern.auto_prepend_file';
 
 /** What would wait for ever, or say that it was done: programs, connections, mail. And what does not know the request's variables. */
 const replaced = [
-  ...['exec', 'shell_exec', 'system', 'passthru', 'popen', 'proc_open', 'mail', 'mb_send_mail'],
+  ...['exec', 'shell_exec', 'system', 'passthru', 'popen', 'proc_open', 'mail', 'mb_send_mail', 'error_log'],
   ...['fsockopen', 'pfsockopen', 'stream_socket_client', 'stream_socket_server'],
   ...['dns_get_record', 'checkdnsrr', 'getmxrr', 'gethostbyname', 'gethostbynamel'],
   ...['curl_exec', 'curl_multi_exec', 'curl_errno', 'curl_error'],
@@ -39,6 +39,11 @@ final class PosternRequest {
   const ENV = [${kept}];
   static $server; static $get; static $post; static $cookie; static $env;
   static function no($function, $what) { trigger_error("$function(): embedded PHP $what: install php-cgi for that", E_USER_WARNING); }
+  // The response of a fatal error, whether or not its message is shown: that goes out before functions for the end of a script run, where no memory is left.
+  static function judge() {
+    $fatal = E_ERROR | E_PARSE | E_CORE_ERROR | E_COMPILE_ERROR | E_USER_ERROR | E_RECOVERABLE_ERROR;
+    if ((error_get_last()['type'] ?? 0) & $fatal && !headers_sent() && (http_response_code() ?: 200) === 200) http_response_code(500);
+  }
   static function from($type) {
     return [INPUT_GET => self::$get, INPUT_POST => self::$post, INPUT_COOKIE => self::$cookie, INPUT_SERVER => self::$server, INPUT_ENV => []][$type] ?? [];
   }
@@ -83,10 +88,8 @@ const source = String.raw`(function () {
   PosternRequest::$env = $request + ['FCGI_ROLE' => 'RESPONDER'] + PosternRequest::ENV;
 })();
 
-register_shutdown_function(function () {
-  $fatal = E_ERROR | E_PARSE | E_CORE_ERROR | E_COMPILE_ERROR | E_USER_ERROR | E_RECOVERABLE_ERROR;
-  if ((error_get_last()['type'] ?? 0) & $fatal && !headers_sent() && (http_response_code() ?: 200) === 200) http_response_code(500);
-});
+register_shutdown_function([PosternRequest::class, 'judge']);
+header_register_callback([PosternRequest::class, 'judge']);
 
 foreach (['http', 'https', 'ftp', 'ftps'] as $posternScheme) {
   if (in_array($posternScheme, stream_get_wrappers(), true)) stream_wrapper_unregister($posternScheme);
@@ -113,6 +116,20 @@ function popen(string $command, string $mode) { PosternRequest::no('popen', 'sta
 function proc_open($command, array $descriptor_spec, &$pipes, ?string $cwd = null, ?array $env_vars = null, ?array $options = null) { PosternRequest::no('proc_open', 'starts no programs'); return false; }
 
 function mail(string $to, string $subject, string $message, $additional_headers = [], string $additional_params = '') { PosternRequest::no('mail', 'sends no mail'); return false; }
+
+function error_log(string $message, int $message_type = 0, ?string $destination = null, ?string $additional_headers = null) {
+  if ($message_type === 1) { PosternRequest::no('error_log', 'sends no mail'); return false; }
+  if ($message_type === 2) { trigger_error('error_log(): TCP/IP option not available!', E_USER_WARNING); return false; }
+  $file = $message_type === 3 ? (string) $destination : ($message_type === 4 ? '' : (string) ini_get('error_log'));
+  if ($message_type !== 3) $message = $file === '' || $file === 'syslog' ? "$message\n" : date('[d-M-Y H:i:s T] ') . "$message\n";
+  try {
+    (new SplFileObject($message_type !== 3 && ($file === '' || $file === 'syslog') ? 'php://stderr' : $file, 'a'))->fwrite($message);
+    return true;
+  } catch (Throwable $error) {
+    trigger_error("error_log($file): " . preg_replace('/^SplFileObject::\w+\(.*?\): /', '', $error->getMessage()), E_USER_WARNING);
+    return false;
+  }
+}
 
 function fsockopen(string $hostname, int $port = -1, &$error_code = null, &$error_message = null, ?float $timeout = null) { PosternRequest::no('fsockopen', 'has no outgoing network'); $error_code = 101; $error_message = 'Network is unreachable'; return false; }
 

@@ -124,6 +124,41 @@ describe('embedded PHP', () => {
     assert.equal(pool.look().spawned, 1);
   });
 
+  it('logs where a script says, and where it cannot says so', async (t) => {
+    const pool = await embedded(t);
+    const file = join(pool.folder, 'own.log');
+    const source = `<?php error_log("to STDERR", 4); error_log("as it is", 3, "${file}"); ini_set("error_log", "${file}"); error_log("with its time");
+      var_dump(@error_log("x", 3, "/proc/none/x")); echo error_get_last()["message"];`;
+    const { body, errors } = await pool.run(pool.script('a.php', source));
+    assert.equal(body, 'bool(false)\nerror_log(/proc/none/x): Failed to open stream: No such file or directory');
+    assert.match(errors, /^to STDERR$/m);
+    assert.match(readFileSync(file, 'utf8'), /^as it is\[\d\d-\w{3}-\d{4} \d\d:\d\d:\d\d UTC\] with its time\n$/);
+  });
+
+  it('a fatal error is 500, its message shown or not: also where no memory is left for more', async (t) => {
+    const pool = await embedded(t);
+    const sources = {
+      'an exception': 'nope();',
+      'an error of its own': 'trigger_error("x", E_USER_ERROR);',
+      'memory, at once': 'str_repeat("x", 500000000);',
+      'memory, to the last byte': '$all = []; while (true) $all[] = new stdClass;',
+    };
+    for (const [title, source] of Object.entries(sources)) {
+      for (const isShown of [1, 0]) {
+        const script = pool.script('a.php', `<?php ini_set("display_errors", ${isShown}); ${source}`);
+        const { heads, body } = await pool.run(script);
+        assert.deepEqual([heads[0]?.status, body.includes('Fatal error')], [500, isShown === 1], `${title} ${isShown}`);
+      }
+    }
+    const own = pool.script(
+      'a.php',
+      '<?php ini_set("display_errors", 1); http_response_code(503); str_repeat("x", 500000000);',
+    );
+    assert.equal((await pool.run(own)).heads[0]?.status, 503, 'a status of its own stays');
+    const well = pool.script('a.php', '<?php @file_get_contents("/none"); echo "well";');
+    assert.equal((await pool.run(well)).heads[0]?.status, 200);
+  });
+
   it('says at once that it has no sockets, no names and no mail, and its process goes on', async (t) => {
     const pool = await embedded(t);
     const calls = {
@@ -134,6 +169,7 @@ describe('embedded PHP', () => {
       'gethostbynamel("a.example")': 'false',
       'mb_send_mail("a@b.example", "s", "m")': 'false',
       'mail("a@b.example", "s", "m")': 'false',
+      'error_log("m", 1, "a@b.example")': 'false',
     };
     for (const [call, gives] of Object.entries(calls)) {
       const script = `<?php echo var_export(@${call}, true), "|", error_get_last()["message"] ?? "";`;
