@@ -11,6 +11,10 @@ import { freePort } from '../macro/free-port.ts';
 import { programPath } from '../macro/program.ts';
 import type { RanFunction } from './coverage-probe.ts';
 
+/** Requests before the first that counts. */
+const warmRequests = 50;
+const countedRequests = 7;
+
 /** Rooms in the order in which a request passes them. */
 const rooms = ['front', 'sites', 'gateway', 'queue', 'leases', 'pool', 'worker', 'connection', 'protocol'];
 const page = '<?php echo "hello from ", getmypid(), ".";\n';
@@ -43,6 +47,13 @@ export class CoveredService {
     }
   }
 
+  /** Asks for the page until everything is warm. @returns the process that answered last */
+  async warm(): Promise<number> {
+    let pid = 0;
+    for (let count = 0; count < warmRequests; count += 1) pid = await this.get();
+    return pid;
+  }
+
   /** Asks for the page. @returns the process that answered */
   async get(): Promise<number> {
     this.#socket.write('GET /index.php HTTP/1.1\r\nHost: localhost\r\n\r\n');
@@ -62,9 +73,23 @@ export class CoveredService {
     return new Map(ran.map((one) => [`${one.url} ${one.offset}`, one]));
   }
 
+  /**
+   * The functions that each of some requests runs, once everything is warm: what only some of them run is a timer's, and no part of a request's way.
+   */
+  async ranByRequest(): Promise<readonly RanFunction[]> {
+    const seen: Map<string, RanFunction>[] = [];
+    for (let count = 0; count < countedRequests; count += 1) seen.push(await this.ranDuring(() => this.get()));
+    return [...seen[0]!].filter(([key]) => seen.every((one) => one.has(key))).map(([, one]) => one);
+  }
+
+  /** The file of a function, in the sources. */
+  fileOf({ url }: RanFunction): string {
+    return url.slice(this.#sources.length);
+  }
+
   /** Prints them, a line for each file. */
   tell(ran: readonly RanFunction[]): void {
-    const files = [...Map.groupBy(ran, ({ url }) => url.slice(this.#sources.length))].sort(
+    const files = [...Map.groupBy(ran, (one) => this.fileOf(one))].sort(
       ([a], [b]) => placeOf(a) - placeOf(b) || a.localeCompare(b),
     );
     for (const [file, functions] of files) {

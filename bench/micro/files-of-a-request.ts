@@ -7,10 +7,6 @@ import { parseArgs } from 'node:util';
 import type { RanFunction } from './coverage-probe.ts';
 import { CoveredService } from './covered-service.ts';
 
-/** Requests before the first that counts. */
-const warmRequests = 50;
-/** Requests that are counted, each for itself: what only some of them run is a timer's, and no part of a request's way. */
-const countedRequests = 7;
 /** In which a process that has ended is surely replaced; and every timer has run. */
 const deathMs = 4_000;
 
@@ -21,17 +17,10 @@ const { values, positionals } = parseArgs({
 const checkout = resolve(positionals[0] ?? new URL('../..', import.meta.url).pathname);
 const service = await CoveredService.start(checkout, AbortSignal.timeout(120_000));
 try {
-  let pid = 0;
-  for (let count = 0; count < warmRequests; count += 1) pid = await service.get();
-  service.tell(values.death ? await ofDeath(pid) : await ofRequest());
+  const pid = await service.warm();
+  service.tell(values.death ? await ofDeath(pid) : await service.ranByRequest());
 } finally {
   await service.close();
-}
-
-async function ofRequest(): Promise<RanFunction[]> {
-  const seen: Map<string, RanFunction>[] = [];
-  for (let count = 0; count < countedRequests; count += 1) seen.push(await service.ranDuring(() => service.get()));
-  return [...seen[0]!].filter(([key]) => seen.every((one) => one.has(key))).map(([, one]) => one);
 }
 
 /** What an idle service runs anyway is left out. */

@@ -42,8 +42,9 @@ export class ClientLimits {
   /** In force. Put there by `change()` alone; asked for each request. */
   values: ClientLimitValues;
   readonly counts: ClientCounts;
-  /** No more are accepted, for the time being. */
-  isShort = false;
+  /** Whether a place is wanted: who is done leaves. Asked with each request. */
+  isWanted = false;
+  #isShort = false;
   readonly #isShared: boolean;
   readonly #waiting = new Set<Waiting>();
   /** Those that wait, in the order in which they came. */
@@ -78,9 +79,14 @@ export class ClientLimits {
     return this.counts.served;
   }
 
-  /** Whether a place is wanted: who is done leaves. */
-  get isWanted(): boolean {
-    return this.#waiting.size > 0 || this.isShort;
+  /** Whether no more are accepted, for the time being. */
+  get isShort(): boolean {
+    return this.#isShort;
+  }
+
+  set isShort(isShort: boolean) {
+    this.#isShort = isShort;
+    this.#noteWanted();
   }
 
   /** Whether as many wait as may. */
@@ -106,6 +112,7 @@ export class ClientLimits {
     }
     if (!enters) {
       this.#waiting.add(connection);
+      this.#noteWanted();
       if (this.#isShared) this.#look ??= setInterval(() => this.#admit(), lookMs).unref();
     }
     return enters ? 'enters' : 'waits';
@@ -116,6 +123,7 @@ export class ClientLimits {
     if (address !== '') this.counts.remove(address);
     if (this.#waiting.delete(connection)) this.counts.endWait();
     else this.counts.leave();
+    this.#noteWanted();
     this.#admit();
   }
 
@@ -124,11 +132,16 @@ export class ClientLimits {
       if (!this.counts.serve(this.values.maxConnections)) return;
       this.#waiting.delete(next);
       this.counts.endWait();
+      this.#noteWanted();
       next.enter();
     }
     if (this.#look === null) return;
     clearInterval(this.#look);
     this.#look = null;
+  }
+
+  #noteWanted(): void {
+    this.isWanted = this.#waiting.size > 0 || this.#isShort;
   }
 }
 

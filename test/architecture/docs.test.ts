@@ -37,6 +37,16 @@ describe('the pages', () => {
     assert.deepEqual(dead, []);
   });
 
+  it('name functions of the sources that there are', () => {
+    const code = globSync('src/**/*.ts', { cwd: root }).map((file) => readFileSync(join(root, file), 'utf8'));
+    const names = [...read('ARCHITECTURE.md').matchAll(/`(?:\w+\.)?(#?\w+)\(\)`/g)].map(([, name]) => name!);
+    assert.ok(names.length > 20, `${names.length} names`);
+    assert.deepEqual(
+      names.filter((name) => !code.some((text) => new RegExp(`(?<!\\w)${name}(?:<[^>]*>)?\\(`).test(text))),
+      [],
+    );
+  });
+
   it('have a glossary of at most 25 words', () => {
     const [, words = ''] = /^## Words\n([\s\S]*?)^## /m.exec(read('ARCHITECTURE.md')) ?? [];
     const count = words.match(/^\| [a-z]/gm)!.length - 1;
