@@ -8,7 +8,7 @@ import type { ServiceStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
 import { PosternError } from '../errors.ts';
 import type { Log, LogFields } from '../log.ts';
-import type { Explanation } from '../sites/explanation.ts';
+import type { Explanation, ExplanationWithReaders } from '../sites/explanation.ts';
 import type { Finding } from '../trial/finding.ts';
 import { exit, exitStatusOf, UsageError } from './exit-status.ts';
 import { humanLog } from './human-log.ts';
@@ -100,22 +100,21 @@ interface ExplainOptions {
   readonly json?: boolean;
 }
 
-async function made(options: ExplainOptions, url: string): Promise<Readers> {
-  const { explain } = await import('../sites/explanation.ts');
-  const config = await configOf(options.config, url);
-  return withReaders(explain(config, url), config.values.pool);
+async function made(options: ExplainOptions, url: string): Promise<Told> {
+  const { explainRead } = await import('../sites/explanation.ts');
+  return { ...(await explainRead(await configOf(options.config, url), url)), now: null };
 }
 
 /** By the configuration that the service has in force, which may be older than its file; with what its pool does now. */
-async function askedOf(options: ExplainOptions, url: string): Promise<Readers> {
+async function askedOf(options: ExplainOptions, url: string): Promise<Told> {
   const { socket } = await instanceOf(options);
   const { askExplanation, askStatus } = await import('../control/control.ts');
   const [explained, status] = await Promise.all([
-    askExplanation(socket, url) as Promise<Explanation>,
+    askExplanation(socket, url) as Promise<ExplanationWithReaders>,
     askStatus(socket),
   ]);
   const now = status.pools.find(({ name }) => name === explained.pool);
-  return { ...explained, unreadable: [], now: now === undefined ? null : nowOf(now) };
+  return { ...explained, now: now === undefined ? null : nowOf(now) };
 }
 
 function nowOf({ notReady, lanes, workers, counters, governor }: ServiceStatus['pools'][number]): string {
@@ -136,22 +135,11 @@ function holdersOf(lanes: ServiceStatus['pools'][number]['lanes']): string {
   return held.join('');
 }
 
-/** What was explained, and who cannot read the file though it would have to. */
-type Readers = Explanation & {
-  readonly unreadable: readonly string[];
+/** What was explained. */
+type Told = ExplanationWithReaders & {
   /** What the pool does now; null: nothing runs, or nobody was asked. */
   readonly now: string | null;
 };
-
-async function withReaders(explanation: Explanation, pools: Config['values']['pool']): Promise<Readers> {
-  const { file, pool, root } = explanation;
-  const { whyUnreadable } = await import('../trial/readable.ts');
-  const runner = pool === null ? undefined : pools[pool];
-  const user = runner !== undefined && 'user' in runner ? (runner.user ?? null) : null;
-  const read = file ?? root;
-  const why = read === null ? null : await whyUnreadable(read, user);
-  return { ...explanation, unreadable: why === null ? [] : [why], now: null };
-}
 
 /** A URL as it is; anything else is a path from the top of the site, as a file's name is when it is typed there. */
 function urlOf(text: string): string {
@@ -187,7 +175,7 @@ const outcomeStyles: Readonly<Record<Explanation['outcome'], Style>> = {
   refused: 'red',
 };
 
-function formatExplanation(explanation: Readers, paint: Paint): string {
+function formatExplanation(explanation: Told, paint: Paint): string {
   const { url, site, root, outcome, rules, route, pool, file, location, error, why, environment } = explanation;
   const rows: [string, string | null][] = [
     ['url', url],

@@ -276,7 +276,7 @@ export class Service {
     return {
       reload: (pools) => this.reload(pools),
       explain: async (url) =>
-        (await import('../sites/explanation.ts')).explain(this.config, url, this.#deployment.fronts.listeners),
+        (await import('../sites/explanation.ts')).explainRead(this.config, url, this.#deployment.fronts.listeners),
       stop: () => {
         if (this.#options.onStopAsked !== undefined) this.#options.onStopAsked();
         else void this.close();

@@ -12,6 +12,7 @@ import type { Environment } from '../protocol/cgi/exchange.ts';
 import { HostTable } from '../protocol/http/host-table.ts';
 import { encodePath } from '../protocol/http/path.ts';
 import { ruleLine } from '../rules/rule-words.ts';
+import { whyUnreadable } from '../worker/reading-rights.ts';
 import { makeGateways } from './configured-gateways.ts';
 import { innerRequest } from './inner-request.ts';
 import type { FrontPool } from './pool-pages.ts';
@@ -95,6 +96,21 @@ export function explain(
     if (!(error instanceof PosternError)) throw error;
     return { ...about, outcome: 'refused', error: error.code, why: error.message };
   }
+}
+
+/** What a URL gets, and who cannot read the file though it would have to. */
+export type ExplanationWithReaders = Explanation & { readonly unreadable: readonly string[] };
+
+/** Explains a URL, and asks whether the one who would run or send the file can read it. @throws as `explain` */
+export async function explainRead(...asked: Parameters<typeof explain>): Promise<ExplanationWithReaders> {
+  const explanation = explain(...asked);
+  const [{ values }] = asked;
+  const { file, pool, root } = explanation;
+  const runner = pool === null ? undefined : values.pool[pool];
+  const user = runner !== undefined && 'user' in runner ? (runner.user ?? null) : null;
+  const read = file ?? root;
+  const why = read === null ? null : await whyUnreadable(read, user);
+  return { ...explanation, unreadable: why === null ? [] : [why] };
 }
 
 type Decided = Partial<Explanation> & Pick<Explanation, 'outcome' | 'why'>;

@@ -18,7 +18,7 @@ import {
   serviceOf,
 } from '../../support/launched.ts';
 import { phpMissing } from '../../support/php-service.ts';
-import { type PosternProcess, startPostern } from '../../support/postern-process.ts';
+import { type PosternProcess, postern, startPostern } from '../../support/postern-process.ts';
 import { descendants } from '../../support/process-tree.ts';
 import { until } from '../../support/until.ts';
 
@@ -137,9 +137,15 @@ for (const threads of [1, 2]) {
       assert.equal(await text(`${url}cgi-bin/other.cgi2`, { method: 'POST', body: 'x' }), `${idOf('nobody')}\nx`);
     });
 
-    it('reads files with the rights of the one who serves', async () => {
+    it('reads files with the rights of the one who serves, and explain says of one that it cannot', async (t) => {
       assert.equal(await text(`${launched.url}a.txt`), 'a file');
       assert.ok([403, 404].includes((await fetch(`${launched.url}secret.txt`)).status));
+      const { folder } = launched;
+      const ask = (path: string) => postern(t, join(folder, 'run'), ['explain', '--running', path], folder);
+      assert.equal((await ask('/a.txt')).status, 0);
+      const { status, out } = await ask('/secret.txt');
+      assert.match(out, /but +the user of this service cannot read .*secret\.txt/);
+      assert.equal(status, 1);
     });
 
     it("has no client's connection in a process of root, or with a capability", () => assertNoRights(launched));
