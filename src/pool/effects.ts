@@ -5,13 +5,14 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock, Timer } from '../clock.ts';
 import type { LaneHolders } from '../leases/lane-holders.ts';
+import type { LaneRow } from '../leases/lane-row.ts';
 import type { Log } from '../log.ts';
 import type { Program } from '../worker/program.ts';
 import { openSpawner, type Spawner } from '../worker/spawner.ts';
 import type { Starter } from '../worker/starter.ts';
 import { Worker, type WorkerEvents, type WorkerHandle } from '../worker/worker.ts';
 import type { Effect, Failure, PoolEvent, PoolState, WorkerRecord } from './pool-state.ts';
-import { tell } from './pool-words.ts';
+import { tell, tellForeign } from './pool-words.ts';
 import { ProcessWatch } from './process-watch.ts';
 
 /** What effects are carried out with, and who hears what. */
@@ -42,8 +43,10 @@ export class Effects implements WorkerEvents {
 
   constructor(options: EffectsOptions) {
     this.#options = options;
-    const { clock, state, holders, onEvent } = options;
-    this.#watch = new ProcessWatch({ clock, state, holders, workers: this.#workers, onEvent });
+    const { name, clock, log, state, holders, onEvent } = options;
+    const onNested = ({ method, url }: LaneRow, pid: number): void =>
+      tellForeign(log, name, pid, method === '' ? null : { method, url });
+    this.#watch = new ProcessWatch({ clock, state, holders, workers: this.#workers, onEvent, onNested });
   }
 
   /** Workers that are not gone. */

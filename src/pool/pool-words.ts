@@ -92,12 +92,12 @@ export function tellAnonymous(log: Log, name: string): void {
   );
 }
 
-/** A process that is none of the pool's served its socket, and was ended. */
-export function tellForeign(log: Log, name: string, pid: number): void {
+/** A process that is none of the pool's served its socket, and was ended. @param of what runs that has started it; null: that is not known */
+export function tellForeign(log: Log, name: string, pid: number, of: EndedRequest | null = null): void {
   log.warn(
-    { pool: name, pid },
+    { pool: name, pid, ...of },
     `process ${pid} served the socket of pool ${name} and is none of its workers: it was killed; ` +
-      'a script has started it: start the command line PHP there, not php-cgi',
+      `${of === null ? 'a script' : `${of.method} ${of.url}`} has started it: start the command line PHP there, not php-cgi`,
   );
 }
 

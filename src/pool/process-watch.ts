@@ -3,6 +3,7 @@
 import type { Clock, Timer } from '../clock.ts';
 import { lookMs } from '../leases/lane-owner.ts';
 import type { LaneRow } from '../leases/lane-row.ts';
+import { nestedServers } from '../worker/nested-servers.ts';
 import { isGone } from '../worker/process-table.ts';
 import { readUsage } from '../worker/usage.ts';
 import type { WorkerHandle } from '../worker/worker.ts';
@@ -24,10 +25,14 @@ export interface ProcessWatchOptions {
   /** By id: what is behind the records of the state. */
   readonly workers: ReadonlyMap<number, WorkerHandle>;
   readonly onEvent: (event: PoolEvent) => void;
+  /** A script had started a process that served its worker's socket; it was ended. */
+  readonly onNested: (row: LaneRow, pid: number) => void;
 }
 
 /** Every how many looks at running processes all of them are measured. */
 const looksPerSweep = 4;
+/** So long a request runs before it is looked whether it waits for what it has started. */
+const nestedAfterMs = 1_000;
 /** How often children that are to end are looked at. */
 const childLookMs = 10;
 /** Processes whose CPU time is remembered, before those that have ended are forgotten; no pool has more that live. */
@@ -80,8 +85,18 @@ export class ProcessWatch {
       row.memoryBytes = usage?.memoryBytes ?? 0;
       row.cpuMs = usage?.cpuMs ?? 0;
       if (usage !== null) this.#countCpu(row.pid, usage.cpuMs);
+      this.#endNested(record, row);
     }
     onEvent({ type: 'swept' });
+  }
+
+  /** A script that has started php-cgi waits for it until its time is over, and its lane with it: see `nestedServers()`. */
+  #endNested({ worker }: LaneRecord, row: LaneRow): void {
+    const { clock, workers, onNested } = this.#options;
+    if (row.state !== 'busy' || row.pid === 0 || clock.now() - row.sinceMs < nestedAfterMs) return;
+    const handle = workers.get(worker.id);
+    if (handle === undefined) return;
+    for (const pid of nestedServers(handle.pid, row.pid)) if (handle.endForeign(pid)) onNested(row, pid);
   }
 
   /** Adds what a process has used since the last look. Several lanes may have the same one. */

@@ -1,0 +1,55 @@
+// Programs that a script starts and that serve its worker's socket instead of what it wants of them: php-cgi finds a listening socket as its descriptor 0,
+// and waits there for requests, while its script waits for its output.
+
+import { readFileSync, readlinkSync } from 'node:fs';
+import { standardInputOf } from './process-table.ts';
+
+/** Below a process that runs a script: a shell, what it starts, and what that forks. */
+const mostLevels = 4;
+const mostProcesses = 64;
+
+/**
+ * Those below a process that have the socket of its worker as descriptor 0, and were started from the worker's own program. What a script forks (pcntl_fork) is told from them by its
+ * command line, which is that of the worker: it was not started. Parents come before children. Empty where the system does not tell: a process of another user.
+ */
+export function nestedServers(leader: number, pid: number): number[] {
+  const below = childrenOf(pid, mostLevels);
+  if (below.length === 0) return [];
+  const socket = standardInputOf(leader);
+  const program = programOf(leader);
+  if (socket === null || program === null || !socket.startsWith('socket:')) return [];
+  const line = commandLineOf(leader);
+  return below.filter(
+    (one) => standardInputOf(one) === socket && programOf(one) === program && commandLineOf(one) !== line,
+  );
+}
+
+function childrenOf(pid: number, levels: number): number[] {
+  const children = read(`/proc/${pid}/task/${pid}/children`)
+    .split(' ')
+    .filter((text) => text !== '')
+    .slice(0, mostProcesses)
+    .map(Number);
+  if (levels === 1) return children;
+  return children.flatMap((child) => [child, ...childrenOf(child, levels - 1)]).slice(0, mostProcesses);
+}
+
+function programOf(pid: number): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return null;
+  }
+}
+
+function commandLineOf(pid: number): string {
+  return read(`/proc/${pid}/cmdline`);
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
