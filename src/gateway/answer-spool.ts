@@ -83,6 +83,15 @@ export class AnswerSpools {
   }
 }
 
+/** What comes. held: `add()` has said no. ended: nothing more will be added. */
+type SourceState = 'open' | 'held' | 'ended';
+
+/** What goes to the file. broken: the disk has refused, and all that comes stays in memory from then on, while the program waits. */
+type DiskState = 'ready' | 'writing' | 'broken';
+
+/** What the user gets. full: it has no room, or nothing is left. taking: it gets what comes next. reading: that is being read from the file. */
+type UserState = 'full' | 'taking' | 'reading';
+
 /** One answer. `close()` is repeatable. */
 export class AnswerSpool {
   readonly #shared: AnswerSpools;
@@ -98,15 +107,9 @@ export class AnswerSpool {
   #block: Buffer | null = null;
   #from = 0;
   #to = 0;
-  #isWriting = false;
-  #isReading = false;
-  /** Whether the disk has refused: then all that comes stays in memory, and the program waits. */
-  #isDiskBroken = false;
-  /** Whether the user has room. */
-  #isPumping = false;
-  /** Whether `add()` has said no. */
-  #isHeld = false;
-  #hasEnded = false;
+  #source: SourceState = 'open';
+  #disk: DiskState = 'ready';
+  #out: UserState = 'full';
   #isClosed = false;
 
   /** @param openFile a test's stand-in */
@@ -124,29 +127,30 @@ export class AnswerSpool {
   add(bytes: Uint8Array): boolean {
     this.#gather(bytes);
     if (this.#to - this.#from >= blockBytes / 2) this.#writeOut();
-    this.#isHeld = this.#to - this.#from >= blockBytes / 2;
-    return !this.#isHeld;
+    this.#source = this.#to - this.#from >= blockBytes / 2 ? 'held' : 'open';
+    return this.#source === 'open';
   }
 
   /** Nothing more will be added. */
   end(): void {
-    this.#hasEnded = true;
+    this.#source = 'ended';
     // Its client may take long: the rest need not stay in memory so long.
     if (this.#readAt < this.#writtenTo && this.#from < this.#to) this.#writeOut();
   }
 
   /** The user has room: gives it what comes next, until it says no or nothing is left. */
   pump(): void {
-    this.#isPumping = true;
-    while (this.#isPumping && !this.#isClosed && !this.#isReading) {
+    if (this.#isClosed || this.#out === 'reading') return;
+    this.#out = 'taking';
+    while (this.#isTaking()) {
       if (this.#readAt < this.#writtenTo) {
         this.#read();
         return;
       }
       // What is on its way to the file comes before what was gathered since.
-      if (this.#isWriting) return;
+      if (this.#disk === 'writing') return;
       if (this.#from === this.#to) {
-        this.#isPumping = false;
+        this.#out = 'full';
         this.#rewind();
         this.#user.emptied();
         return;
@@ -159,10 +163,15 @@ export class AnswerSpool {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#isPumping = false;
     this.#shared.giveBack(this.#writtenTo);
-    if (!this.#isWriting) this.#dropBlock();
-    if (!this.#isWriting) this.#closeFile();
+    if (this.#disk === 'writing') return;
+    this.#dropBlock();
+    this.#closeFile();
+  }
+
+  /** Whoever is told something may have closed it. */
+  #isTaking(): boolean {
+    return this.#out === 'taking' && !this.#isClosed;
   }
 
   #giveGathered(): void {
@@ -171,15 +180,15 @@ export class AnswerSpool {
     this.#block = null;
     this.#from = 0;
     this.#to = 0;
-    if (!this.#user.take(bytes)) this.#isPumping = false;
+    if (!this.#user.take(bytes)) this.#out = 'full';
     this.#shared.release(block);
     this.#askForMore();
   }
 
   /** Tells who was told to wait, once there is room. */
   #askForMore(): void {
-    if (!this.#isHeld || this.#isClosed || this.#hasEnded || this.#to - this.#from >= blockBytes / 2) return;
-    this.#isHeld = false;
+    if (this.#source !== 'held' || this.#isClosed || this.#to - this.#from >= blockBytes / 2) return;
+    this.#source = 'open';
     this.#user.spoolHasRoom();
   }
 
@@ -200,14 +209,14 @@ export class AnswerSpool {
   /** Begins to write what was gathered, where the disk may take it. */
   #writeOut(): void {
     const count = this.#to - this.#from;
-    if (this.#isWriting || this.#isDiskBroken || this.#isClosed) return;
+    if (this.#disk !== 'ready' || this.#isClosed) return;
     if (!this.#shared.reserve(count, this.#writtenTo)) return;
     const block = this.#block!;
     const from = this.#from;
     this.#block = null;
     this.#from = 0;
     this.#to = 0;
-    this.#isWriting = true;
+    this.#disk = 'writing';
     this.#write(block, from, count).then(
       () => this.#written(block, count),
       (error: unknown) => this.#notWritten(block, from, count, error),
@@ -225,7 +234,7 @@ export class AnswerSpool {
   }
 
   #written(block: Buffer, count: number): void {
-    this.#isWriting = false;
+    this.#disk = 'ready';
     this.#shared.release(block);
     if (this.#isClosed) {
       this.#shared.giveBack(count);
@@ -236,13 +245,12 @@ export class AnswerSpool {
     this.#writtenTo += count;
     if (this.#to - this.#from >= blockBytes / 2) this.#writeOut();
     this.#askForMore();
-    if (this.#isPumping) this.pump();
+    if (this.#isTaking()) this.pump();
   }
 
   /** The bytes stay in memory, ahead of those that came since; the program waits until its client has taken them. */
   #notWritten(block: Buffer, from: number, count: number, error: unknown): void {
-    this.#isWriting = false;
-    this.#isDiskBroken = true;
+    this.#disk = 'broken';
     this.#shared.giveBack(count);
     if (this.#isClosed) {
       this.#closeFile();
@@ -258,13 +266,13 @@ export class AnswerSpool {
     this.#from = 0;
     this.#to = joined.length;
     this.#shared.trouble(error);
-    if (this.#isPumping) this.pump();
+    if (this.#isTaking()) this.pump();
   }
 
   #read(): void {
     const piece = this.#shared.acquire();
     const length = Math.min(pieceBytes, this.#writtenTo - this.#readAt);
-    this.#isReading = true;
+    this.#out = 'reading';
     this.#file!.handle.read(piece, 0, length, this.#readAt).then(
       ({ bytesRead }) => this.#came(piece, bytesRead, null),
       (error: unknown) => this.#came(piece, 0, error),
@@ -272,18 +280,18 @@ export class AnswerSpool {
   }
 
   #came(piece: Buffer, count: number, error: unknown): void {
-    this.#isReading = false;
+    this.#out = 'taking';
     if (!this.#isClosed) {
       if (error !== null || count === 0) {
-        this.#isPumping = false;
+        this.#out = 'full';
         this.#user.spoolFailed(error ?? new Error('the spool file of an answer has become shorter'));
       } else {
         this.#readAt += count;
-        if (!this.#user.take(piece.subarray(0, count))) this.#isPumping = false;
+        if (!this.#user.take(piece.subarray(0, count))) this.#out = 'full';
       }
     }
     this.#shared.release(piece);
-    if (this.#isPumping) this.pump();
+    if (this.#isTaking()) this.pump();
   }
 
   /** The file begins anew: a slow client of an endless answer does not fill the disk with what it has read. */
