@@ -37,6 +37,8 @@ export class LogDestination {
   #writtenBytes = 0;
   /** Why nothing can be written now, as the system has it; null: it can. */
   #trouble: string | null = null;
+  /** Why it could not be opened again by its name; null: it was, or nobody asked. */
+  #unopened: string | null = null;
   /** Lost since it last could write. */
   #lost = 0;
   #lostBefore = 0;
@@ -53,7 +55,7 @@ export class LogDestination {
 
   /** Whether it can be written now, and what was lost. */
   get status(): LogStatus {
-    return { lostLines: this.#lostBefore + this.#lost, trouble: this.#trouble };
+    return { lostLines: this.#lostBefore + this.#lost, trouble: this.#trouble ?? this.#unopened };
   }
 
   /** Takes a line with its end; it is written soon. */
@@ -94,12 +96,25 @@ export class LogDestination {
   reopen(): void {
     if (this.#path === null) return;
     this.flush();
-    const opened = openLogFile(this.#path);
+    const opened = this.#openAgain(this.#path);
     this.#takeBack();
     closeSync(this.#descriptor);
     this.#descriptor = opened;
     this.#isPipe = isPipe(opened);
     this.flush();
+  }
+
+  #openAgain(path: string): number {
+    try {
+      const opened = openLogFile(path);
+      this.#unopened = null;
+      return opened;
+    } catch (error) {
+      // What was moved away may be packed or taken away next, and the lines with it.
+      const code = (error as NodeJS.ErrnoException).code ?? String(error);
+      this.#unopened = `${code} when it was to be opened again: lines go to the file of before`;
+      throw error;
+    }
   }
 
   /** Writes what it can, and closes the file. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { LogDestination } from '../../src/sites/log-destination.ts';
@@ -72,6 +72,23 @@ describe('LogDestination', () => {
     assert.throws(() => destination.reopen(), { code: 'ENOENT' });
     destination.write('three\n');
     destination.flush();
+  });
+
+  it('tells of a file that could not be opened again, until it is: lines go where they may be taken away', (t) => {
+    const folder = temporaryFolder(t);
+    const path = join(folder, 'logs/log');
+    mkdirSync(join(folder, 'logs'));
+    const destination = new LogDestination(path);
+    t.after(() => destination.close());
+    renameSync(join(folder, 'logs'), join(folder, 'old'));
+    assert.throws(() => destination.reopen(), { code: 'ENOENT' });
+    assert.equal(destination.status.trouble, 'ENOENT when it was to be opened again: lines go to the file of before');
+    destination.write('one\n');
+    destination.flush();
+    assert.equal(readFileSync(join(folder, 'old/log'), 'utf8'), 'one\n');
+    mkdirSync(join(folder, 'logs'));
+    destination.reopen();
+    assert.deepEqual(destination.status, { lostLines: 0, trouble: null });
   });
 
   it('never cuts a line in two: one that a full disk took half is whole in the next file', (t) => {
