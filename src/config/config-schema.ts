@@ -23,7 +23,7 @@ export const service = z.strictObject({
     }),
   maxConnections: count.prefault(0).meta({
     description:
-      'Connections of clients at a time, in all. 0: no limit but that of descriptors, of which half are kept.',
+      'Connections of clients at a time, in all. 0: no limit but that of descriptors, of which half, 512 at most, are kept.',
   }),
   maxConnectionsPerClient: count
     .prefault(0)

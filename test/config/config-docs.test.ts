@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { parseConfig } from '../../src/config/config-file.ts';
 import { configJsonSchema } from '../../src/config/config-schema.ts';
 
 interface Section {
@@ -10,7 +11,7 @@ interface Section {
   readonly description?: string;
   readonly default?: unknown;
   readonly properties?: Readonly<Record<string, Section>>;
-  readonly additionalProperties?: Section;
+  readonly additionalProperties?: Section | false;
   readonly items?: Section;
   readonly oneOf?: readonly Section[];
   readonly required?: readonly string[];
@@ -25,7 +26,7 @@ describe('the configuration, as it is documented', () => {
     assert.deepEqual(JSON.parse(readFileSync(new URL('postern.schema.json', root), 'utf8')), configJsonSchema());
   });
 
-  const site = schema.properties?.site?.additionalProperties;
+  const site = schema.properties?.site?.additionalProperties || undefined;
   const sections: Readonly<Record<string, Section | undefined>> = {
     '[service]': schema.properties?.service,
     '[admin]': schema.properties?.admin,
@@ -47,9 +48,36 @@ describe('the configuration, as it is documented', () => {
     });
   }
 
+  const pools = poolOf(schema)?.oneOf ?? [];
+  const samples = {
+    php: '"auto"',
+    command: '["/bin/true"]',
+    connect: '"127.0.0.1:9000"',
+    cgi: 'true',
+    app: '"app.ts"',
+  };
+  for (const [kind, value] of Object.entries(samples)) {
+    it(`refuses in a pool with ${kind} each key that means nothing there, with its line, as the JSON Schema does`, () => {
+      const own = pools.find(({ required }) => required?.includes(kind))!;
+      assert.equal(own.additionalProperties, false);
+      const all = new Set(pools.flatMap(({ properties }) => Object.keys(properties!)));
+      const foreign = [...all].filter((key) => !(key in own.properties!) && !(key in samples));
+      assert.ok(foreign.length > 1);
+      const text = `[pool.p]\n${kind} = ${value}\n${foreign.map((key) => `${key} = 2\n`).join('')}`;
+      assert.throws(
+        () => parseConfig(text, '/srv/postern.toml'),
+        ({ message }: Error) => {
+          for (const [at, key] of foreign.entries())
+            assert.match(message, new RegExp(`^/srv/postern\\.toml:${at + 3}: ${key} in \\[pool\\.p\\] is for `, 'm'));
+          return true;
+        },
+      );
+    });
+  }
+
   const kinds: Readonly<Record<string, readonly Section[] | undefined>> = {
     '[[site.NAME.route]]': site?.properties?.route?.items?.oneOf,
-    '[pool.NAME]': schema.properties?.pool?.additionalProperties?.oneOf,
+    '[pool.NAME]': pools,
   };
   for (const [title, options] of Object.entries(kinds)) {
     it(`names each key of ${title} with the kinds that have it, its default and meaning, and no other`, () => {
@@ -92,4 +120,8 @@ function shownDefault(key: Section): string {
 function rowsOf(title: string): string[] {
   const text = page.split(`\n## ${title}\n`)[1]?.split('\n## ')[0] ?? '';
   return text.split('\n').filter((line) => line.startsWith('| `'));
+}
+
+function poolOf({ properties }: Section): Section | undefined {
+  return properties?.pool?.additionalProperties || undefined;
 }
