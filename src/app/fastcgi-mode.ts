@@ -22,6 +22,11 @@ export interface FastcgiService {
   readonly descriptors: readonly number[];
   /** Accepts no more, lets running requests finish up to `stopTimeoutMs`, and shuts the modules down. Repeatable. */
   close(): Promise<void>;
+  /**
+   * After an error that nobody caught: begins no more at once, and lets running requests finish, up to `stopTimeoutMs`. The process is to end then.
+   * @returns whether all of them did
+   */
+  halt(): Promise<boolean>;
 }
 
 /** Where a service listens; `shared` sockets are accepted on by other threads too, and so are never closed. */
@@ -68,7 +73,17 @@ export async function serveFastcgi(
       closing ??= stop(servers, places, instance, options.stopTimeoutMs);
       return closing;
     },
+    halt: () => halt(servers, instance, options.stopTimeoutMs),
   };
+}
+
+async function halt(servers: readonly FastcgiServer[], instance: Instance, stopTimeoutMs: number): Promise<boolean> {
+  const halted = Promise.all(servers.map((server) => server.halt())).then(() => true);
+  const late = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => late.resolve(false), stopTimeoutMs);
+  const [isDone] = await Promise.all([Promise.race([halted, late.promise]), instance.close()]);
+  clearTimeout(timer);
+  return isDone;
 }
 
 async function stop(

@@ -136,13 +136,22 @@ async function serve(
     crashed.resolve(FAILED);
   };
   const service = await open(app, start, threads, options, log, onCrash);
-  onUncaughtError((error) => onCrash('an error was not caught', error));
+  let halting: Promise<boolean> | null = null;
+  onUncaughtError((error) => {
+    onCrash('an error was not caught', error);
+    halting ??= service.halt();
+  });
   // Who was handed a socket has nothing to tell: its standard error is a web server's log.
   const isInherited = start.where.some((where) => 'fd' in where);
   if (!isInherited) for (const address of service.addresses) log.info({}, `listening on ${formatAddress(address)}`);
   const status = await Promise.race([stopped, crashed.promise]);
-  await service.close();
-  return status;
+  if (halting === null) {
+    await service.close();
+    return status;
+  }
+  const isWhole = await halting;
+  // To Postern's own process manager, whose mark this is, exit 0 says that no request was lost: what came meanwhile was not begun.
+  return isWhole && process.env.POSTERN_MARK !== undefined ? 0 : FAILED;
 }
 
 async function open(

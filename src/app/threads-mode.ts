@@ -53,13 +53,16 @@ export async function serveThreads(
     throw thrown;
   }
   let closing: Promise<void> | null = null;
+  const close = (): Promise<void> => {
+    closing ??= stop();
+    return closing;
+  };
   return {
     addresses: first.addresses,
     descriptors: first.descriptors,
-    close() {
-      closing ??= stop();
-      return closing;
-    },
+    // Its threads are replaced one by one; where they cannot be, they end in order.
+    halt: () => close().then(() => false),
+    close,
   };
 }
 

@@ -33,6 +33,8 @@ export interface FastcgiServerOptions {
 }
 
 const CHECK_PERIOD_MS = 1_000;
+/** How often a server that is halted looks whether something runs. */
+const haltLookMs = 5;
 /** A connection that was just accepted is waited for so long before it is closed: its request is on its way. */
 const FIRST_REQUEST_MS = 500;
 
@@ -151,6 +153,18 @@ export class FastcgiServer {
     if (this.#state === 'listening') this.#move('draining');
     this.#closeConnections();
     await this.#emptied();
+  }
+
+  /**
+   * Begins no more, and resolves when what runs is over. For a process that ends then, and not otherwise: what has come meanwhile was left unread, so
+   * that a process manager can have it run elsewhere.
+   */
+  async halt(): Promise<void> {
+    if (this.#state === 'listening') this.#move('closing');
+    this.#closeSocket();
+    for (const connection of this.#connections) connection.halt();
+    while ([...this.#connections].some(({ isQuiet }) => !isQuiet))
+      await new Promise<void>((resolve) => void this.#clock.after(haltLookMs, resolve));
   }
 
   /** Closes everything now; requests that run are aborted. Repeatable. */

@@ -139,6 +139,16 @@ export class ServerConnection implements ExchangeConnection {
     this.#closeWhenEmpty();
   }
 
+  /** Begins no more: see `ServerReading.halt()`. */
+  halt(): void {
+    this.#reading.halt();
+  }
+
+  /** Whether nothing runs, and all was sent. */
+  get isQuiet(): boolean {
+    return this.#exchanges.size === 0 && this.#output.unsentBytes === 0;
+  }
+
   /** Closes now; requests that run are aborted. Repeatable. */
   destroy(error: PosternError | null): void {
     if (this.#state === 'closed') return;
@@ -245,7 +255,7 @@ export class ServerConnection implements ExchangeConnection {
     this.isNew = false;
     if (!keepConnection || this.isLast) this.#drain();
     if (role === undefined) this.#refuse(id, UNKNOWN_ROLE);
-    else if (this.#exchanges.size >= this.limits.maxExchanges) this.#refuse(id, OVERLOADED);
+    else if (this.#reading.isHalted || this.#exchanges.size >= this.limits.maxExchanges) this.#refuse(id, OVERLOADED);
     else this.#exchanges.set(id, new ServerExchange(this, id, role));
   }
 
@@ -316,6 +326,7 @@ export class ServerConnection implements ExchangeConnection {
     this.#exchanges.delete(exchange.id);
     this.#output.forget(exchange);
     exchange.discardInput();
+    this.#reading.stopIfHalted();
   }
 
   /** Once the last request is over: our last bytes, the end of our side, and a while for the peer to take them in. */

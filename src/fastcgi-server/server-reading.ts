@@ -14,6 +14,8 @@ export class ServerReading implements InputOwner {
   /** Inputs with more unread bytes than allowed: while there is one, the socket is not read. */
   readonly #unread = new Set<ServerInput>();
   #activeAtMs: number;
+  /** Whether the process is about to end. */
+  isHalted = false;
 
   /** @param exchanges the requests that share the connection */
   constructor(socket: Socket, limits: ServerLimits, clock: Clock, exchanges: ReadonlyMap<number, unknown>) {
@@ -32,6 +34,20 @@ export class ServerReading implements InputOwner {
   /** How long nothing came. */
   quietMs(now: number): number {
     return now - this.#activeAtMs;
+  }
+
+  /** What comes while nothing runs stays unread, so that the end of the process tells whoever sent it that nobody began it (ECONNRESET on a Unix socket). */
+  halt(): void {
+    this.isHalted = true;
+    this.stopIfHalted();
+  }
+
+  /** A request is over, or none ran. */
+  stopIfHalted(): void {
+    if (!this.isHalted || this.#exchanges.size > 0) return;
+    this.#socket.pause();
+    // A stream that is paused reads on until its buffer is full.
+    (this.#socket as unknown as { readonly _handle?: { readStop?(): void } | null })._handle?.readStop?.();
   }
 
   unreadChanged(input: ServerInput): void {

@@ -67,4 +67,20 @@ describe('an application under a pool', () => {
     const sink = await exported.ask(cgiRequest({ environment, url: '/there' }));
     assert.equal(sink.body, 'hello from /there');
   });
+
+  it('runs elsewhere what comes to one that has an error that nobody caught, a POST, too, and charges it with nothing', async (t) => {
+    const running = await poolOf(t, 'test/fixtures/apps/crashes.ts');
+    const post = { path: '/', method: 'POST', body: Buffer.from('x') };
+    for (let round = 0; round < 8; round += 1) {
+      const late = await running.ask(cgiRequest({ environment: environmentOf({ path: '/late' }), url: '/late' }));
+      assert.deepEqual([late.error, late.body], [null, 'whole from 0']);
+      // At once, and so that the error comes while a request is on its way.
+      for (let count = 0; count < 6; count += 1) {
+        const request = cgiRequest({ environment: environmentOf(post), url: '/', method: 'POST', body: bodyOf('x') });
+        const { error, body } = await running.ask({ ...request, idempotent: false });
+        assert.deepEqual([error, body], [null, 'whole from 0'], `round ${round}, ${count}`);
+      }
+    }
+    assert.ok(running.log.matching(/an error was not caught/).length > 0);
+  });
 });
