@@ -88,7 +88,12 @@ export interface PosternErrorOptions {
   readonly isTold?: boolean;
   /** @default false */
   readonly isHint?: boolean;
+  /** @default null */
+  readonly limit?: SlowClientLimit;
 }
+
+/** What a client met that sends, or takes, nothing for too long: as the configuration calls it. */
+export type SlowClientLimit = 'bodyTimeout' | 'writeTimeout';
 
 /** An error with a public code. `message` is for operators (what happened, with values, then what to do), never for clients. */
 export class PosternError extends Error {
@@ -100,6 +105,8 @@ export class PosternError extends Error {
   readonly isTold: boolean;
   /** Whether the log gets it whatever its status is: there is something to mend on this side. */
   readonly isHint: boolean;
+  /** The limit that its client met, which is counted; null: none, or it was counted where it was met. */
+  readonly limit: SlowClientLimit | null;
 
   constructor(code: ErrorCode, message: string, options: PosternErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -107,6 +114,7 @@ export class PosternError extends Error {
     this.fields = options.fields ?? {};
     this.isTold = options.isTold ?? false;
     this.isHint = options.isHint ?? false;
+    this.limit = options.limit ?? null;
   }
 
   /** The HTTP status of this error's code. */

@@ -124,15 +124,23 @@ export class Http1Connection implements AnswerConnection, BodyConnection, FrontC
     if (this.#state === 'head') {
       this.#refuse(new PosternError('REQUEST_TIMEOUT', 'the request head took too long to arrive'));
     } else if (this.#state === 'running' && this.#body !== null && !this.#writer.isFull) {
-      this.#failBody(new PosternError('REQUEST_TIMEOUT', 'the request body took too long to arrive'));
+      this.#failBody(
+        new PosternError('REQUEST_TIMEOUT', 'the request body took too long to arrive', { limit: 'bodyTimeout' }),
+      );
     } else {
+      if (this.#state === 'running' || this.#state === 'sending') this.#owner.tellStarved(this.#client);
       this.#socket.destroy();
     }
   }
 
+  /** As the log shows it. */
+  get #client(): string {
+    return this.#peer?.remoteAddress ?? this.address;
+  }
+
   #checkBodyRate(body: Http1Body, now: number): void {
     const rate = body.rateAt(now, !this.#writer.isFull);
-    if (!this.#owner.isTooSlow(rate, this.address)) return;
+    if (!this.#owner.isTooSlow(rate, this.#client)) return;
     const message = `the request body came with ${Math.round(rate)} bytes a second: see minBodyRate`;
     this.#failBody(new PosternError('REQUEST_TIMEOUT', message));
   }

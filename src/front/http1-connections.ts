@@ -231,7 +231,8 @@ export class Http1Connections implements Acceptor {
   }
 
   tellStarved(client: string): void {
-    this.#warn('starved', `an answer by HTTP/2 was given up: ${client} took nothing of it for as long as writeTimeout`);
+    this.clients.hit('writeTimeout');
+    this.#warn('starved', `an answer was given up: ${client} took nothing of it for as long as writeTimeout`);
   }
 
   /** Logs a trouble that would otherwise fill the log. */

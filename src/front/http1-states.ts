@@ -41,6 +41,8 @@ export interface ConnectionOwner extends DeadlineOwner {
   readonly isClosing: boolean;
   /** Whether a body comes too slowly; then that is told. @param rate bytes a second */
   isTooSlow(rate: number, client: string): boolean;
+  /** An answer is given up, since its client takes nothing of it. */
+  tellStarved(client: string): void;
   /** The connection is closed. */
   removed(connection: FrontConnection): void;
 }

@@ -1,6 +1,6 @@
 // One request on an HTTP/2 session with its answer: a stream (RFC 9113, section 5), and how long it may take its time.
 
-import { PosternError, toPosternError } from '../errors.ts';
+import { PosternError, type SlowClientLimit, toPosternError } from '../errors.ts';
 import { ClientWatch } from '../gateway/client-watch.ts';
 import { errorAnswer } from '../gateway/error-page.ts';
 import type { HttpHandler, Peer } from '../gateway/message.ts';
@@ -182,7 +182,7 @@ export class Http2Exchange implements AnswerStream, BodyOwner, StreamListener {
     }
     const isLate = nowMs - this.#awaitedSinceMs > this.#owner.bodyTimeoutMs;
     const rate = body.rateAt(nowMs);
-    if (isLate) body.cut(bodyError('the request body took too long to arrive'));
+    if (isLate) body.cut(bodyError('the request body took too long to arrive', 'bodyTimeout'));
     else if (this.#owner.isTooSlow(rate)) {
       body.cut(bodyError(`the request body came with ${Math.round(rate)} bytes a second: see minBodyRate`));
     }
@@ -198,6 +198,6 @@ export class Http2Exchange implements AnswerStream, BodyOwner, StreamListener {
   }
 }
 
-function bodyError(message: string): PosternError {
-  return new PosternError('REQUEST_TIMEOUT', message);
+function bodyError(message: string, limit?: SlowClientLimit): PosternError {
+  return new PosternError('REQUEST_TIMEOUT', message, limit === undefined ? {} : { limit });
 }

@@ -287,7 +287,8 @@ export class Reply implements AnswerListener, SlowClientOwner {
 
   /** See SlowClientOwner. */
   tooSlow(): void {
-    const error = new PosternError('ABORTED', `the client took no more of its answer for ${this.writeTimeoutMs} ms`);
+    const message = `the client took no more of its answer for ${this.writeTimeoutMs} ms: see writeTimeout`;
+    const error = new PosternError('ABORTED', message, { limit: 'writeTimeout' });
     this.#answer.abort(error);
     this.#finish('aborted', error);
   }

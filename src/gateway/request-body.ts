@@ -90,5 +90,7 @@ export function incomplete(length: number, contentLength: number | null, cause?:
 
 /** A body's client sent nothing for too long. */
 export function tooSlow(timeoutMs: number): PosternError {
-  return new PosternError('REQUEST_TIMEOUT', `no byte of a request body came for ${timeoutMs} ms: see bodyTimeout`);
+  return new PosternError('REQUEST_TIMEOUT', `no byte of a request body came for ${timeoutMs} ms: see bodyTimeout`, {
+    limit: 'bodyTimeout',
+  });
 }

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { LoggedRequest } from '../access-format.ts';
 import type { AddressList } from '../address-list.ts';
 import type { Clock } from '../clock.ts';
-import type { PosternError } from '../errors.ts';
+import type { PosternError, SlowClientLimit } from '../errors.ts';
 import type { Log, LogFields } from '../log.ts';
 import type { Environment, PairsParts } from '../protocol/cgi/exchange.ts';
 import { environmentOf } from '../protocol/fastcgi/name-value-reader.ts';
@@ -63,7 +63,14 @@ export interface AccessRecord extends LoggedRequest {
 }
 
 /** Told of each request that is over, whether it is logged or not. */
-export type CountAnswer = (site: string, method: string, status: number, durationMs: number) => void;
+export type CountAnswer = (
+  site: string,
+  method: string,
+  status: number,
+  durationMs: number,
+  /** What its client met; null: nothing. */
+  limit: SlowClientLimit | null,
+) => void;
 
 /** Takes the records. `thread`: which front thread it was; 0: the main one. */
 export type AccessLog = (record: AccessRecord, thread?: number) => void;
@@ -181,11 +188,11 @@ export class VisitLog {
 
   over(outcome: AccessRecord['outcome'], error: PosternError | null, client: Client | null, answered: Answered): void {
     const isOurs = error !== null && (error.status >= 500 || error.isHint || outcome === 'aborted');
-    if (isOurs && !error.isTold) this.#error(error);
+    if (error !== null && (isOurs || error.limit !== null) && !error.isTold) this.#error(error);
     const { site, clock, count, accessLog } = this.#owner;
     const status = answered.status === 0 ? 499 : answered.status;
     const durationMs = clock.now() - this.#startedAt;
-    count?.(site.name, this.#request.method, status, durationMs);
+    count?.(site.name, this.#request.method, status, durationMs, error?.limit ?? null);
     if (this.trace !== null) {
       this.#traceRun();
       this.trace.over({ status: answered.status, error: error?.code ?? null, client, route: this.#route });
@@ -268,7 +275,8 @@ export class VisitLog {
     if (dropped > 0) fields.droppedRecords = dropped;
     // Nobody expected it: where it came from is what there is to go by.
     if (error.code === 'INTERNAL') fields.stack = (error.cause instanceof Error ? error.cause : error).stack;
-    log.error(fields, error.message);
+    if (error.limit === null) log.error(fields, error.message);
+    else log.warn(fields, error.message);
   }
 
   #fields(): LogFields {

@@ -1,7 +1,7 @@
 // The way of each request through the service: from a listener to the gateway in force, and of its answer to the counts and the access log.
 
 import type { Faults } from '../backend/faults.ts';
-import { PosternError, toPosternError } from '../errors.ts';
+import { PosternError, type SlowClientLimit, toPosternError } from '../errors.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { AccessLog, AccessRecord, CountAnswer } from '../gateway/request-log.ts';
@@ -68,6 +68,8 @@ export class Gateways {
   #isReplaying = false;
   /** Where it is kept what authorities want to see; null: none is asked for certificates. */
   proofs: ProofFolder | null = null;
+  /** Told of each limit that a slow client met. */
+  onLimit: (limit: SlowClientLimit) => void = () => {};
   /** Answers since the start, by status. */
   readonly #counts: Uint32Array;
   /** How long they took, by site, method and status. */
@@ -148,14 +150,15 @@ export class Gateways {
   }
 
   /** Takes what is counted of a request that is over. */
-  readonly count: CountAnswer = (site, method, status, durationMs) => {
+  readonly count: CountAnswer = (site, method, status, durationMs, limit) => {
+    if (limit !== null) this.onLimit(limit);
     if (status >= 100 && status < statusCount) this.#counts[status]! += 1;
     this.durations.note(site, method, status, durationMs);
   };
 
   /** Takes the record of what was no request. */
   refused(record: AccessRecord): void {
-    this.count(record.site, record.method, record.status, record.durationMs);
+    this.count(record.site, record.method, record.status, record.durationMs, null);
     this.onAccess?.(record);
   }
 }

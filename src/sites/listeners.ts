@@ -11,7 +11,7 @@ import type { Address } from '../connection/address.ts';
 import type { BoundSocket } from '../connection/listen.ts';
 import { PosternError } from '../errors.ts';
 import { AcceptRoom } from '../front/accept-room.ts';
-import type { ClientCounts, LimitHits } from '../front/client-counts.ts';
+import type { ClientCounts, LimitHits, LimitName } from '../front/client-counts.ts';
 import { ClientLimits, type ClientLimitValues } from '../front/client-limits.ts';
 import { Http1Front } from '../front/http1.ts';
 import type { Refusal } from '../front/http1-refusal.ts';
@@ -184,6 +184,11 @@ export class ListenerSet {
 
   get listeners(): readonly SiteListener[] {
     return this.#listeners;
+  }
+
+  /** A client met a limit. */
+  hit(limit: LimitName): void {
+    this.#clients?.hit(limit);
   }
 
   /** How often clients met each limit. */

@@ -135,6 +135,7 @@ export class SiteFronts implements Fronts {
       part: options.part,
       counts: options.clients,
     });
+    this.#gateways.onLimit = (limit) => this.#listeners.hit(limit);
   }
 
   /** See Fronts. */

@@ -182,5 +182,16 @@ describe('clients of a running service', { skip: phpMissing }, () => {
     await service.busy(1);
     await until(async () => (await service.lanes('busy')).length === 0, 'it is given up');
     assert.equal((await service.get('pid.php')).status, 200);
+    const limited = async () => (await service.status()).limited;
+    await until(async () => (await limited()).writeTimeout === 1, 'the reader is counted');
+    assert.equal((await limited()).bodyTimeout, 1);
+    for (const limit of ['bodyTimeout', 'writeTimeout']) {
+      const lines = (await service.logged(`see ${limit}`)).filter(({ msg }) => msg.includes(limit));
+      assert.deepEqual(
+        lines.map(({ level }) => level),
+        [40],
+        limit,
+      );
+    }
   });
 });
