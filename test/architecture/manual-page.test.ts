@@ -14,6 +14,11 @@ it('the manual page is what the command line makes', async (t) => {
   assert.equal(readFileSync(page, 'utf8'), out, 'npm run manual writes it anew');
 });
 
+it('the manual page is installed with the package: of one that is no list in package.json npm makes no link', () => {
+  const { man } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { man: unknown };
+  assert.deepEqual(man, ['assets/postern.1']);
+});
+
 it('the manual page is one that mandoc finds nothing wrong with', (t) => {
   if (findProgram('mandoc') === null) return t.skip('mandoc is not installed');
   const { stdout } = spawnSync('mandoc', ['-T', 'lint', '-W', 'warning', page], { encoding: 'utf8' });
