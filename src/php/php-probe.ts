@@ -42,6 +42,8 @@ function settings(folder: string): string {
     `doc_root = "${folder}"`,
     'default_mimetype = "text/plain"',
     'default_charset = "UTF-8"',
+    // The probe is written in ASCII, whatever the scripts of a site are written in.
+    'zend.multibyte = 0',
     'session.auto_start = 0',
     'zlib.output_compression = 0',
     'output_handler =',

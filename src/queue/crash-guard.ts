@@ -29,18 +29,22 @@ export class CrashGuard {
     return leftMs <= 0 ? null : crashingError(request.method, pathOf(request.url), kind!.deaths, leftMs);
   }
 
-  /** A request has left its seat: whether that was the end of its process. */
-  note({ request, processEnd }: Attempt, { code, isAborted }: SeatOutcome): void {
-    const isDeath = processEnd === 'crash' || processEnd === 'memory';
-    if (!isDeath) {
+  /**
+   * A request has left its seat: whether that was the end of its process. Of ends that nobody saw, as those of the children of a php-cgi, only those
+   * count whose requests came after the last one: processes that are all killed at once say nothing of their requests.
+   */
+  note({ request, processEnd, beganAtMs }: Attempt, { code, isAborted }: SeatOutcome): void {
+    const isUnseen = processEnd === 'unknown';
+    if (!isUnseen && processEnd !== 'crash' && processEnd !== 'memory') {
       if (code === null && !isAborted) this.#kinds.delete(keyOf(request));
       return;
     }
     const key = keyOf(request);
     const before = this.#kinds.get(key);
+    if (isUnseen && before !== undefined && beganAtMs < before.diedAtMs) return;
     const deaths = (before?.deaths ?? 0) + 1;
-    const restsUntilMs = deaths >= maxDeaths ? this.#clock.now() + restMs : 0;
-    this.#kinds.set(key, { deaths, restsUntilMs });
+    const diedAtMs = this.#clock.now();
+    this.#kinds.set(key, { deaths, diedAtMs, restsUntilMs: deaths >= maxDeaths ? diedAtMs + restMs : 0 });
   }
 }
 
@@ -56,16 +60,17 @@ const keyOf = ({ method, url }: CgiRequest): string => `${method} ${pathOf(url)}
 /** Method and path pairs that are remembered; the oldest is forgotten first. */
 const maxKinds = 1_000;
 
-/** What threads remember together: cell 0 says whether there ever was anything; then entries of three numbers: the key as a hash, deaths, until when it rests. */
+/** What threads remember together: cell 0 says whether there ever was anything; then entries of four numbers: the key as a hash, deaths, when the last was, until when it rests. */
 const sharedKinds = 32;
-const kindCells = 3;
+const kindCells = 4;
 /** Numbers in which they do. */
 export const crashCells = 1 + sharedKinds * kindCells;
 const windowKinds = 8;
 
-/** A method and path whose requests ended processes: how many one after another, and until when it is answered at once. */
+/** A method and path whose requests ended processes: how many one after another, when the last, and until when it is answered at once. */
 interface CrashingKind {
   readonly deaths: number;
+  readonly diedAtMs: number;
   readonly restsUntilMs: number;
 }
 
@@ -115,15 +120,17 @@ class SharedKinds implements CrashingKinds {
 
   get(key: string): CrashingKind | undefined {
     const at = this.#find(hashOf(key));
-    return at < 0 ? undefined : { deaths: this.#cells[at + 1]!, restsUntilMs: this.#cells[at + 2]! };
+    if (at < 0) return undefined;
+    return { deaths: this.#cells[at + 1]!, diedAtMs: this.#cells[at + 2]!, restsUntilMs: this.#cells[at + 3]! };
   }
 
-  set(key: string, { deaths, restsUntilMs }: CrashingKind): void {
+  set(key: string, { deaths, diedAtMs, restsUntilMs }: CrashingKind): void {
     const hash = hashOf(key);
     const found = this.#find(hash);
     const at = found >= 0 ? found : this.#free(hash);
     this.#cells[at] = hash;
-    this.#cells[at + 2] = restsUntilMs;
+    this.#cells[at + 2] = diedAtMs;
+    this.#cells[at + 3] = restsUntilMs;
     this.#cells[at + 1] = deaths;
     this.#cells[0] = 1;
   }

@@ -361,6 +361,27 @@ describe('Queue', () => {
     room.verify();
   });
 
+  it('counts three requests one after another whose processes ended unseen as well, and those that ran at the same time as one', () => {
+    const room = new Room({ seats: 3 });
+    const ask = (): RecordingSink => room.ask({ url: '/x', method: 'POST', idempotent: false }).sink;
+    const end = (): void => {
+      const seat = room.busy[0]!;
+      seat.processEnd = 'unknown';
+      seat.fail('CONNECTION_LOST');
+    };
+    for (let count = 0; count < 3; count += 1) ask();
+    room.clock.advance(1);
+    for (let count = 0; count < 3; count += 1) end();
+    for (let count = 0; count < 2; count += 1) {
+      room.clock.advance(1);
+      assert.equal(ask().error, null);
+      end();
+    }
+    room.clock.advance(1);
+    assert.equal(ask().error?.code, 'REQUEST_CRASHES');
+    room.verify();
+  });
+
   it('gives the seat back of a request that is too large for its program', () => {
     const room = new Room();
     const { sink } = room.ask({ environment: { TOO_LARGE: '' } });

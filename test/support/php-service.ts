@@ -17,7 +17,7 @@ export const phpMissing = findProgram('php-cgi') === null ? 'php-cgi is not inst
 /** What a service is started with. Sections are lines of TOML. */
 export interface PhpServiceOptions {
   /** File name in the root -> content. */
-  readonly files: Readonly<Record<string, string>>;
+  readonly files: Readonly<Record<string, string | Buffer>>;
   /** Lines of [pool.php]. @default one that may run as root */
   readonly pool?: string;
   /** More lines of [site.main]. */

@@ -60,6 +60,23 @@ test('kill -9 of a busy child: its request alone fails, with pid, signal, URL an
   assert.equal((await running.run(script)).error, null);
 });
 
+for (const idempotent of [true, false]) {
+  test(`a script that ends its process three times in a row is not run for a while, ${idempotent ? 'a GET' : 'a POST'}`, {
+    skip,
+  }, async (t) => {
+    const running = new RunningPool(t, php(2), { workers: 2 });
+    await running.pool.start();
+    const script = running.script('crash.php', '<?php posix_kill(getmypid(), 11); sleep(1);');
+    const ask = async () => (await running.run(script, { idempotent })).error?.code;
+    assert.deepEqual(
+      [await ask(), await ask(), await ask()],
+      ['CONNECTION_LOST', 'CONNECTION_LOST', 'CONNECTION_LOST'],
+    );
+    assert.equal(await ask(), 'REQUEST_CRASHES');
+    assert.equal((await running.run(running.script('other.php', '<?php echo "other";'))).body, 'other');
+  });
+}
+
 test('kill -9 of a busy child: a request that may be repeated is, on another process', { skip }, async (t) => {
   const running = new RunningPool(t, php(2), { workers: 2 });
   await running.pool.start();

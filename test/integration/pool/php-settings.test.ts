@@ -163,6 +163,7 @@ describe('a PHP pool starts and knows its processes', { skip: phpMissing }, () =
     ['with both disabled and open_basedir', { disable_functions: 'getmypid,posix_getpid', open_basedir: 'ROOT' }],
     ['with a doc_root', { doc_root: 'ROOT' }],
     ['with compressed output', { 'zlib.output_compression': 1, output_handler: '' }],
+    ['with scripts that are written in another encoding', { 'zend.multibyte': 1, 'zend.script_encoding': 'UTF-16LE' }],
     ['with sessions that begin by themselves', { 'session.auto_start': 1, 'session.save_path': '/tmp' }],
   ];
   for (const [how, ini] of rows) {
@@ -177,7 +178,7 @@ describe('a PHP pool starts and knows its processes', { skip: phpMissing }, () =
       const service = await PhpService.start(t, {
         folder,
         files: {
-          'p.php': '<?php echo "page";',
+          'p.php': Buffer.from('<?php echo "page";', ini['zend.multibyte'] === 1 ? 'utf16le' : 'latin1'),
           'login.inc': '<?php if (empty($_GET["in"])) { header("Status: 401"); echo "login"; exit; }',
         },
         pool: `${phpPool}workers = 2\nminWorkers = 1\nini = { ${settings.join(', ')} }\n`,
