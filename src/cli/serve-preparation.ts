@@ -72,7 +72,7 @@ export async function startFree<Started>(
 function inOptions(error: unknown, { admin }: ServeOptions): unknown {
   if (!(error instanceof PosternError) || admin === undefined || !error.message.startsWith(`${admin} `)) return error;
   const message = error.message.replace(
-    /(?:choose another listen in \[admin\]|listen elsewhere)$/,
+    /(?:choose another listen in \[admin\]|stop what listens there, or choose another address|listen elsewhere)$/,
     'choose another address with --admin',
   );
   return message === error.message ? error : new PosternError(error.code, message, { cause: error });

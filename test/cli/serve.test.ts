@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -53,15 +53,26 @@ describe('postern serve', () => {
     for (const url of urls) assert.equal(await (await fetch(url)).text(), 'hello');
   });
 
-  it('names --admin where the address of the admin pages is in use', async (t) => {
-    const folder = temporaryFolder(t);
-    const taken = createServer().listen(0, '127.0.0.1');
-    t.after(() => taken.close());
-    await once(taken, 'listening');
-    const { port } = taken.address() as AddressInfo;
-    const { status, err } = await postern(t, folder, ['serve', folder, '--admin', `127.0.0.1:${port}`]);
-    assert.deepEqual([status, err], [1, `postern: 127.0.0.1:${port} is in use: choose another address with --admin\n`]);
-  });
+  for (const [how, user] of [
+    ['', []],
+    [', by the launcher', ['--user', 'www-data']],
+  ] as const) {
+    it(`names --admin where the address of the admin pages is in use${how}`, {
+      skip: user.length > 0 && process.getuid?.() !== 0 ? 'only root starts a launcher' : false,
+    }, async (t) => {
+      const folder = temporaryFolder(t);
+      chmodSync(folder, 0o755);
+      const taken = createServer().listen(0, '127.0.0.1');
+      t.after(() => taken.close());
+      await once(taken, 'listening');
+      const { port } = taken.address() as AddressInfo;
+      const { status, err } = await postern(t, folder, ['serve', folder, ...user, '--admin', `127.0.0.1:${port}`]);
+      assert.deepEqual(
+        [status, err],
+        [1, `postern: 127.0.0.1:${port} is in use: choose another address with --admin\n`],
+      );
+    });
+  }
 
   it('runs a saved script at once, with settings and a front controller from the command line, and tells whose lines PHP wrote', async (t) => {
     if (findProgram('php-cgi') === null) {
