@@ -93,6 +93,8 @@ export class ProcessWatch {
   /** A script that has started php-cgi waits for it until its time is over, and its lane with it: see `nestedServers()`. */
   #endNested({ worker }: LaneRecord, row: LaneRow): void {
     const { clock, workers, onNested } = this.#options;
+    // Of others it is not known that what they start serves: descriptor 0 comes down to whatever reads no input, such as a helper of Python's or Node's.
+    if (!worker.generation.program.preforks) return;
     if (row.state !== 'busy' || row.pid === 0 || clock.now() - row.sinceMs < nestedAfterMs) return;
     const handle = workers.get(worker.id);
     if (handle === undefined) return;

@@ -83,4 +83,11 @@ describe('an application under a pool', () => {
     }
     assert.ok(running.log.matching(/an error was not caught/).length > 0);
   });
+
+  it('may start what has its descriptor 0 and its own program, below a shell: nothing of it serves the socket, and it is left alone', async (t) => {
+    const running = await poolOf(t, 'test/fixtures/apps/starts-node.ts');
+    const { error, body } = await running.ask(cgiRequest({ environment: environmentOf({ path: '/' }), url: '/' }));
+    assert.deepEqual([error, body], [null, 'worked, 0']);
+    assert.deepEqual(running.log.matching(/is none of its workers/), []);
+  });
 });
