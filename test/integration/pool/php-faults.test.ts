@@ -68,11 +68,12 @@ for (const idempotent of [true, false]) {
     await running.pool.start();
     const script = running.script('crash.php', '<?php posix_kill(getmypid(), 11); sleep(1);');
     const ask = async () => (await running.run(script, { idempotent })).error?.code;
-    assert.deepEqual(
-      [await ask(), await ask(), await ask()],
-      ['CONNECTION_LOST', 'CONNECTION_LOST', 'CONNECTION_LOST'],
-    );
-    assert.equal(await ask(), 'REQUEST_CRASHES');
+    let lost = 0;
+    let code = await ask();
+    for (; code === 'CONNECTION_LOST' && lost < 5; lost += 1) code = await ask();
+    assert.equal(code, 'REQUEST_CRASHES');
+    // A GET whose process ended unseen is run once more: where that end is seen, they are two of the three.
+    assert.ok(lost === 3 || (idempotent && lost === 2), `${lost} times`);
     assert.equal((await running.run(running.script('other.php', '<?php echo "other";'))).body, 'other');
   });
 }
