@@ -57,7 +57,7 @@ export class ClientGate {
   }
 
   /** Whether nothing more is to be proved: by its address alone the client may ask. @throws FORBIDDEN */
-  admits({ address }: GateQuestion): boolean {
+  admits(address: string): boolean {
     const isAllowed = this.#allow === null || this.#allow.has(address);
     const isDenied = this.#deny?.has(address) ?? false;
     const isFine = isAllowed && !isDenied;

@@ -63,12 +63,13 @@ function shownAs(
   const target = { path, query: '', nameLength: path.length };
   try {
     const ruled = rules?.decide({ method: 'GET', headers }, client, target) ?? null;
+    if (ruled !== null) rules!.checkAddress(ruled, client);
     const decision = ruled === null ? decide(routing, target) : ruled.decision;
     if (decision === null) return ruled?.ruling.answer?.kind === 'refuse' ? null : 'file';
     if (decision.kind === 'refuse') return null;
     return decision.kind === 'redirect' || decision.kind === 'listing' ? 'folder' : 'file';
   } catch {
-    // A rule makes of it what no path can be.
+    // A rule makes of it what no path can be, or lets nobody in from there.
     return null;
   }
 }

@@ -7,7 +7,7 @@ import type { AddedVariables, ProgramAuth } from './authorizer.ts';
 import type { ClientGate, GateQuestion } from './client-gate.ts';
 import type { HttpRequest } from './message.ts';
 import type { Client } from './request-client.ts';
-import type { RuledDecision, SiteGates } from './site-gates.ts';
+import { gateAddress, type RuledDecision, type SiteGates } from './site-gates.ts';
 
 /** Asks a program that decides who may. */
 export type AskProgram = (auth: ProgramAuth, headers: readonly string[]) => Promise<AddedVariables>;
@@ -27,7 +27,7 @@ export class RuledVisit {
   /** @throws BAD_REQUEST, URI_TOO_LONG */
   constructor(rules: SiteGates, request: HttpRequest, client: Client, target: RequestPath) {
     this.decided = rules.decide(request, client, target);
-    this.#address = client.remoteAddress === 'unix:' ? '' : client.remoteAddress;
+    this.#address = gateAddress(client);
     this.#question = { address: this.#address, headers: request.headers };
     this.#gates = this.decided.taken.flatMap(({ rule }) => rules.gateOf(rule) ?? []);
   }
@@ -64,7 +64,7 @@ export class RuledVisit {
   #passFrom(from: number, ask: AskProgram): Promise<void> | null {
     for (let at = from; at < this.#gates.length; at += 1) {
       const gate = this.#gates[at]!;
-      const isAdmitted = gate.admits(this.#question);
+      const isAdmitted = gate.admits(this.#address);
       gate.limit(this.#question);
       if (gate.counts) this.#entered.push(gate);
       if (isAdmitted) continue;

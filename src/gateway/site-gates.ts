@@ -85,6 +85,12 @@ export class SiteGates {
     return { ruling, taken, decision };
   }
 
+  /** Whether a client may ask from where it is. Nothing is counted, and no password is asked for. @throws FORBIDDEN */
+  checkAddress({ taken }: RuledDecision, client: Client): void {
+    const address = gateAddress(client);
+    for (const { rule } of taken) this.#gates.get(rule)?.admits(address);
+  }
+
   gateOf(rule: Rule): ClientGate | undefined {
     return this.#gates.get(rule);
   }
@@ -99,6 +105,11 @@ export class SiteGates {
     const decision = decide(this.#listing, target);
     return decision.kind === 'refuse' ? decide(this.#routing, target) : decision;
   }
+}
+
+/** The address of a client, as gates know it: empty for a Unix socket. */
+export function gateAddress({ remoteAddress }: Client): string {
+  return remoteAddress === 'unix:' ? '' : remoteAddress;
 }
 
 /** The URL path of what answers. */

@@ -154,16 +154,24 @@ describe('a rule', () => {
   });
 
   it('lists the names that are answered: folders that are listed, too, and none that another rule refuses', async (t) => {
+    const file = join(temporaryFolder(t), 'htpasswd');
+    writeFileSync(file, '');
     const { gateway, root } = siteWith(t, [
       { match: '/dir/*', listing: true },
       { match: '/dir/gone.txt', status: 410 },
       { match: '/dir/moved.txt', redirect: '/' },
+      { match: '/dir/own/*', allow: '10.0.0.0/8' },
+      { match: '/dir/denied.txt', deny: '0.0.0.0/0' },
+      { match: '/dir/either.txt', allow: '10.0.0.0/8', satisfy: 'any', auth: { realm: 'r', file } },
+      { match: '/dir/*', limit: { rate: '1/min', burst: 1 } },
     ]);
-    writeFiles(root, { 'dir/sub/a.txt': 'x', 'dir/gone.txt': 'x', 'dir/moved.txt': 'x' });
+    for (const name of ['sub/a.txt', 'gone.txt', 'moved.txt', 'own/a.txt', 'denied.txt', 'either.txt'])
+      writeFiles(root, { [`dir/${name}`]: 'x' });
     const { text } = await ask(gateway.handle, '/dir/');
     const links = [...text.matchAll(/href="\.\/([^"]*)"/g)].map(([, name]) => name);
-    for (const name of ['f.txt', 'sub/', 'moved.txt']) assert.ok(links.includes(name), name);
-    assert.ok(!links.includes('gone.txt'));
+    for (const name of ['f.txt', 'sub/', 'moved.txt', 'either.txt']) assert.ok(links.includes(name), name);
+    for (const name of ['gone.txt', 'own/', 'own', 'denied.txt']) assert.ok(!links.includes(name), name);
+    assert.equal((await ask(gateway.handle, '/dir/f.txt')).status, 200, 'no name of it was counted');
   });
 
   it('is told by explain', (t) => {
