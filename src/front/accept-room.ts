@@ -94,19 +94,20 @@ export class AcceptRoom {
     this.#clock = options.clock ?? systemClock;
   }
 
-  /** Connections of a server count from here on. @param server that does not listen yet */
+  /** A server is stopped and started from here on; each of its connections is to be told by `took()`. @param server that does not listen yet */
   add(server: Server, user: RoomUser = {}): void {
     const accepting = new Accepting(server);
-    this.#listeners.set(server, Object.assign(user, { accepting }));
-    server.on('connection', (socket) => this.took(socket));
-    server.on('listening', () => this.#timer !== null && accepting.pause());
+    server.on('listening', () => {
+      this.#listeners.set(server, Object.assign(user, { accepting }));
+      if (this.#timer !== null) accepting.pause();
+    });
     server.on('close', () => {
       this.#listeners.delete(server);
       if (this.#listeners.size === 0) this.#stopWaiting();
     });
   }
 
-  /** A connection was accepted. */
+  /** A connection was accepted, and counts among clients, if it was let in: whether as many wait as may is looked at here. */
   took(socket: Socket): void {
     this.#own += 1;
     this.#left -= 1;

@@ -3,7 +3,7 @@
 //
 // Those above the limit are accepted, and nothing is read of them until others have gone: so it is known that somebody waits, and a connection that
 // is idle leaves. A client's time begins when it enters. They are bounded, too: who comes beyond waits in the system's backlog (`accept-room.ts`),
-// and is closed only where several threads accepted at once.
+// and is closed only where several threads accepted at once, or a proxy has yet to tell whom it brings.
 
 import { type ClientCounts, type LimitHits, type LimitName, OwnClientCounts } from './client-counts.ts';
 

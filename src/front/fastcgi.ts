@@ -56,7 +56,12 @@ export async function listenFastcgi(where: Address | BoundSocket, options: Fastc
   const server = new FastcgiServer({
     ...rest,
     saysOk: false,
-    ...(room !== undefined && { onServer: (listening) => room.add(listening) }),
+    ...(room !== undefined && {
+      onServer: (listening) => {
+        room.add(listening);
+        listening.on('connection', (socket) => room.took(socket));
+      },
+    }),
     run: (request, sink, peer) => runRequest(handler, request, sink, peer),
   });
   await server.listen(where);

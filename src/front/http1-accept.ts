@@ -23,12 +23,13 @@ export interface Acceptor {
 // Twice the largest write: with less, each write of that size would ask its sender to wait, though the system took it all.
 const writableHighWaterMark = 131_072;
 
-/** Takes the connections of a server that listens already. @param took told of each that does not come the documented way */
+/** Takes the connections of a server that listens already. @param took told of each, once it was accepted */
 export function acceptInto(server: Server, acceptor: Acceptor, took: (socket: Socket) => void): void {
   server.on('error', () => acceptor.acceptFailed());
   server.on('connection', (socket) => {
     const receiver = acceptor.accept(socket);
     socket.on('data', (bytes: Buffer) => receiver.received(bytes));
+    took(socket);
   });
   const handle = (server as unknown as { _handle?: Partial<ListenHandle> })._handle;
   if (typeof handle?.onconnection !== 'function') return;

@@ -79,8 +79,14 @@ export class Http1Front {
     this.#room?.add(this.#server, this.#connections);
     this.#address = await listenOn(this.#server, where, { backlog, reusePort });
     const first = this.#proxyDoor ?? this.#h2cDoor;
-    if (first === null) acceptInto(this.#server, this.#acceptor(), (socket) => this.#room?.took(socket));
-    else this.#server.on('connection', (socket) => first.accept(socket, null));
+    const took = (socket: Socket): void => this.#room?.took(socket);
+    if (first === null) acceptInto(this.#server, this.#acceptor(), took);
+    else {
+      this.#server.on('connection', (socket) => {
+        first.accept(socket, null);
+        took(socket);
+      });
+    }
     this.#connections.start();
     return this.#address;
   }

@@ -74,27 +74,29 @@ describe('the room for connections', () => {
     assert.ok(!last.received.includes('Connection: close'));
   });
 
-  it('as many wait for maxConnections as may: who comes beyond waits in the backlog, and is not closed', async (t) => {
-    const clients = new ClientLimits({ ...limits, maxConnections: 1, maxWaiting: 1 });
-    const descriptors = { limit: () => 10_000, free: () => 9_000 };
-    const room = new AcceptRoom({ descriptors, clients, onLimit: () => {} });
-    const { handler, asked } = collectRequests();
-    const { port } = await startFront(t, { handler, clients, room });
-    const all: RawClient[] = [];
-    for (let count = 0; count < 4; count += 1) {
-      all.push(await RawClient.connect(t, port));
-      all[count]!.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
-      if (count === 0) await until(() => asked.length === 1);
-      if (count === 1) await until(() => clients.isShort);
-    }
-    assert.deepEqual([clients.counts.open, clients.waiting.size], [2, 1]);
-    for (let answered = 0; answered < 4; answered += 1) {
-      await until(() => asked.length > answered);
-      answerText(asked[answered]!.answer, 'here');
-      await until(() => all.filter(({ received }) => received.includes('here')).length === answered + 1);
-      for (const client of all) if (client.received.includes('here')) client.socket.end();
-    }
-  });
+  for (const h2c of [false, true]) {
+    it(`as many wait for maxConnections as may: who comes beyond waits in the backlog, and is not closed${h2c ? ' (h2c)' : ''}`, async (t) => {
+      const clients = new ClientLimits({ ...limits, maxConnections: 1, maxWaiting: 1 });
+      const descriptors = { limit: () => 10_000, free: () => 9_000 };
+      const room = new AcceptRoom({ descriptors, clients, onLimit: () => {} });
+      const { handler, asked } = collectRequests();
+      const { port } = await startFront(t, { handler, clients, room, h2c });
+      const all: RawClient[] = [];
+      for (let count = 0; count < 4; count += 1) {
+        all.push(await RawClient.connect(t, port));
+        all[count]!.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+        if (count === 0) await until(() => asked.length === 1);
+        if (count === 1) await until(() => clients.isShort);
+      }
+      assert.deepEqual([clients.counts.open, clients.waiting.size], [2, 1]);
+      for (let answered = 0; answered < 4; answered += 1) {
+        await until(() => asked.length > answered);
+        answerText(asked[answered]!.answer, 'here');
+        await until(() => all.filter(({ received }) => received.includes('here')).length === answered + 1);
+        for (const client of all) if (client.received.includes('here')) client.socket.end();
+      }
+    });
+  }
 
   it('none is left: it looks again by itself, and one that asks for nothing leaves', () => {
     const clock = new FakeClock();
@@ -116,6 +118,7 @@ describe('the room for connections', () => {
         return left <= idle;
       },
     });
+    server.emit('listening');
     room.took(socket);
     system.free = 0;
     clock.advance(1_000);
