@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { freePort } from '../macro/free-port.ts';
 import { programPath } from '../macro/program.ts';
-import type { RanFunction } from './coverage-probe.ts';
+import type { Beginning, RanFunction } from './coverage-probe.ts';
 
 /** Requests before the first that counts. */
 const warmRequests = 50;
@@ -17,7 +17,7 @@ const countedRequests = 7;
 
 /** Rooms in the order in which a request passes them. */
 const rooms = ['front', 'sites', 'gateway', 'queue', 'leases', 'pool', 'worker', 'connection', 'protocol'];
-const page = '<?php echo "hello from ", getmypid(), ".";\n';
+const page = '<?php if (isset($_GET["slow"])) usleep(400000); echo "hello from ", getmypid(), ".";\n';
 
 /** A checkout's service, one page of PHP, and one client's connection to it. */
 export class CoveredService {
@@ -54,9 +54,9 @@ export class CoveredService {
     return pid;
   }
 
-  /** Asks for the page. @returns the process that answered */
-  async get(): Promise<number> {
-    this.#socket.write('GET /index.php HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  /** Asks for the page. @param query "?slow": it takes 0.4 s. @returns the process that answered */
+  async get(query = ''): Promise<number> {
+    this.#socket.write(`GET /index.php${query} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     let answer = '';
     let found: RegExpExecArray | null = null;
     for (; found === null; found = /hello from (\d+)\./.exec(answer))
@@ -66,19 +66,20 @@ export class CoveredService {
   }
 
   /** The functions of the checkout's sources that run while something is done, by their places. */
-  async ranDuring(work: () => Promise<unknown>): Promise<Map<string, RanFunction>> {
-    await this.#ask('begin');
+  async ranDuring(work: () => Promise<unknown>, how: Beginning = 'begin'): Promise<Map<string, RanFunction>> {
+    await this.#ask(how);
     await work();
     const ran = (await this.#ask('end')).filter(({ url }) => url.startsWith(this.#sources));
     return new Map(ran.map((one) => [`${one.url} ${one.offset}`, one]));
   }
 
   /**
-   * The functions that each of some requests runs, once everything is warm: what only some of them run is a timer's, and no part of a request's way.
+   * The functions that each of some requests runs, once everything is warm: what only some of them run, or a timer, is no part of a request's way.
    */
-  async ranByRequest(): Promise<readonly RanFunction[]> {
+  async ranByRequest(query = ''): Promise<readonly RanFunction[]> {
     const seen: Map<string, RanFunction>[] = [];
-    for (let count = 0; count < countedRequests; count += 1) seen.push(await this.ranDuring(() => this.get()));
+    for (let count = 0; count < countedRequests; count += 1)
+      seen.push(await this.ranDuring(() => this.get(query), 'begin still'));
     return [...seen[0]!].filter(([key]) => seen.every((one) => one.has(key))).map(([, one]) => one);
   }
 
@@ -109,7 +110,7 @@ export class CoveredService {
     return `file://${this.#checkout}/src/`;
   }
 
-  async #ask(message: 'begin' | 'end'): Promise<readonly RanFunction[]> {
+  async #ask(message: Beginning | 'end'): Promise<readonly RanFunction[]> {
     const answered = once(this.#child, 'message', { signal: this.#signal });
     this.#child.send(message);
     return (await answered)[0] as readonly RanFunction[];

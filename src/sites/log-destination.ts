@@ -112,7 +112,7 @@ export class LogDestination {
     } catch (error) {
       // What was moved away may be packed or taken away next, and the lines with it.
       const code = (error as NodeJS.ErrnoException).code ?? String(error);
-      this.#unopened = `${code} when it was to be opened again: lines go to the file of before`;
+      this.#unopened = `by its name, ${code}: lines go to the file of before`;
       throw error;
     }
   }

@@ -82,7 +82,7 @@ describe('LogDestination', () => {
     t.after(() => destination.close());
     renameSync(join(folder, 'logs'), join(folder, 'old'));
     assert.throws(() => destination.reopen(), { code: 'ENOENT' });
-    assert.equal(destination.status.trouble, 'ENOENT when it was to be opened again: lines go to the file of before');
+    assert.equal(destination.status.trouble, 'by its name, ENOENT: lines go to the file of before');
     destination.write('one\n');
     destination.flush();
     assert.equal(readFileSync(join(folder, 'old/log'), 'utf8'), 'one\n');
