@@ -11,7 +11,7 @@ import type { Exit } from './exit.ts';
 import { asTold, type LaneEvents, type LaneHandle, type LaneWorker, mayResend } from './lane-handle.ts';
 import type { LaneProcess, ProcessEnding } from './lane-process.ts';
 import { ProbeSink, probeRequest } from './probe-sink.ts';
-import { exists } from './process-table.ts';
+import { isGone } from './process-table.ts';
 import type { Program } from './program.ts';
 import { type LinkState, linkMoves } from './state.ts';
 
@@ -135,7 +135,7 @@ export class Lane implements LaneHandle, ConnectionOwner {
 
   /** Whether its process is there still: something that it started may hold its connection open, and what cannot be sent again would be lost. */
   #isThere(): boolean {
-    return this.#process === null || exists(this.#process.pid);
+    return this.#process === null || !isGone(this.#process.pid);
   }
 
   /** See Seat. A preforked child reads: it has nothing else to do. */
