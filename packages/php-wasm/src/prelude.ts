@@ -119,9 +119,9 @@ function mail(string $to, string $subject, string $message, $additional_headers 
 
 function error_log(string $message, int $message_type = 0, ?string $destination = null, ?string $additional_headers = null) {
   if ($message_type === 1) { PosternRequest::no('error_log', 'sends no mail'); return false; }
-  if ($message_type === 2) { trigger_error('error_log(): TCP/IP option not available!', E_USER_WARNING); return false; }
+  if ($message_type === 2) throw new ValueError('TCP/IP option is not available for error logging');
   $file = $message_type === 3 ? (string) $destination : ($message_type === 4 ? '' : (string) ini_get('error_log'));
-  if ($message_type !== 3) $message = $file === '' || $file === 'syslog' ? "$message\n" : date('[d-M-Y H:i:s T] ') . "$message\n";
+  if ($message_type !== 3) $message = $file === '' || $file === 'syslog' ? "$message\n" : date('[d-M-Y H:i:s e] ') . "$message\n";
   try {
     (new SplFileObject($message_type !== 3 && ($file === '' || $file === 'syslog') ? 'php://stderr' : $file, 'a'))->fwrite($message);
     return true;
