@@ -11,6 +11,7 @@ import type { Exit } from './exit.ts';
 import { asTold, type LaneEvents, type LaneHandle, type LaneWorker, mayResend } from './lane-handle.ts';
 import type { LaneProcess, ProcessEnding } from './lane-process.ts';
 import { ProbeSink, probeRequest } from './probe-sink.ts';
+import { awaitsConnection } from './process-look.ts';
 import { isGone } from './process-table.ts';
 import type { Program } from './program.ts';
 import { type LinkState, linkMoves } from './state.ts';
@@ -138,12 +139,16 @@ export class Lane implements LaneHandle, ConnectionOwner {
     return this.#process === null || !isGone(this.#process.pid);
   }
 
-  /** See Seat. A preforked child reads: it has nothing else to do. */
+  /** See Seat. A preforked child reads: it has nothing else to do. So does an application of ours. */
   lookForSilence(nowMs: number, silentMs: number): boolean {
     if (this.#reusedAtMs === null || this.#link !== 'busy' || this.#isAborted || this.awaitsBody) return false;
     const { program } = this.#worker;
-    if (program.preforks || this.progress === 'answered' || nowMs - this.#reusedAtMs < silentMs) return false;
-    this.#reusedAtMs = null;
+    if (program.preforks || program.answersValues === true) return false;
+    if (this.progress === 'answered' || nowMs - this.#reusedAtMs < silentMs) return false;
+    // Whoever does not read waits for a connection; who does not wait for one is at work.
+    const isIdle = awaitsConnection(this.pid) ?? true;
+    this.#reusedAtMs = isIdle ? null : nowMs;
+    if (!isIdle) return false;
     const isResent = mayResend(this.#request!);
     this.#events.laneSilent(this, program, isResent);
     if (isResent) this.#connect();

@@ -2,11 +2,10 @@
 // and waits there for requests, while its script waits for its output.
 
 import { readFileSync, readlinkSync } from 'node:fs';
-import { standardInputOf } from './process-table.ts';
+import { childrenOf, standardInputOf } from './process-table.ts';
 
 /** Below a process that runs a script: a shell, what it starts, and what that forks. */
 const mostLevels = 4;
-const mostProcesses = 64;
 
 /**
  * Those below a process that have the socket of its worker as descriptor 0, and were started from the worker's own program. What a script forks (pcntl_fork) is told from them by its
@@ -22,16 +21,6 @@ export function nestedServers(leader: number, pid: number): number[] {
   return below.filter(
     (one) => standardInputOf(one) === socket && programOf(one) === program && commandLineOf(one) !== line,
   );
-}
-
-function childrenOf(pid: number, levels: number): number[] {
-  const children = read(`/proc/${pid}/task/${pid}/children`)
-    .split(' ')
-    .filter((text) => text !== '')
-    .slice(0, mostProcesses)
-    .map(Number);
-  if (levels === 1) return children;
-  return children.flatMap((child) => [child, ...childrenOf(child, levels - 1)]).slice(0, mostProcesses);
 }
 
 function programOf(pid: number): string | null {

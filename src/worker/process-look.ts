@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { ProcessLook } from '../queue/slow-record.ts';
+import { childrenOf } from './process-table.ts';
 import { readUsage } from './usage.ts';
 
 /** Descriptors that are looked at; what has more is counted so far. */
@@ -16,19 +17,47 @@ export function lookAtProcess(pid: number): ProcessLook | null {
 }
 
 /** The letter after the name, which may hold anything. */
-function readState(pid: number): string | null {
+function readState(place: number | string): string | null {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const text = readFileSync(`/proc/${place}/stat`, 'latin1');
     return text.slice(text.lastIndexOf(')') + 2, text.lastIndexOf(')') + 3);
   } catch {
     return null;
   }
 }
 
-/** "0" is a process that runs, or one that we may not look into. */
-function readWaitChannel(pid: number): string {
+/** Where Linux has those that wait for a connection: of a Unix socket, and of TCP. */
+const acceptChannels: ReadonlySet<string> = new Set(['__skb_wait_for_more_packets', 'inet_csk_accept']);
+
+/**
+ * Whether a thread of a process, or of one that it has started, does nothing but wait for a connection.
+ * @returns null where the system does not tell
+ */
+export function awaitsConnection(pid: number): boolean | null {
+  let isTold = false;
+  for (const one of [pid, ...childrenOf(pid, 1)]) {
+    for (const thread of namesIn(`/proc/${one}/task`)) {
+      const place = `${one}/task/${thread}`;
+      const channel = readWaitChannel(place);
+      if (acceptChannels.has(channel)) return true;
+      isTold ||= channel !== '' || readState(place) === 'R';
+    }
+  }
+  return isTold ? false : null;
+}
+
+function namesIn(folder: string): readonly string[] {
   try {
-    const name = readFileSync(`/proc/${pid}/wchan`, 'latin1').trim();
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** "0" is a process that runs, or one that we may not look into. @param place below /proc */
+function readWaitChannel(place: number | string): string {
+  try {
+    const name = readFileSync(`/proc/${place}/wchan`, 'latin1').trim();
     return name === '0' ? '' : name;
   } catch {
     return '';

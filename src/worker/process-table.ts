@@ -117,6 +117,28 @@ export function standardInputOf(pid: number): string | null {
   }
 }
 
+/** Of so many at most: a look at each. */
+const mostChildren = 64;
+
+/** The living children of a process, and theirs to a depth; parents come before children. Empty where the system does not tell. */
+export function childrenOf(pid: number, levels: number): number[] {
+  const children = childrenIn(`/proc/${pid}/task/${pid}/children`);
+  if (levels === 1) return children;
+  return children.flatMap((child) => [child, ...childrenOf(child, levels - 1)]).slice(0, mostChildren);
+}
+
+function childrenIn(path: string): number[] {
+  try {
+    const pids = readFileSync(path, 'latin1').split(' ');
+    return pids
+      .filter((text) => text !== '')
+      .slice(0, mostChildren)
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
 /** The living descendants of a process; to be asked before it ends, since they are init's then. */
 export function descendantsOf(pid: number): number[] {
   const parents = new Map<number, number>();

@@ -108,6 +108,27 @@ test('a program that always takes longer than half of requestTimeout is asked on
   assert.deepEqual(service.log('unread on a kept connection'), []);
 });
 
+test('a request that takes long after quick ones is asked once, of a program and of an application', async (t) => {
+  const fixture = (path: string): string => fileURLToPath(new URL(`../../fixtures/${path}`, import.meta.url));
+  const more = '[[site.main.route]]\nmatch = "/app"\npool = "php"\n';
+  const limits = 'allowRoot = true\nworkers = 1\nrequestTimeout = "3s"\n';
+  const command = `command = ["${process.execPath}", "${fixture('answers-its-pid.ts')}", "0", "0", "2500"]\n`;
+  const program = await PhpService.start(t, { files, pool: command + limits, more });
+  const pid = await program.text('app');
+  for (let round = 0; round < 2; round += 1) assert.equal(await program.text('app'), pid);
+  assert.deepEqual(program.log('unread on a kept connection'), []);
+  const pool = `app = "${fixture('apps/sleeps.ts')}"\nlanes = 4\n${limits}`;
+  const application = await PhpService.start(t, { files, pool, more });
+  for (const [path, begun] of [
+    ['app', '1'],
+    ['app', '2'],
+    ['app?ms=2500', '3'],
+    ['app', '4'],
+  ] as const)
+    assert.equal(await application.text(path), begun);
+  assert.deepEqual(application.log('unread on a kept connection'), []);
+});
+
 describe('a program of libfcgi with threads around one accept', () => {
   /** The program, or null where it cannot be compiled. */
   function compile(t: TestContext, folder: string): string | null {
