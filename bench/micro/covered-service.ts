@@ -103,6 +103,8 @@ export class CoveredService {
 
   async close(): Promise<void> {
     this.#socket.destroy();
+    // Time goes on: else it has none to end in.
+    if (this.#child.connected) this.#child.send('begin');
     await end(this.#child, this.#folder);
   }
 
