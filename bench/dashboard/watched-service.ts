@@ -22,10 +22,7 @@ export class WatchedService {
     this.#folder = folder;
     // One process: no launcher beside it.
     const args = ['run', '-c', join(folder, 'postern.toml')];
-    const [program, ...rest] = [...pinned, process.execPath, entry, ...args, ...asOneself(args)] as [
-      string,
-      ...string[],
-    ];
+    const [program, ...rest] = [...pinned, process.execPath, entry, ...args, ...asOneself(args)];
     this.#process = spawn(program!, rest, {
       env: { PATH: process.env.PATH, HOME: process.env.HOME, POSTERN_RUNTIME_DIR: folder },
       stdio: 'ignore',

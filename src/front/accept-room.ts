@@ -51,9 +51,14 @@ const pausedMs = 250;
 const idleClosed = 8;
 const quietMs = 10_000;
 
+/** How many are kept for others than clients. @param descriptors what both have together */
+export function keptOf(descriptors: number): number {
+  return Math.min(mostKept, Math.ceil(descriptors / 2));
+}
+
 /** How many of the free ones clients may have. @param open connections of clients */
 export function leftForClients(free: number, open: number): number {
-  return free - Math.min(mostKept, Math.ceil((free + open) / 2));
+  return free - keptOf(free + open);
 }
 
 /** One of several listeners. */

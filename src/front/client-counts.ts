@@ -60,15 +60,14 @@ export class OwnClientCounts implements ClientCounts {
   waiting = 0;
   open = 0;
   readonly hits: Record<LimitName, number> = {
-    ...{
-      maxConnections: 0,
-      maxConnectionsPerClient: 0,
-      headTimeout: 0,
-      minBodyRate: 0,
-      bodyTimeout: 0,
-      writeTimeout: 0,
-    },
-    ...{ maxRequests: 0, http2: 0 },
+    maxConnections: 0,
+    maxConnectionsPerClient: 0,
+    headTimeout: 0,
+    minBodyRate: 0,
+    bodyTimeout: 0,
+    writeTimeout: 0,
+    maxRequests: 0,
+    http2: 0,
   };
   readonly #ofClient = new Map<string, number>();
 

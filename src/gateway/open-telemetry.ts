@@ -10,7 +10,6 @@ import { type Clock, systemClock } from '../clock.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import { bytesToLog, urlForLog } from '../protocol/text.ts';
 import { version } from '../version.ts';
-
 import type { HttpRequest } from './message.ts';
 import {
   noFields,

@@ -24,7 +24,6 @@ import { credentials } from './basic-auth.ts';
 import type { BodyMemory } from './body-memory.ts';
 import { collectBody } from './collect-body.ts';
 import { errorAnswer } from './error-page.ts';
-
 import type { HttpAnswer, HttpRequest } from './message.ts';
 import { ProxyTunnel } from './proxy-tunnel.ts';
 import type { Reply } from './reply.ts';

@@ -7,8 +7,7 @@
 
 import type { StopReason } from '../queue/pool-snapshot.ts';
 import type { LaneState } from '../worker/state.ts';
-import type { Cells } from './lane-word.ts';
-import { laneWord, nobody, stateOf, tagOf } from './lane-word.ts';
+import { type Cells, laneWord, nobody, stateOf, tagOf } from './lane-word.ts';
 import type { RecycleLimits } from './release.ts';
 
 export const stopReasons = [

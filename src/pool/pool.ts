@@ -12,8 +12,7 @@
 import { type Clock, systemClock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import { LaneHolders } from '../leases/lane-holders.ts';
-import type { CellsMaker } from '../leases/lane-word.ts';
-import { mostThreads } from '../leases/lane-word.ts';
+import { type CellsMaker, mostThreads } from '../leases/lane-word.ts';
 import type { PoolPort, PoolShared } from '../leases/lease-messages.ts';
 import { Scoreboard } from '../leases/scoreboard.ts';
 import type { BellsMaker } from '../leases/waiting-board.ts';

@@ -154,14 +154,13 @@ export function siteOf(
 
 /** Where a site listens by HTTPS for itself: what comes by the PROXY protocol came to a port of somebody else. */
 function securePlaceOf({ listen }: SiteValues, folder: string): SecurePlace | null {
-  const own = listen.filter(({ proxyProtocol }) => proxyProtocol !== true);
+  const own = listen
+    .filter(({ proxyProtocol }) => proxyProtocol !== true)
+    .map(({ address }) => parseListenAddress(absoluteAddress(address, folder)));
   const portsOf = (isSecure: boolean): number[] =>
-    own.flatMap(({ address: text }) => {
-      const { protocol, address } = parseListenAddress(absoluteAddress(text, folder));
-      return address.kind === 'tcp' && protocol !== 'fastcgi' && (protocol === 'https') === isSecure
-        ? address.port
-        : [];
-    });
+    own.flatMap(({ protocol, address }) =>
+      address.kind === 'tcp' && protocol !== 'fastcgi' && (protocol === 'https') === isSecure ? address.port : [],
+    );
   const [port = 443, ...more] = portsOf(true);
   // Which port was found for 0, only the listener knows.
   return port === 0 || [port, ...more].includes(443) ? null : { port, plainPorts: portsOf(false) };

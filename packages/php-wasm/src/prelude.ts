@@ -121,9 +121,10 @@ function error_log(string $message, int $message_type = 0, ?string $destination 
   if ($message_type === 1) { PosternRequest::no('error_log', 'sends no mail'); return false; }
   if ($message_type === 2) throw new ValueError('TCP/IP option is not available for error logging');
   $file = $message_type === 3 ? (string) $destination : ($message_type === 4 ? '' : (string) ini_get('error_log'));
-  if ($message_type !== 3) $message = $file === '' || $file === 'syslog' ? "$message\n" : date('[d-M-Y H:i:s e] ') . "$message\n";
+  $isStderr = $message_type !== 3 && ($file === '' || $file === 'syslog');
+  if ($message_type !== 3) $message = $isStderr ? "$message\n" : date('[d-M-Y H:i:s e] ') . "$message\n";
   try {
-    (new SplFileObject($message_type !== 3 && ($file === '' || $file === 'syslog') ? 'php://stderr' : $file, 'a'))->fwrite($message);
+    (new SplFileObject($isStderr ? 'php://stderr' : $file, 'a'))->fwrite($message);
     return true;
   } catch (Throwable $error) {
     trigger_error("error_log($file): " . preg_replace('/^SplFileObject::\w+\(.*?\): /', '', $error->getMessage()), E_USER_WARNING);
