@@ -26,7 +26,7 @@ export interface Case {
   readonly readyPath?: string;
   /** Whether a peer is started anew for each round, alone; else once for the case, beside the others. @default false */
   readonly fresh?: boolean;
-  /** The peers it is run on unless the command line says otherwise. @default all */
+  /** The peers it is run on unless the command line says otherwise. @default all but those that are only where they are named */
   readonly peers?: readonly string[];
   /** The quantity that the ratio and the chart are made of. */
   readonly headline: MetricName;

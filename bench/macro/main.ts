@@ -178,7 +178,8 @@ async function runCase(
     say(`${case_.name}: not run, missing ${lacking.join(', ')}: run bench/install-peers.sh`);
     return null;
   }
-  const wanted = options.peers ?? peers.filter(({ name }) => case_.peers?.includes(name) ?? true);
+  const wanted =
+    options.peers ?? peers.filter((peer) => case_.peers?.includes(peer.name) ?? peer.isOnlyWhereNamed !== true);
   const missing = new Map(wanted.map((peer) => [peer.name, missingOf(peer.needs).join(', ')]));
   const there = wanted.filter((peer) => missing.get(peer.name) === '');
   for (const peer of there) missing.delete(peer.name);

@@ -13,6 +13,8 @@ export interface Peer {
   readonly title: string;
   /** Programs, and absolute paths of files, that it cannot run without. */
   readonly needs: readonly string[];
+  /** Whether a case that names no peers is run without it. @default false */
+  readonly isOnlyWhereNamed?: boolean;
   /** The socket of a program that the peer does not start itself: it is ready when that is there. @default none */
   socket?(stack: Stack): string;
   /** Writes the configuration into `stack.folder` and starts every process; returns their pids. */

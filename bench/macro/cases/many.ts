@@ -15,7 +15,7 @@ export const many: Case = {
   name: 'many',
   title: `${idle.toLocaleString('en-US')} idle keep-alive connections${idle < idleWanted ? ` (the machine's limit of descriptors allows no more)` : ''}, 200 active ones on 64 workers`,
   stack: { workers: 64, connections: idle + 200 },
-  peers: ['postern', 'nginx'],
+  peers: ['postern', 'postern-threads', 'nginx'],
   headline: 'totalMegabytes',
   columns: [
     'held',

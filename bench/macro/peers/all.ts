@@ -5,6 +5,15 @@ import { apacheFcgid, apacheFpm } from './apache.ts';
 import { caddy } from './caddy.ts';
 import { lighttpd } from './lighttpd.ts';
 import { nginx, nginxKeepalive } from './nginx.ts';
-import { postern } from './postern.ts';
+import { postern, posternThreads } from './postern.ts';
 
-export const peers: readonly Peer[] = [postern, nginx, nginxKeepalive, apacheFcgid, apacheFpm, lighttpd, caddy];
+export const peers: readonly Peer[] = [
+  postern,
+  posternThreads,
+  nginx,
+  nginxKeepalive,
+  apacheFcgid,
+  apacheFpm,
+  lighttpd,
+  caddy,
+];
