@@ -24,9 +24,10 @@ export interface FastcgiService {
   close(): Promise<void>;
   /**
    * After an error that nobody caught: begins no more at once, and lets running requests finish, up to `stopTimeoutMs`. The process is to end then.
+   * @param isRefusing whether what comes meanwhile is refused; else it stays unread
    * @returns whether all of them did
    */
-  halt(): Promise<boolean>;
+  halt(isRefusing: boolean): Promise<boolean>;
 }
 
 /** Where a service listens; `shared` sockets are accepted on by other threads too, and so are never closed. */
@@ -73,12 +74,17 @@ export async function serveFastcgi(
       closing ??= stop(servers, places, instance, options.stopTimeoutMs);
       return closing;
     },
-    halt: () => halt(servers, instance, options.stopTimeoutMs),
+    halt: (isRefusing) => halt(servers, instance, options.stopTimeoutMs, isRefusing),
   };
 }
 
-async function halt(servers: readonly FastcgiServer[], instance: Instance, stopTimeoutMs: number): Promise<boolean> {
-  const halted = Promise.all(servers.map((server) => server.halt())).then(() => true);
+async function halt(
+  servers: readonly FastcgiServer[],
+  instance: Instance,
+  stopTimeoutMs: number,
+  isRefusing: boolean,
+): Promise<boolean> {
+  const halted = Promise.all(servers.map((server) => server.halt(isRefusing))).then(() => true);
   const late = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => late.resolve(false), stopTimeoutMs);
   const [isDone] = await Promise.all([Promise.race([halted, late.promise]), instance.close()]);

@@ -137,9 +137,11 @@ async function serve(
   };
   const service = await open(app, start, threads, options, log, onCrash);
   let halting: Promise<boolean> | null = null;
+  // The mark of Postern's own process manager: it has run elsewhere what is refused.
+  const isManaged = process.env.POSTERN_MARK !== undefined;
   onUncaughtError((error) => {
     onCrash('an error was not caught', error);
-    halting ??= service.halt();
+    halting ??= service.halt(isManaged);
   });
   // Who was handed a socket has nothing to tell: its standard error is a web server's log.
   const isInherited = start.where.some((where) => 'fd' in where);
@@ -150,8 +152,8 @@ async function serve(
     return status;
   }
   const isWhole = await halting;
-  // To Postern's own process manager, whose mark this is, exit 0 says that no request was lost: what came meanwhile was not begun.
-  return isWhole && process.env.POSTERN_MARK !== undefined ? 0 : FAILED;
+  // To that, exit 0 says that no request was lost: what came meanwhile was not begun.
+  return isWhole && isManaged ? 0 : FAILED;
 }
 
 async function open(

@@ -39,16 +39,18 @@ const haltLookMs = 5;
 const FIRST_REQUEST_MS = 500;
 
 /**
- * `new`: does not listen. `opening`: is about to. `listening`. `draining`: the socket is open, and what connects is served one request.
+ * `new`: does not listen. `opening`: is about to. `listening`. `draining`: the socket is open, and what connects is served one request. `refusing`: it is open, and what
+ * connects is refused.
  * `closing`: it is closed, and what runs ends. `closed`: nothing is left.
  */
-type ServerState = 'new' | 'opening' | 'listening' | 'draining' | 'closing' | 'closed';
+type ServerState = 'new' | 'opening' | 'listening' | 'draining' | 'refusing' | 'closing' | 'closed';
 
 const moves: Readonly<Record<ServerState, readonly ServerState[]>> = {
   new: ['opening', 'closed'],
   opening: ['new', 'listening', 'closed'],
-  listening: ['draining', 'closing', 'closed'],
+  listening: ['draining', 'refusing', 'closing', 'closed'],
   draining: ['closing', 'closed'],
+  refusing: ['closed'],
   closing: ['closed'],
   closed: [],
 };
@@ -156,13 +158,14 @@ export class FastcgiServer {
   }
 
   /**
-   * Begins no more, and resolves when what runs is over. For a process that ends then, and not otherwise: what has come meanwhile was left unread, so
-   * that a process manager can have it run elsewhere.
+   * Begins no more, and resolves when what runs is over. For a process that ends then, and not otherwise.
+   * @param isRefusing whether what comes meanwhile is refused, for a process manager that has it run elsewhere at once. Else it stays unread, so that the end of
+   * the process tells whoever sent it that nobody began it (ECONNRESET on a Unix socket).
    */
-  async halt(): Promise<void> {
-    if (this.#state === 'listening') this.#move('closing');
-    this.#closeSocket();
-    for (const connection of this.#connections) connection.halt();
+  async halt(isRefusing: boolean): Promise<void> {
+    if (this.#state === 'listening') this.#move(isRefusing ? 'refusing' : 'closing');
+    if (!isRefusing) this.#closeSocket();
+    for (const connection of this.#connections) connection.halt(isRefusing);
     while ([...this.#connections].some(({ isQuiet }) => !isQuiet))
       await new Promise<void>((resolve) => void this.#clock.after(haltLookMs, resolve));
   }
@@ -217,6 +220,7 @@ export class FastcgiServer {
     });
     this.#connections.add(connection);
     connection.start();
+    if (this.#state === 'refusing') connection.halt(true);
   }
 
   #turnAway(socket: Socket, why: string): void {

@@ -12,6 +12,7 @@ import {
   DATA,
   decodeBegin,
   decodeValueNames,
+  ENDING,
   formatType,
   GET_VALUES,
   MANAGEMENT_ID,
@@ -139,9 +140,9 @@ export class ServerConnection implements ExchangeConnection {
     this.#closeWhenEmpty();
   }
 
-  /** Begins no more: see `ServerReading.halt()`. */
-  halt(): void {
-    this.#reading.halt();
+  /** Begins no more: see `FastcgiServer.halt()`. */
+  halt(isRefusing: boolean): void {
+    this.#reading.halt(isRefusing);
   }
 
   /** Whether nothing runs, and all was sent. */
@@ -255,12 +256,13 @@ export class ServerConnection implements ExchangeConnection {
     this.isNew = false;
     if (!keepConnection || this.isLast) this.#drain();
     if (role === undefined) this.#refuse(id, UNKNOWN_ROLE);
-    else if (this.#reading.isHalted || this.#exchanges.size >= this.limits.maxExchanges) this.#refuse(id, OVERLOADED);
+    else if (this.#reading.isHalted) this.#refuse(id, OVERLOADED, ENDING);
+    else if (this.#exchanges.size >= this.limits.maxExchanges) this.#refuse(id, OVERLOADED);
     else this.#exchanges.set(id, new ServerExchange(this, id, role));
   }
 
-  #refuse(id: number, protocolStatus: number): void {
-    this.#output.putEnd(id, 0, protocolStatus, false);
+  #refuse(id: number, protocolStatus: number, appStatus = 0): void {
+    this.#output.putEnd(id, appStatus, protocolStatus, false);
     this.#ignore(id);
   }
 

@@ -16,6 +16,8 @@ export class ServerReading implements InputOwner {
   #activeAtMs: number;
   /** Whether the process is about to end. */
   isHalted = false;
+  /** Whether what comes then is refused; else nobody reads it. */
+  #isRefusing = false;
 
   /** @param exchanges the requests that share the connection */
   constructor(socket: Socket, limits: ServerLimits, clock: Clock, exchanges: ReadonlyMap<number, unknown>) {
@@ -36,15 +38,16 @@ export class ServerReading implements InputOwner {
     return now - this.#activeAtMs;
   }
 
-  /** What comes while nothing runs stays unread, so that the end of the process tells whoever sent it that nobody began it (ECONNRESET on a Unix socket). */
-  halt(): void {
+  /** See `FastcgiServer.halt()`: what comes while nothing runs is refused, or stays unread. */
+  halt(isRefusing: boolean): void {
     this.isHalted = true;
+    this.#isRefusing = isRefusing;
     this.stopIfHalted();
   }
 
   /** A request is over, or none ran. */
   stopIfHalted(): void {
-    if (!this.isHalted || this.#exchanges.size > 0) return;
+    if (!this.isHalted || this.#isRefusing || this.#exchanges.size > 0) return;
     this.#socket.pause();
     // A stream that is paused reads on until its buffer is full.
     (this.#socket as unknown as { readonly _handle?: { readStop?(): void } | null })._handle?.readStop?.();

@@ -2,9 +2,10 @@
 
 import type { Clock } from '../clock.ts';
 import type { ClientConnection, ConnectionOwner } from '../connection/client-connection.ts';
-import type { EndedRequest } from '../connection/client-exchange.ts';
+import type { ClientExchange, EndedRequest } from '../connection/client-exchange.ts';
 import { PosternError } from '../errors.ts';
 import type { CgiRequest } from '../protocol/cgi/exchange.ts';
+import { ENDING } from '../protocol/fastcgi/record.ts';
 import type { Seat } from '../queue/seat.ts';
 import type { Exit } from './exit.ts';
 import type { LaneProcess, ProcessEnding } from './lane-process.ts';
@@ -62,6 +63,12 @@ export interface LaneWorker {
 /** Whether a request of which no byte of an answer came may be sent again. */
 export function mayResend({ idempotent, body, data }: CgiRequest): boolean {
   return idempotent && body?.replayable !== false && data?.replayable !== false;
+}
+
+/** Why a request failed; an application of ours that is about to end is as one that takes no connection any more. */
+export function failureOf({ error, appStatus }: ClientExchange): PosternError | null {
+  if (error?.code !== 'OVERLOADED' || appStatus !== ENDING) return error;
+  return new PosternError('CONNECT_FAILED', 'the process is about to end, and begins no more', { cause: error });
 }
 
 /** @param isTold whether the pool's log tells of it: one dead process is one line */

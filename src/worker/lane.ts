@@ -8,7 +8,7 @@ import { PosternError, toPosternError } from '../errors.ts';
 import type { CgiRequest, Progress } from '../protocol/cgi/exchange.ts';
 import type { ProcessEnd, SeatUser } from '../queue/seat.ts';
 import type { Exit } from './exit.ts';
-import { asTold, type LaneEvents, type LaneHandle, type LaneWorker, mayResend } from './lane-handle.ts';
+import { asTold, failureOf, type LaneEvents, type LaneHandle, type LaneWorker, mayResend } from './lane-handle.ts';
 import type { LaneProcess, ProcessEnding } from './lane-process.ts';
 import { ProbeSink, probeRequest } from './probe-sink.ts';
 import { awaitsConnection } from './process-look.ts';
@@ -173,7 +173,7 @@ export class Lane implements LaneHandle, ConnectionOwner {
       return;
     }
     if (exchange !== this.#exchange || this.#user === null) return;
-    const failure = exchange.error;
+    const failure = failureOf(exchange);
     if (failure === null || !isBroken(failure)) this.#finish(failure, connection.isReusable ? 'free' : 'spent');
     else {
       this.#move('settling');

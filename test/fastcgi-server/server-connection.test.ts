@@ -292,6 +292,23 @@ describe('ServerConnection, several requests on one connection', () => {
     await until(() => held.length === 2);
   });
 
+  it('refuses what comes before a process ends that is halted, on old and new connections, and says that it ends; what runs is finished', async (t) => {
+    const { server, port, held } = await serve(t);
+    const [busy, kept] = [await FastcgiPeer.connect(t, port), await FastcgiPeer.connect(t, port)];
+    busy.request(1);
+    await until(() => held.length === 1 && server.connections === 2);
+    const halted = server.halt(true);
+    const fresh = await FastcgiPeer.connect(t, port);
+    for (const peer of [kept, fresh]) {
+      peer.request(1, {}, { stdin: 'body' });
+      assert.deepEqual((await peer.ended(1)).end, { appStatus: 0x656e6473, protocolStatus: 2 });
+    }
+    held[0]!.sink.end();
+    assert.deepEqual((await busy.ended(1)).end, { appStatus: 0, protocolStatus: 0 });
+    await halted;
+    assert.equal(held.length, 1);
+  });
+
   it('lets a small answer through while a large one is on its way', async (t) => {
     const { port, held } = await serve(t);
     const peer = await FastcgiPeer.connect(t, port);

@@ -1,16 +1,24 @@
 // An application under Postern's own pool: the same suite, with worker processes that the pool starts.
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
-import type { Environment } from '../../src/protocol/cgi/exchange.ts';
+import type { CgiRequest, Environment } from '../../src/protocol/cgi/exchange.ts';
 import { applicationSuite, type SuiteRequest } from '../support/application-suite.ts';
 import { bodyOf, cgiRequest } from '../support/cgi-request.ts';
 import { RunningPool } from '../support/running-pool.ts';
+import { until } from '../support/until.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 
 /** A pool whose workers run a file of an application as `app = "FILE"` does. */
-async function poolOf(t: { after: (step: () => unknown) => void }, file: string): Promise<RunningPool> {
+async function poolOf(
+  t: { after: (step: () => unknown) => void },
+  file: string,
+  lanes = 1,
+  workers = 2,
+): Promise<RunningPool> {
   const running = new RunningPool(
     t as TestContext,
     (folder) => ({
@@ -19,12 +27,12 @@ async function poolOf(t: { after: (step: () => unknown) => void }, file: string)
       cwd: folder,
       env: { PATH: process.env.PATH ?? '' },
       user: null,
-      lanesPerWorker: 1,
+      lanesPerWorker: lanes,
       preforks: false,
       probe: null,
-      reuse: 'always',
+      reuse: lanes === 1 ? 'always' : 'never',
     }),
-    { workers: 2, minWorkers: 2 },
+    { workers, minWorkers: workers },
   );
   await running.pool.start();
   return running;
@@ -82,6 +90,27 @@ describe('an application under a pool', () => {
       }
     }
     assert.ok(running.log.matching(/an error was not caught/).length > 0);
+  });
+
+  it('has what comes run by another at once, a POST, too, where an error that nobody caught came while a request of several runs still', async (t) => {
+    const running = await poolOf(t, 'test/fixtures/apps/crashes-beside-a-request.ts', 4, 4);
+    const get = (url: string): CgiRequest => cgiRequest({ environment: environmentOf({ path: url }), url });
+    const file = join(running.folder, 'go-on');
+    const beside = running.ask(get(`/until${file}`));
+    const { body: last } = await running.ask(get('/crash'));
+    await until(() => running.log.matching(/an error was not caught/).length > 0, 'the error came');
+    const environment = environmentOf({ path: '/', method: 'POST', body: Buffer.from('x') });
+    const post = cgiRequest({ environment, url: '/', method: 'POST', idempotent: false });
+    const sinks = await Promise.all(Array.from({ length: 6 }, () => running.ask({ ...post, body: bodyOf('x') })));
+    for (const { error, body } of sinks) {
+      assert.equal(error, null);
+      assert.match(body, /^whole from /);
+      assert.notEqual(body, last);
+    }
+    writeFileSync(file, '');
+    const { error, body } = await beside;
+    assert.deepEqual([error, body], [null, last]);
+    assert.equal(running.log.matching(/takes no connections any more: it is replaced/).length, 1);
   });
 
   it('may start what has its descriptor 0 and its own program, below a shell: nothing of it serves the socket, and it is left alone', async (t) => {

@@ -78,6 +78,8 @@ export const REQUEST_COMPLETE = 0;
 export const CANT_MULTIPLEX = 1;
 /** The application has no room for another request. */
 export const OVERLOADED = 2;
+/** "ends": the application status beside OVERLOADED where the process is about to end, and begins nothing more. Our own: the specification leaves it open. */
+export const ENDING = 0x656e6473;
 /** The application does not play the role that was asked for. */
 export const UNKNOWN_ROLE = 3;
 
