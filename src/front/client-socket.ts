@@ -17,8 +17,8 @@ export function peerOf(socket: Socket, secure: boolean): Peer {
   };
 }
 
-/** An IPv4 client of a socket that listens on "::" is told as IPv4: rules that name addresses are written so. */
-function plainAddress(address: string | undefined): string {
+/** An IPv4 client of a socket that listens on "::" is told, and counted, as IPv4: rules that name addresses are written so. */
+export function plainAddress(address: string | undefined): string {
   if (address === undefined) return '';
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }

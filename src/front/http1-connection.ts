@@ -6,7 +6,7 @@ import { PosternError, toPosternError } from '../errors.ts';
 import type { Peer, Tunnel, TunnelInput } from '../gateway/message.ts';
 import type { RequestHead } from '../protocol/http/http1-head.ts';
 import { Http1Input } from '../protocol/http/http1-head-reader.ts';
-import { peerOf, reset, unsentBytes } from './client-socket.ts';
+import { peerOf, plainAddress, reset, unsentBytes } from './client-socket.ts';
 import { type AnswerConnection, Http1Answer, type SpareBlock } from './http1-answer.ts';
 import { type BodyConnection, Http1Body } from './http1-body.ts';
 import { formatRefusal } from './http1-refusal.ts';
@@ -43,7 +43,7 @@ export class Http1Connection implements AnswerConnection, BodyConnection, FrontC
     this.#writer = new SocketWriter(socket, () => this.#drained());
     this.#owner = owner;
     this.#input = new Http1Input(owner.fields);
-    this.address = known?.remoteAddress ?? socket.remoteAddress ?? '';
+    this.address = known?.remoteAddress ?? plainAddress(socket.remoteAddress);
     this.#tellPeer = known === null ? () => peerOf(socket, 'encrypted' in socket) : () => known;
     this.#deadline = new Http1Deadline(owner);
     this.#deadline.forHead();

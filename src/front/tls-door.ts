@@ -16,7 +16,7 @@ import type { Peer } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
 import { type ClientHello, maxHelloBytes, readClientHello } from '../protocol/tls/client-hello.ts';
 import type { Waiting } from './client-limits.ts';
-import { peerOf } from './client-socket.ts';
+import { peerOf, plainAddress } from './client-socket.ts';
 import { formatRefusal } from './http1-refusal.ts';
 import { renewTickets } from './ticket-renewal.ts';
 import { type TlsContext, type TlsContexts, TlsServers } from './tls-contexts.ts';
@@ -166,7 +166,7 @@ export class TlsDoor {
     if (context.ticketKeys !== null) renewTickets(server, context.ticketKeys);
     server.on('secureConnection', (socket) => this.#secured(socket, context));
     server.on('tlsClientError', (error, socket) => {
-      const client = socket.remoteAddress ?? '';
+      const client = plainAddress(socket.remoteAddress);
       this.#options.log.debug({ client, code: (error as NodeJS.ErrnoException).code }, 'a TLS handshake failed');
     });
     return server;
@@ -213,7 +213,7 @@ class Handshake implements Waiting, Receiver {
   constructor(socket: Socket, peer: Peer | null, door: TlsDoor) {
     this.#socket = socket;
     this.peer = peer;
-    this.address = peer?.remoteAddress ?? socket.remoteAddress ?? '';
+    this.address = peer?.remoteAddress ?? plainAddress(socket.remoteAddress);
     this.#door = door;
     this.#deadlineMs = door.deadline();
   }

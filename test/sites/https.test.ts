@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { Agent, get } from 'node:https';
 import { connect as plainConnect } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { connect } from 'node:tls';
@@ -13,9 +14,12 @@ import { createService } from '../../src/service/service.ts';
 import { testAuthority, testCertificate, writeCertificate } from '../support/certificates.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { RawClient } from '../support/raw-client.ts';
+import { RecordingLog } from '../support/recording-log.ts';
 import { freePort } from '../support/server-process.ts';
 import { askByTls } from '../support/tls-client.ts';
 import { until } from '../support/until.ts';
+
+const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ family }) => family === 'IPv6'));
 
 /** A folder with two sites, their certificates, and services on one port. */
 async function workshop(t: TestContext) {
@@ -37,8 +41,8 @@ async function workshop(t: TestContext) {
     tls: writeCertificate(folder, 'b', certificates.b),
   };
   const config = (input: ConfigInput) => defineConfig(input, folder);
-  const start = async (input: ConfigInput) => {
-    const service = createService(config(input), { runtimeBase: join(folder, 'run'), asRoot: 'allow' });
+  const start = async (input: ConfigInput, log = new RecordingLog()) => {
+    const service = createService(config(input), { runtimeBase: join(folder, 'run'), asRoot: 'allow', log });
     t.after(() => service.destroy());
     await service.start();
     return service;
@@ -395,6 +399,27 @@ describe('a proxy in front', () => {
     stranger.send('PROXY TCP4 192.0.2.1 198.51.100.1 4711 443\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n');
     await until(() => stranger.end !== 'open', 'the connection is closed');
     assert.equal(stranger.received, '');
+  });
+
+  it('counts a client of IPv4 by that address where the service listens by IPv6, too: by TLS, after which it is forgotten, and without', {
+    skip: hasIpv6 ? false : 'this machine has no IPv6',
+  }, async (t) => {
+    const { port, plainPort, a, start } = await workshop(t);
+    const listen = [`https://[::]:${port}`, `[::]:${plainPort}`];
+    const log = new RecordingLog();
+    await start({ service: { maxConnectionsPerClient: 1 }, site: { a: { ...a, listen } } }, log);
+    const isServed = async (): Promise<boolean> => (await askByTls(port, { name: 'a.test' })).status === 200;
+    for (let round = 0; round < 3; round += 1) await until(isServed, 'the one before is forgotten');
+    const stays = async (): Promise<boolean> => {
+      const client = await RawClient.connect(t, plainPort);
+      client.send('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n');
+      await client.untilHas('page a');
+      return true;
+    };
+    await until(stays, 'the one before is forgotten');
+    const other = await RawClient.connect(t, plainPort);
+    await other.untilEnd();
+    assert.ok(log.matching(/a connection of 127\.0\.0\.1 was closed as it came/).length > 0);
   });
 
   it('may pass TLS through, ahead of which it tells of its client', async (t) => {
