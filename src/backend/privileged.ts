@@ -11,6 +11,8 @@ import type { Starter } from '../worker/starter.ts';
 export interface Privileged {
   /** Its process id. */
   readonly launcher: number;
+  /** Path of a setpriv(1) that does what is asked of it. */
+  readonly setpriv: string;
   /** Binds the sockets that the service listens on. */
   readonly binder: Binder;
   /** Starts the programs that have a launch key. */

@@ -1,31 +1,27 @@
 // What the launcher acts on, made from a configuration that was read: addresses, the programs of other users, key files.
 
 import { createHash } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type PlanContext, type PoolPlan, planPools, runnerOf } from '../backend/plan.ts';
 import type { LaunchedPlan } from '../backend/privileged.ts';
 import { type ReadConfig, sound } from '../config/config.ts';
 import type { ConfigValues } from '../config/config-schema.ts';
-import { formatListenAddress, parseListenAddress } from '../config/listen-address.ts';
-import { plannedListeners } from '../config/listener-rules.ts';
 import type { PoolValues } from '../config/pool-schema.ts';
 import { neededStore } from '../config/state-folder.ts';
+import { type Becoming, withoutRights } from '../launcher/becoming.ts';
 import type { CgiRules, ScriptPlace } from '../launcher/cgi-rules.ts';
-import type { ConfiguredAddress } from '../launcher/held-sockets.ts';
 import type { LaunchConfig } from '../launcher/launch-options.ts';
 import type { LaunchPlan } from '../launcher/launched-programs.ts';
-import { withoutRights } from '../launcher/service-process.ts';
 import { findPhp } from '../php/find-php.ts';
 import { programPath } from '../worker/program.ts';
-import { type Account, Users } from '../worker/user.ts';
-import { defaultThreads, type Threads } from './option-values.ts';
+import { Users } from '../worker/user.ts';
+import { copiesFor, toInherit } from './begin-launch.ts';
+import type { Threads } from './option-values.ts';
 import { makeStoreFor } from './store-folder.ts';
 
 /** Who serves, and what may be root. */
 export interface LaunchChoices {
-  readonly account: Account;
-  readonly setpriv: string;
+  readonly becoming: Becoming;
   readonly asRoot: PlanContext['asRoot'];
   readonly embeddedWorkers: number | null;
   /** Front threads, in place of what the configuration says. */
@@ -40,27 +36,10 @@ export async function launchConfig(read: ReadConfig, choices: LaunchChoices): Pr
   const config = sound(read);
   const { values, folder } = config;
   const pools = await launchPlans(config.values, { folder, refusal: config.refusal }, choices);
-  const threads = choices.threads ?? values.service.threads ?? defaultThreads;
   const store = neededStore(values, folder);
-  if (store !== null) makeStoreFor(choices.account, store);
-  return {
-    addresses: addressesOf(values),
-    pools,
-    files: filesOf(values, folder),
-    copies: threads === 'auto' ? availableParallelism() : threads,
-    config: read,
-  };
-}
-
-function addressesOf({ site, admin }: ConfigValues): ConfiguredAddress[] {
-  const sites = plannedListeners(site).map(({ address, access }) => ({
-    ...access,
-    listen: formatListenAddress(address),
-    address: address.address,
-  }));
-  if (admin === undefined) return sites;
-  const parsed = parseListenAddress(admin.listen);
-  return [...sites, { listen: formatListenAddress(parsed), address: parsed.address, mode: 0o660 }];
+  if (store !== null) makeStoreFor(choices.becoming.account, store);
+  const { addresses, threads } = toInherit(read, choices.threads);
+  return { addresses, copies: copiesFor(threads), pools, files: filesOf(values, folder), config: read };
 }
 
 /** Certificates, keys and lists of TLS, which may be readable for root alone. */
@@ -79,8 +58,9 @@ function filesOf({ site, acme }: ConfigValues, folder: string): string[] {
 async function launchPlans(
   values: ConfigValues,
   { folder, refusal }: Pick<PlanContext, 'folder' | 'refusal'>,
-  { account, setpriv, asRoot, embeddedWorkers }: LaunchChoices,
+  { becoming, asRoot, embeddedWorkers }: LaunchChoices,
 ): Promise<LaunchPlan[]> {
+  const { account } = becoming;
   const users = new Users();
   const others = Object.entries(values.pool).filter(([, pool]) => {
     if (pool.kind === 'connect') return false;
@@ -88,7 +68,7 @@ async function launchPlans(
     return runner === null || users.accountOf(runner)?.id !== account.id;
   });
   // A program that says its version is asked as the one who serves: the folder that it is found in may be anybody's.
-  const wrapper = withoutRights(setpriv, account, 'TERM');
+  const wrapper = withoutRights(becoming, 'TERM');
   const plans = await planPools(Object.fromEntries(others), {
     ...{ folder, refusal, asRoot, embeddedWorkers },
     path: process.env.PATH ?? '',

@@ -1,12 +1,13 @@
 // The service as a process that the launcher has started, without rights: what `run` and `serve` do when they are started as root.
 
 import type { LaunchedPlan, LaunchedPools, Privileged } from '../backend/privileged.ts';
-import { type Config, type ReadConfig, sound } from '../config/config.ts';
+import type { Config, ReadConfig } from '../config/config.ts';
 import { PosternError } from '../errors.ts';
 import { LauncherClient } from '../launcher/launcher-client.ts';
-import type { LaunchedPool } from '../launcher/requests.ts';
+import type { Hello, LaunchedPool } from '../launcher/requests.ts';
 import { describeError, exit, exitStatusOf } from './exit-status.ts';
 import type { Threads } from './option-values.ts';
+import { phpAhead } from './php-ahead.ts';
 import type { Served } from './serve-preparation.ts';
 
 /** What the launcher says of what is to be done. JSON. */
@@ -28,11 +29,17 @@ const client = new LauncherClient({
 });
 
 try {
+  // Begun before the launcher knows what there is to serve, and PHP looked for before this has ended.
+  const loading = Promise.all([import('../config/config.ts'), import('../service/service.ts')]);
   const hello = await client.begin();
+  const findPhp = phpAhead(phpOf(hello), (hello.config as ReadConfig).origin.folder);
+  const [{ sound }] = await loading;
+  const configOf = (sent: unknown): Config => sound(sent as ReadConfig);
   const config = configOf(hello.config);
   const pools = new WeakMap<Config, LaunchedPools>([[config, plansOf(hello.pools)]]);
   const privileged: Privileged = {
     launcher: process.ppid,
+    setpriv: hello.setpriv,
     binder: client,
     starter: client,
     relay: () => client.relay(),
@@ -57,6 +64,7 @@ try {
     await run({
       config,
       asRoot: 'refuse',
+      findPhp,
       privileged,
       onServing,
       launcher: told.launcher,
@@ -65,7 +73,7 @@ try {
     });
   } else {
     const { serveLaunched } = await import('./serving.ts');
-    await serveLaunched(config, told.served, privileged, onServing);
+    await serveLaunched({ config, served: told.served, findPhp, privileged, onServing });
   }
   process.exit();
 } catch (error) {
@@ -73,8 +81,10 @@ try {
   process.exit(error instanceof PosternError ? exitStatusOf(error) : exit.failed);
 }
 
-function configOf(sent: unknown): Config {
-  return sound(sent as ReadConfig);
+/** What the pools want that the launcher has not looked for. */
+function phpOf({ config, pools }: Hello): string[] {
+  const all = Object.entries((config as ReadConfig).values.pool);
+  return all.flatMap(([name, pool]) => (pool.kind === 'php' && !Object.hasOwn(pools, name) ? pool.php : []));
 }
 
 function plansOf(pools: Readonly<Record<string, LaunchedPool>>): LaunchedPools {

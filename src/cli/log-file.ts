@@ -1,7 +1,5 @@
 // The log of a service: lines of JSON through pino, or short lines for people, to a file, standard output or standard error; and the access log.
 
-import { resolve } from 'node:path';
-import { isatty } from 'node:tty';
 import { pino } from 'pino';
 import type { LogStatus } from '../admin/source.ts';
 import type { Config } from '../config/config.ts';
@@ -10,6 +8,7 @@ import { AccessLogs, type LineFormat, lineFormat } from '../sites/access-log.ts'
 import type { AccessLog } from '../sites/gateways.ts';
 import { type LogDestination, openDestination, reopenLog, statusOf } from '../sites/log-destination.ts';
 import { accessLine, humanLog } from './human-log.ts';
+import { logPlaceOf } from './log-place.ts';
 import { paintFor } from './terminal.ts';
 
 /** A log, and its life. */
@@ -31,16 +30,8 @@ export interface LogFile {
   close(): void;
 }
 
-/** By their devices' names, too: those are symbolic links. */
-const standard: Readonly<Record<string, number>> = { stdout: 1, '/dev/stdout': 1, stderr: 2, '/dev/stderr': 2 };
-
 /** pino's number for it. From here on lines are written at once: they may be the last. */
 const warnLevel = 40;
-
-/** Whether the log of a configuration is a file, which takes rights to be opened anew. */
-export function isLogFile({ values: { log } }: Config): boolean {
-  return log.file !== undefined && !Object.hasOwn(standard, log.file);
-}
 
 /**
  * Opens the log that the configuration asks for.
@@ -48,11 +39,9 @@ export function isLogFile({ values: { log } }: Config): boolean {
  * @throws CONFIG_INVALID when a file cannot be opened
  */
 export function openLog(config: Config, instead?: 'stdout'): LogFile {
-  const { level, file = 'stdout', format: kind, access } = config.values.log;
-  const to = standard[instead ?? file] ?? resolve(config.folder, file);
+  const { level, access } = config.values.log;
+  const { to, isTerminal, isText } = logPlaceOf(config, instead);
   const destination = openDestination(to, config, ['log', 'file'], 'file in [log]');
-  const isTerminal = typeof to === 'number' && isatty(to);
-  const isText = kind === 'text' || (kind === 'auto' && isTerminal);
   const paint = paintFor(isTerminal, process.env);
   const log = isText
     ? humanLog({ write: (text) => writeNow(destination, text), paint }, level)

@@ -40,8 +40,8 @@ export function addRun(program: Command, _terminal: Terminal): void {
         await preparePools(config, { asRoot, embeddedWorkers: null, poolUser: account?.name ?? null });
       }
       if (account !== null) {
-        const { launchRun } = await import('./launch-run.ts');
-        process.exitCode = await launchRun(options.config, read, account, { asRoot, threads: options.threads });
+        const { runAsRoot } = await import('./run-as-root.ts');
+        process.exitCode = await runAsRoot(options.config, read, account, { asRoot, threads: options.threads });
         return;
       }
       const wanted = Object.values(config.values.pool).flatMap((pool) => (pool.kind === 'php' ? pool.php : []));

@@ -46,13 +46,13 @@ export function addServe(program: Command, terminal: Terminal): void {
     .action(async (dir: string | undefined, options: ServeOptions) => {
       let note: string | null = null;
       if (process.getuid?.() === 0) {
-        const { launchServe, serverOf } = await import('./launch-serve.ts');
-        const server = await serverOf(dir, options);
-        note = server.note;
-        if (server.account !== null) {
-          process.exitCode = await launchServe(server.account, dir, options, note, terminal);
+        const { serveAsRoot } = await import('./serve-as-root.ts');
+        const served = await serveAsRoot(dir, options, terminal);
+        if (typeof served === 'number') {
+          process.exitCode = served;
           return;
         }
+        note = served.note;
       }
       const findPhp = ahead(dir, options);
       const { serve } = await import('./serving.ts');

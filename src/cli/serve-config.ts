@@ -62,8 +62,7 @@ export function appConfig(app: string, folder: string, choices: ServeChoices): C
 }
 
 function listenOf({ listen, tls }: ServeChoices) {
-  if (tls === undefined) return { listen };
-  return { listen: listen.startsWith('https://') ? listen : `https://${listen}`, tls };
+  return tls === undefined ? { listen } : { listen, tls };
 }
 
 function workersOf({ workers }: ServeChoices): { workers?: number } {

@@ -3,12 +3,11 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type Config, defineConfig } from '../config/config.ts';
-import { PosternError } from '../errors.ts';
 import { UsageError } from './exit-status.ts';
-import { freePort } from './free-port.ts';
 import { localTls } from './local-tls.ts';
 import type { Threads } from './option-values.ts';
 import { recognise } from './recognise.ts';
+import type { ServeAddresses } from './serve-addresses.ts';
 import type { ServeOptions } from './serve-command.ts';
 import { appConfig, folderConfig } from './serve-config.ts';
 
@@ -28,10 +27,6 @@ export interface Served extends Omit<Prepared, 'config'> {
   readonly threads: Threads | undefined;
 }
 
-const firstPort = 8000;
-const firstTlsPort = 8443;
-const firstAdminPort = 2020;
-const portTries = 5;
 /** Unless --workers says otherwise: each takes a process of some 100 MB, where php-cgi's workers share theirs. */
 const embeddedWorkers = 2;
 
@@ -49,36 +44,16 @@ export function servedWith(
   };
 }
 
-/** Starts something with what is to be served; where nobody named the port, one that was taken since it was found free makes way for the next. */
-export async function startFree<Started>(
+/**
+ * Finds out what is to be served.
+ * @param addresses where; null: the configuration says it
+ * @throws CONFIG_INVALID, UsageError
+ */
+export async function prepare(
   dir: string | undefined,
   options: ServeOptions,
-  start: (prepared: Prepared) => Promise<Started>,
-): Promise<Started> {
-  for (let tries = 1; ; tries += 1) {
-    const prepared = await prepare(dir, options);
-    try {
-      return await start(prepared);
-    } catch (error) {
-      const isNamed = [options.config, options.listen ?? options.port, options.admin].some((one) => one !== undefined);
-      const isTaken = error instanceof PosternError && error.code === 'ADDRESS_IN_USE';
-      if (!isTaken || isNamed || tries === portTries)
-        throw options.config === undefined ? inOptions(error, options) : error;
-    }
-  }
-}
-
-/** What a configuration would be told to change is an option here. */
-function inOptions(error: unknown, { admin }: ServeOptions): unknown {
-  if (!(error instanceof PosternError) || admin === undefined || !error.message.startsWith(`${admin} `)) return error;
-  const message = error.message.replace(
-    /(?:choose another listen in \[admin\]|stop what listens there, or choose another address|listen elsewhere)$/,
-    'choose another address with --admin',
-  );
-  return message === error.message ? error : new PosternError(error.code, message, { cause: error });
-}
-
-async function prepare(dir: string | undefined, options: ServeOptions): Promise<Prepared> {
+  addresses: ServeAddresses | null,
+): Promise<Prepared> {
   if (options.config !== undefined) {
     const other = given(options)[0];
     if (dir !== undefined || other !== undefined) {
@@ -92,8 +67,7 @@ async function prepare(dir: string | undefined, options: ServeOptions): Promise<
   const path = resolve(dir ?? '.');
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) throw new UsageError(`there is no folder ${path}`);
-  const { listen, notes } = await listenOf(options);
-  const admin = options.admin ?? `127.0.0.1:${await freePort('127.0.0.1', firstAdminPort)}`;
+  const { listen, admin, notes } = addresses!;
   const { php, workers, fallback, ini } = options;
   const local = options.tls === true ? await localTls() : null;
   const choices = { listen, admin, php, workers, fallback, ini, tls: local?.files };
@@ -121,16 +95,4 @@ async function prepare(dir: string | undefined, options: ServeOptions): Promise<
 function given(options: ServeOptions): string[] {
   const names = ['listen', 'port', 'tls', 'php', 'workers', 'admin', 'fallback', 'ini'] as const;
   return names.filter((name) => options[name] !== undefined && options[name] !== '' && String(options[name]) !== '');
-}
-
-/** The address that was asked for, or else the first free port. */
-async function listenOf({ listen, port, tls }: ServeOptions): Promise<{ listen: string; notes: string[] }> {
-  if (tls === true && listen !== undefined && /^(?!https:)[a-z+]+:/.test(listen))
-    throw new UsageError(`--tls is for ports: ${listen} is none`);
-  if (listen !== undefined) return { listen, notes: [] };
-  if (port !== undefined) return { listen: `127.0.0.1:${port}`, notes: [] };
-  const first = tls === true ? firstTlsPort : firstPort;
-  const free = await freePort('127.0.0.1', first);
-  const notes = free === first ? [] : [`port ${first} is in use, so ${free} was taken: choose one with --port`];
-  return { listen: `127.0.0.1:${free}`, notes };
 }

@@ -12,8 +12,9 @@ import { exit } from './exit-status.ts';
 import { accessLine, clockTime, humanLog } from './human-log.ts';
 import { live, StopAsked } from './lifetime.ts';
 import { beginOpening } from './opening.ts';
+import { startFree } from './serve-addresses.ts';
 import type { ServeOptions } from './serve-command.ts';
-import { type Served, servedWith, startFree } from './serve-preparation.ts';
+import { prepare, type Served, servedWith } from './serve-preparation.ts';
 import { type Output, processTerminal, type Terminal } from './terminal.ts';
 
 /** What is to be served. */
@@ -31,7 +32,8 @@ export interface Serving {
 export async function serve({ dir, options, note, findPhp, terminal }: Serving): Promise<void> {
   const how: HowServed = { ...servedWith(dir, options), asRoot: 'warn', ...(findPhp === null ? {} : { findPhp }) };
   const frame = openFrame(terminal, how);
-  const { service, prepared } = await startFree(dir, options, async (found) => {
+  const { service, prepared } = await startFree(options, async (addresses) => {
+    const found = await prepare(dir, options, addresses);
     const made = createService(found.config, frame.serviceOptions);
     await made.start();
     return { service: made, prepared: found };
@@ -40,14 +42,25 @@ export async function serve({ dir, options, note, findPhp, terminal }: Serving):
   await frame.live(service, { ...prepared, notes });
 }
 
+/** What is served for a launcher. */
+interface LaunchedServing {
+  readonly config: Config;
+  readonly served: Served;
+  readonly findPhp: FindPhp;
+  readonly privileged: Privileged;
+  /** Told once it serves. */
+  readonly onServing: () => void;
+}
+
 /** Serves what the launcher says. */
-export async function serveLaunched(
-  config: Config,
-  served: Served,
-  privileged: Privileged,
-  onServing: () => void,
-): Promise<void> {
-  const frame = openFrame(processTerminal(), { ...served, asRoot: 'refuse', privileged });
+export async function serveLaunched({
+  config,
+  served,
+  findPhp,
+  privileged,
+  onServing,
+}: LaunchedServing): Promise<void> {
+  const frame = openFrame(processTerminal(), { ...served, asRoot: 'refuse', findPhp, privileged });
   const service = createService(config, frame.serviceOptions);
   await service.start().catch(frame.failed);
   onServing();

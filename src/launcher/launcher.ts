@@ -10,11 +10,12 @@ import type { Readable } from 'node:stream';
 import { PosternError } from '../errors.ts';
 import { SpawnScore } from '../pool/spawn-score.ts';
 import { HandedSockets } from './handed-sockets.ts';
-import { HeldSockets, sentSocket } from './held-sockets.ts';
+import { sentSocket } from './held-sockets.ts';
 import type { LaunchConfig, LauncherOptions } from './launch-options.ts';
 import { LaunchedPrograms, sentError } from './launched-programs.ts';
+import type { LineChannel } from './line-channel.ts';
 import { type Hello, type Notice, parseRequest, type Request, tellInPieces } from './requests.ts';
-import { firstSocketDescriptor, type ServiceProcess, startService } from './service-process.ts';
+import { channelTo, firstSocketDescriptor, type ServiceProcess, startService } from './service-process.ts';
 import { sendSocket } from './socket-courier.ts';
 
 /** `resting`: the service is gone, and will be started again. */
@@ -35,15 +36,15 @@ const refusalPauseMs = 1_000;
 
 export class Launcher {
   readonly #options: LauncherOptions;
-  readonly #sockets = new HeldSockets();
   readonly #handed: HandedSockets;
   readonly #programs: LaunchedPrograms;
   readonly #score = new SpawnScore(scoreLimits);
   readonly #ended = Promise.withResolvers<number>();
-  #config: LaunchConfig;
+  /** In force; null: not yet known to the end, and the service has not been told of it. */
+  #config: LaunchConfig | null = null;
   #coming: LaunchConfig | null = null;
   #state: LauncherState = 'starting';
-  #service: ServiceProcess | null = null;
+  #service: (ServiceProcess & { readonly channel: LineChannel }) | null = null;
   #wasReady = false;
   #isLeaving = false;
   #restarts = 0;
@@ -52,13 +53,12 @@ export class Launcher {
   #refusedAtMs = Number.NEGATIVE_INFINITY;
   #refused = 0;
 
-  constructor(config: LaunchConfig, options: LauncherOptions) {
-    this.#config = config;
+  constructor(options: LauncherOptions) {
     this.#options = options;
-    const { spawner, directory, log, account } = options;
+    const { spawner, directory, log, start } = options;
     this.#handed = new HandedSockets(`${directory}/hand.sock`);
     this.#programs = new LaunchedPrograms({
-      ...{ spawner, directory, log, handed: this.#handed, owner: Number(account.id) },
+      ...{ spawner, directory, log, handed: this.#handed, owner: Number(start.becoming.account.id) },
       tell: (notice) => this.#tell(notice),
     });
   }
@@ -69,19 +69,22 @@ export class Launcher {
   }
 
   /**
-   * Binds the addresses and starts the service.
+   * Has a service serve.
+   * @param first which was started already, and loads
+   * @param makeConfig gives what it is told, meanwhile
    * @returns its exit status, once it has ended by itself or could not begin
    * @throws ADDRESS_IN_USE, CONFIG_INVALID; then nothing is left
    */
-  async run(): Promise<number> {
+  async run(first: ServiceProcess, makeConfig: () => Promise<LaunchConfig>): Promise<number> {
     try {
-      await this.#handed.open(Number(this.#options.account.id));
-      this.#sockets.prepare(this.#config.addresses);
-      this.#sockets.settle(true);
-      await this.#sockets.bindAll();
-      this.#programs.prepare(this.#config.pools);
-      this.#programs.settle(true);
-      this.#start();
+      this.#adopt(first);
+      await this.#handed.open(Number(this.#options.start.becoming.account.id));
+      const config = await makeConfig();
+      this.#options.sockets.prepare(config.addresses);
+      this.#programs.prepare(config.pools);
+      this.#coming = config;
+      this.#settle(true);
+      this.#greet(config);
       return await this.#ended.promise;
     } finally {
       await this.#clear();
@@ -110,41 +113,40 @@ export class Launcher {
     this.#state = to;
   }
 
-  #start(): void {
-    const { setpriv, account, entry, env, cwd, takeLog, extra } = this.#options;
-    const { copies } = this.#config;
-    const sockets = this.#sockets.all;
-    const descriptors = sockets.flatMap(({ descriptor }) => Array.from({ length: copies }, () => descriptor));
-    const output = takeLog === null ? 'inherit' : 'pipe';
+  #adopt(started: ServiceProcess): void {
+    const { takeLog } = this.#options;
     this.#isLeaving = false;
     this.#score.started(performance.now());
-    const service = startService(
-      { setpriv, account, entry, env, cwd, descriptors, output },
-      {
-        message: (value) => {
-          if (this.#service === service) this.#hear(value);
-        },
-        broken: (why) => this.#expel(service, why),
-        closed: () => {},
+    const channel = channelTo(started, {
+      message: (value) => {
+        if (this.#service === service) this.#hear(value);
       },
-    );
+      broken: (why) => this.#expel(service, why),
+      closed: () => {},
+    });
+    const service = { ...started, channel };
     this.#service = service;
-    const { child, channel } = service;
-    const fail = (why: string, status: number): void => {
-      if (this.#service === service) this.#gone(why, status);
-    };
-    child.once('error', (error) => fail(error.message, 1));
-    child.once('exit', (code, signal) => fail(signal ?? `exit ${code}`, code ?? 1));
-    const lines = child.stdout as Readable | null;
+    void service.ended.then(({ how, status }) => {
+      if (this.#service === service) this.#gone(how, status);
+    });
+    const lines = service.child.stdout as Readable | null;
     if (takeLog !== null) lines?.on('data', takeLog);
     lines?.on('error', () => {});
+  }
+
+  /** Tells it what to serve. It may have ended already. */
+  #greet({ config }: LaunchConfig): void {
+    if (this.#service === null) return;
+    const { channel, inherited } = this.#service;
+    const { directory, extra, start } = this.#options;
     const hello: Hello = {
-      config: this.#config.config,
+      config,
       pools: this.#programs.told(),
-      sockets: sockets.map(sentSocket),
-      copies,
+      sockets: inherited.sockets.map(sentSocket),
+      copies: inherited.copies,
       firstDescriptor: firstSocketDescriptor,
-      handOver: `${this.#options.directory}/hand.sock`,
+      handOver: `${directory}/hand.sock`,
+      setpriv: start.becoming.setpriv,
       extra,
       restarts: this.#restarts,
     };
@@ -157,7 +159,8 @@ export class Launcher {
 
   #hear(value: unknown): void {
     const request = parseRequest(value);
-    if (request === null) {
+    // Before it was told what to serve there is nothing to ask for.
+    if (request === null || this.#config === null) {
       this.#expel(this.#service!, 'it said what is no request');
       return;
     }
@@ -188,7 +191,7 @@ export class Launcher {
         this.#answer(request.ask, this.#bind(request.listen, request.count, request.port));
         return;
       case 'release':
-        this.#sockets.release(request.listen, request.port);
+        this.#options.sockets.release(request.listen, request.port);
         return;
       case 'read':
         this.#answer(request.ask, this.#read());
@@ -257,11 +260,11 @@ export class Launcher {
 
   /** Sockets go to it by a process of its own rights, since Node would read here what it answers. */
   async #bind(listen: string, count: number, port: number | undefined): Promise<unknown> {
-    const held = await this.#sockets.bind(listen, port);
+    const held = await this.#options.sockets.bind(listen, port);
     const service = this.#service;
-    const { setpriv, account } = this.#options;
     const sent = this.#sending.then(async () => {
-      if (service !== null && this.#service === service) await sendSocket(held, count, service, { setpriv, account });
+      if (service !== null && this.#service === service)
+        await sendSocket(held, count, service, this.#options.start.becoming);
     });
     this.#sending = sent.catch(() => {});
     await sent;
@@ -271,7 +274,7 @@ export class Launcher {
   async #read(): Promise<unknown> {
     const read = await this.#options.read();
     this.#coming = read;
-    this.#sockets.prepare(read.addresses);
+    this.#options.sockets.prepare(read.addresses);
     this.#programs.prepare(read.pools);
     return { config: read.config, pools: this.#programs.told(read.pools), copies: read.copies };
   }
@@ -280,7 +283,7 @@ export class Launcher {
     if (this.#coming === null) return;
     if (isInForce) this.#config = this.#coming;
     this.#coming = null;
-    this.#sockets.settle(isInForce);
+    this.#options.sockets.settle(isInForce);
     this.#programs.settle(isInForce);
   }
 
@@ -324,13 +327,16 @@ export class Launcher {
   async #startAgain(): Promise<void> {
     this.#resting = null;
     try {
-      await this.#sockets.bindAll();
+      await this.#options.sockets.bindAll();
     } catch (error) {
       this.#options.log.error({}, (error as Error).message);
     }
-    if (this.#state !== 'resting') return;
+    const config = this.#config;
+    if (this.#state !== 'resting' || config === null) return;
     this.#move('starting');
-    this.#start();
+    const { sockets, start } = this.#options;
+    this.#adopt(startService(start, { sockets: sockets.all, copies: config.copies }));
+    this.#greet(config);
   }
 
   #end(status: number): void {
@@ -342,11 +348,12 @@ export class Launcher {
 
   /** Nothing is left running. */
   async #clear(): Promise<void> {
-    this.#sockets.close();
+    this.#service?.child.kill('SIGKILL');
+    this.#options.sockets.close();
     this.#handed.close();
     this.#programs.endAll();
     const untilMs = performance.now() + clearMs;
-    while (!this.#programs.isEmpty && performance.now() < untilMs)
+    while ((this.#service !== null || !this.#programs.isEmpty) && performance.now() < untilMs)
       await new Promise((resolve) => setTimeout(resolve, 20));
     this.#programs.killAll();
     this.#programs.close();

@@ -130,6 +130,8 @@ export interface Hello {
   readonly firstDescriptor: number;
   /** Where sockets for the output of programs are taken. */
   readonly handOver: string;
+  /** Path of a setpriv(1) that does what is asked of it. */
+  readonly setpriv: string;
   /** Anything else that the one who started the launcher has to say to the service. */
   readonly extra: unknown;
   /** How often it has been started before. */

@@ -4,8 +4,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PosternError } from '../errors.ts';
+import { type Becoming, withoutRights } from './becoming.ts';
 import { type HeldSocket, portOf } from './held-sockets.ts';
-import { type ServiceProcess, type ServiceStart, withoutRights } from './service-process.ts';
+import type { ServiceProcess } from './service-process.ts';
 
 /** As TypeScript from a checkout, as JavaScript when built. */
 const courier = fileURLToPath(new URL(`./courier${extname(import.meta.url)}`, import.meta.url));
@@ -22,11 +23,11 @@ export async function sendSocket(
   { listen, address, descriptor }: HeldSocket,
   count: number,
   { handles }: Pick<ServiceProcess, 'handles'>,
-  { setpriv, account }: Pick<ServiceStart, 'setpriv' | 'account'>,
+  becoming: Becoming,
 ): Promise<void> {
   const note = JSON.stringify([listen, portOf(address)]);
   const sockets = Array.from({ length: count }, (_, index) => [firstDescriptor + index, note]);
-  const command = [...withoutRights(setpriv, account, 'KILL'), process.execPath, ...process.execArgv, courier];
+  const command = [...withoutRights(becoming, 'KILL'), process.execPath, ...process.execArgv, courier];
   const { fd } = (handles as unknown as { _handle: { fd: number } | null })._handle ?? { fd: -1 };
   const child = spawn(command[0]!, [...command.slice(1), JSON.stringify(sockets)], {
     cwd: '/',

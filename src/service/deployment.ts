@@ -145,9 +145,10 @@ export class Deployment {
 
   /** Makes everything but the admin pages, and listens; no program is started. @throws ADDRESS_IN_USE, CONFIG_INVALID */
   async open(): Promise<void> {
-    const { ownsProcess = false } = this.#options.service;
+    const { ownsProcess = false, privileged } = this.#options.service;
     const marked = ownsProcess ? this.#guard.ownProcess() : undefined;
-    const [plans, setpriv] = await Promise.all([this.#plan(this.#config), findSetpriv(), marked]);
+    const found = privileged?.setpriv ?? findSetpriv();
+    const [plans, setpriv] = await Promise.all([this.#plan(this.#config), found, marked]);
     const base = this.#options.service.runtimeBase ?? runtimeBases()[0]!;
     this.#directory = await openRuntimeDirectory(base, this.#log, this.#guard.mark);
     this.#guard.watch(this.#frontThreads > 0);

@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { limitOwnProcess, lockLimitOf, markVariable } from './marked.ts';
+import { lockLimitOf, markVariable } from './marked.ts';
 
 /** What the guard is told by a manager that has ended all that it started itself. */
 const over = 'over';
@@ -17,14 +17,17 @@ const againMs = 250;
 const closeMs = 2_000;
 
 /**
- * $1: what to look for in the environment of processes; $2: what in their limits. That limit is not the guard's own, which had it from the
- * manager: bash has another letter for it than dash. Signals that are for the manager are none for the guard.
+ * $1: what to look for in the environment of processes; $2: what in their limits. That limit is not the guard's own, which may have it from the
+ * manager: bash has another letter for it than dash. $3: the process that it gives this limit by prlimit(1), where there is one; then it closes its
+ * standard output. Signals that are for the manager are none for the guard.
  * SIGTERM has 400 ms before SIGKILL, as in `clearLeftovers`; then all that still comes is killed as long as any comes.
  */
 const script = `trap '' HUP INT QUIT TERM USR1 USR2
 for letter in w x; do
   hard=$(ulimit -H -$letter 2>/dev/null) && ulimit -S -$letter "$hard" 2>/dev/null && break
 done
+[ -z "$3" ] || prlimit --pid "$3" "--locks=$2:" 2>/dev/null
+exec >/dev/null
 read -r word
 [ "$word" = ${over} ] && exit 0
 pause() { sleep 0.05 2>/dev/null || sleep 1; }
@@ -58,12 +61,23 @@ export interface Guard {
 export class ShellGuard implements Guard {
   readonly mark = randomBytes(16).toString('hex');
   #shell: ChildProcess | null = null;
+  /** Whether this process has the mark, too. */
+  #marksOwn = false;
   #isClosed = false;
   #isKept = false;
 
-  /** All that this process starts from now on is found, also what clears its environment: for a process that does nothing but serve. */
-  ownProcess(): Promise<void> {
-    return limitOwnProcess(this.mark);
+  /**
+   * Has it stand by. Once this resolves, all that this process starts is found, also what clears its environment: for a process that does nothing
+   * but serve. Called before `watch`.
+   */
+  async ownProcess(): Promise<void> {
+    this.#marksOwn = true;
+    this.watch();
+    const stdout = this.#shell?.stdout;
+    if (!stdout) return;
+    await new Promise<void>((resolve) => {
+      stdout.once('close', resolve);
+    });
   }
 
   /** See Guard. @param isKept one that somebody ended is started again by itself: other threads start programs, and do not say so here */
@@ -71,12 +85,13 @@ export class ShellGuard implements Guard {
     this.#isKept ||= isKept;
     if (this.#shell !== null || this.#isClosed || !existsSync('/proc/self/environ')) return;
     const marks = [`${markVariable}=${this.mark}`, String(lockLimitOf(this.mark))];
-    const shell = spawn('/bin/sh', ['-c', script, 'postern-guard', ...marks], {
+    const marked = this.#marksOwn ? String(process.pid) : '';
+    const shell = spawn('/bin/sh', ['-c', script, 'postern-guard', ...marks, marked], {
       cwd: '/',
       env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
       // What is sent to the manager's process group, by a terminal for one, must not end it.
       detached: true,
-      stdio: ['pipe', 'ignore', 'ignore'],
+      stdio: ['pipe', this.#marksOwn ? 'pipe' : 'ignore', 'ignore'],
     });
     this.#shell = shell;
     // One that somebody ended, or that could not be started, is started again with the next program.
@@ -88,6 +103,8 @@ export class ShellGuard implements Guard {
     shell.once('exit', gone);
     shell.once('error', gone);
     shell.stdin?.on('error', () => {});
+    // Its end is all there is to read.
+    shell.stdout?.on('error', () => {}).resume();
     // It waits for us, not we for it.
     shell.unref();
     (shell.stdin as Socket | null)?.unref();

@@ -3,30 +3,17 @@
 // One is a variable of the environment. A program may clear its environment, or write over it; so a process that does nothing but serve gives
 // all that it starts a second one, a limit.
 
-import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { exists, living, readProcessStat } from './process-table.ts';
 
 /** Name of the variable. A program that is to outlive a killed manager removes it, and the limit below: `env -u POSTERN_MARK prlimit --locks=unlimited:`. */
 export const markVariable = 'POSTERN_MARK';
-
-/** Where prlimit(1) of util-linux is, on the systems that have it. */
-const prlimitPaths = ['/usr/bin/prlimit', '/bin/prlimit', '/usr/local/bin/prlimit'];
 
 /**
  * The soft limit of file locks (RLIMIT_LOCKS) of what the manager with this mark starts. No Linux since 2.4.25 asks for that limit. Every process
  * inherits it, whatever it does to its environment, and everybody may read it in /proc/PID/limits.
  */
 export const lockLimitOf = (mark: string): number => 2 ** 48 + Number.parseInt(mark.slice(0, 12), 16);
-
-/** Gives this process the limit, and so all that it starts from then on. Does nothing where there is no prlimit(1). */
-export async function limitOwnProcess(mark: string): Promise<void> {
-  const prlimit = prlimitPaths.find((path) => existsSync(path));
-  if (prlimit === undefined) return;
-  await new Promise<void>((resolve) => {
-    execFile(prlimit, ['--pid', String(process.pid), `--locks=${lockLimitOf(mark)}:`], () => resolve());
-  });
-}
 
 /** Processes that were started with the mark; never this one, nor one above it. */
 export function markedProcesses(mark: string): number[] {

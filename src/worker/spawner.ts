@@ -189,6 +189,11 @@ export async function findSetpriv(): Promise<string | null> {
   return null;
 }
 
+/** The first that is there, whatever it can do. */
+export function setprivAtHand(): string | undefined {
+  return setprivPaths.find((path) => existsSync(path));
+}
+
 function setprivNow(): string | null {
   const knows = (path: string): boolean => spawnSync(path, sampleOf(path), { stdio: 'ignore' }).status === 0;
   return setprivPaths.find((path) => existsSync(path) && knows(path)) ?? null;

@@ -75,16 +75,15 @@ export function rightsOf(pid: number): { readonly uids: readonly string[]; reado
   return { uids, capabilities: sets.reduce((all, one) => all | one, 0n) };
 }
 
-/** Processes that have a socket with this local port in a connection, by the system's tables. */
-export function holdersOf(port: number): number[] {
+/** Processes that have the end at a port of a connection with a client, by the system's tables. Others may have the port at another end. */
+export function holdersOf(port: number, client: number): number[] {
+  const endsWith = (address: string | undefined, number: number): boolean =>
+    address?.endsWith(`:${number.toString(16).toUpperCase().padStart(4, '0')}`) ?? false;
   const inodes = new Set(
     readFileSync('/proc/net/tcp', 'latin1')
       .split('\n')
       .map((line) => line.trim().split(/\s+/))
-      .filter(
-        ([, local, , state]) =>
-          local?.endsWith(`:${port.toString(16).toUpperCase().padStart(4, '0')}`) && state === '01',
-      )
+      .filter(([, local, remote, state]) => endsWith(local, port) && endsWith(remote, client) && state === '01')
       .map((fields) => `socket:[${fields[9]}]`),
   );
   return readdirSync('/proc')

@@ -91,7 +91,7 @@ async function holders(port: number): Promise<number[]> {
   client.write('GET /a.txt HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await once(client, 'data');
   try {
-    return holdersOf(port).filter((pid) => pid !== process.pid);
+    return holdersOf(port, client.localPort!).filter((pid) => pid !== process.pid);
   } finally {
     client.destroy();
   }

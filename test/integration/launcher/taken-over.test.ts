@@ -5,8 +5,10 @@ import { spawn } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { HeldSockets } from '../../../src/launcher/held-sockets.ts';
 import type { LaunchConfig } from '../../../src/launcher/launch-options.ts';
 import { Launcher } from '../../../src/launcher/launcher.ts';
+import { startService } from '../../../src/launcher/service-process.ts';
 import { isGone } from '../../../src/worker/process-table.ts';
 import { findSetpriv, openSpawner } from '../../../src/worker/spawner.ts';
 import { Users } from '../../../src/worker/user.ts';
@@ -65,18 +67,23 @@ async function attacked(
   t.after(() => {
     process.execPath = execPath;
   });
-  const launcher = new Launcher(config, {
-    ...{ setpriv, spawner, account, log, directory },
+  const start = {
+    becoming: { account, setpriv, dropsBounds: true },
     entry: join(root, 'test/fixtures/hostile-service.ts'),
     env: { PATH: process.env.PATH ?? '' },
     cwd: '/',
+    output: 'pipe',
+  } as const;
+  const sockets = new HeldSockets();
+  const launcher = new Launcher({
+    ...{ start, sockets, spawner, log, directory },
     takeLog: (bytes) => {
       said += bytes;
     },
     read: () => Promise.resolve(config),
     extra: { attack, decoy: decoy.pid, folder },
   });
-  const status = await launcher.run();
+  const status = await launcher.run(startService(start, { sockets: [], copies: 1 }), () => Promise.resolve(config));
   return { said: said === '' ? null : JSON.parse(said), status, log, decoy: decoy.pid! };
 }
 
