@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The command's entry: as the first process of a container it makes way for one that reaps; where Node is too old it takes a checkout's own, or refuses it in one line; then it runs the sources (a checkout) or the build (a package),
-// with the compiled code of an earlier start.
+// The command's entry: as the first process of a container it makes way for one that reaps; where Node is too old it takes a checkout's own, or refuses it in one line; then it runs what was built, or the sources
+// of a checkout that were changed since, with the compiled code of an earlier start.
 import { existsSync } from 'node:fs';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -26,5 +26,6 @@ async function run() {
   }
   const { keepCompiledCode } = await import('./compile-cache.js');
   keepCompiledCode();
-  await import(isCheckout ? sources.href : new URL('../dist/cli/main.js', import.meta.url).href);
+  const isBuilt = !isCheckout || (await import('./build-state.js')).isBuilt(new URL('..', import.meta.url).pathname);
+  await import(isBuilt ? new URL('../dist/cli/main.js', import.meta.url).href : sources.href);
 }

@@ -1,7 +1,6 @@
 // Started as root: the first steps of a launch. Addresses are bound, and the service is started; it loads while the rest of the launcher does.
 
 import { chownSync, lstatSync, mkdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ReadConfig } from '../config/config.ts';
@@ -9,6 +8,7 @@ import type { ConfigValues } from '../config/config-schema.ts';
 import { formatListenAddress, parseListenAddress } from '../config/listen-address.ts';
 import { plannedListeners } from '../config/listener-rules.ts';
 import { stateFolder } from '../config/state-folder.ts';
+import { threadCount } from '../config/thread-count.ts';
 import { runtimeBases } from '../control/runtime-base.ts';
 import { PosternError } from '../errors.ts';
 import type { Becoming } from '../launcher/becoming.ts';
@@ -89,7 +89,7 @@ export async function abandonLaunch({ first, sockets }: BegunLaunch): Promise<vo
 
 /** How many descriptors of each socket the service has. */
 export function copiesFor(threads: Threads): number {
-  return threads === 'auto' ? availableParallelism() : threads;
+  return threadCount(threads);
 }
 
 /** What the service sees of our environment: all but what is root's own. */

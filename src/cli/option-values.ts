@@ -1,8 +1,8 @@
 // The values of options and arguments: read, or refused with a sentence that names the value.
 
 import { InvalidArgumentError } from 'commander';
-import { mostThreads } from '../config/config-schema.ts';
 import { absoluteAddress, formatListenAddress, parseListenAddress } from '../config/listen-address.ts';
+import { mostFrontThreads } from '../config/thread-count.ts';
 
 /** A whole number. */
 export function wholeNumber(text: string): number {
@@ -27,7 +27,8 @@ export function threads(text: string): Threads {
   if (text === 'auto') return text;
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError(`"${text}" is neither "auto" nor a whole number`);
   const number = positiveNumber(text);
-  if (number > mostThreads) throw new InvalidArgumentError(`${number} is too many: the most is ${mostThreads}`);
+  if (number > mostFrontThreads)
+    throw new InvalidArgumentError(`${number} is too many: the most is ${mostFrontThreads}`);
   return number;
 }
 

@@ -5,9 +5,7 @@ import { acme } from './acme-schema.ts';
 import { count, duration, sectionKey, size, text } from './key-types.ts';
 import { pool } from './pool-schema.ts';
 import { site } from './site-schema.ts';
-
-/** Front threads at most. */
-export const mostThreads = 64;
+import { mostFrontThreads } from './thread-count.ts';
 
 export const service = z.strictObject({
   user: text.optional().meta({
@@ -15,7 +13,7 @@ export const service = z.strictObject({
       'Who serves when Postern is started as root; root keeps only the launcher, which takes no request. Default: "www-data", or else "nobody". "root": all of it runs as root.',
   }),
   threads: z
-    .union([z.literal('auto'), z.int().min(1).max(mostThreads)])
+    .union([z.literal('auto'), z.int().min(1).max(mostFrontThreads)])
     .optional()
     .meta({
       description:

@@ -1,7 +1,6 @@
 // What front threads are given of a configuration: ports that each of them can listen on, and its share of what holds for all.
 
 import { createServer } from 'node:net';
-import { availableParallelism } from 'node:os';
 import type { Unit } from '../backend/unit.ts';
 import type { ConfigValues } from '../config/config-schema.ts';
 import { formatListenAddress } from '../config/listen-address.ts';
@@ -9,11 +8,6 @@ import { plannedListeners } from '../config/listener-rules.ts';
 import { listenOn } from '../connection/listen.ts';
 import type { PlacesChange } from '../sites/bound-places.ts';
 import type { FrontsConfig, ListenerPlace } from '../sites/site-fronts.ts';
-
-/** How many threads are meant. "auto": as many as this process may use processors, by its affinity and its cgroup's quota. */
-export function threadCount(threads: number | 'auto'): number {
-  return threads === 'auto' ? availableParallelism() : threads;
-}
 
 /**
  * Finds the port of each address, in the order of the configuration; 0 for a socket file. One that nobody listens on yet is bound for a

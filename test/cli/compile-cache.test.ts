@@ -65,7 +65,7 @@ describe('the compiled code of a start', () => {
     await service.wrote(/"msg":"running"/);
     service.child.kill('SIGTERM');
     assert.equal((await service.ended()).status, 0);
-    const looked = new RegExp(`reading cache from ${kept}.* for \\S+ .*/src/threads/front-thread-entry\\.ts`);
+    const looked = new RegExp(`reading cache from ${kept}.* for \\S+ .*/threads/front-thread-entry\\.[jt]s`);
     assert.match(service.output(), looked);
     assert.equal(readdirSync(kept).length, 1);
   });

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { holderOf, laneWord, nobody, tagOf } from '../../src/leases/lane-word.ts';
+import { mostFrontThreads } from '../../src/config/thread-count.ts';
+import { holderOf, laneWord, nobody, tagOf, takerOf } from '../../src/leases/lane-word.ts';
 import { LaneBoard, Scoreboard } from '../../src/leases/scoreboard.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import { newPoolState } from '../../src/pool/pool-state.ts';
@@ -18,6 +19,13 @@ function lanesOf(board: Scoreboard): readonly LaneSnapshot[] {
   const { queue } = new Pool({ program: plainProgram(), limits: defaultLimits, directory: '/nowhere' });
   return snapshotOf(state, { queue, startedAt: 0, nowMs: 500, epochMs: 500 }).lanes;
 }
+
+test('the word of a lane has room for the main thread and as many front threads as a configuration may have', () => {
+  for (let index = 0; index <= mostFrontThreads; index += 1) {
+    const word = laneWord('idle', index, mostFrontThreads - index, 0xffff);
+    assert.deepEqual([holderOf(word), takerOf(word), tagOf(word)], [index, mostFrontThreads - index, 0xffff]);
+  }
+});
 
 test('a lane moves as the table of moves allows, and in no other way', () => {
   const paths: Record<LaneState, LaneState[]> = {

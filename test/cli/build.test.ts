@@ -1,0 +1,64 @@
+// What `npm run build` makes: it is run by a checkout as long as no source was changed since.
+
+import assert from 'node:assert/strict';
+import { cpSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { built, isBuilt, stateOfSources } from '../../bin/build-state.js';
+import { temporaryFolder } from '../support/folder.ts';
+import { startNode } from '../support/node-program.ts';
+
+const project = new URL('../../', import.meta.url).pathname;
+
+describe('the state of the sources', () => {
+  it('is that of the build until a file is changed, made or gone, at the same size or an earlier time, too', (t) => {
+    const root = temporaryFolder(t);
+    mkdirSync(join(root, 'src/deep'), { recursive: true });
+    mkdirSync(join(root, 'dist'));
+    for (const file of ['package.json', 'package-lock.json', 'build.ts', 'src/a.ts', 'src/deep/b.ts'])
+      writeFileSync(join(root, file), 'one');
+    assert.equal(isBuilt(root), false, 'nothing was built');
+    const state = stateOfSources(root);
+    const isAsBuilt = (): boolean => isBuilt(root);
+    writeFileSync(join(root, built), state);
+    assert.equal(isAsBuilt(), true);
+
+    writeFileSync(join(root, 'src/deep/b.ts'), 'two');
+    utimesSync(join(root, 'src/deep/b.ts'), 1, 1);
+    assert.equal(isAsBuilt(), false, 'changed, and older than the build');
+    writeFileSync(join(root, built), stateOfSources(root));
+    writeFileSync(join(root, 'src/c.ts'), '');
+    assert.equal(isAsBuilt(), false, 'a new file');
+    rmSync(join(root, 'src/c.ts'));
+    assert.equal(isAsBuilt(), true);
+    rmSync(join(root, 'src/a.ts'));
+    assert.equal(isAsBuilt(), false, 'a file that is gone');
+  });
+});
+
+describe('a checkout', () => {
+  it('runs what was built, and its sources once one of them was changed', { timeout: 120_000 }, async (t) => {
+    const root = temporaryFolder(t);
+    for (const name of ['bin', 'src', 'build.ts', 'package.json', 'package-lock.json'])
+      cpSync(join(project, name), join(root, name), { recursive: true });
+    symlinkSync(join(project, 'node_modules'), join(root, 'node_modules'));
+    assert.equal(await startNode(t, [join(root, 'build.ts')]).ended, 0);
+    assert.deepEqual(await filesOf(t, root), { dist: true, src: false });
+    writeFileSync(join(root, 'src/new.ts'), '');
+    assert.deepEqual(await filesOf(t, root), { dist: false, src: true });
+  });
+});
+
+/** Whose modules the command loads. */
+async function filesOf(t: TestContext, root: string): Promise<{ readonly dist: boolean; readonly src: boolean }> {
+  const hook = join(root, 'hook.mjs');
+  writeFileSync(
+    hook,
+    `import { registerHooks } from 'node:module';
+     registerHooks({ load: (url, context, next) => { process.stderr.write(url + '\\n'); return next(url, context); } });`,
+  );
+  const program = startNode(t, ['--import', hook, join(root, 'bin/postern.js'), '--version']);
+  assert.equal(await program.ended, 0);
+  const loaded = program.stderr().toString();
+  return { dist: loaded.includes(`${root}/dist/`), src: loaded.includes(`${root}/src/`) };
+}
