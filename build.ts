@@ -3,58 +3,76 @@
 
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ChunkingContext, RolldownOutput } from 'rolldown';
 import { built, isBuilt, stateOfSources } from './bin/build-state.js';
 
 const root = new URL('.', import.meta.url).pathname;
 const src = join(root, 'src');
 
 /** Read at each start; all other packages are loaded when they are needed, where they are installed. */
-const bundled = ['commander', 'lru-cache', 'mrmime', 'zod'];
+const bundled = /^(?:commander|lru-cache|mrmime|zod)(?:\/|$)/;
 
-/** Where a file is when it is run: beside others of its folder, though its code is in a file of many. */
-const asUrl = (file: string): string => `new URL('../${file.replace(/\.ts$/, '.js')}', import.meta.url).href`;
+/**
+ * What is loaded as a whole: each of these and what it imports, less what those before it have. So a front thread loads one file, and
+ * `postern --version` does not load the service.
+ */
+const wholes = [
+  'cli/main',
+  'cli/serve-command',
+  'protocol/index',
+  'client/index',
+  'app/index',
+  'threads/front-thread-entry',
+  'cli/launched-service',
+  'cli/serving',
+  'cli/running',
+];
+
+/** Of each whole: what it reaches. */
+const reached = new Map<string, Set<string>>();
 
 if (!isBuilt(root)) await build();
 
 async function build(): Promise<void> {
-  const esbuild = await import('esbuild').catch(() => null);
-  if (esbuild === null) return giveUp();
+  const bundler = await import('rolldown').catch(() => null);
+  if (bundler === null) return giveUp();
   const state = stateOfSources(root);
   rmSync(join(root, 'dist'), { recursive: true, force: true });
-  const { metafile } = await esbuild.build({
-    entryPoints: entries().map((name) => ({ in: join(src, `${name}.ts`), out: name })),
-    absWorkingDir: root,
-    outdir: 'dist',
-    chunkNames: 'shared/[hash]',
-    bundle: true,
-    splitting: true,
-    format: 'esm',
+  const { output } = await bundler.build({
+    input: Object.fromEntries(entries().map((name) => [name, join(src, `${name}.ts`)])),
     platform: 'node',
-    target: 'node22.18',
-    charset: 'utf8',
-    legalComments: 'linked',
-    metafile: true,
-    // What is CommonJS among the packages asks for parts of Node so.
-    banner: {
-      js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",
+    external: (id) => /^[@a-z]/.test(id) && !bundled.test(id),
+    transform: { target: 'node22.18' },
+    // What is meant to be loaded later by one, and is needed at once by another.
+    checks: { ineffectiveDynamicImport: false },
+    output: {
+      dir: join(root, 'dist'),
+      entryFileNames: '[name].js',
+      chunkFileNames: 'shared/[name]-[hash].js',
+      // A stack trace has names, and lines of a readable length.
+      minify: false,
+      comments: { legal: true, annotation: false, jsdoc: false },
+      codeSplitting: {
+        groups: wholes.map((whole, index) => ({
+          debugName: whole,
+          name: (id, modules) => (has(whole, id, modules) ? whole.replace('/', '-') : null),
+          priority: wholes.length - index,
+        })),
+      },
     },
     plugins: [
       {
         name: 'postern',
-        setup({ onLoad, onResolve }) {
-          onLoad({ filter: /\.ts$/ }, ({ path }) => ({
-            contents: readFileSync(path, 'utf8').replaceAll('import.meta.url', asUrl(path.slice(src.length + 1))),
-            loader: 'ts',
-          }));
-          // A name that is neither a path nor of Node: a package.
-          onResolve({ filter: /^[@a-z]/ }, ({ path }) =>
-            bundled.some((name) => path === name || path.startsWith(`${name}/`)) ? undefined : { external: true },
-          );
+        // A file finds its neighbours as if it were alone: one folder below dist, by its own name.
+        transform(code, id) {
+          if (!id.startsWith(`${src}/`) || !code.includes('import.meta.url')) return null;
+          const own = id.slice(src.length + 1).replace(/\.ts$/, '.js');
+          return code.replaceAll('import.meta.url', `new URL('../${own}', import.meta.url).href`);
         },
       },
     ],
   });
-  for (const [file, { inputs }] of Object.entries(metafile.outputs)) checkDepth(file, Object.keys(inputs));
+  for (const chunk of output) checkDepth(chunk);
   writeFileSync(join(root, built), state);
 }
 
@@ -72,18 +90,30 @@ function entries(): string[] {
   return [...new Set(['cli/main', ...exported, ...begun])];
 }
 
-/** `asUrl` holds one folder below dist alone. */
-function checkDepth(file: string, inputs: readonly string[]): void {
-  if (file.split('/').length === 3) return;
-  const lost = inputs.find(
-    (input) => input.startsWith('src/') && readFileSync(join(root, input), 'utf8').includes('import.meta.url'),
-  );
-  if (lost !== undefined)
-    throw new Error(`${lost} would not find its neighbours from ${file}: import it from src/cli, too`);
+/** Whether a whole has a module: what it begins with stays apart, since what is loaded later would wait for its end. */
+function has(whole: string, id: string, modules: ChunkingContext): boolean {
+  const begin = join(src, `${whole}.ts`);
+  if (modules.getModuleInfo(begin) === null) throw new Error(`there is no ${begin}: it was moved`);
+  if (!reached.has(whole)) reached.set(whole, reach(begin, modules, new Set()));
+  return id !== begin && reached.get(whole)!.has(id);
+}
+
+/** A module and all that it imports, but for what it loads later. */
+function reach(id: string, modules: ChunkingContext, found: Set<string>): Set<string> {
+  if (found.has(id)) return found;
+  found.add(id);
+  for (const imported of modules.getModuleInfo(id)?.importedIds ?? []) reach(imported, modules, found);
+  return found;
+}
+
+/** What `transform` writes holds one folder below dist alone. */
+function checkDepth(chunk: RolldownOutput['output'][number]): void {
+  if (chunk.type === 'chunk' && chunk.fileName.split('/').length !== 2 && chunk.code.includes('import.meta.url'))
+    throw new Error(`${chunk.fileName} has code that looks for its neighbours: import it from another entry, too`);
 }
 
 /** Without the tools of development, as in a container, the sources are run; a package is not made of them. */
 function giveUp(): void {
-  process.stdout.write('esbuild is not installed, so nothing is built: the sources are run\n');
+  process.stdout.write('rolldown is not installed, so nothing is built: the sources are run\n');
   if (process.env.npm_lifecycle_event !== 'prepare') process.exitCode = 1;
 }

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { build } from 'esbuild';
+import { build } from 'esbuild-wasm';
 
 const root = new URL('../../', import.meta.url);
 const target = new URL('assets/dashboard/', root);
