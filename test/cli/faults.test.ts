@@ -9,6 +9,8 @@ import { freePort } from '../support/server-process.ts';
 import { until } from '../support/until.ts';
 
 const breaker = new URL('../fixtures/breaks-a-timer.ts', import.meta.url).pathname;
+/** The sources: a stack of what was built does not tell that it is in a pool. */
+const sources = [process.execPath, new URL('../../src/cli/main.ts', import.meta.url).pathname];
 const app = new URL('../../examples/apps/hello.ts', import.meta.url).pathname;
 
 /** A service with one pool, in which a fault can be made to come up. */
@@ -22,7 +24,7 @@ async function breakable(t: TestContext, log = 'log') {
     `[log]\nfile = "${log}"\n[admin]\nlisten = "127.0.0.1:${adminPort}"\n[site.main]\nlisten = "127.0.0.1:${port}"\nroot = "."\n[[site.main.route]]\nmatch = "/app/*"\npool = "app"\n[pool.app]\napp = "${app}"\nallowRoot = true\nworkers = 2\nminWorkers = 1\n`,
   );
   const wrapper = ['env', `NODE_OPTIONS=--import=${breaker}`, `BREAK=${breakFile}`];
-  const { child, output } = startPostern(t, folder, ['run', '-c', config], folder, wrapper);
+  const { child, output } = startPostern(t, folder, ['run', '-c', config], folder, wrapper, sources);
   const url = `http://127.0.0.1:${port}/app/x`;
   const admin = `http://127.0.0.1:${adminPort}`;
   await until(async () => child.exitCode !== null || (await fetch(`${admin}/readyz`)).ok, output);
