@@ -10,8 +10,7 @@ import type { AccessLog } from '../../src/gateway/request-log.ts';
 import type { Route } from '../../src/gateway/site.ts';
 import { defaultOutputLimits, KnownHeads } from '../../src/protocol/cgi/cgi-output.ts';
 import type { Backend } from '../../src/protocol/cgi/exchange.ts';
-import { STDIN } from '../../src/protocol/fastcgi/record.ts';
-import { RecordWriter } from '../../src/protocol/fastcgi/record-writer.ts';
+import { bodilessRequest } from '../../src/protocol/fastcgi/bodiless-request.ts';
 import { HeadReader } from '../../src/protocol/http/http1-head-reader.ts';
 import { AccessLines } from '../../src/sites/access-log.ts';
 import { siteDefaults } from '../../test/support/site.ts';
@@ -62,19 +61,14 @@ export function gatewayRequest(answer: Buffer): () => number {
   };
 
   function route(): Route {
-    const writer = new RecordWriter();
     const known = new KnownHeads();
     const carrier = { tellsFailures: true, unblocked: () => {}, abandoned: () => {} };
     const backend: Backend = {
       name: 'php',
       run: (cgi, sink) => {
-        writer.begin(1, 'responder', true);
-        writer.params(1, cgi.pairs ?? cgi.environment);
         const exchange = new RecordExchange(1, cgi, sink, carrier, defaultOutputLimits, known);
         running.add(exchange);
-        writer.end(STDIN, 1);
-        sent += writer.take().length;
-        writer.giveBack();
+        sent += wire.write(bodilessRequest(1, true, cgi.pairs!)!, 'latin1');
         return exchange;
       },
     };

@@ -7,6 +7,7 @@ import { raise, type Timer } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
 import { KnownHeads } from '../protocol/cgi/cgi-output.ts';
 import type { CgiRequest, CgiSink } from '../protocol/cgi/exchange.ts';
+import { bodilessRequest } from '../protocol/fastcgi/bodiless-request.ts';
 import { type ApplicationValues, STDIN, valueNames } from '../protocol/fastcgi/record.ts';
 import { type Address, formatAddress } from './address.ts';
 import { BodySender, type BodyTarget } from './body-sender.ts';
@@ -132,26 +133,35 @@ export class ClientConnection {
     if (!this.isReusable)
       throw new PosternError('INTERNAL', 'this connection takes no request now: look at isReusable first');
     const id = this.#exchanges.nextId();
-    const { writer } = this.#outgoing;
-    try {
-      writer.begin(id, request.role, keep);
-      writer.params(id, request.pairs ?? request.environment);
-    } catch (thrown) {
-      writer.take();
-      throw thrown;
-    }
+    const { role, body, pairs } = request;
+    const isBodiless = body === null && role === 'responder';
+    const whole = isBodiless && pairs !== undefined ? bodilessRequest(id, keep, pairs) : null;
+    if (whole === null) this.#gather(id, request, keep);
     const exchange = new RecordExchange(id, request, sink, this.#carrier, this.#options.output, this.#heads);
     this.#exchanges.add(exchange);
-    if (request.body === null && request.role === 'responder') {
-      writer.end(STDIN, id);
-      this.#outgoing.send();
-    } else {
+    if (whole !== null) this.#outgoing.sendRecords(whole);
+    else if (isBodiless) this.#outgoing.send();
+    else {
       exchange.sender = new BodySender(this.#bodyTarget, id, request);
       exchange.sender.pump();
     }
     if (this.#state === 'open') this.#wrote(exchange);
     if (!keep) this.#drain();
     return exchange;
+  }
+
+  /** What comes before a body, and the end of one where there is none. */
+  #gather(id: number, request: CgiRequest, keep: boolean): void {
+    const { writer } = this.#outgoing;
+    const { role, body } = request;
+    try {
+      writer.begin(id, role, keep);
+      writer.params(id, request.pairs ?? request.environment);
+    } catch (thrown) {
+      writer.take();
+      throw thrown;
+    }
+    if (body === null && role === 'responder') writer.end(STDIN, id);
   }
 
   /**

@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net';
 import { PosternError } from '../errors.ts';
+import { LastView } from '../protocol/bytes.ts';
 import {
   type ApplicationValues,
   decodeUnknownType,
@@ -55,8 +56,8 @@ export class Outgoing {
     return isTaken;
   }
 
-  /** Sends whole records, which are the socket's until `isEmpty`. @returns as `send()` */
-  sendRecords(records: Buffer): boolean {
+  /** Sends whole records, as bytes or a byte string, which are the socket's until `isEmpty`. @returns as `send()` */
+  sendRecords(records: Buffer | string): boolean {
     const isTaken = this.#sent.write(records);
     if (!isTaken && !this.#socket.destroyed) this.#deadline.start();
     return isTaken;
@@ -92,7 +93,7 @@ export class AnswerReader implements RecordHandler {
   constructor(running: RunningExchanges, onStraggled: (of: EndedRequest | null) => void) {
     this.#running = running;
     this.#onStraggled = onStraggled;
-    this.#reader = new RecordReader(this);
+    this.#reader = new RecordReader(this, {}, new LastView());
   }
 
   /** Whether what was read ends between two records. */

@@ -7,11 +7,10 @@ import { AddressList } from '../address-list.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { PosternError } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
-import { clientPairs, environmentPairs, scriptPairs } from '../protocol/cgi/environment.ts';
-import type { Environment, PairsParts } from '../protocol/cgi/exchange.ts';
+import { clientPairs, environmentPairs, isPairs, scriptPairs } from '../protocol/cgi/environment.ts';
+import type { Environment, Pairs } from '../protocol/cgi/exchange.ts';
 import { HeaderNames } from '../protocol/cgi/header-variables.ts';
 import { environmentOf } from '../protocol/fastcgi/name-value-reader.ts';
-import { isPairs } from '../protocol/fastcgi/record-writer.ts';
 import { fieldsBytes } from '../protocol/http/headers.ts';
 import { parseTarget, type RequestPath } from '../protocol/http/path.ts';
 import { bytesToLog, textToBytes } from '../protocol/text.ts';
@@ -119,6 +118,9 @@ class SiteGateway implements Gateway, VisitOwner {
   readonly errorRate: RecordRate;
   /** What the configuration says of requests by a route. */
   readonly #settings = new Map<object, RouteSettings>();
+  /** Those that were asked for last. */
+  #lastRoute: BackendRoute | null = null;
+  #lastSettings: RouteSettings | null = null;
   readonly #asksAtDoor: boolean;
   active = 0;
 
@@ -211,15 +213,15 @@ class SiteGateway implements Gateway, VisitOwner {
   environmentFor(
     request: HttpRequest,
     client: Client,
-    { query }: RequestPath,
+    target: RequestPath,
     run: Run,
     contentLength: number | null,
-  ): Environment | PairsParts {
+  ): Environment | Pairs {
     const { variables: configured } = this.#settingsFor(run.route);
     client.part ??= { pairs: clientPairs(client), hasHost: client.host !== null };
     // As Apache has it: that of the site, also for what stands elsewhere.
     run.pairs ??= scriptPairs(run, (this.routing.place.root ?? run.place.root)?.path ?? null);
-    const pairs = environmentPairs(client.part, run.pairs, request, query, contentLength, configured, this.names);
+    const pairs = environmentPairs(client.part, run.pairs, request, target, contentLength, configured, this.names);
     const { webServer } = request;
     if (webServer === undefined) return pairs;
     const isTrusted = this.#trustedPeers.has(webServer.address);
@@ -236,6 +238,14 @@ class SiteGateway implements Gateway, VisitOwner {
   }
 
   #settingsFor(route: BackendRoute): RouteSettings {
+    if (route !== this.#lastRoute || this.#lastSettings === null) {
+      this.#lastRoute = route;
+      this.#lastSettings = this.#findSettings(route);
+    }
+    return this.#lastSettings;
+  }
+
+  #findSettings(route: BackendRoute): RouteSettings {
     let settings = this.#settings.get(route);
     if (settings === undefined) {
       const entries = Object.entries({ ...this.site.env, ...route.env });

@@ -1,6 +1,7 @@
 // Who asks: the client of a request, as its connection or a trusted proxy says. Pure.
 
 import { PosternError } from '../errors.ts';
+import type { Pairs } from '../protocol/cgi/exchange.ts';
 import { fieldValues } from '../protocol/http/headers.ts';
 import { type Host, parseHost } from '../protocol/http/host.ts';
 import type { HttpRequest } from './message.ts';
@@ -19,7 +20,7 @@ export interface Client {
   /** SSL_PROTOCOL and its kind; null: the connection was not encrypted, or not by us. */
   readonly tls: Readonly<Record<string, string>> | null;
   /** Its part of the environment, once it was asked for: see `clientPairs`. */
-  part?: { readonly pairs: Uint8Array; readonly hasHost: boolean };
+  part?: { readonly pairs: Pairs; readonly hasHost: boolean };
 }
 
 /** @throws BAD_REQUEST when the Host field is missing (HTTP/1.1), comes twice or is not valid */

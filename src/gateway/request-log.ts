@@ -6,9 +6,9 @@ import type { AddressList } from '../address-list.ts';
 import type { Clock } from '../clock.ts';
 import type { PosternError, SlowClientLimit } from '../errors.ts';
 import type { Log, LogFields } from '../log.ts';
-import type { Environment, PairsParts } from '../protocol/cgi/exchange.ts';
+import { isPairs } from '../protocol/cgi/environment.ts';
+import type { Environment, Pairs } from '../protocol/cgi/exchange.ts';
 import { environmentOf } from '../protocol/fastcgi/name-value-reader.ts';
-import { isPairs } from '../protocol/fastcgi/record-writer.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import type { ShownFields } from '../protocol/http/http1-head.ts';
 import { bytesToLog, urlForLog } from '../protocol/text.ts';
@@ -122,7 +122,7 @@ export class VisitLog {
   #route: string | null = null;
   /** Whether what was asked has not been told of as over. */
   #isRunning = false;
-  #environment: Environment | PairsParts | null = null;
+  #environment: Environment | Pairs | null = null;
   #runFrom = 0;
   #headAt = 0;
   #sent: readonly string[] | null = null;
@@ -146,7 +146,7 @@ export class VisitLog {
   }
 
   /** @param environment or its pairs; null: it is not told @param route the one that took it; null: none did */
-  programStarts(pool: string, environment: Environment | PairsParts | null = null, route: string | null = null): void {
+  programStarts(pool: string, environment: Environment | Pairs | null = null, route: string | null = null): void {
     this.#pool = pool;
     this.#route = route;
     this.#isRunning = true;

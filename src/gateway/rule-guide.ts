@@ -4,9 +4,9 @@
 import type { AddressList } from '../address-list.ts';
 import type { Clock } from '../clock.ts';
 import { type ErrorCode, PosternError, toPosternError } from '../errors.ts';
-import { type CgiRequest, type Environment, isIdempotent, type PairsParts } from '../protocol/cgi/exchange.ts';
+import { isPairs } from '../protocol/cgi/environment.ts';
+import { type CgiRequest, type Environment, isIdempotent, type Pairs } from '../protocol/cgi/exchange.ts';
 import { environmentOf } from '../protocol/fastcgi/name-value-reader.ts';
-import { isPairs } from '../protocol/fastcgi/record-writer.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import { encodePath, type RequestPath } from '../protocol/http/path.ts';
 import { asksForWebSocket, forwardedFields } from '../protocol/http/proxy-fields.ts';
@@ -54,7 +54,7 @@ export interface GuideOwner {
     target: RequestPath,
     run: Run,
     contentLength: number | null,
-  ): Environment | PairsParts;
+  ): Environment | Pairs;
 }
 
 /** The visit that is led. */
@@ -273,9 +273,9 @@ const changesPath = new Set(['rewrite', 'try']);
 
 /** An environment, or its pairs, with more variables, which win. */
 export function withVariables(
-  environment: Environment | PairsParts,
+  environment: Environment | Pairs,
   more: Readonly<Record<string, string>>,
-): Environment | PairsParts {
+): Environment | Pairs {
   let isNone = true;
   for (const _name in more) isNone = false;
   if (isNone) return environment;

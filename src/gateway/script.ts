@@ -11,6 +11,7 @@
 // 6. What is hidden or denied is not there, not even for the fallback; a name with a dot ahead is hidden whether it is there or not.
 
 import type { ErrorCode } from '../errors.ts';
+import type { Pairs } from '../protocol/cgi/exchange.ts';
 import { componentEnd, encodePath, endsInOne, isMatch, type RequestPath, suffixEnd } from '../protocol/http/path.ts';
 import { bytesToLog } from '../protocol/text.ts';
 import type { Entry } from './document-root.ts';
@@ -38,7 +39,7 @@ export interface Run {
   /** Where the script was found. */
   readonly place: Place;
   /** The gateway's: its part of the environment, once it was asked for. */
-  pairs?: Uint8Array;
+  pairs?: Pairs;
 }
 
 /** A page of ours, or of a server elsewhere. */

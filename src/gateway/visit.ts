@@ -2,10 +2,10 @@
 
 import { type Clock, renewTurn } from '../clock.ts';
 import { PosternError, toPosternError } from '../errors.ts';
-import type { CgiRequest, Environment, Exchange, PairsParts } from '../protocol/cgi/exchange.ts';
+import { isPairs } from '../protocol/cgi/environment.ts';
+import type { CgiRequest, Environment, Exchange, Pairs } from '../protocol/cgi/exchange.ts';
 import { isIdempotent } from '../protocol/cgi/exchange.ts';
 import { environmentOf } from '../protocol/fastcgi/name-value-reader.ts';
-import { isPairs } from '../protocol/fastcgi/record-writer.ts';
 import type { RequestPath } from '../protocol/http/path.ts';
 import { urlForLog } from '../protocol/text.ts';
 import type { AnswerSpools } from './answer-spool.ts';
@@ -66,7 +66,7 @@ export interface VisitOwner extends LogOwner, GuideOwner {
     target: RequestPath,
     run: Run,
     contentLength: number | null,
-  ): Environment | PairsParts;
+  ): Environment | Pairs;
   /** What a body may take that goes to a backend by that route. */
   bodyLimitsFor(route: BackendRoute): BodyLimits;
   /** How long a request by that route may take; null: it does not say. */
@@ -311,7 +311,7 @@ export class Visit implements ReplyOwner, AnswerOwner, GuidedVisit {
 class ProgramRequest implements CgiRequest {
   readonly role = 'responder';
   readonly data = null;
-  readonly pairs: PairsParts | undefined;
+  readonly pairs: Pairs | undefined;
   readonly body: HeldBody | null;
   readonly method: string;
   readonly url: string;
@@ -321,7 +321,7 @@ class ProgramRequest implements CgiRequest {
   #environment: Environment | null;
 
   constructor(
-    environment: Environment | PairsParts,
+    environment: Environment | Pairs,
     body: HeldBody | null,
     method: string,
     url: string,

@@ -10,6 +10,22 @@ export function inOnePiece(bytes: string): string {
   return bytesText(Buffer.from(bytes, 'latin1'), 0, bytes.length);
 }
 
+/** Bytes that are compared here: above that it is quicker to have it done. */
+const fewBytes = 120;
+
+/** Whether those bytes stand at a place among others. */
+export function isThere(known: Uint8Array, bytes: Buffer, at: number): boolean {
+  const { length } = known;
+  if (bytes.length - at < length) return false;
+  if (length > fewBytes) {
+    // Most that differ are longer or shorter.
+    if (bytes[at + length - 5] !== known[length - 5] || bytes[at + length - 2] !== known[length - 2]) return false;
+    return bytes.compare(known, 0, length, at, at + length) === 0;
+  }
+  for (let i = 0; i < length; i += 1) if (bytes[at + i] !== known[i]) return false;
+  return true;
+}
+
 // Views: to make one takes as long as to read a small record, and each request has five. A client's heads and a program's answers are of a few lengths,
 // which come again and again, so that one view for each of those is enough. What does not find its own is made as ever.
 
@@ -38,6 +54,23 @@ export class LentViews {
     const view = this.#buffer.subarray(0, length);
     this.#views[length % viewCount] = view;
     return view;
+  }
+}
+
+/** The view that was made last: of the same place in the same lent bytes, it is the same. */
+export class LastView {
+  #whole: Buffer | null = null;
+  #from = 0;
+  #view: Buffer | null = null;
+
+  of(whole: Buffer, from: number, to: number): Buffer {
+    if (from === 0 && to === whole.length) return whole;
+    if (this.#view !== null && whole === this.#whole && from === this.#from && to - from === this.#view.length)
+      return this.#view;
+    this.#whole = whole;
+    this.#from = from;
+    this.#view = whole.subarray(from, to);
+    return this.#view;
   }
 }
 

@@ -1,7 +1,7 @@
 // What a CGI program prints -> head and body, incrementally (RFC 3875, section 6). Pure.
 
 import { PosternError } from '../../errors.ts';
-import { bytesText } from '../bytes.ts';
+import { bytesText, isThere, LastView } from '../bytes.ts';
 import { BodyDecoder } from '../http/http1-body-decoder.ts';
 import { invalid, type OutputHead, parseHead } from './cgi-head.ts';
 import { type CgiSink, nothingMade } from './exchange.ts';
@@ -20,30 +20,44 @@ export const defaultOutputLimits: CgiOutputLimits = { maxHeadBytes: 65_536, maxH
 const MAX_KNOWN = 64;
 const MAX_KNOWN_LENGTH = 512;
 
+/** A head that came before. */
+interface KnownHead {
+  readonly bytes: Uint8Array;
+  readonly read: OutputHead;
+}
+
 /** Remembers the heads that came before, up to a limit: a program's scripts mostly say the same again and again. */
 export class KnownHeads {
-  readonly #heads = new Map<string, OutputHead>();
-  /** The one that came last, which is the quickest to be found. */
-  #lastText = '';
-  #last: OutputHead | null = null;
+  readonly #heads = new Map<string, KnownHead>();
+  /** The one that came last, which is found without being looked for. */
+  #last: KnownHead | null = null;
+  readonly #bodies = new LastView();
+
+  /** The head that came last, if its bytes are at a place once more; null: others are. */
+  again(bytes: Buffer, at: number): KnownHead | null {
+    const last = this.#last;
+    return last !== null && isThere(last.bytes, bytes, at) ? last : null;
+  }
 
   /** Reads a head; the same text gives the same object. @throws ANSWER_INVALID */
   read(text: string, maxFields: number): OutputHead {
-    if (this.#last !== null && text === this.#lastText) return this.#last;
     const known = this.#heads.get(text);
-    if (known !== undefined) return this.#remember(text, known);
+    if (known !== undefined) {
+      this.#last = known;
+      return known.read;
+    }
     const read = parseHead(text, maxFields);
     if (text.length > MAX_KNOWN_LENGTH || read.head.lostLines !== undefined) return read;
     if (this.#heads.size === MAX_KNOWN) this.#heads.clear();
     const lasting = { ...read, head: { ...read.head, made: nothingMade() } };
-    this.#heads.set(text, lasting);
-    return this.#remember(text, lasting);
+    this.#last = { bytes: Buffer.from(text, 'latin1'), read: lasting };
+    this.#heads.set(text, this.#last);
+    return lasting;
   }
 
-  #remember(text: string, head: OutputHead): OutputHead {
-    this.#lastText = text;
-    this.#last = head;
-    return head;
+  /** What follows a head. */
+  bodyOf(bytes: Buffer, from: number): Buffer {
+    return this.#bodies.of(bytes, from, bytes.length);
   }
 }
 
@@ -96,6 +110,8 @@ export class CgiOutput {
    */
   push(chunk: Buffer): boolean {
     if (this.#isInBody) return this.#write(chunk);
+    const known = this.#heldLength === 0 ? (this.#known?.again(chunk, 0) ?? null) : null;
+    if (known !== null) return this.#readAgain(known, chunk);
     if (this.#heldLength === 0) return this.#readHeads(chunk, chunk.length, 0);
     this.#hold(chunk, 0, chunk.length);
     return this.#readHeads(this.#held, this.#heldLength, this.#searched);
@@ -136,6 +152,14 @@ export class CgiOutput {
     return mayGoOn;
   }
 
+  /** The head that came last, and what follows it. */
+  #readAgain({ bytes: { length }, read }: KnownHead, chunk: Buffer): boolean {
+    this.#take(read);
+    if (length === chunk.length) return true;
+    const rest = this.#known!.bodyOf(chunk, length);
+    return this.#isInBody ? this.#write(rest) : this.#readHeads(rest, rest.length, 0);
+  }
+
   /** Reads heads from bytes that hold everything since the last one. @param from where nothing was searched yet */
   #readHeads(bytes: Buffer, length: number, from: number): boolean {
     let start = 0;
@@ -159,7 +183,10 @@ export class CgiOutput {
 
   #readHead(text: string): void {
     const { maxHeadFields } = this.#limits;
-    const { head, contentLength, isChunked } = this.#known?.read(text, maxHeadFields) ?? parseHead(text, maxHeadFields);
+    this.#take(this.#known?.read(text, maxHeadFields) ?? parseHead(text, maxHeadFields));
+  }
+
+  #take({ head, contentLength, isChunked }: OutputHead): void {
     this.#isInBody = head.status >= 200;
     if (this.#isInBody) {
       this.#bodyLeft = contentLength;

@@ -1,10 +1,12 @@
 // The environment of a CGI request (RFC 3875, section 4.1), in one literal, and which header fields become a part of it. Pure.
 
+import { inOnePiece } from '../bytes.ts';
 import { environmentOf } from '../fastcgi/name-value-reader.ts';
 import { pairsText } from '../fastcgi/record-writer.ts';
 import { fieldValue } from '../http/headers.ts';
 import type { MadeOfFields } from '../http/http1-head.ts';
-import type { Environment, PairsParts } from './exchange.ts';
+import type { RequestPath } from '../http/path.ts';
+import type { Environment, Pairs } from './exchange.ts';
 import type { HeaderNames } from './header-variables.ts';
 
 /** What is known of a request when its environment is made. Byte strings. */
@@ -41,7 +43,7 @@ export interface EnvironmentSource {
   readonly configured: Readonly<Record<string, string>>;
 }
 
-// Name, value, name, value: in three lists, since what is the same for each request of a connection, or for each of a script, is made once. A variable
+// Name, value, name, value: in four lists, since what is the same for each request of a connection, of a script or for a target is made once. A variable
 // that does not apply is left out: programs ask whether it is set.
 
 /** What a connection says. */
@@ -92,10 +94,15 @@ export interface RequestSource extends Pick<EnvironmentSource, 'method' | 'targe
   readonly made?: MadeOfFields | null;
 }
 
-function ofRequest(from: RequestSource, query: string, contentLength: number | null): string[] {
-  const { method, target, version } = from;
+/** @param query what follows "?", where a rule changed that */
+function ofTarget(target: string, query: string): string[] {
+  return ['REQUEST_URI', target, 'QUERY_STRING', query];
+}
+
+function ofRequest(from: RequestSource, contentLength: number | null): string[] {
+  const { method, version } = from;
   const protocol = version === '1.1' ? 'HTTP/1.1' : version === '2.0' ? 'HTTP/2.0' : `HTTP/${version}`;
-  const list = ['REQUEST_METHOD', method, 'REQUEST_URI', target, 'QUERY_STRING', query, 'SERVER_PROTOCOL', protocol];
+  const list = ['REQUEST_METHOD', method, 'SERVER_PROTOCOL', protocol];
   if (contentLength !== null) list.push('CONTENT_LENGTH', String(contentLength));
   const { made = null } = from;
   const contentType = made === null ? (fieldValue(from.headers, 'content-type') ?? null) : made.contentType;
@@ -105,8 +112,8 @@ function ofRequest(from: RequestSource, query: string, contentLength: number | n
 
 /** Makes the environment: computed variables win over configured ones, and those over header fields. */
 export function makeEnvironment(from: EnvironmentSource, names: HeaderNames): Environment {
-  const list = ofRequest(from, from.query, from.contentLength);
-  const before = [...ofClient(from), ...ofScript(from, from.documentRoot)];
+  const list = ofRequest(from, from.contentLength);
+  const before = [...ofClient(from), ...ofScript(from, from.documentRoot), ...ofTarget(from.target, from.query)];
   addConfigured(list, before, from.configured);
   addHeaders(list, from.headers, from.configured, typeof from.host === 'string', names);
   const environment: Environment = {};
@@ -115,13 +122,18 @@ export function makeEnvironment(from: EnvironmentSource, names: HeaderNames): En
 }
 
 /** The variables of a connection, as FastCGI's pairs: for all requests that come on it. */
-export function clientPairs(from: ClientSource): Uint8Array {
-  return Buffer.from(pairsText(ofClient(from)), 'latin1');
+export function clientPairs(from: ClientSource): Pairs {
+  return inOnePiece(pairsText(ofClient(from)));
 }
 
 /** The variables of a script, in the same way. */
-export function scriptPairs(from: ScriptSource, documentRoot: string | null): Uint8Array {
-  return Buffer.from(pairsText(ofScript(from, documentRoot)), 'latin1');
+export function scriptPairs(from: ScriptSource, documentRoot: string | null): Pairs {
+  return inOnePiece(pairsText(ofScript(from, documentRoot)));
+}
+
+/** Whether an environment is there as its pairs. */
+export function isPairs(environment: Environment | Pairs): environment is Pairs {
+  return typeof environment === 'string';
 }
 
 /**
@@ -131,26 +143,42 @@ export function scriptPairs(from: ScriptSource, documentRoot: string | null): Ui
  * @param configured null: nothing is
  */
 export function environmentPairs(
-  client: { readonly pairs: Uint8Array; readonly hasHost: boolean },
-  script: Uint8Array,
+  client: { readonly pairs: Pairs; readonly hasHost: boolean },
+  script: Pairs,
   request: RequestSource,
-  query: string,
+  target: AskedTarget,
   contentLength: number | null,
   configured: Readonly<Record<string, string>> | null,
   names: HeaderNames,
-): PairsParts {
-  const list = ofRequest(request, query, contentLength);
-  if (configured !== null)
-    addConfigured(list, Object.entries(environmentOf([client.pairs, script, '', noPairs])).flat(), configured);
+): Pairs {
+  const before = client.pairs + script + targetPairs(request.target, target);
   const { made = null, headers } = request;
-  if (made === null) {
-    addHeaders(list, headers, configured, client.hasHost, names);
-    return [client.pairs, script, pairsText(list), noPairs];
-  }
-  return [client.pairs, script, pairsText(list), knownPairs(made, headers, configured, client.hasHost, names)];
+  if (made !== null && configured === null && isUsual(request, made, contentLength))
+    return before + usualPairs + knownPairs(made, headers, null, client.hasHost, names);
+  const list = ofRequest(request, contentLength);
+  if (configured !== null) addConfigured(list, Object.entries(environmentOf(before)).flat(), configured);
+  if (made !== null) return before + pairsText(list) + knownPairs(made, headers, configured, client.hasHost, names);
+  addHeaders(list, headers, configured, client.hasHost, names);
+  return before + pairsText(list);
 }
 
-const noPairs = new Uint8Array(0);
+/** Most requests say no more than this besides their targets and fields. */
+const usualPairs = inOnePiece(pairsText(ofRequest({ method: 'GET', target: '', version: '1.1', headers: [] }, null)));
+
+function isUsual({ method, version }: RequestSource, made: MadeOfFields, contentLength: number | null): boolean {
+  return method === 'GET' && version === '1.1' && made.contentType === null && contentLength === null;
+}
+
+/** A target as it was read; what was made of it is kept there. */
+type AskedTarget = Pick<RequestPath, 'query' | 'asked'>;
+
+function targetPairs(target: string, read: AskedTarget): Pairs {
+  const { asked } = read;
+  if (asked !== undefined && asked.target === target) return asked.pairs;
+  const pairs = inOnePiece(pairsText(ofTarget(target, read.query)));
+  read.asked = { target, pairs };
+  return pairs;
+}
 
 /** As `addHeaders`, as pairs, and once for all requests with the same fields. */
 function knownPairs(
@@ -159,13 +187,13 @@ function knownPairs(
   configured: Readonly<Record<string, string>> | null,
   hasHost: boolean,
   names: HeaderNames,
-): Uint8Array {
+): Pairs {
   const before = made.pairs;
   const isSame = before !== null && before.names === names && before.configured === configured;
   if (isSame && before.hasHost === hasHost) return before.pairs;
   const list: string[] = [];
   addHeaders(list, headers, configured, hasHost, names);
-  const pairs = Buffer.from(pairsText(list), 'latin1');
+  const pairs = inOnePiece(pairsText(list));
   made.pairs = { pairs, names, configured, hasHost };
   return pairs;
 }

@@ -13,8 +13,8 @@ export type Role = 'responder' | 'authorizer' | 'filter';
 /** CGI variables by name (RFC 3875, section 4.1). Names and values are byte strings. Has no prototype, or plain keys only. */
 export type Environment = Record<string, string>;
 
-/** Variables as FastCGI's name-value pairs: those of a connection, of a script and of fields, which serve many requests, and the rest as a byte string. */
-export type PairsParts = readonly [Uint8Array, Uint8Array, string, Uint8Array];
+/** Variables as FastCGI's name-value pairs, a byte string: joined of pieces that serve many requests, and not put together before it is sent. */
+export type Pairs = string;
 
 /** A request body that is ready to be sent. */
 export interface RequestBody {
@@ -38,7 +38,7 @@ export interface CgiRequest {
   readonly role: Role;
   readonly environment: Environment;
   /** The environment as FastCGI's pairs, where it was made so: `environment` costs something then. */
-  readonly pairs?: PairsParts | undefined;
+  readonly pairs?: Pairs | undefined;
   /** null: no body (STDIN is empty). */
   readonly body: RequestBody | null;
   /** A filter's data stream; null in other roles. */

@@ -5,7 +5,7 @@
 // A length up to 127 takes one byte; a longer one four, the top bit of the first set.
 
 import { PosternError } from '../../errors.ts';
-import type { Environment, PairsParts } from '../cgi/exchange.ts';
+import type { Environment, Pairs } from '../cgi/exchange.ts';
 
 /** What a peer may make a reader of pairs store. */
 export interface NameValueLimits {
@@ -33,9 +33,9 @@ export function decodeNameValues(bytes: Buffer, limits: NameValueLimits = defaul
 }
 
 /** The variables of pairs, however many there are. */
-export function environmentOf([client, script, rest, fields]: PairsParts): Environment {
+export function environmentOf(pairs: Pairs): Environment {
   const limits = { maxBytes: Number.POSITIVE_INFINITY, maxPairs: Number.POSITIVE_INFINITY };
-  return decodeNameValues(Buffer.concat([client, script, Buffer.from(rest, 'latin1'), fields]), limits);
+  return decodeNameValues(Buffer.from(pairs, 'latin1'), limits);
 }
 
 /** Reads pairs that come in pieces, cut at any byte. */

@@ -3,7 +3,7 @@
 
 import { PosternError } from '../../errors.ts';
 import { LentViews } from '../bytes.ts';
-import type { Environment, PairsParts, Role } from '../cgi/exchange.ts';
+import type { Environment, Pairs, Role } from '../cgi/exchange.ts';
 import { environmentOf, SHORT_MAX } from './name-value-reader.ts';
 import {
   ABORT_REQUEST,
@@ -26,9 +26,9 @@ import {
  * Content of a PARAMS record at most. PHP resets the connection on a record above 65,528 bytes with its padding, and on
  * a pair that is cut by the end of a record.
  */
-const MAX_PARAMS_BYTES = 64_992;
+export const MAX_PARAMS_BYTES = 64_992;
 const NO_BYTES = Buffer.alloc(0);
-const ALIGNMENT = 8;
+export const ALIGNMENT = 8;
 /** Memory up to this size is kept for the next records when it is given back: that of one full record. */
 const KEPT_BYTES = 66_560;
 
@@ -67,28 +67,14 @@ export class RecordWriter {
    * PARAMS, whole: the pairs, cut between records only where a pair ends, and the empty record that closes the stream.
    * @throws PARAMS_TOO_LARGE when one pair does not fit into a record; then nothing was added.
    */
-  params(id: number, environment: Environment | PairsParts): void {
-    if (isPairs(environment)) {
-      const [client, script, rest, fields] = environment;
-      const bytes = client.length + script.length + rest.length + fields.length;
-      if (bytes > MAX_PARAMS_BYTES) {
-        this.#largeParams(id, environmentOf(environment), bytes);
-      } else {
-        this.content(PARAMS, id, client);
-        this.content(PARAMS, id, script);
-        this.text(PARAMS, id, rest);
-        this.content(PARAMS, id, fields);
-        this.#close();
-      }
-      this.end(PARAMS, id);
-      return;
-    }
+  params(id: number, environment: Environment | Pairs): void {
     // One copy for all pairs: a walk that reads and copies each variable takes a third longer.
-    const text = nameValueText(environment);
-    if (text.length > MAX_PARAMS_BYTES) {
-      this.#largeParams(id, environment, text.length);
+    const isText = typeof environment === 'string';
+    const pairs = isText ? environment : nameValueText(environment);
+    if (pairs.length > MAX_PARAMS_BYTES) {
+      this.#largeParams(id, isText ? environmentOf(environment) : environment, pairs.length);
     } else {
-      this.text(PARAMS, id, text);
+      this.text(PARAMS, id, pairs);
       this.#close();
     }
     this.end(PARAMS, id);
@@ -319,11 +305,6 @@ function pairText(name: string, value: string): string {
 function lengthText(length: number): string {
   if (length <= SHORT_MAX) return shortLengths[length]!;
   return String.fromCharCode((length >>> 24) | 0x80, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff);
-}
-
-/** Whether an environment is there as its pairs. */
-export function isPairs(environment: Environment | PairsParts): environment is PairsParts {
-  return Array.isArray(environment);
 }
 
 /** Pairs as a byte string. */

@@ -13,6 +13,7 @@
 
 import { withDefaults } from '../../defaults.ts';
 import { PosternError } from '../../errors.ts';
+import type { LastView } from '../bytes.ts';
 import type { Environment, Role } from '../cgi/exchange.ts';
 import { decodeNameValues, type NameValueLimits } from './name-value-reader.ts';
 
@@ -209,6 +210,7 @@ const FIXED_BODY_BYTES = 8;
 export class RecordReader {
   readonly #handler: RecordHandler;
   readonly #limits: RecordReaderLimits;
+  readonly #views: LastView | null;
   /** The header that came in pieces, and how much of it is there. */
   readonly #header: Buffer = Buffer.alloc(HEADER_BYTES);
   #headerLength = 0;
@@ -223,9 +225,11 @@ export class RecordReader {
   #gatheredLength = 0;
   #isStopped = false;
 
-  constructor(handler: RecordHandler, limits: Partial<RecordReaderLimits> = {}) {
+  /** @param views where the chunks are views of a buffer that is read into again and again; null: nothing of them is kept */
+  constructor(handler: RecordHandler, limits: Partial<RecordReaderLimits> = {}, views: LastView | null = null) {
     this.#handler = handler;
     this.#limits = withDefaults(defaultReaderLimits, limits);
+    this.#views = views;
   }
 
   /** Whether the bytes so far end between two records: what a peer that closes should have reached. */
@@ -304,7 +308,11 @@ export class RecordReader {
     const end = Math.min(chunk.length, at + this.#contentLeft);
     this.#contentLeft -= end - at;
     if (this.#kind === 'stream') {
-      this.#handler.content(this.#type as StreamType, this.#id, lend(chunk, at, end));
+      this.#handler.content(
+        this.#type as StreamType,
+        this.#id,
+        this.#views?.of(chunk, at, end) ?? lend(chunk, at, end),
+      );
     } else if (this.#kind === 'skipped') {
       if (this.#contentLeft === 0) this.#handler.control(this.#type, this.#id, NO_BYTES);
     } else if (this.#gatheredLength === 0 && this.#contentLeft === 0) {

@@ -2,7 +2,7 @@
 // same with one request after another, so that fields which came before are known by their bytes: what was read of them, and made of that further on, holds
 // again. Pure.
 
-import { bytesText, endOfTarget, endOfToken, inOnePiece } from '../bytes.ts';
+import { bytesText, endOfTarget, endOfToken, inOnePiece, isThere } from '../bytes.ts';
 import { fieldValue } from './headers.ts';
 import {
   type CheckedHost,
@@ -160,6 +160,17 @@ function endOfHead(text: string, searched: number): number {
 /** Fields as they came, and what was read of them. */
 interface SeenFields extends Omit<RequestHead, 'method' | 'target' | 'version'> {
   readonly bytes: Uint8Array;
+  /** What was asked for with them last. */
+  lastTarget: string;
+  /** The line of that, once it came twice in a row. */
+  lastLine: SeenLine | null;
+}
+
+/** A request line as it came, with its end. */
+interface SeenLine {
+  readonly bytes: Uint8Array;
+  readonly method: string;
+  readonly target: string;
 }
 
 const space = 0x20;
@@ -175,8 +186,8 @@ export function requestLineBytes({ method, target }: RequestHead): number {
 const slotCount = 256;
 /** Longest fields that are remembered, with the empty line after them: of all slots together half a megabyte, and as much for what was read of them. */
 const mostBytes = 2_048;
-/** Bytes that are compared here: above that it is quicker to have it done. */
-const fewBytes = 120;
+/** Longest request line that is remembered. */
+const mostLineBytes = 512;
 /** Longest target that is read here; longer ones are judged elsewhere. */
 const mostTargetBytes = 4_096;
 
@@ -188,6 +199,9 @@ export class KnownFields {
   read(slot: number, bytes: Buffer, from: number): RequestHead | null {
     const seen = this.#slots[slot] ?? null;
     if (seen === null) return null;
+    const line = seen.lastLine;
+    if (line !== null && isThere(line.bytes, bytes, from) && isThere(seen.bytes, bytes, from + line.bytes.length))
+      return withFields(line.method, line.target, seen);
     const methodEnd = endOfToken(bytes, from);
     if (methodEnd === from || bytes[methodEnd] !== space || bytes[methodEnd + 1] !== slash) return null;
     const targetEnd = endOfTarget(bytes, methodEnd + 1);
@@ -195,9 +209,12 @@ export class KnownFields {
     if (!isThere(seen.bytes, bytes, targetEnd + usualVersion.length)) return null;
     const method = isThere(usualMethod, bytes, from) ? 'GET' : bytesText(bytes, from, methodEnd);
     if (method === 'CONNECT') return null;
-    const { headers, contentLength, isChunked, keepsAlive, expectsContinue, made } = seen;
     const target = bytesText(bytes, methodEnd + 1, targetEnd);
-    return { method, target, version: '1.1', headers, contentLength, isChunked, keepsAlive, expectsContinue, made };
+    const isShort = targetEnd - from <= mostLineBytes;
+    const isAgain = isShort && target === seen.lastTarget;
+    seen.lastLine = isAgain ? { bytes: copyOf(bytes, from, targetEnd + usualVersion.length), method, target } : null;
+    seen.lastTarget = isShort ? target : '';
+    return withFields(method, target, seen);
   }
 
   /** Remembers the fields of a head, which are at `from`. @returns their slot; -1: they are too long */
@@ -208,14 +225,27 @@ export class KnownFields {
     const slot = (hash >>> 0) % slotCount;
     const before = this.#slots[slot] ?? null;
     if (before !== null && before.bytes.length === to - from && isThere(before.bytes, bytes, from)) return slot;
-    const own = Uint8Array.prototype.slice.call(bytes, from, to);
+    const own = copyOf(bytes, from, to);
     const headers = head.headers.map((text, at) => (at % 2 === 0 ? text : inOnePiece(text)));
     const contentType = fieldValue(headers, 'content-type') ?? null;
     const made = { bytes: own.length, contentType, pairs: null, shown: null };
     const { contentLength, isChunked, keepsAlive, expectsContinue } = head;
-    this.#slots[slot] = { bytes: own, headers, contentLength, isChunked, keepsAlive, expectsContinue, made };
+    const seen = { bytes: own, headers, contentLength, isChunked, keepsAlive, expectsContinue, made };
+    this.#slots[slot] = { ...seen, lastTarget: '', lastLine: null };
     return slot;
   }
+}
+
+function withFields(
+  method: string,
+  target: string,
+  { headers, contentLength, isChunked, keepsAlive, expectsContinue, made }: SeenFields,
+): RequestHead {
+  return { method, target, version: '1.1', headers, contentLength, isChunked, keepsAlive, expectsContinue, made };
+}
+
+function copyOf(bytes: Buffer, from: number, to: number): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes, from, to);
 }
 
 /** The fields that one connection had last: where they are remembered, once it has had some of their length twice. Most that come once do not come again. */
@@ -242,16 +272,4 @@ export class LastFields {
     this.#bytes = isSimple ? to - fieldsAt : 0;
     this.#slot = isAgain ? this.#known.keep(head, bytes, fieldsAt, to) : -1;
   }
-}
-
-function isThere(known: Uint8Array, bytes: Buffer, at: number): boolean {
-  const { length } = known;
-  if (bytes.length - at < length) return false;
-  if (length > fewBytes) {
-    // Most that differ are longer or shorter.
-    if (bytes[at + length - 5] !== known[length - 5] || bytes[at + length - 2] !== known[length - 2]) return false;
-    return bytes.compare(known, 0, length, at, at + length) === 0;
-  }
-  for (let i = 0; i < length; i += 1) if (bytes[at + i] !== known[i]) return false;
-  return true;
 }

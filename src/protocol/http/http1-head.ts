@@ -2,6 +2,7 @@
 
 import { PosternError } from '../../errors.ts';
 import { endOfTarget, endOfToken, inOnePiece } from '../bytes.ts';
+import type { Pairs } from '../cgi/exchange.ts';
 import { isNamed, parseFields } from './headers.ts';
 import { parseHost } from './host.ts';
 
@@ -20,7 +21,7 @@ const absoluteForm = /^https?:\/\/([^/?]*)/i;
 
 /** The fields' part of the environment, as FastCGI's pairs, and what it was made by: see `protocol/cgi/environment.ts`. */
 export interface FieldPairs {
-  readonly pairs: Uint8Array;
+  readonly pairs: Pairs;
   readonly names: object;
   readonly configured: object | null;
   readonly hasHost: boolean;

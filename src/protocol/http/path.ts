@@ -2,6 +2,7 @@
 // and the patterns of paths that routes and other settings have. Pure.
 
 import { PosternError } from '../../errors.ts';
+import type { Pairs } from '../cgi/exchange.ts';
 import { textToBytes } from '../text.ts';
 
 /** A request target, taken apart. Byte strings. */
@@ -12,6 +13,8 @@ export interface RequestPath {
   readonly query: string;
   /** How much of the path may name a file or a script: what follows held "%2F", "%5C" or "\", which only PATH_INFO may. */
   readonly nameLength: number;
+  /** Its part of the environment, once it was asked for, and the target as the client sent it: see `protocol/cgi/environment.ts`. */
+  asked?: { readonly target: string; readonly pairs: Pairs };
 }
 
 const forbidden = /[\x00-\x20\x7f#]/;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PosternError } from '../../../src/errors.ts';
 import { localRedirectOf } from '../../../src/protocol/cgi/cgi-head.ts';
-import { CgiOutput, KnownHeads } from '../../../src/protocol/cgi/cgi-output.ts';
+import { CgiOutput, defaultOutputLimits, KnownHeads } from '../../../src/protocol/cgi/cgi-output.ts';
 import { type CgiHead, nothingMade } from '../../../src/protocol/cgi/exchange.ts';
 
 interface Seen {
@@ -254,6 +254,46 @@ describe('KnownHeads', () => {
     const other = known.read('Status: 404\r\nContent-Type: text/html\r\n\r\n', 200);
     assert.equal(other.head.status, 404);
     assert.equal(known.read(text, 200).head.status, 200);
+  });
+
+  it('changes nothing of what is read, however answers are cut and follow each other', () => {
+    const a = 'Content-Type: text/html\r\n\r\n';
+    const b = 'Status: 103\nLink: </a>\n\n';
+    const c = 'Content-Type: text/html\r\n\r\n\r\n';
+    const answers = [
+      a,
+      `${a}body`,
+      `${b}${a}body`,
+      `${a}other`,
+      b + b + a,
+      c,
+      `${a.slice(0, -2)}X: y\r\n\r\n`,
+      'A: b\n\nc',
+    ];
+    const read = (text: string, cutAt: number, known: KnownHeads | null): string => {
+      let said = '';
+      const sink = {
+        head: (head: CgiHead) => {
+          said += JSON.stringify([head.status, head.headers]);
+        },
+        write: (chunk: Uint8Array) => {
+          said += Buffer.from(chunk).toString('latin1');
+          return true;
+        },
+      };
+      const output = new CgiOutput(sink, defaultOutputLimits, known);
+      for (const part of [text.slice(0, cutAt), text.slice(cutAt)]) if (part !== '') output.push(Buffer.from(part));
+      return said;
+    };
+    const known = new KnownHeads();
+    for (const before of answers) {
+      for (const text of answers) {
+        for (let cutAt = 0; cutAt < text.length; cutAt += 3) {
+          for (const answer of [before, text])
+            assert.equal(read(answer, answer === text ? cutAt : 0, known), read(answer, answer.length, null));
+        }
+      }
+    }
   });
 
   it('remembers no long head, none with lost lines, and none that is invalid', () => {

@@ -122,14 +122,15 @@ describe('environmentPairs()', () => {
 
   it('says the same as makeEnvironment(), however often its parts are used again', () => {
     const names = new HeaderNames();
+    const targets = given.map(({ query = source.query }) => ({ query }));
     for (let round = 0; round < 3; round += 1) {
-      for (const one of given) {
+      for (const [index, one] of given.entries()) {
         const from = { ...source, ...one };
         const client = { pairs: clientPairs(from), hasHost: typeof from.host === 'string' };
         const script = scriptPairs(from, from.documentRoot);
-        const { query, contentLength } = from;
+        const { contentLength } = from;
         const configured = Object.keys(from.configured).length === 0 ? null : from.configured;
-        const pairs = environmentPairs(client, script, from, query, contentLength, configured, names);
+        const pairs = environmentPairs(client, script, from, targets[index]!, contentLength, configured, names);
         assert.deepEqual({ ...environmentOf(pairs) }, makeEnvironment(from, new HeaderNames()));
       }
     }
@@ -141,6 +142,7 @@ describe('environmentPairs()', () => {
       const contentType = fieldValue(headers, 'content-type') ?? null;
       return { bytes: 0, contentType, pairs: null, shown: null };
     });
+    const targets = given.map(({ query = source.query }) => ({ query }));
     for (let round = 0; round < 12; round += 1) {
       for (const [index, one] of given.entries()) {
         const host = round % 2 === 0 ? null : 'proxy.example';
@@ -149,10 +151,21 @@ describe('environmentPairs()', () => {
         const client = { pairs: clientPairs(from), hasHost: host !== null };
         const script = scriptPairs(from, from.documentRoot);
         const request = { ...from, made: made[index]! };
-        const pairs = environmentPairs(client, script, request, from.query, from.contentLength, configured, names);
+        const target = targets[index]!;
+        const pairs = environmentPairs(client, script, request, target, from.contentLength, configured, names);
         assert.deepEqual({ ...environmentOf(pairs) }, makeEnvironment(from, new HeaderNames()));
       }
     }
+  });
+
+  it('says of a target that another request was read as well what that one sent', () => {
+    const target = { query: 'a=b' };
+    const client = { pairs: clientPairs(source), hasHost: false };
+    const of = (sent: string): string => {
+      const request = { ...source, target: sent };
+      return environmentOf(environmentPairs(client, '', request, target, null, null, new HeaderNames())).REQUEST_URI!;
+    };
+    for (const sent of ['/a?a=b', '/%61?a=b', '/a?a=b']) assert.equal(of(sent), sent);
   });
 
   it('joins repeated fields of names that are not remembered any more', () => {

@@ -74,6 +74,22 @@ describe('fields that came before', () => {
     }
   });
 
+  it('are known with the line before them, if that comes again, and no other', () => {
+    const reader = readerThatKnows(short);
+    const lines = ['GET /a', 'GET /a', 'GET /a', 'GET /ab', 'GET /a', 'PUT /a', 'PUT /a', 'PUT /a', 'GET /a', 'GET /b'];
+    const read = readAll(
+      reader,
+      lines.map((line) => `${line} HTTP/1.1\r\n${short}`),
+    );
+    assert.deepEqual(
+      read.map((head) => `${head?.method} ${head?.target}`),
+      lines,
+    );
+    for (const line of ['GET /a', 'GET /a', 'GET /a']) reader.read(bytes(`${line} HTTP/1.1\r\n${short}`), 0);
+    assert.equal(reader.read(bytes(`GET /a HTTP/1.1\r\nX: y\r\n${short}`), 0)?.headers[0], 'X');
+    assert.equal(readerThatKnows(short).read(bytes('GET /a HTTP/1.1\r'), 0), null);
+  });
+
   it('change nothing of what is read', () => {
     const line = fc.constantFrom(
       'GET / HTTP/1.1',
