@@ -13,22 +13,22 @@ const src = join(root, 'src');
 const bundled = /^(?:commander|lru-cache|mrmime|zod)(?:\/|$)/;
 
 /**
- * What is loaded as a whole: each of these and what it imports, less what those before it have. So a front thread loads one file, and
- * `postern --version` does not load the service.
+ * What a start loads, one after another, or a program imports. Modules that the same of these need share a file: so few files are loaded, and no module that
+ * nobody asked for.
  */
-const wholes = [
+const starts = [
   'cli/main',
   'cli/serve-command',
-  'protocol/index',
-  'client/index',
-  'app/index',
-  'threads/front-thread-entry',
   'cli/launched-service',
   'cli/serving',
   'cli/running',
+  'threads/front-thread-entry',
+  'app/index',
+  'client/index',
+  'protocol/index',
 ];
 
-/** Of each whole: what it reaches. */
+/** Of each start: the modules that it needs at once. */
 const reached = new Map<string, Set<string>>();
 
 if (!isBuilt(root)) await build();
@@ -52,11 +52,15 @@ async function build(): Promise<void> {
       // A stack trace has names, and lines of a readable length.
       minify: false,
       comments: { legal: true, annotation: false, jsdoc: false },
+      // What most of them need comes first: it would be taken along by what imports it.
       codeSplitting: {
-        groups: wholes.map((whole, index) => ({
-          debugName: whole,
-          name: (id, modules) => (has(whole, id, modules) ? whole.replace('/', '-') : null),
-          priority: wholes.length - index,
+        groups: starts.map((_, index) => ({
+          debugName: `${index + 1}`,
+          priority: index + 1,
+          name: (id, modules) => {
+            const needing = startsThatNeed(id, modules);
+            return needing.length === index + 1 ? needing.join('') : null;
+          },
         })),
       },
     },
@@ -90,12 +94,14 @@ function entries(): string[] {
   return [...new Set(['cli/main', ...exported, ...begun])];
 }
 
-/** Whether a whole has a module: what it begins with stays apart, since what is loaded later would wait for its end. */
-function has(whole: string, id: string, modules: ChunkingContext): boolean {
-  const begin = join(src, `${whole}.ts`);
-  if (modules.getModuleInfo(begin) === null) throw new Error(`there is no ${begin}: it was moved`);
-  if (!reached.has(whole)) reached.set(whole, reach(begin, modules, new Set()));
-  return id !== begin && reached.get(whole)!.has(id);
+/** Numbers of the starts that need a module; of none, the start itself: what is loaded later would wait for its end. */
+function startsThatNeed(id: string, modules: ChunkingContext): number[] {
+  return [...starts.keys()].filter((index) => {
+    const begin = join(src, `${starts[index]}.ts`);
+    if (modules.getModuleInfo(begin) === null) throw new Error(`there is no ${begin}: it was moved`);
+    if (!reached.has(begin)) reached.set(begin, reach(begin, modules, new Set()));
+    return id !== begin && reached.get(begin)!.has(id);
+  });
 }
 
 /** A module and all that it imports, but for what it loads later. */
