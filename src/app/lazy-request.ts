@@ -132,16 +132,16 @@ class LazyRequest {
   }
 }
 
-delegateTheRest(LazyRequest.prototype as unknown as LazyRequest & Record<string, unknown>);
-Object.setPrototypeOf(LazyRequest.prototype, Request.prototype);
-
 /** A Request that costs little until it is looked at. */
 export function lazyRequest(source: CgiRequest, host: RequestHost): Request {
+  // Not before the first one: whoever names Request has Node load all of its fetch, and most that import this make no request.
+  if (Object.getPrototypeOf(LazyRequest.prototype) === Object.prototype) becomeRequest(LazyRequest.prototype);
   return new LazyRequest(source, host) as unknown as Request;
 }
 
 /** Everything else that a Request has is asked of the real one. */
-function delegateTheRest(prototype: object): void {
+function becomeRequest(prototype: object): void {
+  Object.setPrototypeOf(prototype, Request.prototype);
   for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(Request.prototype))) {
     if (Object.hasOwn(prototype, name)) continue;
     if (property.get) {

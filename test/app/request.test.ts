@@ -1,6 +1,7 @@
 // The Request that an application sees, and the Reply that it may send instead of a Response.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { Reply } from '../../src/app/index.ts';
 import { headersOf, lazyRequest, urlOf } from '../../src/app/lazy-request.ts';
@@ -15,6 +16,15 @@ function requestOf(given: Partial<CgiRequest>): Request {
 }
 
 const form = { CONTENT_TYPE: 'application/x-www-form-urlencoded', REQUEST_URI: '/form', HTTP_HOST: 'a.example' };
+
+describe('lazyRequest()', () => {
+  it('has Node load its fetch with the first request, not with the module: a start that serves PHP needs none', () => {
+    const module = new URL('../../src/app/lazy-request.ts', import.meta.url).href;
+    const script = `await import('${module}'); console.log(process.moduleLoadList.filter((one) => one.includes('undici')))`;
+    assert.equal(String(execFileSync(process.execPath, ['--input-type=module', '-e', script])).trim(), '[]');
+    assert.ok(requestOf({}) instanceof Request);
+  });
+});
 
 describe('urlOf()', () => {
   const table: readonly (readonly [string, Record<string, string>])[] = [
