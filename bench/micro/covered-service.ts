@@ -132,7 +132,7 @@ function startChild(checkout: string, folder: string, port: number): ChildProces
 [log]\naccess = true\nfile = "${folder}/log"\n`,
   );
   const probe = new URL('coverage-probe.ts', import.meta.url).href;
-  return fork(`${checkout}/bin/postern.js`, ['run', '--allow-root', '--user', 'root', '-c', file], {
+  return fork(`${checkout}/src/cli/main.ts`, ['run', '--allow-root', '--user', 'root', '-c', file], {
     execArgv: ['--import', probe],
     env: { ...process.env, XDG_CACHE_HOME: folder, XDG_RUNTIME_DIR: folder },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

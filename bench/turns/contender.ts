@@ -1,6 +1,6 @@
 // A service of a checkout that is loaded in turns with others: how it is started, and what a request costs its process.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { type Peer, startPeer } from '../macro/peer.ts';
 import { ownUsage } from '../macro/process-tree.ts';
 import { type Processes, runProgram } from '../macro/processes.ts';
@@ -47,6 +47,8 @@ export interface Asked {
 /** Starts the service of a checkout, with every case in its configuration. */
 export async function startContender(options: ContenderOptions): Promise<Contender> {
   const { name, folder, connections, workspace, processes, signal } = options;
+  const builder = `${folder}/build.ts`;
+  if (existsSync(builder)) await runProgram([process.execPath, builder], { folder, signal });
   const program = [process.execPath, `${folder}/bin/postern.js`, 'run'];
   // An earlier commit has one, and no word for it.
   const help = await runProgram([...program, '--help'], { folder, env: { XDG_CACHE_HOME: '' }, signal });
