@@ -82,6 +82,7 @@ export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
     threadDied(thread) {
       for (const one of [current, ...retired]) one.threadDied(thread);
     },
+    threadStalls: (thread) => current.threadStalls(thread),
     async close(deadlineMs) {
       stopRebuilding();
       await Promise.all([current, ...retired].map((one) => one.close(deadlineMs)));

@@ -91,6 +91,8 @@ export interface Unit {
   share(thread: number, isKnown: boolean): { readonly share: PoolShare; readonly ports: readonly MessagePort[] };
   /** A front thread is no more: what it held comes back. */
   threadDied(thread: number): void;
+  /** The event loop of a front thread does not turn: what is kept for it, or free and in its way, others may have. */
+  threadStalls(thread: number): void;
 }
 
 /** What a unit of one kind is made with. */
@@ -159,6 +161,7 @@ export function workersUnit(
       return { share: { kind: 'workers', name: plan.name, shared: pool.shared, port: port2 }, ports: [port2] };
     },
     threadDied: (thread) => pool.threadDied(thread),
+    threadStalls: (thread) => pool.threadStalls(thread),
   };
 }
 
@@ -217,6 +220,7 @@ export function connectUnit(plan: ConnectPlan, { clock, log, frontThreads }: Uni
       return { share: { kind: 'connect', name, permits, options }, ports };
     },
     threadDied: (thread) => share.forget(thread),
+    threadStalls: (thread) => share.passOver(thread),
   };
 }
 
@@ -295,6 +299,7 @@ export function cgiUnit(plan: CgiPlan, { clock, log, starter, relay, frontThread
       const { stopTimeoutMs } = inForce.limits;
       permits.forget(thread, (process, isGone) => orphans.end(process, stopTimeoutMs, isGone));
     },
+    threadStalls: (thread) => permits.passOver(thread),
   };
 }
 

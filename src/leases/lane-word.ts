@@ -131,6 +131,11 @@ export function takeLane(row: Leased, own: number, word: number = row.word): boo
   return mayTake(word, own) && row.swap(word, inState(keptFor(heldBy(word, own), nobody), 'busy'));
 }
 
+/** What is kept for a thread others may have. */
+export function unkeep(row: Leased, taker: number): void {
+  for (let { word } = row; takerOf(word) === taker; { word } = row) if (row.swap(word, keptFor(word, nobody))) return;
+}
+
 /** A request has ended on a lane of a thread: it is free, and stays that thread's where its connection is kept. @returns false when it is to drain, or was taken away */
 export function freeLane(row: Leased, own: number, isConnected: boolean): boolean {
   const { word } = row;

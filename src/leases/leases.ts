@@ -9,8 +9,8 @@
 // 4. Who begins to wait writes that first, and looks for a free lane second. Who frees a lane writes that first, and looks for those that wait second.
 //    So one of the two sees the other.
 // 5. Where a free lane is taken away, all threads are rung for: who had it closes its connection, for whom it was kept looks for another.
-// 6. Who keeps a lane for a thread looks once more whether anybody waits there: the pool writes that nobody does when a thread has ended, and takes
-//    back what was kept for it then.
+// 6. Who keeps a lane for a thread looks once more whether anybody waits there: the pool writes that nobody does when a thread has ended, or does not turn, and
+//    takes back what was kept for it then. Who looks again writes again that he waits.
 
 import type { Clock } from '../clock.ts';
 import {

@@ -38,7 +38,7 @@ export class PermitHolder implements Permits {
     const { clock } = user;
     this.#leases = new Leases({ own: index, board, waiting, ring, clock });
     this.#user = user;
-    this.#secondLook = new SecondLook(clock, user, () => this.match());
+    this.#secondLook = new SecondLook(clock, user, () => this.#lookAgain());
   }
 
   /** See Permits. */
@@ -129,6 +129,13 @@ export class PermitHolder implements Permits {
     this.#user.closeKept(running);
     for (const row of this.#held()) this.#leases.letGo(row);
     this.#used.length = 0;
+    this.match();
+  }
+
+  #lookAgain(): void {
+    const { waiting, waitingSinceMs } = this.#user.queue;
+    // The pool writes that nobody waits in a thread that does not turn.
+    this.#waiting.note(this.#index, waiting, waitingSinceMs ?? 0);
     this.match();
   }
 

@@ -7,7 +7,7 @@ import { atomicCells, type Cells, type CellsMaker, mostThreads, nobody, stateOf,
 /** One cell a line of the cache: threads that count on their own do not slow each other down. */
 export const cellsPerLine = 16;
 
-const cellOf = { waiting: 0, oldestMs: 1, refused: 2 } as const;
+const cellOf = { waiting: 0, oldestMs: 1, refused: 2, served: 3 } as const;
 /** Before the lines of the threads stands how many there are. */
 const firstLine = 1;
 
@@ -32,7 +32,13 @@ export class WaitingBoard {
     this.#cells.store(0, count);
   }
 
+  /** Requests that wait in a thread and are to be given lanes: none in one that does not turn, until it says again that they wait. */
   waiting(index: number): number {
+    return this.#cells.load(lineOf(index) + cellOf.served);
+  }
+
+  /** The same, also in one that does not turn. */
+  allWaiting(index: number): number {
     return this.#cells.load(lineOf(index) + cellOf.waiting);
   }
 
@@ -54,7 +60,7 @@ export class WaitingBoard {
   /** Requests that wait in all threads. */
   total(): number {
     let total = 0;
-    for (let index = this.threads - 1; index >= 0; index -= 1) total += this.waiting(index);
+    for (let index = this.threads - 1; index >= 0; index -= 1) total += this.allWaiting(index);
     return total;
   }
 
@@ -72,6 +78,12 @@ export class WaitingBoard {
     // Before the number: whoever sees that one waits is to see since when.
     if (waiting > 0) this.#cells.store(line + cellOf.oldestMs, wholeMs(oldestMs));
     this.#cells.store(line + cellOf.waiting, waiting);
+    this.#cells.store(line + cellOf.served, waiting);
+  }
+
+  /** Written by the pool, of a thread that does not turn: nobody is to keep a lane for it. It writes anew what waits in it when it looks again. */
+  passOver(index: number): void {
+    this.#cells.store(lineOf(index) + cellOf.served, 0);
   }
 }
 
@@ -103,7 +115,7 @@ export class WaitingRoom implements SharedRoom {
 
   /** See SharedRoom. */
   get waitingElsewhere(): number {
-    return this.others.total() - this.others.waiting(this.#index);
+    return this.others.total() - this.others.allWaiting(this.#index);
   }
 
   /** See SharedRoom. Each lane is looked at once: it may go from one thread to another meanwhile. */
@@ -115,7 +127,8 @@ export class WaitingRoom implements SharedRoom {
       if (stateOf(word) === 'idle' && takerOf(word) !== nobody) kept[takerOf(word)]! += 1;
     }
     let coming = 0;
-    for (let index = threads - 1; index >= 0; index -= 1) coming += Math.min(kept[index]!, this.others.waiting(index));
+    for (let index = threads - 1; index >= 0; index -= 1)
+      coming += Math.min(kept[index]!, this.others.allWaiting(index));
     return coming;
   }
 

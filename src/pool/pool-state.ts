@@ -179,6 +179,8 @@ export type PoolEvent =
   | { readonly type: 'reload'; readonly program: Program; readonly limits: PoolLimits; readonly isTried: boolean }
   /** An operator wants this process replaced: a child, or a whole worker. */
   | { readonly type: 'recycle'; readonly pid: number }
+  /** The event loop of a front thread does not turn. @param waiting requests that wait in others */
+  | { readonly type: 'stalled'; readonly thread: number; readonly waiting: number }
   | { readonly type: 'close' }
   /** It closes, and nobody waits any more. */
   | { readonly type: 'served' }
@@ -228,6 +230,7 @@ export type Told =
       readonly isOutOfMemory: boolean;
     }
   | { readonly kind: 'unreachable' | 'late-start' | 'question'; readonly worker: WorkerRecord }
+  | { readonly kind: 'taken-back'; readonly thread: number; readonly count: number }
   | { readonly kind: 'health'; readonly generation: Generation; readonly health: PoolState['health'] }
   | { readonly kind: 'reloaded'; readonly generation: Generation; readonly isOk: boolean; readonly words: string };
 

@@ -51,6 +51,15 @@ export function tell(log: Log, name: string, what: Told, nowMs: number): void {
       );
       return;
     }
+    case 'taken-back': {
+      const { thread, count } = what;
+      const processes = count === 1 ? 'a free process that it holds is' : `${count} free processes that it holds are`;
+      log.warn(
+        { pool: name, thread },
+        `front thread ${thread} does not answer while others wait: ${processes} replaced`,
+      );
+      return;
+    }
     case 'question': {
       const { pid, generation } = what.worker;
       const fields = { pool: name, pid, generation: generation.number };

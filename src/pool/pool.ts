@@ -178,6 +178,12 @@ export class Pool {
     this.#forgetThread(index, true);
   }
 
+  /** The event loop of a front thread does not turn: what is free and kept for it others may have, and what it holds, too, where requests wait in them. */
+  threadStalls(index: number): void {
+    const waiting = this.#holders.passOver(index);
+    if (waiting > 0) this.#dispatch({ type: 'stalled', thread: index, waiting });
+  }
+
   /**
    * Replaces every worker without losing a request: the next generation starts, answers its probe, and takes over; then the old one leaves.
    * One at a time; a later call waits for those before it.

@@ -1,10 +1,11 @@
-// Decides which processes have had their time: too many requests, too old, too large, idle for too long. Pure.
+// Decides which processes have had their time: too many requests, too old, too large, idle for too long, held by a thread that does not turn. Pure.
 
 import type { LaneRow } from '../leases/lane-row.ts';
+import { holderOf } from '../leases/lane-word.ts';
 import type { RecycleLimits } from '../leases/release.ts';
 import type { StopReason } from '../queue/pool-snapshot.ts';
 import { freeLanes, type LaneRecord, type Step, type WorkerRecord } from './pool-state.ts';
-import { recycle, retire } from './retiring.ts';
+import { endChild, recycle, retire } from './retiring.ts';
 import { minServerLifeMs } from './spawn-score.ts';
 
 /** What is known of a process that has no request. */
@@ -82,6 +83,27 @@ function sweepChildren(step: Step, worker: WorkerRecord): void {
     staying -= 1;
     recycle(step, lane, reason, 'idle');
   }
+}
+
+/**
+ * Takes free lanes from a thread whose event loop does not turn. It cannot close their connections, so their processes are replaced: they have nothing to lose.
+ * @param most so many requests wait in others
+ */
+export function takeBack(step: Step, thread: number, most: number): void {
+  const { state, effects } = step;
+  const how = { reason: 'abandoned', signal: 'SIGKILL', graceMs: 0 } as const;
+  let count = 0;
+  for (const lane of freeLanes(state)) {
+    if (count === most) break;
+    const { worker, process, slot } = lane;
+    if (holderOf(state.board.row(slot).word) !== thread) continue;
+    const { preforks } = worker.generation.program;
+    if (preforks && process !== null) endChild(step, lane, how, 'idle');
+    else if (!preforks && worker.lanes.size === 1) retire(step, worker, how);
+    else continue;
+    count += 1;
+  }
+  if (count > 0) effects.push({ type: 'tell', what: { kind: 'taken-back', thread, count } });
 }
 
 /** When the last request of a lane's process has ended. */

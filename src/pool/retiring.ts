@@ -222,7 +222,7 @@ export function settle(step: Step, worker: WorkerRecord): void {
 }
 
 /** Ends the child behind a lane, and no other. */
-function endChild(step: Step, lane: LaneRecord, how: Retirement, from: LaneState = 'busy'): void {
+export function endChild(step: Step, lane: LaneRecord, how: Retirement, from: LaneState = 'busy'): void {
   const { state, nowMs, effects } = step;
   if (!moveLane(state, lane, 'stopping', nowMs, from)) return;
   state.board.row(lane.slot).reason = how.reason;

@@ -19,7 +19,7 @@ import {
   type Step,
   type WorkerRecord,
 } from './pool-state.ts';
-import { sweep } from './recycling.ts';
+import { sweep, takeBack } from './recycling.ts';
 import {
   carryOut,
   childGone,
@@ -113,6 +113,9 @@ function handle(one: Step, event: PoolEvent): void {
       return;
     case 'recycle':
       replace(one, event.pid);
+      return;
+    case 'stalled':
+      takeBack(one, event.thread, event.waiting);
       return;
     case 'close':
       if (state.phase === 'new' || state.phase === 'open') movePhase(state, 'closing');

@@ -74,7 +74,8 @@ export class FrontThreads implements Fronts {
     this.#options = options;
     this.#local = new SiteFronts({ ...options, binder: undefined });
     this.#bound = options.binder === undefined ? null : new BoundPlaces(options.binder, options.count);
-    this.#watch = new ThreadWatch(() => this.#threads, options.log);
+    const onStall = ({ index }: FrontThread): void => this.#parted.threadStalls(index);
+    this.#watch = new ThreadWatch(() => this.#threads, onStall, options.log);
     this.#places = Array.from({ length: options.count }, (_, at) => newPlace(at + 1));
   }
 

@@ -29,4 +29,9 @@ export class PartedPools {
   threadDied(thread: number): void {
     for (const unit of [...this.#inForce, ...this.#leaving]) unit.threadDied(thread);
   }
+
+  /** See Unit. */
+  threadStalls(thread: number): void {
+    for (const unit of this.#inForce) unit.threadStalls(thread);
+  }
 }

@@ -5,22 +5,26 @@ import type { Log } from '../log.ts';
 import type { FrontThread } from './front-thread.ts';
 
 const lookMs = 1_000;
-/** A thread whose event loop has not turned for so long hangs. */
+/** Others do not wait for a thread whose event loop has not turned for so long. */
+const stallMs = 2_000;
+/** One whose event loop has not turned for so long hangs. */
 const stuckMs = 10_000;
 /** How long it may take to find out where. */
 const whereaboutsMs = 2_000;
 
 export class ThreadWatch {
   readonly #threads: () => readonly FrontThread[];
+  readonly #onStall: (thread: FrontThread) => void;
   readonly #log: Log;
   #timer: Timer | null = null;
   #lookedAtMs = 0;
   /** Those that are being looked into: once each. */
   readonly #stuck = new WeakSet<FrontThread>();
 
-  /** @param threads those that serve now */
-  constructor(threads: () => readonly FrontThread[], log: Log) {
+  /** @param threads those that serve now @param onStall told at each look of one that others are not to wait for */
+  constructor(threads: () => readonly FrontThread[], onStall: (thread: FrontThread) => void, log: Log) {
     this.#threads = threads;
+    this.#onStall = onStall;
     this.#log = log;
   }
 
@@ -41,7 +45,9 @@ export class ThreadWatch {
     this.#lookedAtMs = nowMs;
     for (const thread of this.#threads()) {
       const stillMs = thread.stillMs(nowMs);
-      if (stillMs < stuckMs || wasHeldUp || this.#stuck.has(thread)) continue;
+      if (stillMs < stallMs || wasHeldUp) continue;
+      this.#onStall(thread);
+      if (stillMs < stuckMs || this.#stuck.has(thread)) continue;
       this.#stuck.add(thread);
       void this.#endStuck(thread).finally(() => this.#stuck.delete(thread));
     }

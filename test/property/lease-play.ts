@@ -5,6 +5,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from '
 import { holderOf, nobody, stateOf, tagOf, takerOf } from '../../src/leases/lane-word.ts';
 import type { PoolPort } from '../../src/leases/lease-messages.ts';
 import { handOverMs, laterBy, lingerMs } from '../../src/leases/leases.ts';
+import { mostPauseMs } from '../../src/leases/second-look.ts';
 import { WaitingBoard } from '../../src/leases/waiting-board.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -169,6 +170,10 @@ class LeasePlay {
       case 7:
         this.#kill(this.#random.pick(fronts));
         return;
+      case 9:
+        // It does turn, and says again that it waits.
+        this.#pool.threadStalls(this.#random.pick(fronts));
+        return;
       default:
         // Whatever the pool does when its bell rings, threads find lanes by themselves.
         this.#hear(this.#random.below(6) === 0);
@@ -296,7 +301,8 @@ class LeasePlay {
       const isEnding = this.#pool.state.lanes.some((lane) => lane !== null && lane.killAtMs !== null);
       if (isEnding) this.#passTime(20);
       if (isMoving || isEnding) continue;
-      if (looks > 2 * handOverMs || !this.#waitingNow().some(({ waiting }) => waiting > 0)) return;
+      const isLookedAt = looks > mostPauseMs + lingerMs && !this.#isPassedOver;
+      if (isLookedAt || this.#pool.state.waiting === 0) return;
       looks += lingerMs;
       this.#passTime(lingerMs);
     }
@@ -364,6 +370,11 @@ class LeasePlay {
   get #isBusy(): boolean {
     const { counters } = this.#pool.snapshot();
     return counters.waiting + counters.running > 0;
+  }
+
+  /** Whether a thread in which requests wait is given no lanes: it has not looked again yet. */
+  get #isPassedOver(): boolean {
+    return fronts.some((index) => this.#waiting.waiting(index) < this.#waiting.allWaiting(index));
   }
 
   #waitingNow(): Waiting[] {

@@ -7,6 +7,7 @@ import { holderOf, isFree, nobody, stateOf, takerOf } from '../../src/leases/lan
 import { handOverMs, laterBy, lingerMs } from '../../src/leases/leases.ts';
 import { PermitBoard } from '../../src/leases/permit-board.ts';
 import { PermitPool, type PermitPort } from '../../src/leases/permit-pool.ts';
+import { mostPauseMs } from '../../src/leases/second-look.ts';
 import { WaitingBoard } from '../../src/leases/waiting-board.ts';
 import { SharedBooks } from '../../src/queue/shared-books.ts';
 import { fronts, orders } from './lease-words.ts';
@@ -116,6 +117,7 @@ class PermitPlay {
     if (what === 0) this.#kill(this.#random.pick(fronts));
     else if (what === 1) this.#use(1 + this.#random.below(4));
     else if (what < 4 && this.#bells?.isRung) this.#pool.look();
+    else if (what === 4) this.#pool.passOver(this.#random.pick(fronts));
     // Besides those that may, there are those for which a permit is on its way.
     const most = this.#queue + this.#tally.most;
     assert.ok(this.#waitingInAll <= most, `${this.#waitingInAll} wait, of ${most}`);
@@ -184,7 +186,7 @@ class PermitPlay {
 
   /** All bells are heard, and who waits has looked again: nothing is under way any more. */
   #settle(): void {
-    for (let rounds = 0, looks = 0, isMoving = true; isMoving || looks <= 2 * handOverMs; rounds += 1) {
+    for (let rounds = 0, looks = 0, isMoving = true; isMoving || looks <= mostPauseMs + lingerMs; rounds += 1) {
       assert.ok(rounds < 200, 'it comes to rest');
       if (!isMoving) {
         if (this.#waitingInAll === 0) return;

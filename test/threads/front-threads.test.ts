@@ -17,6 +17,7 @@ import { newSecrets } from '../../src/tls/ticket-keys.ts';
 import { isGone } from '../../src/worker/process-table.ts';
 import { testCertificate, writeCertificate } from '../support/certificates.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { phpMissing } from '../support/php-service.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 import { askByTls } from '../support/tls-client.ts';
 import { until } from '../support/until.ts';
@@ -266,6 +267,28 @@ describe('a service in three front threads', () => {
     assert.ok((await ask(`${url()}a.txt`, 20)).every(({ status }) => status === 200));
     const told = log.records.find(({ message }) => message.startsWith('front thread 3 hangs'));
     assert.match(String(told?.fields.stack), /spins\.ts/);
+  });
+
+  it('takes from a thread that hangs what others wait for', { skip: phpMissing }, async (t) => {
+    const php = { php: 'auto' as const, workers: 1, queueTimeout: '60s', allowRoot: true };
+    const route = [{ match: '*.php', pool: 'php' }];
+    const { service, folder, url, log } = await running(
+      t,
+      { threads: 3 },
+      { site: { main: { listen: '127.0.0.1:0', root: '.', route } }, pool: { php } },
+    );
+    writeFileSync(join(folder, 'a.php'), '<?php echo "a";');
+    await ask(`${url()}a.php`, 10);
+    const holder = service.status().pools[0]!.lanes[0]!.thread!;
+    await evaluateIn(t, `front ${holder}`, 'setTimeout(() => { for (;;); })');
+    let answered = 0;
+    for (let at = 0; at < 20; at += 1) {
+      const asked = fetch(`${url()}a.php`, { headers: { connection: 'close' } });
+      asked.then(({ status }) => (answered += status === 200 ? 1 : 0)).catch(() => {});
+    }
+    await until(() => answered > 0, 'one is answered');
+    assert.deepEqual(log.matching(/hangs/), []);
+    assert.equal(log.matching(/front thread \d does not answer while others wait: a free process/).length, 1);
   });
 
   it('goes on in a thread after an error that nothing foresaw, and tells of it', async (t) => {
