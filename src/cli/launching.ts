@@ -39,7 +39,7 @@ export async function launch({ start, sockets, first }: BegunLaunch, launching: 
   const choices = { becoming, asRoot, embeddedWorkers, threads };
   const base = runtimeBases()[0]!;
   const guard = new ShellGuard();
-  const directory = await openRuntimeDirectory(base, log, guard.mark);
+  const directory = openRuntimeDirectory(base, log, guard.mark);
   // The service passes through to the sockets in it, of which each says who may connect; it sees no names, and changes nothing.
   chmodSync(base, 0o711);
   chownSync(directory.path, 0, Number(becoming.account.group));
@@ -63,10 +63,13 @@ export async function launch({ start, sockets, first }: BegunLaunch, launching: 
   try {
     return await launcher.run(first, async () => {
       const [config] = await Promise.all([launchConfig(read, choices), marked]);
+      // Beside the service, which is not waited for here.
+      setImmediate(directory.clear);
       return config;
     });
   } finally {
     forget();
+    await directory.clear();
     directory.close();
     spawner.close();
     await guard.close();

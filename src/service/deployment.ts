@@ -150,7 +150,7 @@ export class Deployment {
     const found = privileged?.setpriv ?? findSetpriv();
     const [plans, setpriv] = await Promise.all([this.#plan(this.#config), found, marked]);
     const base = this.#options.service.runtimeBase ?? runtimeBases()[0]!;
-    this.#directory = await openRuntimeDirectory(base, this.#log, this.#guard.mark);
+    this.#directory = openRuntimeDirectory(base, this.#log, this.#guard.mark);
     this.#guard.watch(this.#frontThreads > 0);
     this.#spawner = openSpawner(setpriv, this.#guard);
     const context = {
@@ -168,6 +168,11 @@ export class Deployment {
     await change.prepare(this.#pools.units);
     await change.commit(0);
     this.#certificates.use(sources);
+  }
+
+  /** Ends what managers that died have left. */
+  clear(): Promise<void> {
+    return this.#directory!.clear();
   }
 
   /** Starts the programs. @returns what did not start, by pool; it is tried again */
@@ -245,6 +250,7 @@ export class Deployment {
   async end(): Promise<void> {
     await this.#certificates.close();
     this.#admin?.close();
+    await this.#directory?.clear();
     this.#directory?.close();
     this.#spawner?.close();
     await this.#guard.close();

@@ -92,6 +92,7 @@ export class Service {
         const started = this.#startPools();
         this.#opening = this.#openForOperators();
         await Promise.all([started, this.#opening]);
+        void this.#deployment.clear();
       }
     } catch (error) {
       await this.destroy();

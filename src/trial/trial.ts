@@ -51,7 +51,8 @@ export async function checkService(
     throw await withUnknownSettings(refusal, config, who);
   });
   const guard = new ShellGuard();
-  const directory = await openRuntimeDirectory(`${runtimeBases()[0]!}-check`, log, guard.mark);
+  const directory = openRuntimeDirectory(`${runtimeBases()[0]!}-check`, log, guard.mark);
+  await directory.clear();
   const starter = openSpawner(await findSetpriv(), guard);
   const context = { directory: directory.path, log, starter, faults: new Faults(log), frontThreads: 0 };
   const pools = new PoolSet({ ...context, onMadeAnew: () => {} });

@@ -79,16 +79,17 @@ export async function clearLeftovers(directory: string): Promise<Leftovers> {
     .filter(isGroupOurs)
     .map(({ leader }) => leader.pid);
   const mark = readEnvironmentMark(directory);
-  const marked = (): number[] => (mark === null ? [] : markedProcesses(mark));
-  const processes = marked();
+  const marked = async (): Promise<number[]> => (mark === null ? [] : markedProcesses(mark));
   for (const group of groups) sendSignal(-group, 'SIGTERM');
+  const processes = await marked();
   for (const pid of processes) sendSignal(pid, 'SIGTERM');
   const isLeft = (): boolean => groups.some(isGroupAlive) || !processes.every(isGone);
   for (let waitedMs = 0; waitedMs < graceMs && isLeft(); waitedMs += lookPeriodMs) await sleep(lookPeriodMs);
   for (const group of groups.filter(isGroupAlive)) sendSignal(-group, 'SIGKILL');
-  for (let left = marked(), looks = 1; left.length > 0 && looks <= mostLooks; left = marked(), looks += 1) {
+  for (let looks = 1, left = await marked(); left.length > 0 && looks <= mostLooks; looks += 1) {
     for (const pid of left) sendSignal(pid, 'SIGKILL');
     await sleep(lookPeriodMs);
+    left = await marked();
   }
   rmSync(directory, { recursive: true, force: true });
   return { groups, processes };

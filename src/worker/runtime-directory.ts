@@ -1,4 +1,4 @@
-// The private directory of one running manager, for its sockets; opening one clears away those of managers that died.
+// The private directory of one running manager, for its sockets; with it those of managers that died are cleared away.
 
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,40 +12,62 @@ const markName = 'manager';
 /** A directory that nobody else can enter; gone after `close()`, which is repeatable. */
 export interface RuntimeDirectory {
   readonly path: string;
+  /** Ends what dead managers left, with several looks at all processes of this system: for when the start is over. Never rejects. Repeatable. */
+  clear(): Promise<void>;
   close(): void;
 }
 
 /**
- * Makes a directory for this process under `parent`, which is made when missing, and ends what dead managers left there.
+ * Makes a directory for this process under `parent`, which is made when missing.
  * @param environmentMark of what this manager starts; null: it has none
  * @throws CONFIG_INVALID when others can write to `parent`
  */
-export async function openRuntimeDirectory(
+export function openRuntimeDirectory(
   parent: string,
   log: Log = silentLog,
   environmentMark: string | null = null,
-): Promise<RuntimeDirectory> {
+): RuntimeDirectory {
   mkdirSync(parent, { recursive: true, mode: 0o700 });
   checkPrivate(parent);
-  for (const name of readdirSync(parent).filter((entry) => entry.startsWith(prefix))) {
-    const directory = join(parent, name);
-    const mark = join(directory, markName);
-    // One of another container that shares this folder is not known to be dead.
-    if (existsSync(mark) && !isMarkDead(mark)) continue;
-    const { groups, processes } = await clearLeftovers(directory);
-    const count = `${groups.length} process groups, ${processes.length} processes with its mark`;
-    log.info({ directory, groups, processes }, `cleared what a manager that died left behind (${count})`);
-  }
+  const dead = readdirSync(parent)
+    .filter((name) => name.startsWith(prefix) && isLeft(join(parent, name)))
+    .map((name) => join(parent, name));
   const path = freePath(join(parent, `${prefix}${process.pid}`));
   // Complete before it has its name, or another manager that starts now would take it for a dead one's.
   const made = mkdtempSync(join(parent, 'new-'));
   writeMark(join(made, markName), process.pid);
   if (environmentMark !== null) writeEnvironmentMark(made, environmentMark);
   renameSync(made, path);
-  return { path, close: () => rmSync(path, { recursive: true, force: true }) };
+  let cleared: Promise<void> | null = null;
+  return {
+    path,
+    clear() {
+      cleared ??= clearAll(dead, log);
+      return cleared;
+    },
+    close: () => rmSync(path, { recursive: true, force: true }),
+  };
 }
 
-// One process may hold several managers. What has the name is one of them: those of the dead were cleared.
+/** Whether its manager has died. One of another container that shares this folder is not known to be dead. */
+function isLeft(directory: string): boolean {
+  const mark = join(directory, markName);
+  return !existsSync(mark) || isMarkDead(mark);
+}
+
+async function clearAll(directories: readonly string[], log: Log): Promise<void> {
+  for (const directory of directories) {
+    try {
+      const { groups, processes } = await clearLeftovers(directory);
+      const count = `${groups.length} process groups, ${processes.length} processes with its mark`;
+      log.info({ directory, groups, processes }, `cleared what a manager that died left behind (${count})`);
+    } catch (error) {
+      log.warn({ directory }, `what a manager that died left behind is not cleared: ${(error as Error).message}`);
+    }
+  }
+}
+
+// One process may hold several managers; and one that died may have had this id.
 function freePath(first: string): string {
   for (let path = first, count = 2; ; path = `${first}-${count}`, count += 1) if (!existsSync(path)) return path;
 }

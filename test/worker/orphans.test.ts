@@ -20,7 +20,7 @@ import { fileURLToPath } from 'node:url';
 import { markVariable } from '../../src/worker/marked.ts';
 import { markMember, writeEnvironmentMark, writeMark } from '../../src/worker/orphans.ts';
 import { isGone, isGroupAlive, readProcessStat, sendSignal } from '../../src/worker/process-table.ts';
-import { openRuntimeDirectory } from '../../src/worker/runtime-directory.ts';
+import { openRuntimeDirectory, type RuntimeDirectory } from '../../src/worker/runtime-directory.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { until } from '../support/until.ts';
 
@@ -53,6 +53,13 @@ async function childIn(folder: string): Promise<number> {
   return Number(readFileSync(join(folder, 'child'), 'utf8'));
 }
 
+/** One with which those of dead managers were cleared away. */
+async function opened(parent: string): Promise<RuntimeDirectory> {
+  const directory = openRuntimeDirectory(parent);
+  await directory.clear();
+  return directory;
+}
+
 const waits = 'exec sleep 300';
 const ignores = 'trap "" TERM; sleep 300 & wait; sleep 300';
 
@@ -81,7 +88,7 @@ test('what a killed manager left in a session of its own is ended by the next on
   manager.kill('SIGKILL');
   await once(manager, 'exit');
   assert.ok(!isGone(child));
-  (await openRuntimeDirectory(parent)).close();
+  (await opened(parent)).close();
   assert.ok(isGone(child));
 });
 
@@ -93,7 +100,7 @@ test('a process with the mark of another manager, or with none, is left alone', 
   t.after(() => process.kill(other, 'SIGKILL'));
   manager.kill('SIGKILL');
   await once(manager, 'exit');
-  (await openRuntimeDirectory(parent)).close();
+  (await opened(parent)).close();
   assert.ok(!isGone(other));
 });
 
@@ -119,7 +126,7 @@ test('what a killed manager left is ended and removed by the next one, also wher
   manager.kill('SIGKILL');
   await once(manager, 'exit');
   assert.ok(isGroupAlive(group));
-  const directory = await openRuntimeDirectory(parent);
+  const directory = await opened(parent);
   for (let count = 0; count < 500 && isGroupAlive(group); count += 1) await sleep(10);
   assert.ok(!isGroupAlive(group));
   assert.deepEqual(readdirSync(parent), [`manager-${process.pid}`]);
@@ -131,7 +138,7 @@ test('what a killed manager left is ended and removed by the next one, also wher
 test('the directory of a manager that lives is left alone', async (t) => {
   const parent = temporaryFolder(t);
   const [manager, group] = await startManager(t, parent, waits);
-  const directory = await openRuntimeDirectory(parent);
+  const directory = await opened(parent);
   t.after(() => directory.close());
   assert.ok(isGroupAlive(group));
   assert.ok(existsSync(join(parent, `manager-${manager.pid}`)));
@@ -144,16 +151,16 @@ test('the directory of a manager of an earlier version, whose mark names no boot
   mkdirSync(folder);
   const mark = join(folder, 'manager');
   writeFileSync(mark, `${process.pid} ${readProcessStat(process.pid)!.startTicks}\n`);
-  (await openRuntimeDirectory(parent)).close();
+  (await opened(parent)).close();
   assert.ok(existsSync(mark));
   writeFileSync(mark, `${process.pid} 1\n`);
-  (await openRuntimeDirectory(parent)).close();
+  (await opened(parent)).close();
   assert.ok(!existsSync(mark), 'its process has ended, and the id was used again');
 });
 
 test('two managers in one process have a directory each', async (t) => {
   const parent = temporaryFolder(t);
-  const [first, second] = await Promise.all([openRuntimeDirectory(parent), openRuntimeDirectory(parent)]);
+  const [first, second] = [openRuntimeDirectory(parent), openRuntimeDirectory(parent)];
   assert.deepEqual(readdirSync(parent).sort(), [`manager-${process.pid}`, `manager-${process.pid}-2`]);
   first.close();
   assert.ok(existsSync(second.path));
@@ -165,11 +172,11 @@ test('a directory that others can write to, or that is a link, is refused', asyn
   const open = join(folder, 'open');
   mkdirSync(open);
   chmodSync(open, 0o777);
-  await assert.rejects(openRuntimeDirectory(open), { code: 'CONFIG_INVALID' });
+  assert.throws(() => openRuntimeDirectory(open), { code: 'CONFIG_INVALID' });
   const link = join(folder, 'link');
   mkdirSync(join(folder, 'target'), { mode: 0o700 });
   symlinkSync(join(folder, 'target'), link);
-  await assert.rejects(openRuntimeDirectory(link), { code: 'CONFIG_INVALID' });
+  assert.throws(() => openRuntimeDirectory(link), { code: 'CONFIG_INVALID' });
 });
 
 /** A group whose leader has gone, in the directory of a manager that has, too. */
@@ -198,7 +205,7 @@ async function orphanedGroup(
 
 test('a group whose leader has gone is ended where a member lives that was marked, too', async (t) => {
   const { parent, member } = await orphanedGroup(t, true);
-  const directory = await openRuntimeDirectory(parent);
+  const directory = await opened(parent);
   t.after(() => directory.close());
   assert.ok(isGone(member));
   assert.deepEqual(readdirSync(parent), [`manager-${process.pid}`]);
@@ -216,7 +223,7 @@ for (const [what, change] of [
   test(`somebody else's process group is left alone: one ${what}`, async (t) => {
     const { parent, mark, member } = await orphanedGroup(t, true);
     writeFileSync(mark, change(readFileSync(mark, 'latin1')));
-    const directory = await openRuntimeDirectory(parent);
+    const directory = await opened(parent);
     t.after(() => directory.close());
     assert.ok(!isGone(member));
     assert.deepEqual(readdirSync(parent), [`manager-${process.pid}`], 'the mark is gone all the same');
