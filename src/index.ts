@@ -8,9 +8,10 @@ export type {
   ReloadStatus,
   ServiceStatus,
 } from './admin/source.ts';
-export { type Config, defineConfig } from './config/config.ts';
+export type { Config } from './config/config.ts';
 export { parseConfig, readConfig } from './config/config-file.ts';
 export type { ConfigInput, ConfigValues } from './config/config-schema.ts';
+export { defineConfig } from './config/define-config.ts';
 export { type ErrorCode, errorTable, PosternError } from './errors.ts';
 export { type FetchHandler, fetchHandler } from './front/fetch-handler.ts';
 export { type NodeHandler, nodeHandler } from './front/node-handler.ts';

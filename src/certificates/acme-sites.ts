@@ -3,11 +3,11 @@
 import { resolve } from 'node:path';
 import type { AcmeSettings } from '../acme/automatic-certificates.ts';
 import type { Challenge } from '../acme/order.ts';
-import { usualDirectory } from '../config/acme-schema.ts';
 import type { Config } from '../config/config.ts';
 import type { ConfigValues } from '../config/config-schema.ts';
 import { type ListenAddress, parseListenAddress } from '../config/listen-address.ts';
 import { storeFolder } from '../config/state-folder.ts';
+import { usualDirectory } from '../config/usual-authority.ts';
 import { certificatesOf } from '../tls/certificate.ts';
 import type { ReadFile } from '../tls/certificate-files.ts';
 

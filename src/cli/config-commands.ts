@@ -156,7 +156,7 @@ async function configOf(file: string | undefined, url: string): Promise<Config> 
     const { readConfig } = await import('../config/config-file.ts');
     return readConfig(file ?? defaultConfigFile);
   }
-  const { defineConfig } = await import('../config/config.ts');
+  const { defineConfig } = await import('../config/define-config.ts');
   const { recognise } = await import('./recognise.ts');
   return defineConfig(
     folderConfig(recognise('.'), { listen: `127.0.0.1:${portOf(url)}`, admin: '127.0.0.1:2020', ini: [] }),

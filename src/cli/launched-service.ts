@@ -1,7 +1,7 @@
 // The service as a process that the launcher has started, without rights: what `run` and `serve` do when they are started as root.
 
 import type { LaunchedPlan, LaunchedPools, Privileged } from '../backend/privileged.ts';
-import type { Config, ReadConfig } from '../config/config.ts';
+import { type Config, type ReadConfig, sound } from '../config/config.ts';
 import { PosternError } from '../errors.ts';
 import { LauncherClient } from '../launcher/launcher-client.ts';
 import type { Hello, LaunchedPool } from '../launcher/requests.ts';
@@ -30,11 +30,10 @@ const client = new LauncherClient({
 
 try {
   // Begun before the launcher knows what there is to serve, and PHP looked for before this has ended.
-  const loading = Promise.all([import('../config/config.ts'), import('../service/service.ts')]);
+  const loading = import('../service/service.ts');
   const hello = await client.begin();
   const findPhp = phpAhead(phpOf(hello), (hello.config as ReadConfig).origin.folder);
-  const [{ sound }] = await loading;
-  const configOf = (sent: unknown): Config => sound(sent as ReadConfig);
+  await loading;
   const config = configOf(hello.config);
   const pools = new WeakMap<Config, LaunchedPools>([[config, plansOf(hello.pools)]]);
   const privileged: Privileged = {
@@ -72,13 +71,17 @@ try {
       logTo,
     });
   } else {
-    const { serveLaunched } = await import('./serving.ts');
+    const { serveLaunched } = await import('./launched-serving.ts');
     await serveLaunched({ config, served: told.served, findPhp, privileged, onServing });
   }
   process.exit();
 } catch (error) {
   process.stderr.write(`${describeError(error).replace(/^/gm, 'postern: ')}\n`);
   process.exit(error instanceof PosternError ? exitStatusOf(error) : exit.failed);
+}
+
+function configOf(sent: unknown): Config {
+  return sound(sent as ReadConfig);
 }
 
 /** What the pools want that the launcher has not looked for. */

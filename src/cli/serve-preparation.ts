@@ -2,7 +2,8 @@
 
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { type Config, defineConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import { defineConfig } from '../config/define-config.ts';
 import { UsageError } from './exit-status.ts';
 import { localTls } from './local-tls.ts';
 import type { Threads } from './option-values.ts';

@@ -2,9 +2,7 @@
 
 import { z } from 'zod';
 import { text } from './key-types.ts';
-
-/** Where the authority is that is asked when no other is named. */
-export const usualDirectory = 'https://acme-v02.api.letsencrypt.org/directory';
+import { usualDirectory } from './usual-authority.ts';
 
 const base64url = z.string().regex(/^[\w-]{16,}$/, 'write it as the authority gave it, in base64url');
 

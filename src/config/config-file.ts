@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { TomlError as ParserError, parse } from 'smol-toml';
 import { PosternError } from '../errors.ts';
-import { type Config, type ExaminedConfig, examine, examined, type ReadConfig, sound } from './config.ts';
+import { type Config, type ExaminedConfig, examined, type ReadConfig, sound } from './config.ts';
+import { examine } from './define-config.ts';
 import { faultIn } from './lines.ts';
 import { notToml } from './problem.ts';
 

@@ -14,6 +14,7 @@ const short: Readonly<Record<string, string>> = {
   'src/cli/free-port.ts': 'nothing else of the command line opens sockets',
   'src/config/config-apart-entry.ts': 'what a process begins with: nothing may import it',
   'src/config/thread-count.ts': 'the command line asks it before the schema is loaded',
+  'src/config/usual-authority.ts': 'what has no need of the schema compares with it',
   'src/launcher/courier.ts': 'a process of its own: nothing may import it',
   'src/cli/main.ts': 'the entry point of the command line, which package.json names',
   'src/cli/php-ahead.ts': 'loaded before all else, so that PHP is looked for meanwhile',

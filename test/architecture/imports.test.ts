@@ -153,6 +153,24 @@ describe('the import table', () => {
     assert.deepEqual(wrong, []);
   });
 
+  it('keeps a launched service free of the schema, which takes long to load: what it is to serve was read by the launcher', () => {
+    const found: string[] = [];
+    const reached = new Set<string>();
+    const visit = (file: string): void => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      for (const { specifier, isType, isLater } of specifiers(file)) {
+        if (isType || isLater) continue;
+        if (specifier.startsWith('.')) visit(normalize(join(dirname(file), specifier)));
+        else if (specifier === 'zod') found.push(file);
+      }
+    };
+    for (const name of ['cli/launched-service', 'cli/launched-serving', 'cli/running', 'service/service'])
+      visit(`src/${name}.ts`);
+    assert.ok(reached.has('src/config/config.ts'));
+    assert.deepEqual(found, []);
+  });
+
   it('lets no folder import itself by way of others, types included', () => {
     const reach = (folder: string, seen: Set<string>): Set<string> => {
       for (const next of [...mayImport[folder]!, ...(mayImportTypes[folder] ?? [])]) {

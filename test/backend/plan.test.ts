@@ -3,8 +3,8 @@ import { existsSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { planPool, planPools, type WorkersPlan } from '../../src/backend/plan.ts';
-import { defineConfig } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/config-file.ts';
+import { defineConfig } from '../../src/config/define-config.ts';
 import type { Php } from '../../src/php/find-php.ts';
 import { temporaryFolder } from '../support/folder.ts';
 

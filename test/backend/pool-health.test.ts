@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { defineConfig } from '../../src/config/config.ts';
+import { defineConfig } from '../../src/config/define-config.ts';
 import { createService } from '../../src/service/service.ts';
 import { serveFaultily } from '../fixtures/faulty-fastcgi.ts';
 import { temporaryFolder } from '../support/folder.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { acmeFindings, challengesOf, isPublic } from '../../src/certificates/acme-sites.ts';
-import { defineConfig } from '../../src/config/config.ts';
 import type { ConfigInput } from '../../src/config/config-schema.ts';
+import { defineConfig } from '../../src/config/define-config.ts';
 
 const of = (listen: string[], more: Partial<ConfigInput['acme']> = {}, host: string[] = ['www.debian.org']) =>
   defineConfig({ acme: { store: '/var/lib/x', ...more }, site: { main: { listen, host, tls: 'auto', root: '/tmp' } } })

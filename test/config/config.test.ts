@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { defineConfig } from '../../src/config/config.ts';
 import { parseConfig, readConfig } from '../../src/config/config-file.ts';
 import type { ConfigValues } from '../../src/config/config-schema.ts';
+import { defineConfig } from '../../src/config/define-config.ts';
 import type { PoolKind, PoolValues } from '../../src/config/pool-schema.ts';
 import { PosternError } from '../../src/errors.ts';
 import { patternHint } from '../../src/protocol/http/path.ts';

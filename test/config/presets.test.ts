@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { defineConfig } from '../../src/config/config.ts';
+import { defineConfig } from '../../src/config/define-config.ts';
 import { createGateway, type Gateway } from '../../src/gateway/handle.ts';
 import { ruleLine } from '../../src/rules/rule-words.ts';
 import { siteOf } from '../../src/sites/configured-gateways.ts';

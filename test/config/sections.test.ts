@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { examine, examined } from '../../src/config/config.ts';
+import { examined } from '../../src/config/config.ts';
+import { examine } from '../../src/config/define-config.ts';
 import fc from '../support/seeded-fast-check.ts';
 
 const origin = { shown: 'p.toml', file: '/p.toml', folder: '/', text: null };

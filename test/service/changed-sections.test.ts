@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { defineConfig } from '../../src/config/config.ts';
 import type { ConfigInput } from '../../src/config/config-schema.ts';
+import { defineConfig } from '../../src/config/define-config.ts';
 import { changedSections } from '../../src/service/changed-sections.ts';
 
 it('a reload tells each section that has changed, and of what is read at the start only that a restart is needed', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { defineConfig } from '../../src/config/config.ts';
+import { defineConfig } from '../../src/config/define-config.ts';
 import { silentLog } from '../../src/log.ts';
 import { createService } from '../../src/service/service.ts';
 import { Users } from '../../src/worker/user.ts';

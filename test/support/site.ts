@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Clock } from '../../src/clock.ts';
-import { defineConfig } from '../../src/config/config.ts';
+import { defineConfig } from '../../src/config/define-config.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../../src/gateway/handle.ts';
 import type { AccessRecord } from '../../src/gateway/request-log.ts';
 import type { BackendRoute, Route, Site } from '../../src/gateway/site.ts';

@@ -6,7 +6,7 @@ import { connect } from 'node:http2';
 import { Agent, get } from 'node:https';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { defineConfig } from '../../../src/config/config.ts';
+import { defineConfig } from '../../../src/config/define-config.ts';
 import { createService } from '../../../src/service/service.ts';
 import type { Certificate } from '../../../src/tls/certificate.ts';
 import { testAuthority, testCertificate } from '../../support/certificates.ts';
