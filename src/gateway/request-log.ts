@@ -200,7 +200,7 @@ export class VisitLog {
     if (accessLog === null) return;
     const { method, version, headers, peer, made = null } = this.#request;
     const shown = made?.shown ?? shownOf(headers);
-    if (made !== null) made.shown = shown;
+    if (made !== null && made.shown === null) made.shown = shown;
     const logs = site.logs ?? null;
     const environment = logs === null ? null : this.#variables();
     const length = this.#request.contentLength;

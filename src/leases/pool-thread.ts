@@ -10,7 +10,7 @@ import type { LaneEvents, LaneHandle } from '../worker/lane-handle.ts';
 import type { Program } from '../worker/program.ts';
 import { LaneHolder } from './lane-holder.ts';
 import { type LaneSource, lookMs } from './lane-owner.ts';
-import { type CellsMaker, tagOf } from './lane-word.ts';
+import { type CellsMaker, stateOf, tagOf } from './lane-word.ts';
 import type { FromThread, GenerationFacts, PoolPort, PoolShared, ToThread } from './lease-messages.ts';
 import { LaneBoard } from './scoreboard.ts';
 import { DistantOwner } from './thread-owner.ts';
@@ -82,7 +82,8 @@ export class OpenPoolThread implements PoolThread {
       if (!this.#isLeft) port.postMessage(message);
     };
     const ring = (other: number): void => this.#bells.ring(other);
-    this.#owner = new DistantOwner({ index, waiting, generations: this.#generations, send, ring, clock });
+    const isFull = (): boolean => this.#isFull();
+    this.#owner = new DistantOwner({ index, waiting, generations: this.#generations, send, ring, clock, isFull });
     this.#holder = new LaneHolder({
       name,
       index,
@@ -129,6 +130,12 @@ export class OpenPoolThread implements PoolThread {
   async destroy(): Promise<void> {
     await this.queue.destroy(() => this.#owner.served());
     this.#leave();
+  }
+
+  #isFull(): boolean {
+    let lanes = 0;
+    for (const { word } of this.#board.rows) if (stateOf(word) !== 'gone') lanes += 1;
+    return lanes >= this.queue.limits.seats;
   }
 
   #leave(): void {

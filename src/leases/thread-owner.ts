@@ -21,7 +21,12 @@ export interface DistantOwnerOptions {
   readonly send: (message: FromThread) => void;
   readonly ring: (index: number) => void;
   readonly clock: Pick<Clock, 'now'>;
+  /** Whether there are as many lanes as there may be: the pool can start no other. */
+  readonly isFull: () => boolean;
 }
+
+/** How often the pool is told of those that wait, where it can do nothing for them: it looks by itself when a lane ends. */
+const fullMs = 100;
 
 /** The pool's own thread. */
 export const poolThread = 0;
@@ -39,7 +44,8 @@ export class DistantOwner implements HolderOwner {
   readonly #options: DistantOwnerOptions;
   /** By slot. */
   readonly #counted: (Counted | undefined)[] = [];
-  #toldAtMs = Number.NEGATIVE_INFINITY;
+  /** When the pool may be told again. */
+  #tellFromMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: DistantOwnerOptions) {
     this.#options = options;
@@ -86,11 +92,11 @@ export class DistantOwner implements HolderOwner {
    * in a while, and again when the holder looks again.
    */
   wanted(refused: number): void {
-    const { index, waiting, ring, clock } = this.#options;
+    const { index, waiting, ring, clock, isFull } = this.#options;
     const nowMs = clock.now();
     if (refused > 0) waiting.countRefused(index, refused);
-    else if (nowMs - this.#toldAtMs < handOverMs) return;
-    this.#toldAtMs = nowMs;
+    else if (nowMs < this.#tellFromMs) return;
+    this.#tellFromMs = nowMs + (isFull() ? fullMs : handOverMs);
     ring(poolThread);
   }
 

@@ -17,8 +17,9 @@ const gatheredCharacters = 8_192;
 const gatheredMs = 100;
 /** What a pipe takes whole or not at all (PIPE_BUF): others may write to it, too. */
 const pipeBytes = 4_096;
-/** Characters that surely fit into the block in which lines become bytes: three bytes each at most, in UTF-8. */
+/** Characters that surely fit into the block in which lines become bytes: three bytes each at most, in UTF-8. Those of a front thread come together. */
 const blockCharacters = 3 * gatheredCharacters;
+const mostBlockCharacters = 12 * gatheredCharacters;
 
 /** A file, or a descriptor that is open already. */
 export class LogDestination {
@@ -69,7 +70,7 @@ export class LogDestination {
     const lines = this.#gathered;
     if (lines !== '') {
       this.#gathered = '';
-      if (this.#kept.length > 0 || this.#isPipe || lines.length > blockCharacters) this.#keep(Buffer.from(lines));
+      if (this.#kept.length > 0 || this.#isPipe || lines.length > mostBlockCharacters) this.#keep(Buffer.from(lines));
       else this.#writeNow(lines);
     }
     if (this.#kept.length > 0) this.#empty();
@@ -77,7 +78,8 @@ export class LogDestination {
 
   /** The usual case: nothing waits, and the file takes all. */
   #writeNow(lines: string): void {
-    this.#block ??= Buffer.allocUnsafeSlow(3 * blockCharacters);
+    const bytes = 3 * Math.max(blockCharacters, lines.length);
+    if (this.#block === null || this.#block.length < bytes) this.#block = Buffer.allocUnsafeSlow(bytes);
     const length = this.#block.write(lines, 0, 'utf8');
     let written = 0;
     try {

@@ -7,8 +7,8 @@ import type { AccessLog, AccessRecord } from '../sites/gateways.ts';
 import type { FrontsConfig } from '../sites/site-fronts.ts';
 import type { ThreadData, ThreadReport } from './thread-messages.ts';
 
-/** Lines are sent when there are so many characters of them, or after so long. */
-const gatheredCharacters = 16_384;
+/** Lines are sent when there are so many characters of them, or after so long: a message takes 0.1 ms of the main thread, however long it is. */
+const gatheredCharacters = 65_536;
 const gatheredMs = 50;
 
 /** Where lines of a site go, and how they are made; null: they are not wanted. */
