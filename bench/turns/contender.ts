@@ -110,15 +110,28 @@ file = "${folder}/access.log"
 `;
 }
 
+/** A load. */
+export interface TurnLoad {
+  readonly connections: number;
+  readonly seconds: number;
+  readonly signal: AbortSignal;
+}
+
 /** One load, and what it cost. */
-export async function costOf(
-  { origin, pid }: Contender,
+export async function costOf({ origin, pid }: Contender, asked: Asked, load: TurnLoad): Promise<Cost> {
+  return await costBy(origin, () => ownUsage(pid), asked, load);
+}
+
+/** The same of whoever serves there. @param usage the processor time that it has used so far */
+export async function costBy(
+  origin: string,
+  usage: () => { readonly userMicros: number; readonly systemMicros: number },
   { path, fields = [] }: Asked,
-  load: { readonly connections: number; readonly seconds: number; readonly signal: AbortSignal },
+  load: TurnLoad,
 ): Promise<Cost> {
-  const from = ownUsage(pid);
+  const from = usage();
   const { requests, statusErrors, socketErrors } = await runLoad({ url: origin + path, fields, ...load });
-  const to = ownUsage(pid);
+  const to = usage();
   if (statusErrors + socketErrors > 0) throw new Error(`${path}: ${statusErrors + socketErrors} requests failed`);
   return {
     requests,

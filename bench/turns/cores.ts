@@ -1,14 +1,18 @@
 // `npm run bench -- cores`: one checkout with 1, 2 and 4 front threads under the same load, in turns: processor time a request, user and system apart,
-// memory, the time to the first answer, and how an uneven load is served. Access logs are on. Only the ratios say something on a machine that is busy.
+// memory, the time to the first answer, and how an uneven load is served; and what a second processor costs those who share nothing (`controls.ts`). Access
+// logs are on. Only the ratios say something on a machine that is busy.
 
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { loadavg } from 'node:os';
 import { percentile } from '../macro/crowd.ts';
 import { median } from '../macro/metric.ts';
+import { nginx } from '../macro/peers/nginx.ts';
 import type { Processes } from '../macro/processes.ts';
+import { missingOf } from '../macro/program.ts';
 import type { Workspace } from '../macro/workspace.ts';
-import { type Asked, type Contender, type Cost, costOf, startContender } from './contender.ts';
+import { type Asked, type Contender, type Cost, costOf, startContender, type TurnLoad } from './contender.ts';
+import { type Loaded, startNginx, together } from './controls.ts';
 
 /** What it works with. */
 export interface CoresParts {
@@ -45,17 +49,44 @@ interface Numbered extends Contender {
   readonly firstAnswerMs: number;
 }
 
+/** One of those that are loaded in turns. */
+interface Side {
+  readonly title: string;
+  /** What its ratio is to. */
+  readonly base: string;
+  readonly load: Loaded;
+  /** V8 compiles what each thread runs, for each by itself. */
+  readonly warmRequests: number;
+}
+
 /** Runs it to its end, and prints what it saw. */
 export async function compareCores(parts: CoresParts): Promise<void> {
   const say = (line: string): boolean => process.stdout.write(`${line}\n`);
   const folder = new URL('../..', import.meta.url).pathname;
   const all: Numbered[] = [];
+  const started = { folder, connections: clients, ...parts };
   for (const threads of counts) {
     const began = performance.now();
-    const options = { name: `threads-${threads}`, folder, threads, connections: clients, workers: lanes };
-    const one = await startContender({ ...options, ...parts });
+    const one = await startContender({ ...started, name: `threads-${threads}`, threads, workers: lanes });
     all.push({ ...one, threads, firstAnswerMs: performance.now() - began });
   }
+  const half = (name: string): Promise<Contender> =>
+    startContender({ ...started, name, threads: 1, workers: lanes / 2 });
+  const sides: readonly Side[] = [
+    ...all.map((one) => ({
+      title: titleOf(one.threads),
+      base: titleOf(1),
+      load: (asked: Asked, load: TurnLoad) => costOf(one, asked, load),
+      warmRequests: warmRequests * one.threads,
+    })),
+    {
+      title: 'two services',
+      base: titleOf(1),
+      load: together([await half('half-1'), await half('half-2')]),
+      warmRequests: 2 * warmRequests,
+    },
+    ...(await nginxSides({ ...started, workers: lanes })),
+  ];
   say(
     `load before: ${loadavg()
       .map((load) => load.toFixed(1))
@@ -64,19 +95,21 @@ export async function compareCores(parts: CoresParts): Promise<void> {
   for (const { threads, pid, firstAnswerMs } of all)
     say(`${threads} threads: ${memoryOf(pid)} when started; first answer seen after ${firstAnswerMs.toFixed(0)} ms`);
   say('');
-  say('us a request            threads    user  system     all  ratio   requests/s');
+  say('us a request                               user  system     all  ratio   requests/s');
   const names = parts.names.length === 0 ? Object.keys(coreCases) : parts.names;
   for (const name of names) {
     const asked = coreCases[name]!;
-    for (const one of all) await warm(one, asked, parts);
-    const costs = await inTurns(all, parts.rounds, (one) => cost(one, asked, parts));
-    const sum = (one: Numbered): number => median(costs.get(one)!.map(({ user, system }) => user + system));
-    for (const one of all) {
-      const of = (kind: keyof Cost): number => median(costs.get(one)!.map((each) => each[kind]));
-      const columns = [of('user'), of('system'), sum(one)].map((value) => value.toFixed(1).padStart(7));
-      const ratio = (sum(one) / sum(all[0]!)).toFixed(2).padStart(6);
-      const perS = (of('requests') / parts.seconds).toFixed(0).padStart(12);
-      say(`${name.padEnd(24)} ${String(one.threads).padStart(6)} ${columns.join(' ')} ${ratio} ${perS}`);
+    for (const side of sides) await warm(side, asked, parts);
+    const { seconds, signal } = parts;
+    const costs = await inTurns(sides, parts.rounds, (side) => side.load(asked, { connections, seconds, signal }));
+    const sum = (side: Side): number => median(costs.get(side)!.map(({ user, system }) => user + system));
+    for (const side of sides) {
+      const of = (kind: keyof Cost): number => median(costs.get(side)!.map((each) => each[kind]));
+      const columns = [of('user'), of('system'), sum(side)].map((value) => value.toFixed(1).padStart(7));
+      const base = sides.find(({ title }) => title === side.base)!;
+      const ratio = (sum(side) / sum(base)).toFixed(2).padStart(6);
+      const perS = (of('requests') / seconds).toFixed(0).padStart(12);
+      say(`${name.padEnd(22)} ${side.title.padEnd(17)} ${columns.join(' ')} ${ratio} ${perS}`);
     }
   }
   for (const { threads, pid } of all) say(`${threads} threads: ${memoryOf(pid)} after the loads`);
@@ -97,11 +130,11 @@ export async function compareCores(parts: CoresParts): Promise<void> {
 }
 
 /** What each gave, round by round; which comes first changes. */
-async function inTurns<Result>(
-  all: readonly Numbered[],
+async function inTurns<One, Result>(
+  all: readonly One[],
   rounds: number,
-  run: (one: Numbered) => Promise<Result>,
-): Promise<ReadonlyMap<Numbered, Result[]>> {
+  run: (one: One) => Promise<Result>,
+): Promise<ReadonlyMap<One, Result[]>> {
   const results = new Map(all.map((one) => [one, [] as Result[]]));
   for (let round = 0; round < rounds; round += 1) {
     for (let at = 0; at < all.length; at += 1) {
@@ -112,15 +145,21 @@ async function inTurns<Result>(
   return results;
 }
 
-function cost(one: Numbered, asked: Asked, { seconds, signal }: CoresParts): Promise<Cost> {
-  return costOf(one, asked, { connections, seconds, signal });
+const titleOf = (threads: number): string => (threads === 1 ? '1 thread' : `${threads} threads`);
+
+/** nginx with one process and with two, where it is installed. */
+async function nginxSides(parts: Parameters<typeof startNginx>[1]): Promise<Side[]> {
+  if (missingOf(nginx.needs).length > 0) return [];
+  const side = async (workerProcesses: number, title: string): Promise<Side> => {
+    return { title, base: 'nginx, 1 process', load: await startNginx(workerProcesses, parts), warmRequests: 0 };
+  };
+  return [await side(1, 'nginx, 1 process'), await side(2, 'nginx, 2')];
 }
 
-/** V8 compiles what each thread runs, for each by itself, again and again. */
-async function warm(one: Numbered, asked: Asked, parts: CoresParts): Promise<void> {
+async function warm(side: Side, asked: Asked, { signal }: CoresParts): Promise<void> {
   let requests = 0;
-  for (let seconds = 0; requests < warmRequests * one.threads && seconds < longestWarmSeconds; seconds += 4)
-    requests += (await costOf(one, asked, { connections: 32, seconds: 4, signal: parts.signal })).requests;
+  for (let seconds = 0; requests < side.warmRequests && seconds < longestWarmSeconds; seconds += 4)
+    requests += (await side.load(asked, { connections: 32, seconds: 4, signal })).requests;
 }
 
 /** How long each answer took, in milliseconds. The first thread alone accepts on the socket file. */

@@ -28,19 +28,25 @@ export const nginxKeepalive: Peer = {
   start: (stack, processes) => start(stack, processes, true),
 };
 
-function start(stack: Stack, processes: Processes, keepAlive: boolean): number[] {
+/** As shipped, but for the number of its processes: its own are below the first of those that are started. */
+export function nginxWith(workerProcesses: number): Peer {
+  const name = `nginx-${workerProcesses}`;
+  return { ...nginx, name, start: (stack, processes) => start(stack, processes, false, String(workerProcesses)) };
+}
+
+function start(stack: Stack, processes: Processes, keepAlive: boolean, workerProcesses = 'auto'): number[] {
   const file = `${stack.folder}/nginx.conf`;
-  writeFileSync(file, configuration(stack, keepAlive));
+  writeFileSync(file, configuration(stack, keepAlive, workerProcesses));
   const program = startProgramServer(stack, processes);
   const command = [programPath('nginx'), '-p', stack.folder, '-e', `${stack.folder}/error.log`, '-c', file];
   return [processes.start(command, { folder: stack.folder, logFile: logFileOf(stack) }), program];
 }
 
-function configuration(stack: Stack, keepAlive: boolean): string {
+function configuration(stack: Stack, keepAlive: boolean, workerProcesses: string): string {
   const { folder, secure } = stack;
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   return `${account === null ? '' : `user ${account};`}
-worker_processes auto;
+worker_processes ${workerProcesses};
 pid ${folder}/nginx.pid;
 daemon off;
 events { worker_connections ${Math.max(768, 2 * stack.connections + 100)}; }
