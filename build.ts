@@ -22,6 +22,8 @@ const starts = [
   'cli/launched-service',
   'cli/serving',
   'cli/running',
+  'sites/site-fronts',
+  'threads/front-threads',
   'threads/front-thread-entry',
   'app/index',
   'client/index',

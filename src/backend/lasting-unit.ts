@@ -5,7 +5,7 @@ import type { Backend } from '../protocol/cgi/exchange.ts';
 import type { Faults } from './faults.ts';
 import type { PoolPlan } from './plan.ts';
 import type { Unit, UnitParts } from './unit.ts';
-import { cgiUnit, connectUnit, workersUnit } from './unit.ts';
+import { workersUnit } from './workers-unit.ts';
 
 /** What units share. */
 export interface UnitContext extends Omit<UnitParts, 'clock' | 'onFault'> {
@@ -24,7 +24,8 @@ const rebuildPauseMs = 10_000;
  * pools: the pool is made anew from its plan, with workers of its own, and takes the requests from then on; the old one may
  * finish what it runs.
  */
-export function makeUnit(plan: PoolPlan, context: UnitContext): Unit {
+export async function makeUnit(plan: PoolPlan, context: UnitContext): Promise<Unit> {
+  const unitOfKind = await makerOf(plan.kind);
   const { faults, onMadeAnew, ...parts } = context;
   const { log } = parts;
   const retired = new Set<Unit>();
@@ -104,7 +105,8 @@ async function retire(unit: Unit): Promise<void> {
   }
 }
 
-function unitOfKind(plan: PoolPlan, parts: UnitParts): Unit {
-  if (plan.kind === 'workers') return workersUnit(plan, parts);
-  return plan.kind === 'connect' ? connectUnit(plan, parts) : cgiUnit(plan, parts);
+/** Loaded with the first pool of a kind, but for what most services have: that is there before the search for PHP is over. */
+async function makerOf(kind: PoolPlan['kind']): Promise<(plan: PoolPlan, parts: UnitParts) => Unit> {
+  if (kind === 'workers') return workersUnit;
+  return kind === 'connect' ? (await import('./connect-unit.ts')).connectUnit : (await import('./cgi-unit.ts')).cgiUnit;
 }

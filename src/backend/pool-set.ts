@@ -51,7 +51,7 @@ export class PoolSet {
     this.#units = units;
     const turns = new Turns();
     for (const plan of plans) {
-      units.set(plan.name, makeUnit(plan, this.#context));
+      units.set(plan.name, await makeUnit(plan, this.#context));
       await turns.next();
     }
   }
@@ -75,7 +75,7 @@ export class PoolSet {
       await turns.next();
       const old = before.get(plan.name);
       if (old === undefined || old.plan.kind !== plan.kind) {
-        const unit = makeUnit(plan, this.#context);
+        const unit = await makeUnit(plan, this.#context);
         after.set(plan.name, unit);
         changes.push(this.#arrival(unit));
         continue;

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { AutomaticCertificates } from '../acme/automatic-certificates.ts';
+import type { AutomaticCertificates } from '../acme/automatic-certificates.ts';
 import type { CertificateStatus } from '../admin/source.ts';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
 import type { Config } from '../config/config.ts';
@@ -172,6 +172,8 @@ export class Certificates {
     const key = settingsKey(settings);
     const { automatic: before } = this.#inForce;
     if (before !== null && this.#keys.get(before) === key) return before;
+    // What speaks with authorities is loaded where a site asks one.
+    const { AutomaticCertificates } = await import('../acme/automatic-certificates.ts');
     const made = new AutomaticCertificates(settings, this.#log, () => this.#tell());
     this.#keys.set(made, key);
     if (!isLook) await refusing(config, ['acme', 'store'], () => made.open());

@@ -14,7 +14,6 @@ import type { SpareBlock } from './http1-answer.ts';
 import { Http1Connection } from './http1-connection.ts';
 import type { Refusal } from './http1-refusal.ts';
 import { defaultHttp1Limits, type FrontConnection, FrontTime, type Http1Limits, tickMs } from './http1-states.ts';
-import { Http2Connection } from './http2-connection.ts';
 
 /** What a front is made of. */
 export interface Http1Options {
@@ -50,7 +49,7 @@ export class Http1Connections implements Acceptor {
   readonly spare: SpareBlock = { block: null };
   readonly fields = new KnownFields();
   readonly spareFrames: SpareFrames = { frames: null };
-  readonly #clock: Clock;
+  readonly clock: Clock;
   isClosing = false;
   readonly #connections: FrontConnection[] = [];
   /** Where the next look for an idle one begins. */
@@ -67,8 +66,8 @@ export class Http1Connections implements Acceptor {
     this.limits = { ...defaultHttp1Limits, ...options.limits };
     this.clients = options.clients ?? new ClientLimits(defaultClients);
     this.log = options.log ?? silentLog;
-    this.#clock = options.clock ?? systemClock;
-    this.time = new FrontTime(this.#clock);
+    this.clock = options.clock ?? systemClock;
+    this.time = new FrontTime(this.clock);
   }
 
   /** How many are open. */
@@ -80,7 +79,7 @@ export class Http1Connections implements Acceptor {
   start(): void {
     if (this.#tick !== null) return;
     this.time.tick();
-    this.#tick = this.#clock.every(tickMs, () => this.#checkDeadlines());
+    this.#tick = this.clock.every(tickMs, () => this.#checkDeadlines());
   }
 
   stop(): void {
@@ -106,9 +105,8 @@ export class Http1Connections implements Acceptor {
     return connection;
   }
 
-  /** The same for one that speaks HTTP/2. */
-  acceptHttp2(socket: Socket, known: Peer): void {
-    const connection = new Http2Connection(socket, known, this);
+  /** The same for one that speaks something else, and has said so. */
+  take(connection: FrontConnection): void {
     this.#enlist(connection);
     if (this.isClosing) connection.retire();
   }
@@ -237,7 +235,7 @@ export class Http1Connections implements Acceptor {
 
   /** Logs a trouble that would otherwise fill the log. */
   #warn(kind: string, message: string): void {
-    const now = this.#clock.now();
+    const now = this.clock.now();
     if (now < (this.#quietUntil.get(kind) ?? Number.NEGATIVE_INFINITY)) return;
     this.#quietUntil.set(kind, now + quietMs);
     this.log.warn({}, message);

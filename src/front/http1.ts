@@ -1,32 +1,31 @@
 // The HTTP front: a listening socket and its life. HTTP/1.1 is spoken there, and HTTP/2 where a client asks for it.
 
 import { createServer, type Server, type Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Address } from '../connection/address.ts';
 import { type BoundSocket, type ListenChoice, listenOn } from '../connection/listen.ts';
 import type { Peer } from '../gateway/message.ts';
 import { silentLog } from '../log.ts';
 import type { AcceptRoom } from './accept-room.ts';
-import { H2cDoor } from './h2c-door.ts';
+import type { OpenDoor } from './doors.ts';
+import type { H2cDoor } from './h2c-door.ts';
 import { type Acceptor, acceptInto } from './http1-accept.ts';
 import { Http1Connections, type Http1Options } from './http1-connections.ts';
 import { ProxyDoor } from './proxy-door.ts';
-import type { TlsContexts } from './tls-contexts.ts';
-import { type TakeSecured, type TlsCounts, TlsDoor } from './tls-door.ts';
+import type { TlsCounts, TlsDoor } from './tls-door.ts';
 
 export type { Http1Options };
 
 /** What a front is made of. */
 export interface Http1FrontOptions extends Http1Options {
-  /** The certificates, where TLS is spoken. @default plain HTTP */
-  readonly tls?: TlsContexts | null;
+  /** Opens the door of TLS, where that is spoken. @default plain HTTP */
+  readonly tls?: OpenDoor<TlsDoor> | null;
   /** Addresses and networks of proxies, where connections begin with the PROXY protocol. @default they do not */
   readonly proxies?: (() => readonly string[]) | null;
   /** How many connections descriptors are left for. @default nobody asks */
   readonly room?: AcceptRoom;
-  /** Whether HTTP/2 may come without TLS. @default false */
-  readonly h2c?: boolean;
+  /** Opens the door for HTTP/2 without TLS, where that may come. @default it may not */
+  readonly h2c?: OpenDoor<H2cDoor> | null;
 }
 
 /** Connections that may wait to be accepted; the system's own limit (4096 on Linux) holds beside it. */
@@ -49,8 +48,8 @@ export class Http1Front {
     this.#clock = options.clock ?? systemClock;
     this.#connections = new Http1Connections(options);
     this.#room = options.room ?? null;
-    this.#door = options.tls == null ? null : this.#openDoor(options.tls, options);
-    this.#h2cDoor = options.h2c === true && this.#door === null ? this.#openH2cDoor() : null;
+    this.#door = options.tls?.(this.#connections) ?? null;
+    this.#h2cDoor = options.h2c?.(this.#connections) ?? null;
     const { proxies = null, log = silentLog, clock = systemClock } = options;
     const take = (socket: Socket, peer: Peer | null): void => this.#take(socket, peer);
     this.#proxyDoor = proxies === null ? null : new ProxyDoor({ trusted: proxies, take, log, clock });
@@ -147,41 +146,5 @@ export class Http1Front {
     this.#h2cDoor?.destroy();
     this.#connections.destroy();
     this.#connections.stop();
-  }
-
-  #openH2cDoor(): H2cDoor {
-    const connections = this.#connections;
-    return new H2cDoor({
-      admit: (...args) => connections.admit(...args),
-      left: (address, waiting) => connections.clients.go(address, waiting),
-      takeHttp2: (socket, peer) => connections.acceptHttp2(socket, peer),
-      takeHttp1: (socket, peer, bytes) => {
-        const receiver = connections.acceptAdmitted(socket, peer);
-        socket.on('data', (chunk: Buffer) => receiver.received(chunk));
-        receiver.received(bytes);
-      },
-      timeoutMs: () => connections.clients.values.headTimeoutMs ?? connections.limits.headTimeoutMs,
-      clock: this.#clock,
-    });
-  }
-
-  #openDoor(contexts: TlsContexts, { log = silentLog, clock }: Http1Options): TlsDoor {
-    const takeHttp1 = (socket: TLSSocket, peer: Peer): void => {
-      const receiver = this.#connections.acceptAdmitted(socket, peer);
-      socket.on('data', (bytes: Buffer) => receiver.received(bytes));
-    };
-    const takeHttp2: TakeSecured = (socket, peer) => this.#connections.acceptHttp2(socket, peer);
-    const protocols = new Map<string, TakeSecured>([
-      ['h2', takeHttp2],
-      ['http/1.1', takeHttp1],
-    ]);
-    return new TlsDoor({
-      contexts,
-      protocols,
-      admit: (...args) => this.#connections.admit(...args),
-      left: (address, waiting) => this.#connections.clients.go(address, waiting),
-      log,
-      ...(clock !== undefined && { clock }),
-    });
   }
 }

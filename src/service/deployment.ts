@@ -8,7 +8,7 @@ import { preparePools } from '../backend/plan.ts';
 import { PoolSet } from '../backend/pool-set.ts';
 import type { Privileged } from '../backend/privileged.ts';
 import type { Unit } from '../backend/unit.ts';
-import { Certificates, type SiteSources } from '../certificates/certificates.ts';
+import type { Certificates, SiteSources } from '../certificates/certificates.ts';
 import { readTokenFile } from '../config/admin-token.ts';
 import type { Config } from '../config/config.ts';
 import { formatListenAddress, parseListenAddress } from '../config/listen-address.ts';
@@ -19,9 +19,8 @@ import { runtimeBases } from '../control/runtime-base.ts';
 import { PosternError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { FindPhp } from '../php/find-php.ts';
+import { type Fronts, type FrontsConfig, type FrontsShown, noFronts } from '../sites/fronts.ts';
 import type { AccessLog } from '../sites/gateways.ts';
-import { type Fronts, type FrontsConfig, SiteFronts } from '../sites/site-fronts.ts';
-import { FrontThreads } from '../threads/front-threads.ts';
 import { ShellGuard } from '../worker/guard.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
 import { findSetpriv, openSpawner, type Spawner } from '../worker/spawner.ts';
@@ -80,8 +79,10 @@ const lastAnswersMs = 1_000;
 export class Deployment {
   readonly #options: DeploymentOptions;
   readonly #log: Log;
-  readonly #certificates: Certificates;
-  readonly #fronts: Fronts;
+  /** null: no site has ever spoken TLS. */
+  #certificates: Certificates | null = null;
+  /** null: they are not opened yet. */
+  #fronts: Fronts | null = null;
   #config: Config;
   /** Of all that is started, by front threads, too. */
   readonly #guard = new ShellGuard();
@@ -97,15 +98,8 @@ export class Deployment {
     this.#config = config;
     this.#options = options;
     this.#log = options.log;
-    const { log, faults, service } = options;
-    const { onAccess, onAccessLines, isDeveloped, privileged } = service;
-    const threads = threadCount(service.threads ?? config.values.service.threads ?? 1);
-    const fronts = { log, faults, onAccess, isDeveloped, binder: privileged?.binder };
-    this.#certificates = new Certificates(log, (tls) => this.#fronts.useTls(tls), privileged?.readFile);
-    const { mark } = this.#guard;
+    const threads = threadCount(options.service.threads ?? config.values.service.threads ?? 1);
     this.#frontThreads = threads === 1 ? 0 : threads;
-    this.#fronts =
-      threads === 1 ? new SiteFronts(fronts) : new FrontThreads({ ...fronts, onAccessLines, count: threads, mark });
   }
 
   /** The configuration in force. */
@@ -119,12 +113,12 @@ export class Deployment {
 
   /** What the status shows of them. */
   get certificates(): readonly CertificateStatus[] {
-    return this.#certificates.status();
+    return this.#certificates?.status() ?? [];
   }
 
   /** What faces clients. */
-  get fronts(): Fronts {
-    return this.#fronts;
+  get fronts(): FrontsShown {
+    return this.#fronts ?? noFronts;
   }
 
   /** Where the admin pages are; null: nowhere. */
@@ -160,14 +154,16 @@ export class Deployment {
       relay: this.#options.service.privileged?.relay,
       frontThreads: this.#frontThreads,
     };
-    const onMadeAnew = (unit: Unit): void => void this.#fronts.poolMadeAnew(unit);
+    const fronts = await this.#makeFronts();
+    this.#fronts = fronts;
+    const onMadeAnew = (unit: Unit): void => void fronts.poolMadeAnew(unit);
     this.#pools = new PoolSet({ ...context, faults: this.#options.faults, onMadeAnew });
     await this.#pools.fill(plans);
-    const sources = await this.#certificates.prepare(this.#config);
-    const change = await this.#fronts.open(this.#frontsConfig(this.#config, sources));
+    const sources = await this.#prepareCertificates(this.#config);
+    const change = await fronts.open(this.#frontsConfig(this.#config, sources));
     await change.prepare(this.#pools.units);
     await change.commit(0);
-    this.#certificates.use(sources);
+    this.#useCertificates(sources);
   }
 
   /** Ends what managers that died have left. */
@@ -196,8 +192,8 @@ export class Deployment {
     checkPoolNames(forced, Object.keys(config.values.pool));
     const token = readToken(config);
     const plans = await this.#plan(config);
-    const sources = await this.#certificates.prepare(config);
-    const fronting = await this.#fronts.open(this.#frontsConfig(config, sources));
+    const sources = await this.#prepareCertificates(config);
+    const fronting = await this.#fronts!.open(this.#frontsConfig(config, sources));
     let admin = this.#admin;
     try {
       if (config.values.admin?.listen !== this.#config.values.admin?.listen) admin = await this.#openAdmin(config);
@@ -216,7 +212,7 @@ export class Deployment {
       this.#config = config;
       this.#token = token;
       await fronting.commit(this.stopTimeoutMs);
-      this.#certificates.use(sources);
+      this.#useCertificates(sources);
       if (admin !== this.#admin) this.#admin?.close();
       this.#admin = admin;
       const settled = Promise.all([fronting.over(), pooling.settle()]);
@@ -235,20 +231,20 @@ export class Deployment {
   async close(deadlineMs: number): Promise<void> {
     const untilMs = performance.now() + deadlineMs;
     // The programs end before the connections do: whoever still waits then is told so, and not hung up on.
-    const fronting = this.#fronts.close(deadlineMs + lastAnswersMs);
+    const fronting = this.#fronts?.close(deadlineMs + lastAnswersMs) ?? Promise.resolve();
     await settledWithin(fronting, deadlineMs);
     await Promise.all([fronting, this.#pools?.close(Math.max(0, untilMs - performance.now()))]);
-    await this.#fronts.end();
+    await this.#fronts?.end();
   }
 
   /** The same at once. */
   async destroy(): Promise<void> {
-    await Promise.all([this.#fronts.destroy(), this.#pools?.destroy()]);
+    await Promise.all([this.#fronts?.destroy(), this.#pools?.destroy()]);
   }
 
   /** Nothing runs any more: what is left is closed. Repeatable. */
   async end(): Promise<void> {
-    await this.#certificates.close();
+    await this.#certificates?.close();
     this.#admin?.close();
     await this.#directory?.clear();
     this.#directory?.close();
@@ -256,8 +252,37 @@ export class Deployment {
     await this.#guard.close();
   }
 
-  #frontsConfig({ file, folder, values }: Config, sources: SiteSources): FrontsConfig {
-    return { file, folder, values, tls: this.#certificates.materialOf(sources) };
+  /** What answers requests is loaded where that is done: with front threads, not in this one. */
+  async #makeFronts(): Promise<Fronts> {
+    const { faults, service } = this.#options;
+    const { onAccess, onAccessLines, isDeveloped, privileged } = service;
+    const options = { log: this.#log, faults, onAccess, isDeveloped, binder: privileged?.binder };
+    if (this.#frontThreads === 0) {
+      const { SiteFronts } = await import('../sites/site-fronts.ts');
+      return new SiteFronts(options);
+    }
+    const { FrontThreads } = await import('../threads/front-threads.ts');
+    return new FrontThreads({ ...options, onAccessLines, count: this.#frontThreads, mark: this.#guard.mark });
+  }
+
+  /** They are loaded with the first configuration in which a site speaks TLS. @throws CONFIG_INVALID */
+  async #prepareCertificates(config: Config): Promise<SiteSources | null> {
+    if (this.#certificates === null) {
+      if (Object.values(config.values.site).every(({ tls }) => tls === undefined)) return null;
+      const { Certificates } = await import('../certificates/certificates.ts');
+      const { privileged } = this.#options.service;
+      this.#certificates = new Certificates(this.#log, (tls) => this.#fronts?.useTls(tls), privileged?.readFile);
+    }
+    return this.#certificates.prepare(config);
+  }
+
+  #useCertificates(sources: SiteSources | null): void {
+    if (sources !== null) this.#certificates?.use(sources);
+  }
+
+  #frontsConfig({ file, folder, values }: Config, sources: SiteSources | null): FrontsConfig {
+    const tls = sources === null ? null : this.#certificates!.materialOf(sources);
+    return { file, folder, values, tls };
   }
 
   #starter(spawner: Spawner): Starter {

@@ -3,12 +3,12 @@
 import type { Buckets, Measures } from '../admin/source.ts';
 import type { Unit } from '../backend/unit.ts';
 import type { DurationCounts } from '../queue/queue-books.ts';
+import type { FrontsShown } from '../sites/fronts.ts';
 import { httpBoundsS } from '../sites/http-durations.ts';
-import type { Fronts } from '../sites/site-fronts.ts';
 import { processLoad } from '../sites/thread-load.ts';
 
 /** Of this moment. */
-export function measuresOf(fronts: Fronts, units: readonly Unit[]): Measures {
+export function measuresOf(fronts: FrontsShown, units: readonly Unit[]): Measures {
   return {
     http: fronts.durations.map((series) => ({ ...series, boundsS: httpBoundsS })),
     pools: new Map(

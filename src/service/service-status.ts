@@ -5,7 +5,7 @@ import type { FaultStatus, LogStatus, ReloadStatus, ServiceStatus } from '../adm
 import type { Config } from '../config/config.ts';
 import { formatListenAddress, urlOf } from '../config/listen-address.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
-import type { Fronts } from '../sites/site-fronts.ts';
+import type { FrontsShown } from '../sites/fronts.ts';
 
 /** The parts of a service that tell something. */
 export interface StatusParts {
@@ -19,7 +19,7 @@ export interface StatusParts {
   readonly faults: FaultStatus;
   readonly log: LogStatus | null;
   readonly admin: string | null;
-  readonly fronts: Pick<Fronts, 'listeners' | 'answers' | 'limited' | 'threads'>;
+  readonly fronts: Pick<FrontsShown, 'listeners' | 'answers' | 'limited' | 'threads'>;
   readonly certificates: ServiceStatus['certificates'];
 }
 

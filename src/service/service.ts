@@ -7,10 +7,10 @@ import { Turns } from '../backend/turns.ts';
 import type { Config } from '../config/config.ts';
 import type { Control } from '../control/control.ts';
 import { PosternError, toPosternError } from '../errors.ts';
-import type { HttpHandler } from '../gateway/message.ts';
+import type { HttpAnswer, HttpHandler, HttpRequest } from '../gateway/message.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
-import { siteHandler } from '../sites/gateways.ts';
+import { HeldRequest } from '../sites/held-request.ts';
 import { version } from '../version.ts';
 import type { ServiceOptions } from './deployment.ts';
 import { Deployment } from './deployment.ts';
@@ -142,7 +142,11 @@ export class Service {
     if (!sites.includes(site)) {
       throw new PosternError('CONFIG_INVALID', `there is no site "${site}": there are ${sites.join(', ')}`);
     }
-    return siteHandler(site, (name) => this.#deployment.fronts.gatewayOf(name));
+    return (request, answer) => {
+      const gateway = this.#deployment.fronts.gatewayOf(site);
+      if (gateway !== undefined) gateway.handle(request, answer);
+      else void this.#handleLater(site, request, answer);
+    };
   }
 
   /**
@@ -271,6 +275,17 @@ export class Service {
     await this.#deployment.end();
     this.#accessLogs?.close();
     this.#state = 'stopped';
+  }
+
+  /** With front threads, this one has gateways once somebody asks it for an answer. */
+  async #handleLater(site: string, request: HttpRequest, answer: HttpAnswer): Promise<void> {
+    const held = new HeldRequest(answer);
+    const { notServed, refuse } = await import('../sites/refused.ts');
+    await this.#deployment.fronts.serveHere().catch((error: Error) => this.survive(error));
+    if (held.hasGone) return;
+    const gateway = this.#deployment.fronts.gatewayOf(site);
+    if (gateway !== undefined) gateway.handle(request, answer);
+    else refuse(request, answer, notServed(site));
   }
 
   #controls(): AdminControls {

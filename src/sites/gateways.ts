@@ -1,7 +1,7 @@
 // The way of each request through the service: from a listener to the gateway in force, and of its answer to the counts and the access log.
 
 import type { Faults } from '../backend/faults.ts';
-import { PosternError, type SlowClientLimit, toPosternError } from '../errors.ts';
+import { type SlowClientLimit, toPosternError } from '../errors.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { AccessLog, AccessRecord, CountAnswer } from '../gateway/request-log.ts';
@@ -9,50 +9,18 @@ import type { Backend } from '../protocol/cgi/exchange.ts';
 import { fieldValue } from '../protocol/http/headers.ts';
 import type { HostTable } from '../protocol/http/host-table.ts';
 import { bytesToLog } from '../protocol/text.ts';
-import type { ProofFolder } from '../tls/proof-folder.ts';
+import { answersOf, statusCount } from './fronts.ts';
 import { unlessGone } from './held-request.ts';
 import { HttpDurations } from './http-durations.ts';
 import type { FrontPool } from './pool-pages.ts';
-import { answerProof, isForProof } from './proof-answer.ts';
-import { refuse, refuseUnknown } from './refused.ts';
+import type { ProofAnswers } from './proof-answer.ts';
+import { notServed, refuse, refuseUnknown } from './refused.ts';
 
 export type { AccessLog, AccessRecord };
-
-/**
- * Makes the handler.
- * @param gatewayOf the site's gateway now; undefined before the service was started, and once a reload has taken the site away
- */
-export function siteHandler(site: string, gatewayOf: (site: string) => Gateway | undefined): HttpHandler {
-  return (request, answer) => {
-    const gateway = gatewayOf(site);
-    if (gateway !== undefined) {
-      gateway.handle(request, answer);
-      return;
-    }
-    refuse(request, answer, notServed(site));
-  };
-}
 
 /** What routes keep of a pool for good: one that is made anew after a fault has another backend. */
 export function backendOf(name: string, unit: Pick<FrontPool, 'backend'>): Backend {
   return { name, run: (request, sink) => unit.backend.run(request, sink) };
-}
-
-const notServed = (site: string): PosternError => new PosternError('POOL_CLOSING', `site ${site} is not served now`);
-
-/** Statuses that are counted are below it. */
-export const statusCount = 1_000;
-
-/** "200" -> 12; only those that were given. @param counts by status, of each thread */
-export function answersOf(counts: readonly Uint32Array[]): Record<string, number> {
-  const given: Record<string, number> = {};
-  for (const ofThread of counts) {
-    for (let status = 100; status < statusCount; status += 1) {
-      const count = ofThread[status]!;
-      if (count > 0) given[status] = (given[status] ?? 0) + count;
-    }
-  }
-  return given;
 }
 
 /** The gateways in force, and those before them that are not done; and the count of their answers. */
@@ -66,8 +34,8 @@ export class Gateways {
   /** Requests that came to an address before its gateway was in force: a thread listens a moment before. */
   readonly #early: (() => void)[] = [];
   #isReplaying = false;
-  /** Where it is kept what authorities want to see; null: none is asked for certificates. */
-  proofs: ProofFolder | null = null;
+  /** Who answers authorities; null: none is asked for certificates. */
+  proofs: ProofAnswers | null = null;
   /** Told of each limit that a slow client met. */
   onLimit: (limit: SlowClientLimit) => void = () => {};
   /** Answers since the start, by status. */
@@ -138,8 +106,8 @@ export class Gateways {
     };
     return (request, answer) => {
       const { proofs } = this;
-      if (proofs === null || !isForProof(request)) serve(request, answer);
-      else void answerProof(proofs, request, answer, serve).then((record) => record !== null && this.refused(record));
+      if (proofs === null || !proofs.takes(request)) serve(request, answer);
+      else void proofs.answer(request, answer, serve).then((record) => record !== null && this.refused(record));
     };
   }
 

@@ -13,12 +13,12 @@ import { PosternError } from '../errors.ts';
 import { AcceptRoom } from '../front/accept-room.ts';
 import type { ClientCounts, LimitHits, LimitName } from '../front/client-counts.ts';
 import { ClientLimits, type ClientLimitValues } from '../front/client-limits.ts';
-import { Http1Front } from '../front/http1.ts';
+import { Http1Front, type Http1FrontOptions } from '../front/http1.ts';
 import type { Refusal } from '../front/http1-refusal.ts';
 import type { HttpHandler } from '../gateway/message.ts';
 import type { Log } from '../log.ts';
 import { HostTable, type NamedSite } from '../protocol/http/host-table.ts';
-import { ListenerContexts, type TlsInForce } from '../tls/listener-contexts.ts';
+import type { ListenerContexts } from '../tls/listener-contexts.ts';
 import { descriptorLimit, freeDescriptors } from '../worker/descriptors.ts';
 import { Users } from '../worker/user.ts';
 import { clientLimits } from './capacity.ts';
@@ -70,8 +70,8 @@ export async function openListener(
   const where = whereOf(listen.address, place);
   if (listen.protocol === 'fastcgi') return fastcgiListener(listen, where, key, options);
   const { handler, onRefused, log, reusePort, clients, room, tls, proxies } = options;
-  const h2c = listen.protocol === 'h2c';
-  const front = new Http1Front({ handler, onRefused, log, clients, room, tls, proxies, h2c });
+  const door = await doorOf(listen, tls);
+  const front = new Http1Front({ handler, onRefused, log, clients, room, proxies, ...door });
   const address = await front.listen(where, { reusePort });
   return {
     key,
@@ -82,6 +82,16 @@ export async function openListener(
     close: (deadlineMs) => front.close(deadlineMs),
     destroy: () => front.destroy(),
   };
+}
+
+/** What connections pass before it is known what they speak; TLS and HTTP/2 are loaded with the first address that speaks them. */
+async function doorOf(
+  { protocol }: ListenAddress,
+  contexts: ListenerContexts | null,
+): Promise<Pick<Http1FrontOptions, 'tls' | 'h2c'>> {
+  if (contexts === null && protocol !== 'h2c') return {};
+  const { openH2cDoor, tlsDoor } = await import('../front/doors.ts');
+  return contexts === null ? { h2c: openH2cDoor } : { tls: tlsDoor(contexts) };
 }
 
 function whereOf(address: Address, place: ListeningPlace): Address | BoundSocket {
@@ -151,8 +161,8 @@ export interface ListenerSetOptions {
   readonly handlerFor: (listener: { readonly table: HostTable }) => HttpHandler;
   /** Told of what came to a site and was no request. */
   readonly onRefused: (site: string, refusal: Refusal) => void;
-  /** With what is answered by TLS. */
-  readonly tls: TlsInForce;
+  /** Makes what one more listener answers by TLS with. */
+  readonly contexts: () => Promise<ListenerContexts>;
   readonly log: Log;
   /** Which of several threads this is, that listen on the same addresses. @default "alone" */
   readonly part?: ListeningPart | undefined;
@@ -283,8 +293,8 @@ export class ListenerSet {
   async #open(planned: PlannedListener, place: ListeningPlace): Promise<SiteListener> {
     const { address, sites, allowedClients, trustedProxies, access } = planned;
     const { proxyProtocol } = access;
-    const { handlerFor, onRefused, log, part = 'alone', tls } = this.#options;
-    const contexts = address.protocol === 'https' ? new ListenerContexts(tls) : null;
+    const { handlerFor, onRefused, log, part = 'alone' } = this.#options;
+    const contexts = address.protocol === 'https' ? await this.#options.contexts() : null;
     const isBound = typeof place !== 'number';
     const table = new HostTable([]);
     const entry = { allowedClients, sites, table, contexts, isBound, proxyProtocol, trustedProxies };

@@ -8,24 +8,28 @@ import { type ProofFolder, proofPath } from '../tls/proof-folder.ts';
 import { HeldRequest } from './held-request.ts';
 import { unreadRecord } from './refused.ts';
 
-/** Whether an authority asks so. */
-export function isForProof({ method, target }: HttpRequest): boolean {
-  return target.startsWith(proofPath) && (method === 'GET' || method === 'HEAD');
-}
+/** Answers with the proofs that lie in a folder. */
+export class ProofAnswers {
+  readonly #folder: ProofFolder;
 
-/** Answers it, unless its client goes before the answer is known. @param otherwise answers what no authority was told to ask for @returns what there is to tell of it; null: nothing, it is not answered here */
-export async function answerProof(
-  proofs: ProofFolder,
-  request: HttpRequest,
-  answer: HttpAnswer,
-  otherwise: HttpHandler,
-): Promise<AccessRecord | null> {
-  const held = new HeldRequest(answer);
-  const text = await proofs.textFor(request.target).catch(() => null);
-  if (held.hasGone) return null;
-  if (text !== null) return sendProof(request, answer, text);
-  otherwise(request, answer);
-  return null;
+  constructor(folder: ProofFolder) {
+    this.#folder = folder;
+  }
+
+  /** Whether an authority asks so. */
+  takes({ method, target }: HttpRequest): boolean {
+    return target.startsWith(proofPath) && (method === 'GET' || method === 'HEAD');
+  }
+
+  /** Answers it, unless its client goes before the answer is known. @param otherwise answers what no authority was told to ask for @returns what there is to tell of it; null: nothing, it is not answered here */
+  async answer(request: HttpRequest, answer: HttpAnswer, otherwise: HttpHandler): Promise<AccessRecord | null> {
+    const held = new HeldRequest(answer);
+    const text = await this.#folder.textFor(request.target).catch(() => null);
+    if (held.hasGone) return null;
+    if (text !== null) return sendProof(request, answer, text);
+    otherwise(request, answer);
+    return null;
+  }
 }
 
 function sendProof(

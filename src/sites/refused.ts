@@ -23,6 +23,10 @@ export function refuseUnknown(request: HttpRequest, answer: HttpAnswer): AccessR
   return { ...refused, method, url: bytesToLog(url, 2_048), version, host: bytesToLog(host, 128) };
 }
 
+/** For a request for a site before the service was started, and once a reload has taken the site away. */
+export const notServed = (site: string): PosternError =>
+  new PosternError('POOL_CLOSING', `site ${site} is not served now`);
+
 /** @returns bytes of the answer's body */
 export function refuse(request: HttpRequest, answer: HttpAnswer, error: PosternError): number {
   const { status, headers, body } = errorAnswer(error, request.headers);

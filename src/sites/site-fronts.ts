@@ -3,34 +3,24 @@
 
 import type { ThreadLoad, ThreadStatus } from '../admin/source.ts';
 import type { Faults } from '../backend/faults.ts';
-import type { Unit } from '../backend/unit.ts';
-import type { Config } from '../config/config.ts';
-import type { ListenAddress } from '../config/listen-address.ts';
 import type { Binder } from '../connection/listen.ts';
 import type { ClientCounts } from '../front/client-counts.ts';
 import type { Gateway } from '../gateway/handle.ts';
 import { openTelemetryTraces } from '../gateway/open-telemetry.ts';
 import type { SharedLimits } from '../gateway/shared-limits.ts';
 import type { Log, LogFields } from '../log.ts';
-import type { NamedSite } from '../protocol/http/host-table.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
-import { TlsInForce } from '../tls/listener-contexts.ts';
-import { ProofFolder } from '../tls/proof-folder.ts';
-import { noTls, type TlsMaterial } from '../tls/tls-material.ts';
+import type { ListenerContexts, TlsInForce } from '../tls/listener-contexts.ts';
+import type { TlsMaterial } from '../tls/tls-material.ts';
 import { BoundPlaces } from './bound-places.ts';
 import { makeGateways } from './configured-gateways.ts';
+import type { Fronts, FrontsChange, FrontsConfig, ListenerPlace } from './fronts.ts';
 import { type AccessLog, Gateways } from './gateways.ts';
 import type { HttpSeries } from './http-durations.ts';
 import { ListenerSet, type ListeningPart, type ListeningPlace } from './listeners.ts';
-import type { FrontPool } from './pool-pages.ts';
+import type { ProofAnswers } from './proof-answer.ts';
 import { refusedRecord } from './refused.ts';
 import { EventLoopWatch } from './thread-load.ts';
-
-/** What of a configuration has to do with clients. */
-export interface FrontsConfig extends Pick<Config, 'file' | 'folder' | 'values'> {
-  /** What is answered by TLS with. */
-  readonly tls: TlsMaterial;
-}
 
 /** What they are made with. */
 export interface SiteFrontsOptions {
@@ -54,66 +44,6 @@ export interface SiteFrontsOptions {
   readonly binder?: Binder | undefined;
 }
 
-/** The pools that routes lead to, by name. */
-export type Backends = ReadonlyMap<string, FrontPool>;
-
-/** Fronts for another configuration: opened, not in force. `undo` ends it at any time before `commit`. */
-export interface FrontsChange {
-  /** What is new, in words. */
-  readonly words: readonly string[];
-  /** Makes what answers there, from the pools that there are now. @throws CONFIG_INVALID */
-  prepare(backends: Backends): Promise<void>;
-  /**
-   * Puts all of it in force; resolves when it is. In this thread that is at once, before the call returns.
-   * @param deadlineMs for the requests of addresses that are not listened on any more
-   */
-  commit(deadlineMs: number): Promise<void>;
-  /** Resolves when what is not wanted any more has finished its requests; to be asked for after `commit`. */
-  over(): Promise<void>;
-  /** Closes what was opened. */
-  undo(): void;
-}
-
-/** An address that is listened on, for the status. */
-export interface ListenerPlace {
-  readonly sites: readonly NamedSite[];
-  /** With the port that was found for port 0. */
-  readonly address: ListenAddress;
-}
-
-/** What a service shows of its fronts, and asks of them; in one thread or in several. */
-export interface Fronts {
-  readonly listeners: readonly ListenerPlace[];
-  /** Requests that are on their way. */
-  readonly running: number;
-  /** Answers by status. */
-  readonly answers: Readonly<Record<string, number>>;
-  /** How often clients met each limit, by the key that sets it. */
-  readonly limited: Readonly<Record<string, number>>;
-  /** How long requests took, by site, method and status. */
-  readonly durations: readonly HttpSeries[];
-  /** What its threads are busy with, since this was last asked. */
-  readonly load: readonly ThreadLoad[];
-  /** The front threads; none: this thread is the only one. */
-  readonly threads: readonly ThreadStatus[];
-  /** A pool as the main thread sees it, with what other threads tell of it. */
-  summed(pool: PoolSnapshot): PoolSnapshot;
-  /** A pool was made anew after a fault: what leads to it follows. */
-  poolMadeAnew(unit: Unit): Promise<void>;
-  /** The gateway of a site in this thread; undefined: the site is not served. */
-  gatewayOf(site: string): Gateway | undefined;
-  /** Opens the addresses of a configuration that are new. @throws ADDRESS_IN_USE, CONFIG_INVALID; then nothing is left open */
-  open(config: FrontsConfig): Promise<FrontsChange>;
-  /** Puts other certificates in force, for the next connection. */
-  useTls(tls: TlsMaterial): void;
-  /** Stops listening at once; resolves when the requests are done, or ended after the deadline. Repeatable. */
-  close(deadlineMs: number): Promise<void>;
-  /** The pools have ended, too: nothing is left. Repeatable. */
-  end(): Promise<void>;
-  /** Ends everything at once. Repeatable. */
-  destroy(): Promise<void>;
-}
-
 /** The fronts of this thread. */
 export class SiteFronts implements Fronts {
   readonly #options: SiteFrontsOptions;
@@ -121,7 +51,10 @@ export class SiteFronts implements Fronts {
   readonly #listeners: ListenerSet;
   readonly #places: BoundPlaces | null;
   readonly #loop = new EventLoopWatch();
-  readonly #tls = new TlsInForce();
+  /** What is answered by TLS with; null: nothing is yet. */
+  #material: TlsMaterial | null = null;
+  /** The same, as connections are answered with it; null: no address speaks TLS. */
+  #tls: TlsInForce | null = null;
 
   constructor(options: SiteFrontsOptions) {
     this.#options = options;
@@ -130,7 +63,7 @@ export class SiteFronts implements Fronts {
     this.#listeners = new ListenerSet({
       handlerFor: (listener) => this.#gateways.handlerFor(listener),
       onRefused: (site, refusal) => this.#gateways.refused(refusedRecord(site, refusal)),
-      tls: this.#tls,
+      contexts: () => this.#contexts(),
       log: options.log,
       part: options.part,
       counts: options.clients,
@@ -193,17 +126,23 @@ export class SiteFronts implements Fronts {
     return this.#gateways.of(site);
   }
 
+  /** See Fronts. */
+  serveHere(): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** See Fronts. @param given see `ListenerSet.change` */
   async open(config: FrontsConfig, given: readonly ListeningPlace[] = []): Promise<FrontsChange> {
+    const proofs = await proofsOf(config.tls);
     const placing = await this.#places?.open(config.values.site);
     const places = placing?.byThread[0] ?? given;
+    // Who comes before all is in force waits for it; the handshake does not.
+    if (this.#material === null && config.tls !== null) this.useTls(config.tls);
     const listening = await this.#listeners.change(config.values, places).catch((error: unknown) => {
       placing?.undo();
       throw error;
     });
     const { log, isDeveloped } = this.#options;
-    // Who comes before all is in force waits for it; the handshake does not.
-    if (this.#tls.material === noTls) this.useTls(config.tls);
     let gateways: ReadonlyMap<string, Gateway> = new Map();
     let over = Promise.resolve();
     return {
@@ -212,11 +151,12 @@ export class SiteFronts implements Fronts {
         const logs = { access: this.#gateways.onAccess, count: this.#gateways.count };
         const traces = await openTelemetryTraces((error) => log.error(...untracedWords(error)));
         const told = { ...logs, traces, limits: this.#options.limits };
-        gateways = makeGateways(config, backends, log, told, isDeveloped, config.tls.sites);
+        gateways = makeGateways(config, backends, log, told, isDeveloped, config.tls?.sites);
       },
       commit: (deadlineMs) => {
         this.#gateways.use(gateways);
-        this.useTls(config.tls);
+        this.#gateways.proofs = proofs;
+        if (config.tls !== null) this.useTls(config.tls);
         over = listening.settle(deadlineMs);
         placing?.settle();
         return Promise.resolve();
@@ -232,9 +172,8 @@ export class SiteFronts implements Fronts {
 
   /** See Fronts. */
   useTls(tls: TlsMaterial): void {
-    this.#tls.use(tls);
-    if (tls.proofFolder !== (this.#gateways.proofs?.path ?? null))
-      this.#gateways.proofs = tls.proofFolder === null ? null : new ProofFolder(tls.proofFolder);
+    this.#material = tls;
+    this.#tls?.use(tls);
   }
 
   /** See Fronts. */
@@ -256,6 +195,22 @@ export class SiteFronts implements Fronts {
     this.#listeners.destroy();
     return Promise.resolve();
   }
+
+  /** The contexts of one more listener; loaded with the first address that speaks TLS. */
+  async #contexts(): Promise<ListenerContexts> {
+    const { ListenerContexts, TlsInForce } = await import('../tls/listener-contexts.ts');
+    this.#tls ??= new TlsInForce();
+    if (this.#material !== null) this.#tls.use(this.#material);
+    return new ListenerContexts(this.#tls);
+  }
+}
+
+/** Who answers authorities; loaded where one is asked for certificates. */
+async function proofsOf(tls: TlsMaterial | null): Promise<ProofAnswers | null> {
+  if (tls === null || tls.proofFolder === null) return null;
+  const { ProofAnswers } = await import('./proof-answer.ts');
+  const { ProofFolder } = await import('../tls/proof-folder.ts');
+  return new ProofAnswers(new ProofFolder(tls.proofFolder));
 }
 
 /** What the log says of a tracer that throws. */

@@ -6,8 +6,9 @@ import { SharedClientCounts } from '../front/client-counts.ts';
 import { SharedLimits } from '../gateway/shared-limits.ts';
 import type { Log, LogFields } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
+import type { FrontsChange, FrontsConfig } from '../sites/fronts.ts';
 import type { FrontPool } from '../sites/pool-pages.ts';
-import { type FrontsChange, type FrontsConfig, SiteFronts } from '../sites/site-fronts.ts';
+import { SiteFronts } from '../sites/site-fronts.ts';
 import { LoopVitals } from './loop-vitals.ts';
 import { SentAccess } from './sent-access.ts';
 import {
@@ -79,7 +80,7 @@ async function carryOut(order: ThreadOrder): Promise<readonly string[]> {
       nextConfig = order.config;
       return change.words;
     case 'prepare':
-      pools.prepare(order.pools);
+      await pools.prepare(order.pools);
       await change!.prepare(frontPools());
       return [];
     case 'commit': {

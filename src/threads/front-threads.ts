@@ -10,16 +10,10 @@ import type { Gateway } from '../gateway/handle.ts';
 import { clearRunning, newRatesMemory } from '../gateway/shared-limits.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { BoundPlaces } from '../sites/bound-places.ts';
-import { answersOf } from '../sites/gateways.ts';
+import { answersOf, type Fronts, type FrontsChange, type FrontsConfig, type ListenerPlace } from '../sites/fronts.ts';
 import { type HttpSeries, readHttpDurations } from '../sites/http-durations.ts';
-import {
-  type Fronts,
-  type FrontsChange,
-  type FrontsConfig,
-  type ListenerPlace,
-  SiteFronts,
-  type SiteFrontsOptions,
-} from '../sites/site-fronts.ts';
+import type { SiteFronts, SiteFrontsOptions } from '../sites/site-fronts.ts';
+import { EventLoopWatch } from '../sites/thread-load.ts';
 import type { TlsMaterial } from '../tls/tls-material.ts';
 import { errorOf, FrontThread } from './front-thread.ts';
 import { PartedPools } from './parted-pools.ts';
@@ -54,8 +48,9 @@ const lossPeriodMs = 60_000;
 
 export class FrontThreads implements Fronts {
   readonly #options: FrontThreadsOptions;
-  /** For requests that are made in this thread: it listens nowhere. */
-  readonly #local: SiteFronts;
+  /** For requests that are made in this thread: it listens nowhere. null: there are none. */
+  #local: SiteFronts | null = null;
+  readonly #loop = new EventLoopWatch();
   readonly #places: readonly Place[];
   readonly #sums = new PoolSums();
   readonly #parted = new PartedPools();
@@ -72,7 +67,6 @@ export class FrontThreads implements Fronts {
 
   constructor(options: FrontThreadsOptions) {
     this.#options = options;
-    this.#local = new SiteFronts({ ...options, binder: undefined });
     this.#bound = options.binder === undefined ? null : new BoundPlaces(options.binder, options.count);
     const onStall = ({ index }: FrontThread): void => this.#parted.threadStalls(index);
     this.#watch = new ThreadWatch(() => this.#threads, onStall, options.log);
@@ -86,7 +80,7 @@ export class FrontThreads implements Fronts {
 
   /** See Fronts. */
   get running(): number {
-    return this.#threads.reduce((sum, { running }) => sum + running, this.#local.running);
+    return this.#threads.reduce((sum, { running }) => sum + running, this.#local?.running ?? 0);
   }
 
   /** See Fronts. */
@@ -111,12 +105,29 @@ export class FrontThreads implements Fronts {
 
   /** See Fronts. */
   get load(): readonly ThreadLoad[] {
-    return [...this.#local.load, ...this.#threads.map((thread) => thread.load)];
+    const own = { ...this.#loop.read(0), connections: 0 };
+    return [own, ...this.#threads.map((thread) => thread.load)];
   }
 
   /** See Fronts. */
   gatewayOf(site: string): Gateway | undefined {
-    return this.#local.gatewayOf(site);
+    return this.#local?.gatewayOf(site);
+  }
+
+  /** See Fronts. What answers requests is loaded with the first that is made here. */
+  async serveHere(): Promise<void> {
+    const over = await this.#takeTurn();
+    try {
+      if (this.#local !== null || this.#inForce === null || this.#isClosing) return;
+      const { SiteFronts } = await import('../sites/site-fronts.ts');
+      const local = new SiteFronts({ ...this.#options, binder: undefined });
+      const change = await local.open(listeningNowhere(this.#inForce.config));
+      await change.prepare(this.#inForce.units);
+      await change.commit(0);
+      this.#local = local;
+    } finally {
+      over();
+    }
   }
 
   /** See Fronts. */
@@ -131,11 +142,11 @@ export class FrontThreads implements Fronts {
       const { site } = config.values;
       const placing = await (this.#bound?.open(site) ?? sharedPorts(site, this.#listeners, this.#places.length));
       const sent = shareOfLimits(config, this.#places.length);
-      const local = await this.#local.open(listeningNowhere(config));
+      const local = await this.#local?.open(listeningNowhere(config));
       await this.#start();
       const threads = this.#threads;
       const undo = (): void => {
-        local.undo();
+        local?.undo();
         placing.undo();
         for (const forget of arriving) forget();
         for (const thread of threads) void thread.ask({ type: 'undo' }).catch(() => {});
@@ -161,12 +172,12 @@ export class FrontThreads implements Fronts {
         undo,
         prepare: async (backends) => {
           units = backends as ReadonlyMap<string, Unit>;
-          await local.prepare(backends);
+          await local?.prepare(backends);
           await allOrFirstError(threads.map((thread) => this.#prepare(thread, units, arriving)));
         },
         commit: async (deadlineMs) => {
-          void local.commit(deadlineMs);
-          this.#inForce = { sent, ports: placing.ports, units };
+          void local?.commit(deadlineMs);
+          this.#inForce = { config, sent, ports: placing.ports, units };
           this.#listeners = listenedOn(site, placing.ports);
           placing.settle();
           const commits = threads.map((thread) => this.#commit(thread, deadlineMs));
@@ -184,7 +195,7 @@ export class FrontThreads implements Fronts {
 
   /** See Fronts. */
   useTls(tls: TlsMaterial): void {
-    this.#local.useTls(tls);
+    this.#local?.useTls(tls);
     if (this.#inForce === null) return;
     this.#inForce = { ...this.#inForce, sent: { ...this.#inForce.sent, tls } };
     for (const thread of this.#threads) void thread.ask({ type: 'tls', tls }).catch(() => {});
@@ -206,6 +217,7 @@ export class FrontThreads implements Fronts {
   async close(deadlineMs: number): Promise<void> {
     this.#isClosing = true;
     this.#bound?.close();
+    this.#loop.close();
     this.#watch.stop();
     await Promise.allSettled(this.#threads.map((thread) => thread.ask({ type: 'close', deadlineMs })));
   }
@@ -220,6 +232,7 @@ export class FrontThreads implements Fronts {
   async destroy(): Promise<void> {
     this.#isClosing = true;
     this.#bound?.close();
+    this.#loop.close();
     this.#watch.stop();
     await Promise.all(this.#places.map(({ thread }) => thread?.end()));
   }
@@ -337,7 +350,7 @@ export class FrontThreads implements Fronts {
       await this.#commit(thread, 0).inForce;
       // What came meanwhile was given to those that served already, or was put back by the commit.
       const { tls } = this.#inForce.sent;
-      if (tls !== sent.tls) await thread.ask({ type: 'tls', tls });
+      if (tls !== null && tls !== sent.tls) await thread.ask({ type: 'tls', tls });
     } catch (error) {
       if (thread.isServing) thread.kill(`it could not begin: ${(error as Error).message}`);
     } finally {

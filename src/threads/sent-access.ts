@@ -3,8 +3,8 @@
 
 import { wallOfTurn } from '../clock.ts';
 import { type LineFormat, lineFormat } from '../sites/access-log.ts';
+import type { FrontsConfig } from '../sites/fronts.ts';
 import type { AccessLog, AccessRecord } from '../sites/gateways.ts';
-import type { FrontsConfig } from '../sites/site-fronts.ts';
 import type { ThreadData, ThreadReport } from './thread-messages.ts';
 
 /** Lines are sent when there are so many characters of them, or after so long: a message takes 0.1 ms of the main thread, however long it is. */

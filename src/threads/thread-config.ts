@@ -7,7 +7,7 @@ import { formatListenAddress } from '../config/listen-address.ts';
 import { plannedListeners } from '../config/listener-rules.ts';
 import { listenOn } from '../connection/listen.ts';
 import type { PlacesChange } from '../sites/bound-places.ts';
-import type { FrontsConfig, ListenerPlace } from '../sites/site-fronts.ts';
+import type { FrontsConfig, ListenerPlace } from '../sites/fronts.ts';
 
 /**
  * Finds the port of each address, in the order of the configuration; 0 for a socket file. One that nobody listens on yet is bound for a
@@ -69,6 +69,8 @@ export function listenedOn(
 
 /** What is in force: what a thread that takes the place of another begins with. */
 export interface InForce {
+  readonly config: FrontsConfig;
+  /** The same as each thread is given it. */
   readonly sent: FrontsConfig;
   readonly ports: readonly number[];
   readonly units: ReadonlyMap<string, Unit>;

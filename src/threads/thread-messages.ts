@@ -5,9 +5,9 @@ import type { ErrorCode } from '../errors.ts';
 import type { LimitsMemory } from '../gateway/shared-limits.ts';
 import type { LogFields } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
+import type { FrontsConfig } from '../sites/fronts.ts';
 import type { AccessRecord } from '../sites/gateways.ts';
 import type { ListeningPlace } from '../sites/listeners.ts';
-import type { FrontsConfig } from '../sites/site-fronts.ts';
 import type { TlsMaterial } from '../tls/tls-material.ts';
 
 /** What a thread is started with. */

@@ -6,7 +6,7 @@ import type { ThreadStatus } from '../admin/source.ts';
 import type { Unit } from '../backend/unit.ts';
 import { clientCountsMemory } from '../front/client-counts.ts';
 import { newRunningMemory } from '../gateway/shared-limits.ts';
-import { statusCount } from '../sites/gateways.ts';
+import { statusCount } from '../sites/fronts.ts';
 import { HttpDurations } from '../sites/http-durations.ts';
 import type { FrontThread } from './front-thread.ts';
 import { type ThreadData, vitalCount } from './thread-messages.ts';

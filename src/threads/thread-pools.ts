@@ -1,31 +1,15 @@
 // A front thread's parts of the pools: what its routes lead to, and how they go from one configuration to the next.
 
-import type { PoolShare } from '../backend/unit.ts';
-import { CgiPool } from '../cgi/cgi-pool.ts';
+import type { PoolShare, WorkersShare } from '../backend/unit.ts';
 import { systemClock } from '../clock.ts';
-import { type RelayEnd, RelayedStarter } from '../launcher/launch-relay.ts';
-import { PermitThread } from '../leases/permit-thread.ts';
 import { openPoolThread } from '../leases/pool-thread.ts';
 import type { Log } from '../log.ts';
 import type { Backend } from '../protocol/cgi/exchange.ts';
 import { withoutWorkers } from '../queue/pool-snapshot.ts';
-import { UpstreamPool } from '../upstream/upstream-pool.ts';
-import { guardElsewhere } from '../worker/guard.ts';
-import { openSpawner, type Spawner } from '../worker/spawner.ts';
-import { type Starter, starterByKey } from '../worker/starter.ts';
+import type { CgiParts } from './cgi-parts.ts';
+import type { ConnectPart } from './connect-part.ts';
+import type { PartContext, PoolPart } from './pool-part.ts';
 import type { PoolTold } from './thread-messages.ts';
-
-/** A thread's part of one pool. */
-interface PoolPart {
-  readonly kind: PoolShare['kind'];
-  readonly backend: Backend;
-  /** What the main thread cannot see by itself; null: nothing. */
-  told(): PoolTold | null;
-  /** Takes other settings of the same kind. */
-  use(share: PoolShare): void;
-  close(deadlineMs: number): Promise<unknown>;
-  destroy(): Promise<unknown>;
-}
 
 /** What routes keep of a pool: the part behind it may be made anew. */
 interface Place {
@@ -34,21 +18,20 @@ interface Place {
 }
 
 export class ThreadPools {
-  readonly #index: number;
-  readonly #log: Log;
-  readonly #mark: string;
   readonly #inForce = new Map<string, Place>();
   /** What a change has made, and not put in force. */
   readonly #arriving = new Map<string, Place>();
   /** Settings that wait for the change to be put in force. */
   readonly #settings = new Map<string, PoolShare>();
   readonly #leaving = new Set<PoolPart>();
-  #spawner: Spawner | null = null;
+  readonly #context: PartContext;
+  /** null: there was no pool of servers elsewhere. */
+  #connectPart: ConnectPart | null = null;
+  /** null: there was none of CGI programs. */
+  #cgiParts: CgiParts | null = null;
 
   constructor(index: number, log: Log, mark: string) {
-    this.#index = index;
-    this.#log = log;
-    this.#mark = mark;
+    this.#context = { index, log, mark, clock: systemClock };
   }
 
   /** What a gateway that is made now is to lead to. */
@@ -62,8 +45,9 @@ export class ThreadPools {
   }
 
   /** Makes parts of pools that are new, or have changed. */
-  prepare(shares: readonly PoolShare[]): void {
+  async prepare(shares: readonly PoolShare[]): Promise<void> {
     for (const share of shares) {
+      await this.#load(share.kind);
       if (share.kind !== 'workers' && share.permits === null) this.#settings.set(share.name, share);
       else this.#arriving.set(share.name, placeOf(this.#open(share)));
     }
@@ -103,7 +87,7 @@ export class ThreadPools {
   async close(deadlineMs: number): Promise<void> {
     const parts = [...[...this.#inForce.values()].map(({ part }) => part), ...this.#leaving];
     await Promise.all(parts.map((part) => part.close(deadlineMs)));
-    this.#spawner?.close();
+    this.#cgiParts?.close();
   }
 
   async #leave(part: PoolPart, deadlineMs: number): Promise<void> {
@@ -112,72 +96,32 @@ export class ThreadPools {
     this.#leaving.delete(part);
   }
 
+  /** What makes parts of a kind is loaded with the first pool of that kind. */
+  async #load(kind: PoolShare['kind']): Promise<void> {
+    if (kind === 'connect') this.#connectPart ??= (await import('./connect-part.ts')).connectPart;
+    if (kind === 'cgi') this.#cgiParts ??= new (await import('./cgi-parts.ts')).CgiParts(this.#context);
+  }
+
   #open(share: PoolShare): PoolPart {
-    const log = this.#log;
-    const clock = systemClock;
-    const { kind } = share;
-    if (kind === 'workers') {
-      const part = openPoolThread({ ...share, index: this.#index, clock, log });
-      const { queue } = part;
-      return {
-        kind,
-        backend: queue,
-        told() {
-          const slow = queue.slow.snapshot();
-          return slow.length === 0 ? null : { ...withoutWorkers, name: share.name, lanes: [], slow, notReady: null };
-        },
-        use: () => {},
-        close: (deadlineMs) => part.close(deadlineMs),
-        destroy: () => part.destroy(),
-      };
-    }
-    if (kind === 'connect') {
-      const permits = new PermitThread(share.permits!, this.#index);
-      const pool = new UpstreamPool({ ...share.options, clock, log, share: permits });
-      const use = (next: PoolShare): void => {
-        if (next.kind === kind) pool.reload({ ...next.options, clock, log, share: permits });
-      };
-      return { kind, use, ...partOf(pool, permits) };
-    }
-    this.#spawner ??= openSpawner(undefined, guardElsewhere(this.#mark));
-    // A reload may give it to the launcher to start its programs, or another way to ask for it.
-    const spawner = this.#spawner;
-    let starter = starterOf(spawner, share.relay);
-    const permits = new PermitThread(share.permits!, this.#index);
-    const pool = new CgiPool({
-      ...share.settings,
-      name: share.name,
-      starter: {
-        startWorker: (...given) => starter.startWorker(...given),
-        startCgi: (start) => starter.startCgi(start),
-      },
-      clock,
-      log,
-      share: permits,
-    });
-    const use = (next: PoolShare): void => {
-      if (next.kind !== kind) return;
-      if (next.relay !== null) starter = starterOf(spawner, next.relay);
-      pool.use(next.settings);
-    };
-    return { kind, use, ...partOf(pool, permits) };
+    if (share.kind === 'workers') return workersPart(share, this.#context);
+    return share.kind === 'connect' ? this.#connectPart!(share, this.#context) : this.#cgiParts!.open(share);
   }
 }
 
-function starterOf(spawner: Spawner, relay: RelayEnd | null): Starter {
-  return relay === null ? spawner : starterByKey(spawner, new RelayedStarter(relay));
-}
-
-function partOf(pool: UpstreamPool | CgiPool, permits: PermitThread): Omit<PoolPart, 'kind' | 'use'> {
-  permits.open(pool.queue);
+/** Of managed workers: it takes lanes of the pool's scoreboard. */
+function workersPart(share: WorkersShare, { index, clock, log }: PartContext): PoolPart {
+  const part = openPoolThread({ ...share, index, clock, log });
+  const { queue } = part;
   return {
-    backend: pool,
+    kind: 'workers',
+    backend: queue,
     told() {
-      const { name, lanes, servers, slow, notReady, spawned, ended, lastEnds } = pool.snapshot();
-      return { name, lanes, servers, slow, notReady, spawned, ended, lastEnds };
+      const slow = queue.slow.snapshot();
+      return slow.length === 0 ? null : { ...withoutWorkers, name: share.name, lanes: [], slow, notReady: null };
     },
-    close: (deadlineMs) => pool.close(deadlineMs).finally(() => permits.leave()),
-    destroy: () => pool.destroy().finally(() => permits.leave()),
+    use: () => {},
+    close: (deadlineMs) => part.close(deadlineMs),
+    destroy: () => part.destroy(),
   };
 }
 

@@ -10,30 +10,28 @@ import { type ClientRule, describeConnection, ruleSettings } from './client-rule
 import { MadeForNames } from './made-for-names.ts';
 import { ProofFolder, proofProtocol } from './proof-folder.ts';
 import { type TicketSecrets, ticketKeys } from './ticket-keys.ts';
-import { noTls, type SiteTls, type TlsMaterial } from './tls-material.ts';
+import type { SiteTls, TlsMaterial } from './tls-material.ts';
 import { tlsSettings } from './tls-settings.ts';
 
 /** What is in force in one thread, for all its listeners. */
 export class TlsInForce {
-  #material: TlsMaterial = noTls;
+  /** null: there is none yet. */
+  #material: TlsMaterial | null = null;
   /** What was made of certificates, as long as they are the same. */
   #made = new WeakMap<readonly Certificate[], SiteContext>();
   readonly #madeForNames = new MadeForNames();
 
-  get material(): TlsMaterial {
-    return this.#material;
-  }
-
   /** Puts other material in force: for the next connection. */
   use(material: TlsMaterial): void {
     // The current one alone: the other changes with it.
-    if (!Buffer.from(material.secrets.current).equals(this.#material.secrets.current)) this.#made = new WeakMap();
+    const current = this.#material?.secrets.current;
+    if (current !== undefined && !Buffer.from(material.secrets.current).equals(current)) this.#made = new WeakMap();
     this.#material = material;
   }
 
   /** The proof that an authority asks for; null: nobody asked it to. */
   async proofFor(name: string | null): Promise<TlsContext | null> {
-    const { proofFolder } = this.#material;
+    const proofFolder = this.#material?.proofFolder ?? null;
     if (name === null || proofFolder === null) return null;
     const proof = await new ProofFolder(proofFolder).certificateFor(name);
     return proof === null ? null : new ProofContext(proof);
@@ -41,7 +39,7 @@ export class TlsInForce {
 
   /** The context of a site for a name; null: the site has no certificate. */
   contextOf(site: string, name: string | null): TlsContext | null | Promise<TlsContext | null> {
-    const tls = this.#material.sites.get(site);
+    const tls = this.#material?.sites.get(site);
     if (tls === undefined) return null;
     const own = name === null ? undefined : tls.byName.get(name);
     if (own !== undefined) return this.#make(own, tls);
@@ -52,7 +50,7 @@ export class TlsInForce {
   }
 
   #make(certificates: readonly Certificate[], { rule }: SiteTls): SiteContext | null {
-    if (certificates.length === 0) return null;
+    if (this.#material === null || certificates.length === 0) return null;
     let context = this.#made.get(certificates);
     if (context === undefined || context.rule?.id !== rule?.id) {
       context = new SiteContext(certificates, rule, this.#material.secrets);

@@ -4,7 +4,7 @@
 import type { Certificate } from './certificate.ts';
 import type { Authority } from './certificate-maker.ts';
 import type { ClientRule } from './client-rule.ts';
-import { newSecrets, type TicketSecrets } from './ticket-keys.ts';
+import type { TicketSecrets } from './ticket-keys.ts';
 
 /** The certificates of one site. */
 export interface ServedCertificates {
@@ -30,10 +30,3 @@ export interface TlsMaterial {
   /** Where it is kept what an authority wants to see that looks whether a name is ours: see `ProofFolder`; null: no authority is asked. */
   readonly proofFolder: string | null;
 }
-
-/** Of a service without certificates. */
-export const noTls: TlsMaterial = {
-  secrets: newSecrets(),
-  sites: new Map(),
-  proofFolder: null,
-};

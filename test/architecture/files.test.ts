@@ -28,6 +28,7 @@ const short: Readonly<Record<string, string>> = {
   'src/gateway/password-thread-entry.ts': 'what a thread begins with: nothing may import it',
   'src/queue/queue-limits.ts': 'what every kind of pool is limited by',
   'src/queue/request-numbers.ts': 'what an operator calls a request, apart from how one runs',
+  'src/threads/connect-part.ts': 'loaded with the first pool of servers elsewhere, and with nothing else',
   'src/version.ts': 'read from package.json, and used by every part',
 };
 

@@ -118,6 +118,19 @@ const mayImportTypes: Readonly<Record<string, readonly string[]>> = {
   service: ['admin'],
 };
 
+/** These files and all that is loaded before any of them runs. */
+function loadedBy(...files: readonly string[]): Set<string> {
+  const reached = new Set<string>();
+  const visit = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const { specifier, isType, isLater } of specifiers(file))
+      if (!isType && !isLater && specifier.startsWith('.')) visit(normalize(join(dirname(file), specifier)));
+  };
+  for (const file of files) visit(file);
+  return reached;
+}
+
 interface Import {
   readonly file: string;
   readonly from: string;
@@ -140,35 +153,39 @@ describe('the import table', () => {
   }
 
   it('keeps the launcher, which has root, free of all that reads what strangers write', () => {
-    const reached = new Set<string>();
-    const visit = (file: string): void => {
-      if (reached.has(file)) return;
-      reached.add(file);
-      for (const { specifier, isType, isLater } of specifiers(file))
-        if (!isType && !isLater && specifier.startsWith('.')) visit(normalize(join(dirname(file), specifier)));
-    };
-    for (const name of ['launch-run', 'launch-serve', 'run-command', 'serve-command']) visit(`src/cli/${name}.ts`);
+    const reached = loadedBy(
+      ...['launch-run', 'launch-serve', 'run-command', 'serve-command'].map((name) => `src/cli/${name}.ts`),
+    );
     assert.ok(reached.has('src/launcher/launcher.ts'));
     const wrong = [...reached].filter((file) => /^src\/(?:front|gateway|fastcgi-server|upstream|cgi)\//.test(file));
     assert.deepEqual(wrong, []);
   });
 
   it('keeps a launched service free of the schema, which takes long to load: what it is to serve was read by the launcher', () => {
-    const found: string[] = [];
-    const reached = new Set<string>();
-    const visit = (file: string): void => {
-      if (reached.has(file)) return;
-      reached.add(file);
-      for (const { specifier, isType, isLater } of specifiers(file)) {
-        if (isType || isLater) continue;
-        if (specifier.startsWith('.')) visit(normalize(join(dirname(file), specifier)));
-        else if (specifier === 'zod') found.push(file);
-      }
-    };
-    for (const name of ['cli/launched-service', 'cli/launched-serving', 'cli/running', 'service/service'])
-      visit(`src/${name}.ts`);
+    const names = ['cli/launched-service', 'cli/launched-serving', 'cli/running', 'service/service'];
+    const reached = loadedBy(...names.map((name) => `src/${name}.ts`));
     assert.ok(reached.has('src/config/config.ts'));
-    assert.deepEqual(found, []);
+    const loadsSchema = (file: string): boolean =>
+      specifiers(file).some(({ specifier, isType, isLater }) => specifier === 'zod' && !isType && !isLater);
+    assert.deepEqual([...reached].filter(loadsSchema), []);
+  });
+
+  it('has the main thread load nothing that answers requests: with front threads it answers none', () => {
+    const reached = loadedBy('src/service/service.ts', 'src/threads/front-threads.ts');
+    const countsOfThreads = ['src/front/client-counts.ts', 'src/gateway/key-counts.ts', 'src/gateway/shared-limits.ts'];
+    const wrong = [...reached].filter((file) =>
+      /^src\/(?:front|gateway|fastcgi-server|http2|tls|acme|certificates|cgi|upstream)\//.test(file),
+    );
+    assert.deepEqual(wrong.sort(), countsOfThreads);
+  });
+
+  it('has a front thread load TLS, HTTP/2, FastCGI, CGI and servers elsewhere no sooner than a configuration names them', () => {
+    const reached = loadedBy('src/threads/front-thread-entry.ts');
+    assert.ok(reached.has('src/front/http1-connection.ts'));
+    const wrong = [...reached].filter((file) =>
+      /^src\/(?:fastcgi-server|http2|tls|cgi|upstream|launcher)\//.test(file),
+    );
+    assert.deepEqual(wrong, []);
   });
 
   it('lets no folder import itself by way of others, types included', () => {

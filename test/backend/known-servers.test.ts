@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { connectUnit } from '../../src/backend/connect-unit.ts';
 import type { ConnectPlan } from '../../src/backend/plan.ts';
-import { connectUnit } from '../../src/backend/unit.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { RecordingLog } from '../support/recording-log.ts';
 

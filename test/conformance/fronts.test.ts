@@ -1,5 +1,6 @@
 // Every front against the same suites.
 
+import { openH2cDoor } from '../../src/front/doors.ts';
 import { Http1Front } from '../../src/front/http1.ts';
 import { bridgeTo } from '../support/http2-bridge.ts';
 import { startNodeServer } from '../support/node-server.ts';
@@ -17,7 +18,7 @@ const nodeHttp: MakeFront = (t, handler, limits) => startNodeServer(t, handler, 
 
 /** What comes by HTTP/1.1 goes on by HTTP/2. */
 const http2: MakeFront = async (t, handler, limits) => {
-  const front = new Http1Front({ handler, limits, h2c: true });
+  const front = new Http1Front({ handler, limits, h2c: openH2cDoor });
   t.after(() => front.destroy());
   const address = await front.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
   return bridgeTo(t, address.kind === 'tcp' ? address.port : 0, limits);

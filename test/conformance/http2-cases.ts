@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { openH2cDoor } from '../../src/front/doors.ts';
 import { Http1Front } from '../../src/front/http1.ts';
 import type { HttpHandler } from '../../src/gateway/message.ts';
 import { Http2Peer } from '../support/http2-peer.ts';
@@ -44,7 +45,7 @@ export async function startHttp2(
   t: { after: (done: () => void) => void },
   options: Partial<ConstructorParameters<typeof Http1Front>[0]> = {},
 ): Promise<{ front: Http1Front; port: number }> {
-  const front = new Http1Front({ handler: caseHandler, h2c: true, ...options });
+  const front = new Http1Front({ handler: caseHandler, h2c: openH2cDoor, ...options });
   t.after(() => front.destroy());
   const address = await front.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
   return { front, port: address.kind === 'tcp' ? address.port : 0 };

@@ -630,7 +630,7 @@ describe('HTTP/2 prefaces (RFC 9113, section 3.4)', () => {
   });
 
   it('3.3: where HTTP/2 was not asked for it is not spoken', async (t) => {
-    const { port } = await startHttp2(t, { h2c: false });
+    const { port } = await startHttp2(t, { h2c: null });
     const peer = await Http2Peer.connect(t, port);
     peer.send(Buffer.from(preface), settings());
     assert.match(await peer.client.untilEnd(), /^HTTP\/1\.1 (?:400|505) /);

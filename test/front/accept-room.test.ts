@@ -5,6 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { AcceptRoom, leftForClients } from '../../src/front/accept-room.ts';
 import { ClientLimits } from '../../src/front/client-limits.ts';
+import { openH2cDoor } from '../../src/front/doors.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { answerText, collectRequests, startFront } from '../support/http1-front.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -80,7 +81,7 @@ describe('the room for connections', () => {
       const descriptors = { limit: () => 10_000, free: () => 9_000 };
       const room = new AcceptRoom({ descriptors, clients, onLimit: () => {} });
       const { handler, asked } = collectRequests();
-      const { port } = await startFront(t, { handler, clients, room, h2c });
+      const { port } = await startFront(t, { handler, clients, room, h2c: h2c ? openH2cDoor : null });
       const all: RawClient[] = [];
       for (let count = 0; count < 4; count += 1) {
         all.push(await RawClient.connect(t, port));

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ClientLimits } from '../../src/front/client-limits.ts';
+import { openH2cDoor } from '../../src/front/doors.ts';
 import { startHttp2 } from '../conformance/http2-cases.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { answerText, collectRequests } from '../support/http1-front.ts';
@@ -24,7 +25,7 @@ describe('a client that waits for room', () => {
       const clock = new FakeClock();
       const { handler, asked } = collectRequests();
       const clients = new ClientLimits(few);
-      const { port, front } = await startHttp2(t, { handler, clients, clock, h2c });
+      const { port, front } = await startHttp2(t, { handler, clients, clock, h2c: h2c ? openH2cDoor : null });
       const busy = await RawClient.connect(t, port);
       busy.send(get);
       await until(() => asked.length === 1);

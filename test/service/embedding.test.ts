@@ -20,7 +20,10 @@ import { RecordingLog } from '../support/recording-log.ts';
 import { until } from '../support/until.ts';
 
 /** A service without an address, of a folder with a page and a CGI script that runs for as long as it is let. */
-function embedded(t: TestContext): { folder: string; config: (site?: string) => ConfigInput; service: Service } {
+function embedded(
+  t: TestContext,
+  threads = 1,
+): { folder: string; config: (site?: string) => ConfigInput; service: Service } {
   const folder = temporaryFolder(t);
   writeFileSync(join(folder, 'a.txt'), 'a file');
   writeFileSync(join(folder, 'hang.cgi'), '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\nbegun"\nexec sleep 60\n');
@@ -29,7 +32,7 @@ function embedded(t: TestContext): { folder: string; config: (site?: string) => 
     site: { [site]: { listen: [], root: '.', route: [{ match: '*.cgi', pool: 'cgi' }] } },
     pool: { cgi: { cgi: true, stopTimeout: '1s' } },
   });
-  const options = { runtimeBase: join(folder, 'run'), asRoot: 'allow' } as const;
+  const options = { runtimeBase: join(folder, 'run'), asRoot: 'allow', threads } as const;
   const service = createService(defineConfig(config(), folder), options);
   t.after(() => service.destroy());
   return { folder, config, service };
@@ -64,6 +67,19 @@ describe('a service in a server of one’s own', () => {
     await service.start();
     const handle = fetchHandler(service.handler());
     const statusOf = async (): Promise<number> => (await handle(new Request('http://example.org/a.txt'))).status;
+    assert.equal((await service.reload([], defineConfig(config('other'), folder))).ok, true);
+    assert.equal(await statusOf(), 503);
+    assert.equal((await service.reload([], defineConfig(config(), folder))).ok, true);
+    assert.equal(await statusOf(), 200);
+  });
+
+  it('answers in its own thread where front threads serve besides, and follows a reload there', async (t) => {
+    const { folder, config, service } = embedded(t, 2);
+    const handle = fetchHandler(service.handler());
+    const statusOf = async (): Promise<number> => (await handle(new Request('http://example.org/a.txt'))).status;
+    assert.equal(await statusOf(), 503);
+    await service.start();
+    assert.deepEqual(await Promise.all([statusOf(), statusOf()]), [200, 200]);
     assert.equal((await service.reload([], defineConfig(config('other'), folder))).ok, true);
     assert.equal(await statusOf(), 503);
     assert.equal((await service.reload([], defineConfig(config(), folder))).ok, true);

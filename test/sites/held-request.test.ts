@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { Faults } from '../../src/backend/faults.ts';
 import { HostTable } from '../../src/protocol/http/host-table.ts';
 import { Gateways } from '../../src/sites/gateways.ts';
+import { ProofAnswers } from '../../src/sites/proof-answer.ts';
 import { ProofFolder, proofPath } from '../../src/tls/proof-folder.ts';
 import { startHttp2 } from '../conformance/http2-cases.ts';
 import { headers, request, reset } from '../support/http2-frames.ts';
@@ -44,7 +45,7 @@ describe('a request that is held', () => {
   it('while a proof is looked for, and is taken back meanwhile, is not run', async (t) => {
     const { backend, gateways, peer, use, root, access } = await start(t);
     const proofs = new SlowProofs(root);
-    gateways.proofs = proofs;
+    gateways.proofs = new ProofAnswers(proofs);
     use();
     const path = `${proofPath}x`;
     peer.send(...streams.map((stream) => headers(stream, request('GET', path))));

@@ -15,7 +15,7 @@ const orders = new Int32Array(carriedOut);
 const say = (word: AskedThreadWord): void => parentPort!.postMessage(word);
 const running = new Map<number, Exchange>();
 const pools = new ThreadPools(index, sentLog(), 'of-a-test');
-pools.prepare([share]);
+await pools.prepare([share]);
 await pools.commit([share.name], 0);
 const { backend } = pools.backends.get(share.name)!;
 
