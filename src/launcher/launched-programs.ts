@@ -80,15 +80,24 @@ export class LaunchedPrograms {
     return [...this.#launched.values(), ...this.#ending].every(({ state }) => state === 'gone');
   }
 
-  /** What the service is told of the pools; of those that are to be in force, where there are such. */
+  /** What the service is told of the pools in force. */
   told(plans: readonly LaunchPlan[] = this.#inForce): Record<string, LaunchedPool> {
     return Object.fromEntries(plans.map(({ name, key, plan }) => [name, { key, plan }]));
   }
 
-  /** These may be started, besides those in force. */
-  prepare(plans: readonly LaunchPlan[]): void {
+  /**
+   * These may be started, besides those in force. A program that has not changed stays the one that it is: the service goes on with that, and asks its new processes by its probe.
+   * @returns what the service is told of them
+   */
+  prepare(plans: readonly LaunchPlan[]): Record<string, LaunchedPool> {
     for (const plan of this.#coming) this.#releaseUnless(plan, this.#inForce);
-    this.#coming = plans;
+    this.#coming = plans.map((plan) => {
+      const same = this.#inForce.find(({ name, key }) => name === plan.name && key === plan.key);
+      if (same === undefined || plan.program === null) return plan;
+      plan.release();
+      return same;
+    });
+    return this.told(this.#coming);
   }
 
   /** What was prepared is in force, or will not be. */

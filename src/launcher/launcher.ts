@@ -275,8 +275,7 @@ export class Launcher {
     const read = await this.#options.read();
     this.#coming = read;
     this.#options.sockets.prepare(read.addresses);
-    this.#programs.prepare(read.pools);
-    return { config: read.config, pools: this.#programs.told(read.pools), copies: read.copies };
+    return { config: read.config, pools: this.#programs.prepare(read.pools), copies: read.copies };
   }
 
   #settle(isInForce: boolean): void {

@@ -169,6 +169,18 @@ for (const threads of [1, 2]) {
       await assert.rejects(fetch('http://127.0.0.1:82/a.txt'), 'nobody listens there any more');
     });
 
+    it('starts other processes of another user in the place of those that have ended, after a reload that has not changed them', async () => {
+      const { folder, launcher, url } = launched;
+      writeFileSync(join(folder, 'public', 'parent.php'), '<?php echo posix_getppid();');
+      process.kill(launcher.pid, 'SIGHUP');
+      await launcher.wrote(/"msg":"reloaded: nothing had changed/);
+      const parent = Number(await text(`${url}parent.php`));
+      process.kill(parent, 'SIGKILL');
+      await until(() => isGone(parent), 'it has ended');
+      assert.equal(await text(`${url}${other}`), idOf('nobody'));
+      assert.notEqual(await text(`${url}parent.php`), String(parent));
+    });
+
     it('is as it was when the configuration cannot be read', async () => {
       const { config, launcher, url } = launched;
       const sound = readFileSync(config, 'utf8');
