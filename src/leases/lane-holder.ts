@@ -205,6 +205,11 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     return this.#leases.ask(beyond);
   }
 
+  /** See SeatProvider. */
+  get starting(): number {
+    return this.#leases.starting;
+  }
+
   /** See SeatProvider. A worker that takes no connection says nothing of the others. */
   hasOther(_seeker: SeatSeeker, code: ErrorCode): boolean {
     return code === 'CONNECT_FAILED';

@@ -182,6 +182,11 @@ export class Leases<Row extends Leased> {
     return coming;
   }
 
+  /** How many lanes have a process that starts. */
+  get starting(): number {
+    return this.#board.rows.filter(({ word }) => stateOf(word) === 'starting').length;
+  }
+
   /** A lane that may be kept for a thread: one that no other holds, or else one of which its holder has no use. */
   #freeFor(taker: number): Row | null {
     const { rows } = this.#board;

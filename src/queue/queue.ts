@@ -124,7 +124,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     const isFull = !this.#wait(attempt, queueTimeoutMs, queueTimeoutMs === 0 ? 0 : queue);
     // One that is on its way from another thread is no waiting for want of seats.
     if (isFull && !this.#provider.isComing?.(this.#waiting.length)) {
-      this.#refuse(attempt, fullError(this.#provider.words, this.#limits, waiting, this.#running.inAll));
+      this.#refuse(attempt, fullError(this.#provider, this.#limits, waiting, this.#running.inAll));
       this.#provider.wanted(this.#waiting.length, 1);
       return attempt;
     }
@@ -294,7 +294,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   #late(attempt: Attempt, nowMs: number): void {
     this.#waiting.remove(attempt);
     const waitedMs = nowMs - attempt.waitingSinceMs;
-    this.#refuse(attempt, tooLateError(this.#provider.words, this.#limits, waitedMs, this.#running.inAll));
+    this.#refuse(attempt, tooLateError(this.#provider, this.#limits, waitedMs, this.#running.inAll));
   }
 
   /** Its time is over: the seat is taken from it. */

@@ -8,22 +8,34 @@ import type { QueueLimits, QueuePhase } from './queue-limits.ts';
 import type { SeatProvider } from './seat.ts';
 
 type Words = SeatProvider['words'];
+type Provider = Pick<SeatProvider, 'words' | 'starting'>;
 
 /** @param busy seats with a request */
-export function fullError(words: Words, limits: QueueLimits, waiting: number, busy: number): PosternError {
-  const { seats, queue, queueTimeoutMs } = limits;
-  const used = Number.isFinite(seats) ? `${busy} of ${seats} busy` : `${busy} busy`;
+export function fullError(provider: Provider, limits: QueueLimits, waiting: number, busy: number): PosternError {
+  const { queue, queueTimeoutMs } = limits;
+  const { used, mend } = wordsOn(provider, limits, busy);
   const message =
     queue === 0 || queueTimeoutMs === 0
-      ? `no ${words.seat} is free (${used}) and none may wait: raise ${words.limit}, or queue and queueTimeout`
-      : `${waiting} requests wait already (${used}): raise ${words.limit} or queue`;
+      ? `no ${provider.words.seat} is free (${used}) and none may wait: ${mend}, or queue and queueTimeout`
+      : `${waiting} requests wait already (${used}): ${mend} or queue`;
   return new PosternError('QUEUE_FULL', message, { fields: { retryAfterS: 1 }, isTold: true });
 }
 
-export function tooLateError(words: Words, { seats }: QueueLimits, waitedMs: number, busy: number): PosternError {
-  const used = Number.isFinite(seats) ? `${busy} of ${seats} busy` : `${busy} busy`;
-  const message = `no ${words.seat} became free within ${Math.round(waitedMs)} ms (${used}): raise ${words.limit} or queueTimeout`;
+export function tooLateError(provider: Provider, limits: QueueLimits, waitedMs: number, busy: number): PosternError {
+  const { used, mend } = wordsOn(provider, limits, busy);
+  const message = `no ${provider.words.seat} became free within ${Math.round(waitedMs)} ms (${used}): ${mend} or queueTimeout`;
   return new PosternError('QUEUE_TIMEOUT', message, { fields: { retryAfterS: 1 }, isTold: true });
+}
+
+/** How many seats are in use, and what makes more: of those that start slowly there are enough, if only they had been started before. */
+function wordsOn(
+  { words, starting = 0 }: Provider,
+  { seats }: QueueLimits,
+  busy: number,
+): { used: string; mend: string } {
+  const isStart = starting > 0 && busy < seats;
+  const used = `${Number.isFinite(seats) ? `${busy} of ${seats} busy` : `${busy} busy`}${isStart ? `, ${starting} starting` : ''}`;
+  return { used, mend: `raise ${isStart ? 'minWorkers' : words.limit}` };
 }
 
 /** It takes no requests: it closes, or an operator has it take none for a while. */

@@ -91,6 +91,8 @@ export interface SeatProvider<Place extends Seat = Seat> {
   wanted(waiting: number, refused: number): void;
   /** Whether more seats are on their way to this queue than so many, though `take()` had none: from another thread. @default false */
   isComing?(beyond: number): boolean;
+  /** Seats whose processes are starting. @default 0 */
+  readonly starting?: number;
   /** Whether there is a place for a request that failed so which that failure says nothing of: another server, another process. */
   hasOther(seeker: SeatSeeker, code: ErrorCode): boolean;
 }
