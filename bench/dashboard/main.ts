@@ -6,7 +6,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { get } from 'node:http';
-import { availableParallelism } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startBrowser } from '../../test/support/browser.ts';
@@ -22,6 +21,7 @@ import {
   spreadOf,
   type Verdict,
 } from './crossed-phases.ts';
+import { usableProcessors } from './processors.ts';
 import { WatchedService } from './watched-service.ts';
 
 const { values } = parseArgs({
@@ -69,8 +69,9 @@ async function started(by: readonly string[] = []): Promise<WatchedService> {
 
 /** A processor of its own for each twin with its load, where there are so many: they do not push each other about then. */
 function pinned(twin: number): readonly string[] {
-  const canPin = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
-  return canPin ? ['taskset', '--cpu-list', String(twin)] : [];
+  const processors = usableProcessors();
+  const canPin = processors.length > 1 && spawnSync('taskset', ['--version']).status === 0;
+  return canPin ? ['taskset', '--cpu-list', String(processors[twin])] : [];
 }
 
 type Twins = readonly [WatchedService, WatchedService];
