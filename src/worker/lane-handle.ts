@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { ClientConnection, ConnectionOwner } from '../connection/client-connection.ts';
-import type { ClientExchange, EndedRequest } from '../connection/client-exchange.ts';
+import type { EndedRequest } from '../connection/client-exchange.ts';
 import { PosternError } from '../errors.ts';
 import type { CgiRequest } from '../protocol/cgi/exchange.ts';
 import { ENDING } from '../protocol/fastcgi/record.ts';
@@ -66,8 +66,8 @@ export function mayResend({ idempotent, body, data }: CgiRequest): boolean {
 }
 
 /** Why a request failed; an application of ours that is about to end is as one that takes no connection any more. */
-export function failureOf({ error, appStatus }: ClientExchange): PosternError | null {
-  if (error?.code !== 'OVERLOADED' || appStatus !== ENDING) return error;
+export function failureOf(error: PosternError, appStatus: number): PosternError {
+  if (error.code !== 'OVERLOADED' || appStatus !== ENDING) return error;
   return new PosternError('CONNECT_FAILED', 'the process is about to end, and begins no more', { cause: error });
 }
 

@@ -173,7 +173,7 @@ export class Lane implements LaneHandle, ConnectionOwner {
       return;
     }
     if (exchange !== this.#exchange || this.#user === null) return;
-    const failure = failureOf(exchange);
+    const failure = exchange.error === null ? null : failureOf(exchange.error, exchange.appStatus);
     if (failure === null || !isBroken(failure)) this.#finish(failure, connection.isReusable ? 'free' : 'spent');
     else {
       this.#move('settling');
