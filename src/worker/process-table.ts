@@ -1,6 +1,6 @@
 // What the system says of processes: whether they live, how they are ending, what they use, how many were ended for their memory. Linux has it in /proc.
 
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Exit, parseWaitStatus, unseenExit } from './exit.ts';
 
@@ -36,7 +36,7 @@ export interface ProcessStat {
 /** @returns null where there is no such process, or no /proc */
 export function readProcessStat(pid: number): ProcessStat | null {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const text = readStat(pid);
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     const number = (index: number): number => Number(fields[index] ?? 0);
     return {
@@ -51,6 +51,20 @@ export function readProcessStat(pid: number): ProcessStat | null {
     };
   } catch {
     return null;
+  }
+}
+
+/** It comes whole in one read: 52 numbers and a name of 64 bytes at most. */
+const statBytes = 2_048;
+
+/** Asked with each hand-over of a lane: `readFileSync` takes 8 KB twice from blocks of 64 KB, of which 14 MB in each front thread had outlived their use. */
+function readStat(pid: number): string {
+  const file = openSync(`/proc/${pid}/stat`, 'r');
+  try {
+    const bytes = Buffer.allocUnsafeSlow(statBytes);
+    return bytes.toString('latin1', 0, readSync(file, bytes));
+  } finally {
+    closeSync(file);
   }
 }
 
