@@ -53,6 +53,7 @@ events { worker_connections ${Math.max(768, 2 * stack.connections + 100)}; }
 http {
   sendfile on;
   tcp_nopush on;
+  keepalive_timeout 600s;
   types_hash_max_size 2048;
   include /etc/nginx/mime.types;
   default_type application/octet-stream;

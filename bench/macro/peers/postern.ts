@@ -43,7 +43,10 @@ function start(stack: Stack, processes: Processes, threads: number): number[] {
 
 function configuration(stack: Stack): string {
   const { responder, secure } = stack;
-  return `[site.main]
+  return `[service]
+keepAliveTimeout = "600s"
+
+[site.main]
 listen = ["127.0.0.1:${stack.port}"${secure === null ? '' : `, "https://127.0.0.1:${secure.port}"`}]
 ${secure === null ? '' : tlsOf(secure)}root = "${stack.root}"
 index = ["index.php", "index.html"]
