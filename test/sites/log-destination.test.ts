@@ -23,6 +23,30 @@ describe('LogDestination', () => {
     assert.equal(text, 'one\ntwo lines\n');
   });
 
+  it('writes lines that came together at once, however long they are, and goes on with what a write has left', (t) => {
+    for (const [characters, taken] of [
+      [65_536, 100_000],
+      [98_000, 300_000],
+      [110_000, 70_000],
+    ] as const) {
+      let text = '';
+      let writes = 0;
+      const destination = new LogDestination(join(temporaryFolder(t), 'postern.log'), (_, bytes) => {
+        writes += 1;
+        const length = Math.min(taken, bytes.length);
+        text += bytes.toString('latin1', 0, length);
+        return length;
+      });
+      t.after(() => destination.close());
+      const lines = `${'é'.repeat(99)}\n`.repeat(characters / 100);
+      destination.write(lines);
+      destination.write('last\n');
+      destination.flush();
+      assert.equal(Buffer.from(text, 'latin1').toString(), `${lines}last\n`);
+      assert.ok(writes <= 2 + (2 * characters) / taken, `${writes} writes of ${characters}`);
+    }
+  });
+
   it('makes a file that not everybody may read', (t) => {
     const path = join(temporaryFolder(t), 'postern.log');
     const destination = new LogDestination(path);
