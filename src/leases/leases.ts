@@ -29,6 +29,11 @@ import {
 
 /** One hand-over: a request that waits elsewhere has to have waited so much longer before a lane that is in use here goes there. */
 export const handOverMs = 5;
+/**
+ * The same where requests wait in both threads, and the lane has a connection: then it costs the time of some requests, of which each waits in one of them. With 5 ms the lanes of more
+ * threads than they are enough for went to and fro, by which everybody waited twice as long.
+ */
+export const overtakeMs = 25;
 /** A lane that is free for so long is of no use where it is held. */
 export const lingerMs = 2;
 
@@ -100,8 +105,8 @@ export class Leases<Row extends Leased> {
   /**
    * Who should have a lane that ends a request here; `nobody`: we keep it.
    * 1. A lane that has no connection: whoever waits, where nobody does here.
-   * 2. Another whose oldest has waited longer than ours, or at all, by more than a hand-over.
-   * 3. One whose oldest has not waited less than ours by more than that, and which has fewer lanes for what waits and runs there than we have, and still would with this one: so lanes come to rest where they are of use.
+   * 2. Another whose oldest has waited for more than a hand-over, where nobody waits here; else one whose oldest has waited longer than ours by more than `overtakeMs`.
+   * 3. One whose oldest has not waited less than ours by more than a hand-over, and which has fewer lanes for what waits and runs there than we have, and still would with this one: so lanes come to rest where they are of use.
    *
    * A lane that has a connection goes to no thread for which one is on its way: one that has no processor is late with all that it has, and wants none of them.
    * @param ownSinceMs since when one waits here; null: none does
@@ -114,7 +119,8 @@ export class Leases<Row extends Leased> {
     if (heir === nobody || (ownSinceMs === null && mostWaiting === null)) return heir;
     const nowMs = this.#clock.now();
     const laterMs = laterBy(waiting.oldestMs(heir), ownSinceMs ?? nowMs);
-    if (laterMs > handOverMs) return heir;
+    const isCostly = ownSinceMs !== null && mostWaiting !== null;
+    if (laterMs > (isCostly ? overtakeMs : handOverMs)) return heir;
     const mayBalance = mostWaiting !== null && laterMs >= -handOverMs;
     return mayBalance && this.#isShorter(heir, mostWaiting, nowMs) ? heir : nobody;
   }

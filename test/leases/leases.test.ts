@@ -85,14 +85,16 @@ test('a lane goes to the thread whose oldest request has waited longest, and so 
 test('a thread keeps a lane for its own requests, unless another has waited longer by more than a hand-over takes', () => {
   const { waiting, clock, leasesOf } = boardOf([1]);
   const leases = leasesOf(1);
-  clock.nowMs = 120;
+  clock.nowMs = 140;
   waiting.note(2, 1, 100);
   for (const mostWaiting of [0, null]) {
     assert.equal(leases.heir(103, mostWaiting), nobody);
-    assert.equal(leases.heir(120, mostWaiting), 2);
+    assert.equal(leases.heir(126, mostWaiting), 2);
     assert.equal(leases.heir(null, mostWaiting), 2);
     assert.equal(leases.heir(90, mostWaiting), nobody);
   }
+  // A connection is worth more than the wait of one.
+  assert.deepEqual([leases.heir(125, 0), leases.heir(106, null)], [nobody, 2]);
 });
 
 test('a thread keeps a lane whose connection it had use of a moment ago; one without a connection goes to whoever waits', () => {

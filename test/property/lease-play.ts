@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { holderOf, nobody, stateOf, tagOf, takerOf } from '../../src/leases/lane-word.ts';
 import type { PoolPort } from '../../src/leases/lease-messages.ts';
-import { handOverMs, laterBy, lingerMs } from '../../src/leases/leases.ts';
+import { laterBy, lingerMs, overtakeMs } from '../../src/leases/leases.ts';
 import { mostPauseMs } from '../../src/leases/second-look.ts';
 import { WaitingBoard } from '../../src/leases/waiting-board.ts';
 import { Pool } from '../../src/pool/pool.ts';
@@ -392,7 +392,7 @@ class LeasePlay {
     for (const one of waiting) {
       if (this.#waiting.waiting(one.index) >= one.waiting) continue;
       const byMs = laterBy(first.oldestMs, one.oldestMs);
-      const isFair: boolean = byMs <= handOverMs || this.#waiting.waiting(first.index) < first.waiting;
+      const isFair: boolean = byMs <= overtakeMs || this.#waiting.waiting(first.index) < first.waiting;
       assert.ok(isFair, `thread ${one.index} was served before ${first.index}, which waited ${byMs} ms longer`);
     }
   }

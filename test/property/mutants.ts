@@ -171,7 +171,7 @@ const mutants: readonly Mutant[] = [
   {
     what: 'who has waited longest elsewhere is served only where nobody waits here',
     file: 'leases/leases.ts',
-    from: 'if (laterMs > handOverMs) return heir;',
+    from: 'if (laterMs > (isCostly ? overtakeMs : handOverMs)) return heir;',
     to: 'if (ownSinceMs === null && laterMs > handOverMs) return heir;',
     finder: 'leases',
   },

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { holderOf, isFree, nobody, stateOf, takerOf } from '../../src/leases/lane-word.ts';
-import { handOverMs, laterBy, lingerMs } from '../../src/leases/leases.ts';
+import { laterBy, lingerMs, overtakeMs } from '../../src/leases/leases.ts';
 import { PermitBoard } from '../../src/leases/permit-board.ts';
 import { PermitPool, type PermitPort } from '../../src/leases/permit-pool.ts';
 import { mostPauseMs } from '../../src/leases/second-look.ts';
@@ -256,7 +256,7 @@ class PermitPlay {
     for (const one of waiting) {
       if (this.#waiting.waiting(one.index) >= one.waiting) continue;
       const byMs = laterBy(first.oldestMs, one.oldestMs);
-      const isFair: boolean = byMs <= handOverMs || this.#waiting.waiting(first.index) < first.waiting;
+      const isFair: boolean = byMs <= overtakeMs || this.#waiting.waiting(first.index) < first.waiting;
       assert.ok(isFair, `thread ${one.index} was served before ${first.index}, which waited ${byMs} ms longer`);
     }
   }
