@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { Binder } from '../connection/listen.ts';
 import type { RelayEnd } from '../launcher/launch-relay.ts';
 import type { Php } from '../php/find-php.ts';
+import type { ShellGuard } from '../worker/guard.ts';
 import type { Program } from '../worker/program.ts';
 import type { Starter } from '../worker/starter.ts';
 
@@ -11,6 +12,8 @@ import type { Starter } from '../worker/starter.ts';
 export interface Privileged {
   /** Its process id. */
   readonly launcher: number;
+  /** Of the service's process, where it stands by already. */
+  readonly guard: ShellGuard;
   /** Path of a setpriv(1) that does what is asked of it. */
   readonly setpriv: string;
   /** Binds the sockets that the service listens on. */

@@ -13,6 +13,7 @@ import { runtimeBases } from '../control/runtime-base.ts';
 import { PosternError } from '../errors.ts';
 import type { Becoming } from '../launcher/becoming.ts';
 import { type ConfiguredAddress, HeldSockets } from '../launcher/held-sockets.ts';
+import type { Ahead } from '../launcher/requests.ts';
 import { type ServiceProcess, type ServiceStart, startService } from '../launcher/service-process.ts';
 import { programUmask } from '../worker/program.ts';
 import type { Account } from '../worker/user.ts';
@@ -28,15 +29,26 @@ export interface BegunLaunch {
   readonly first: ServiceProcess;
 }
 
-/** What the service inherits. */
+/** What the service is started with. */
 export interface ToInherit {
   readonly addresses: readonly ConfiguredAddress[];
   readonly threads: Threads;
+  readonly ahead: Ahead;
 }
 
 /** @param threads in place of what the configuration says */
-export function toInherit({ values }: ReadConfig, threads: Threads | undefined): ToInherit {
-  return { addresses: addressesOf(values), threads: threads ?? values.service.threads ?? defaultThreads };
+export function toInherit({ values, origin }: ReadConfig, threads: Threads | undefined): ToInherit {
+  return {
+    addresses: addressesOf(values),
+    threads: threads ?? values.service.threads ?? defaultThreads,
+    // Those of other users are the launcher's to look for.
+    ahead: {
+      php: Object.values(values.pool).flatMap((pool) =>
+        pool.kind === 'php' && pool.user === undefined ? pool.php : [],
+      ),
+      folder: origin.folder,
+    },
+  };
 }
 
 function addressesOf({ site, admin }: ConfigValues): ConfiguredAddress[] {
@@ -61,7 +73,7 @@ export function configuredAddress(text: string): ConfiguredAddress {
  */
 export async function beginLaunch(
   becoming: Becoming,
-  { addresses, threads }: ToInherit,
+  { addresses, threads, ahead }: ToInherit,
   output: ServiceStart['output'],
 ): Promise<BegunLaunch> {
   process.umask(programUmask);
@@ -76,7 +88,8 @@ export async function beginLaunch(
     sockets.close();
     throw error;
   }
-  const start = { becoming, entry: serviceEntry, env: environmentOf(becoming.account, runtime), cwd: '/', output };
+  const env = environmentOf(becoming.account, runtime);
+  const start: ServiceStart = { becoming, entry: serviceEntry, env, cwd: '/', ahead, output };
   return { start, sockets, first: startService(start, { sockets: sockets.all, copies: copiesFor(threads) }) };
 }
 

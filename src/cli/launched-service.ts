@@ -4,7 +4,8 @@ import type { LaunchedPlan, LaunchedPools, Privileged } from '../backend/privile
 import { type Config, type ReadConfig, sound } from '../config/config.ts';
 import { PosternError } from '../errors.ts';
 import { LauncherClient } from '../launcher/launcher-client.ts';
-import type { Hello, LaunchedPool } from '../launcher/requests.ts';
+import type { LaunchedPool } from '../launcher/requests.ts';
+import { ShellGuard } from '../worker/guard.ts';
 import { describeError, exit, exitStatusOf } from './exit-status.ts';
 import type { Threads } from './option-values.ts';
 import { phpAhead } from './php-ahead.ts';
@@ -29,15 +30,17 @@ const client = new LauncherClient({
 });
 
 try {
-  // Begun before the launcher knows what there is to serve, and PHP looked for before this has ended.
-  const loading = import('../service/service.ts');
-  const hello = await client.begin();
-  const findPhp = phpAhead(phpOf(hello), (hello.config as ReadConfig).origin.folder);
-  await loading;
+  // Programs first: they run while this process loads, and take longer to start once it is large.
+  const guard = new ShellGuard();
+  void guard.ownProcess();
+  const { php, folder } = await client.ahead();
+  const findPhp = phpAhead(php, folder);
+  const [hello] = await Promise.all([client.begin(), import('../service/service.ts')]);
   const config = configOf(hello.config);
   const pools = new WeakMap<Config, LaunchedPools>([[config, plansOf(hello.pools)]]);
   const privileged: Privileged = {
     launcher: process.ppid,
+    guard,
     setpriv: hello.setpriv,
     binder: client,
     starter: client,
@@ -82,12 +85,6 @@ try {
 
 function configOf(sent: unknown): Config {
   return sound(sent as ReadConfig);
-}
-
-/** What the pools want that the launcher has not looked for. */
-function phpOf({ config, pools }: Hello): string[] {
-  const all = Object.entries((config as ReadConfig).values.pool);
-  return all.flatMap(([name, pool]) => (pool.kind === 'php' && !Object.hasOwn(pools, name) ? pool.php : []));
 }
 
 function plansOf(pools: Readonly<Record<string, LaunchedPool>>): LaunchedPools {

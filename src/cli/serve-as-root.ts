@@ -30,7 +30,7 @@ export async function serveAsRoot(
 ): Promise<number | { readonly note: string | null }> {
   const { becoming, note } = await serverOf(dir, options);
   if (becoming === null) return { note };
-  const begun = await startFree(options, (addresses) => begin(becoming, addresses, options));
+  const begun = await startFree(options, (addresses) => begin(becoming, addresses, dir, options));
   try {
     const { launchServe } = await import('./launch-serve.ts');
     return await launchServe({ becoming, ...begun }, dir, options, note, terminal);
@@ -50,11 +50,15 @@ export interface Begun {
 async function begin(
   becoming: Becoming,
   addresses: ServeAddresses | null,
-  { threads = defaultThreads }: ServeOptions,
+  dir: string | undefined,
+  { threads = defaultThreads, php = 'auto' }: ServeOptions,
 ): Promise<Begun> {
   if (addresses === null) return { addresses, launch: null };
   const { listen, admin } = addresses;
-  const inherited = { addresses: [listen, admin].map((text) => configuredAddress(text)), threads };
+  const folder = resolve(dir ?? '.');
+  const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const ahead = { php: isFolder ? [php] : [], folder };
+  const inherited = { addresses: [listen, admin].map((text) => configuredAddress(text)), threads, ahead };
   return { addresses, launch: await beginLaunch(becoming, inherited, 'inherit') };
 }
 

@@ -13,7 +13,7 @@ import { addressOfSent, portOf } from './held-sockets.ts';
 import { Relay, type RelayEnd, tellProcess } from './launch-relay.ts';
 import { type HandedOver, handedOver, LaunchedProcess, receivedError, startCgiBy } from './launched-process.ts';
 import { LineChannel } from './line-channel.ts';
-import type { Hello, LaunchedPool, Notice, Request, SentSocket } from './requests.ts';
+import type { Ahead, Hello, LaunchedPool, Notice, Request, SentSocket } from './requests.ts';
 import { channelDescriptor } from './service-process.ts';
 
 /** What a configuration that was read again comes as. */
@@ -43,6 +43,7 @@ export interface LauncherWishes {
 export class LauncherClient implements Binder, Starter {
   readonly #channel: LineChannel;
   readonly #wishes: LauncherWishes;
+  readonly #ahead = Promise.withResolvers<Ahead>();
   readonly #hello = Promise.withResolvers<Hello>();
   readonly #asked = new Map<number, Waiting>();
   /** Of what comes next. */
@@ -72,6 +73,11 @@ export class LauncherClient implements Binder, Starter {
       for (const arrived of this.#arrivals.splice(0)) arrived();
     });
     process.channel?.unref();
+  }
+
+  /** What may be looked for at once. */
+  ahead(): Promise<Ahead> {
+    return this.#ahead.promise;
   }
 
   /** What the service begins with. @throws LAUNCH_FAILED when it does not come */
@@ -185,6 +191,9 @@ export class LauncherClient implements Binder, Starter {
 
   #hear(notice: Notice): void {
     switch (notice.tell) {
+      case 'ahead':
+        this.#ahead.resolve(notice);
+        return;
       case 'piece':
         this.#pieces.push(notice.piece);
         return;

@@ -93,6 +93,8 @@ export interface SentSocket {
 
 /** What the launcher tells. */
 export type Notice =
+  /** At once: what may be looked for while the service loads. */
+  | ({ readonly tell: 'ahead' } & Ahead)
   /** Of the hello or answer that comes next. */
   | { readonly tell: 'piece'; readonly piece: Piece }
   | { readonly tell: 'hello'; readonly hello: Hello }
@@ -110,6 +112,14 @@ export type Notice =
   | { readonly tell: 'gone'; readonly process: number }
   /** The configuration is to be read again. */
   | { readonly tell: 'reload' };
+
+/** What is known of a configuration when the service is started. A hint: it may turn out to be wrong. */
+export interface Ahead {
+  /** What the pools want that the service starts itself, as `php` in their sections says. */
+  readonly php: readonly string[];
+  /** That relative paths start from. */
+  readonly folder: string;
+}
 
 /** A pool whose programs the launcher starts: what the service is to know of them. JSON. */
 export interface LaunchedPool {

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { type Becoming, withoutRights } from './becoming.ts';
 import type { HeldSocket } from './held-sockets.ts';
 import { type ChannelEvents, LineChannel } from './line-channel.ts';
+import type { Ahead, Notice } from './requests.ts';
 
 /** Descriptors of the service, besides the standard ones. */
 export const channelDescriptor = 3;
@@ -21,6 +22,7 @@ export interface ServiceStart {
   readonly entry: string;
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  readonly ahead: Ahead;
   /** Where its standard output goes: that of the launcher, or to whoever writes the log. */
   readonly output: 'inherit' | 'pipe';
 }
@@ -51,9 +53,9 @@ export interface ServiceProcess {
   readonly handles: Socket;
 }
 
-/** Starts it: it loads, and waits to be told what to serve. */
+/** Starts it: it loads, looks ahead, and waits to be told what to serve. */
 export function startService(
-  { becoming, entry, env, cwd, output }: ServiceStart,
+  { becoming, entry, env, cwd, ahead, output }: ServiceStart,
   inherited: Inherited,
 ): ServiceProcess {
   const { sockets, copies } = inherited;
@@ -75,6 +77,7 @@ export function startService(
   const [, , , line, handles] = child.stdio as unknown as Socket[];
   stopReading(handles!);
   for (const socket of [line!, handles!]) socket.on('error', () => {});
+  line!.write(`${JSON.stringify({ tell: 'ahead', ...ahead } satisfies Notice)}\n`);
   return { child, inherited, ended, line: line!, handles: handles! };
 }
 

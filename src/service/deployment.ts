@@ -85,7 +85,7 @@ export class Deployment {
   #fronts: Fronts | null = null;
   #config: Config;
   /** Of all that is started, by front threads, too. */
-  readonly #guard = new ShellGuard();
+  readonly #guard: ShellGuard;
   readonly #frontThreads: number;
   #directory: RuntimeDirectory | null = null;
   #spawner: Spawner | null = null;
@@ -98,6 +98,7 @@ export class Deployment {
     this.#config = config;
     this.#options = options;
     this.#log = options.log;
+    this.#guard = options.service.privileged?.guard ?? new ShellGuard();
     const threads = threadCount(options.service.threads ?? config.values.service.threads ?? 1);
     this.#frontThreads = threads === 1 ? 0 : threads;
   }

@@ -61,23 +61,22 @@ export interface Guard {
 export class ShellGuard implements Guard {
   readonly mark = randomBytes(16).toString('hex');
   #shell: ChildProcess | null = null;
-  /** Whether this process has the mark, too. */
-  #marksOwn = false;
+  /** Resolves once this process has the mark, too; null: it is to have none. */
+  #marked: PromiseWithResolvers<void> | null = null;
   #isClosed = false;
   #isKept = false;
 
   /**
    * Has it stand by. Once this resolves, all that this process starts is found, also what clears its environment: for a process that does nothing
-   * but serve. Called before `watch`.
+   * but serve. Called before `watch`. Repeatable.
    */
-  async ownProcess(): Promise<void> {
-    this.#marksOwn = true;
-    this.watch();
-    const stdout = this.#shell?.stdout;
-    if (!stdout) return;
-    await new Promise<void>((resolve) => {
-      stdout.once('close', resolve);
-    });
+  ownProcess(): Promise<void> {
+    if (this.#marked === null) {
+      this.#marked = Promise.withResolvers();
+      this.watch();
+      if (this.#shell === null) this.#marked.resolve();
+    }
+    return this.#marked.promise;
   }
 
   /** See Guard. @param isKept one that somebody ended is started again by itself: other threads start programs, and do not say so here */
@@ -85,13 +84,13 @@ export class ShellGuard implements Guard {
     this.#isKept ||= isKept;
     if (this.#shell !== null || this.#isClosed || !existsSync('/proc/self/environ')) return;
     const marks = [`${markVariable}=${this.mark}`, String(lockLimitOf(this.mark))];
-    const marked = this.#marksOwn ? String(process.pid) : '';
+    const marked = this.#marked !== null ? String(process.pid) : '';
     const shell = spawn('/bin/sh', ['-c', script, 'postern-guard', ...marks, marked], {
       cwd: '/',
       env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
       // What is sent to the manager's process group, by a terminal for one, must not end it.
       detached: true,
-      stdio: ['pipe', this.#marksOwn ? 'pipe' : 'ignore', 'ignore'],
+      stdio: ['pipe', this.#marked === null ? 'ignore' : 'pipe', 'ignore'],
     });
     this.#shell = shell;
     // One that somebody ended, or that could not be started, is started again with the next program.
@@ -104,7 +103,8 @@ export class ShellGuard implements Guard {
     shell.once('error', gone);
     shell.stdin?.on('error', () => {});
     // Its end is all there is to read.
-    shell.stdout?.on('error', () => {}).resume();
+    shell.stdout?.on('error', () => {}).once('close', () => this.#marked?.resolve());
+    shell.stdout?.resume();
     // It waits for us, not we for it.
     shell.unref();
     (shell.stdin as Socket | null)?.unref();

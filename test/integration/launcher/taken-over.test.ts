@@ -72,6 +72,7 @@ async function attacked(
     entry: join(root, 'test/fixtures/hostile-service.ts'),
     env: { PATH: process.env.PATH ?? '' },
     cwd: '/',
+    ahead: { php: [], folder: '/' },
     output: 'pipe',
   } as const;
   const sockets = new HeldSockets();
