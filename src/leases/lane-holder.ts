@@ -118,11 +118,10 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
     while (this.#leases.decline() && this.#leases.match());
   }
 
-  /** The pool ends what runs, or has ended it, on a lane: its connection is closed. */
+  /** The pool has ended a lane: its connection is closed. Another may have its slot by now, and a request run on that. */
   closeLane(row: LaneRow): void {
     const held = this.#held[row.slot];
     if (held === undefined) return;
-    held.lane.close();
     this.#settle(held);
     this.serve();
   }

@@ -274,6 +274,18 @@ test('a child that is to end and does not is killed after its grace, and replace
   assert.equal(pool.snapshot().ended['max-requests'], 1);
 });
 
+test('two children that have left are seen at once: what runs in their place is not closed with them', () => {
+  const { ask, advance } = open({ workers: 2, maxRequests: 1 }, plainProgram({ lanesPerWorker: 2, preforks: true }));
+  for (const { lane } of [ask(), ask()]) lane.answer();
+  const waiting = [ask(), ask()];
+  advance(50);
+  for (const { lane } of waiting) lane.answer();
+  assert.deepEqual(
+    waiting.map(({ state }) => state),
+    ['over', 'over'],
+  );
+});
+
 test('no room for a process is no fault of the program: it is tried again within a second', () => {
   const { ask, fakes, pool, advance } = open({ workers: 2, minWorkers: 0 });
   const waiting = ask();

@@ -69,6 +69,8 @@ class PermitPlay {
   readonly #board: PermitBoard;
   readonly #waiting: WaitingBoard;
   #count: number;
+  /** Requests that waited in threads that were passed over. */
+  #passedOver = 0;
   #bells: SteppedBells | null = null;
   requests = 0;
 
@@ -117,10 +119,16 @@ class PermitPlay {
     if (what === 0) this.#kill(this.#random.pick(fronts));
     else if (what === 1) this.#use(1 + this.#random.below(4));
     else if (what < 4 && this.#bells?.isRung) this.#pool.look();
-    else if (what === 4) this.#pool.passOver(this.#random.pick(fronts));
-    // Besides those that may, there are those for which a permit is on its way.
-    const most = this.#queue + this.#tally.most;
+    else if (what === 4) this.#passOver(this.#random.pick(fronts));
+    // Besides those that may, there are those for which a permit is on its way, or was, in a thread that is passed over.
+    const most = this.#queue + this.#tally.most + this.#passedOver;
     assert.ok(this.#waitingInAll <= most, `${this.#waitingInAll} wait, of ${most}`);
+  }
+
+  /** What was kept for it others may have: its requests go on waiting, as those do for which it is kept then. */
+  #passOver(index: number): void {
+    this.#passedOver += this.#waiting.allWaiting(index);
+    this.#pool.passOver(index);
   }
 
   /** Another limit: what began within a higher one ends within it. */

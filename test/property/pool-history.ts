@@ -122,6 +122,11 @@ export class PoolHistory {
   verify(): void {
     const { state, queue } = this.pool;
     verify(state, queue.counters.snapshot());
+    for (const { attempt } of this.asked) {
+      const { seat } = attempt;
+      const isAlone = attempt.state === 'running' && (seat as FakeLane | null)?.user === null;
+      assert.ok(!isAlone, 'a request runs on a lane that was closed');
+    }
     const { wakeAtMs } = state;
     assert.ok(wakeAtMs === null || this.clock.isDueAt(wakeAtMs), `nothing wakes the pool at ${wakeAtMs}`);
     for (const [{ url, idempotent }, count] of this.fakes.begun)
