@@ -61,7 +61,7 @@ async function build(): Promise<void> {
           priority: index + 1,
           name: (id, modules) => {
             const needing = startsThatNeed(id, modules);
-            return needing.length === index + 1 ? needing.join('') : null;
+            return needing.length === index + 1 ? needing.join('-') : null;
           },
         })),
       },

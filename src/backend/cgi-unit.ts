@@ -3,14 +3,13 @@
 import { CgiOrphans } from '../cgi/cgi-orphans.ts';
 import { CgiPool } from '../cgi/cgi-pool.ts';
 import type { CgiSettings } from '../cgi/cgi-settings.ts';
-import { PosternError } from '../errors.ts';
 import { PermitPool } from '../leases/permit-pool.ts';
 import type { CgiPlan, PoolPlan } from './plan.ts';
-import { type PoolShare, permitsFor, queueOperations, type Unit, type UnitParts } from './unit.ts';
+import { type PoolShare, permitsFor, planOfKind, queueOperations, type Unit, type UnitParts } from './unit.ts';
 
 /** Makes the unit; a process is started when there is a request. */
 export function cgiUnit(first: PoolPlan, { clock, log, starter, relay, frontThreads }: UnitParts): Unit {
-  const plan = cgiPlan(first);
+  const plan = planOfKind(first, 'cgi');
   const { name } = plan;
   const permits = new PermitPool(plan.limits.workers, frontThreads);
   const pool = new CgiPool({ ...settingsOf(plan), name, starter, clock, log, share: permits });
@@ -28,7 +27,7 @@ export function cgiUnit(first: PoolPlan, { clock, log, starter, relay, frontThre
     backend: pool,
     start: () => Promise.resolve(),
     reload(next) {
-      inForce = cgiPlan(next);
+      inForce = planOfKind(next, 'cgi');
       permits.use(inForce.limits.workers);
       pool.use(settingsOf(inForce));
       return Promise.resolve();
@@ -57,9 +56,4 @@ export function cgiUnit(first: PoolPlan, { clock, log, starter, relay, frontThre
 
 function settingsOf({ limits, env, user, launchKey }: CgiPlan): CgiSettings {
   return { limits, env, user, launchKey };
-}
-
-function cgiPlan(plan: PoolPlan): CgiPlan {
-  if (plan.kind === 'cgi') return plan;
-  throw new PosternError('INTERNAL', `pool ${plan.name} was to become one of another kind in place`);
 }

@@ -1,15 +1,14 @@
 // A pool of servers elsewhere as one of the service's. Loaded with the first such pool.
 
-import { PosternError } from '../errors.ts';
 import { PermitPool } from '../leases/permit-pool.ts';
 import { newServerMemory } from '../upstream/server-board.ts';
 import { UpstreamPool, type UpstreamPoolOptions } from '../upstream/upstream-pool.ts';
 import type { ConnectPlan, PoolPlan } from './plan.ts';
-import { permitsFor, queueOperations, type Unit, type UnitParts } from './unit.ts';
+import { permitsFor, planOfKind, queueOperations, type Unit, type UnitParts } from './unit.ts';
 
 /** Makes the unit; besides looks at the servers, it connects when there is something to send. */
 export function connectUnit(first: PoolPlan, { clock, log, frontThreads }: UnitParts): Unit {
-  const plan = connectPlan(first);
+  const plan = planOfKind(first, 'connect');
   let inForce = plan;
   const known = new KnownServers();
   let options = optionsOf(plan, known);
@@ -25,7 +24,7 @@ export function connectUnit(first: PoolPlan, { clock, log, frontThreads }: UnitP
     // A server that is not there yet is no reason not to start: the pool says that it is not ready, and looks again.
     start: () => pool.watch(),
     reload(next) {
-      inForce = connectPlan(next);
+      inForce = planOfKind(next, 'connect');
       options = optionsOf(inForce, known);
       share.use(inForce.limits.workers);
       pool.reload({ ...options, clock, log, share });
@@ -71,9 +70,4 @@ function optionsOf(
     idleTimeoutMs,
     limits,
   };
-}
-
-function connectPlan(plan: PoolPlan): ConnectPlan {
-  if (plan.kind === 'connect') return plan;
-  throw new PosternError('INTERNAL', `pool ${plan.name} was to become one of another kind in place`);
 }

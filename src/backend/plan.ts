@@ -13,10 +13,10 @@ import { type FindPhp, findPhp, type Php } from '../php/find-php.ts';
 import { SharedProbe } from '../php/php-probe.ts';
 import { phpProgram } from '../php/php-program.ts';
 import type { PoolLimits } from '../pool/pool-state.ts';
+import { allInTurns, askedOnce } from '../turns.ts';
 import { type Program, programPath } from '../worker/program.ts';
 import { type Account, Users } from '../worker/user.ts';
 import type { LaunchedPlan, LaunchedPools } from './privileged.ts';
-import { allInTurns, askedOnce } from './turns.ts';
 
 /** As TypeScript from a checkout, as JavaScript when built. */
 const appRunner = fileURLToPath(new URL(`../app/run-file${extname(import.meta.url)}`, import.meta.url));

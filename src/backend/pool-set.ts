@@ -1,9 +1,9 @@
 // The pools of a service by name, and how they go from one configuration to the next: all of it or nothing.
 
 import { availableParallelism } from 'node:os';
+import { allInTurns, someAtATime, Turns } from '../turns.ts';
 import { makeUnit, type UnitContext } from './lasting-unit.ts';
 import type { PoolPlan } from './plan.ts';
-import { allInTurns, someAtATime, Turns } from './turns.ts';
 import type { Unit } from './unit.ts';
 
 /** A change that was made but not settled: exactly one of the two is called. */

@@ -3,6 +3,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { CgiSettings } from '../cgi/cgi-settings.ts';
 import type { Clock } from '../clock.ts';
+import { PosternError } from '../errors.ts';
 import type { RelayEnd } from '../launcher/launch-relay.ts';
 import type { PoolShared } from '../leases/lease-messages.ts';
 import type { PermitPool } from '../leases/permit-pool.ts';
@@ -105,6 +106,12 @@ export interface UnitParts {
   readonly frontThreads: number;
   /** Told of an error that nothing foresaw elsewhere in the pool. */
   readonly onFault: (error: unknown) => void;
+}
+
+/** A plan as that of a unit's kind, which no reload changes. @throws INTERNAL */
+export function planOfKind<Kind extends PoolPlan['kind']>(plan: PoolPlan, kind: Kind): PoolPlan & { kind: Kind } {
+  if (plan.kind === kind) return plan as PoolPlan & { kind: Kind };
+  throw new PosternError('INTERNAL', `pool ${plan.name} was to become one of another kind in place`);
 }
 
 /** Of a pool that has no processes to replace: what front threads run is theirs to end. */

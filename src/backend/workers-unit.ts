@@ -1,17 +1,16 @@
 // A pool of managed workers as one of the service's: its lanes are leased to the front threads.
 
 import { MessageChannel } from 'node:worker_threads';
-import { PosternError } from '../errors.ts';
 import { Pool } from '../pool/pool.ts';
-import type { PoolPlan, PreparedProgram, WorkersPlan } from './plan.ts';
-import type { Unit, UnitParts } from './unit.ts';
+import type { PoolPlan, PreparedProgram } from './plan.ts';
+import { planOfKind, type Unit, type UnitParts } from './unit.ts';
 
 /** Makes the unit; nothing is started. */
 export function workersUnit(
   first: PoolPlan,
   { directory, log, clock, starter, onFault, frontThreads }: UnitParts,
 ): Unit {
-  const plan = workersPlan(first);
+  const plan = planOfKind(first, 'workers');
   let inForce = plan;
   let prepared: PreparedProgram = plan.prepare();
   const { limits } = plan;
@@ -24,7 +23,7 @@ export function workersUnit(
     backend: pool.queue,
     start: () => pool.start(),
     async reload(next, isTried) {
-      const workers = workersPlan(next);
+      const workers = planOfKind(next, 'workers');
       const after = workers.prepare();
       try {
         await pool.reload(after.program, workers.limits, isTried);
@@ -58,9 +57,4 @@ export function workersUnit(
     threadDied: (thread) => pool.threadDied(thread),
     threadStalls: (thread) => pool.threadStalls(thread),
   };
-}
-
-function workersPlan(plan: PoolPlan): WorkersPlan {
-  if (plan.kind === 'workers') return plan;
-  throw new PosternError('INTERNAL', `pool ${plan.name} was to become one of another kind in place`);
 }

@@ -90,7 +90,7 @@ export async function beginLaunch(
   }
   const env = environmentOf(becoming.account, runtime);
   const start: ServiceStart = { becoming, entry: serviceEntry, env, cwd: '/', ahead, output };
-  return { start, sockets, first: startService(start, { sockets: sockets.all, copies: copiesFor(threads) }) };
+  return { start, sockets, first: startService(start, { sockets: sockets.all, copies: threadCount(threads) }) };
 }
 
 /** Nothing comes of it. */
@@ -98,11 +98,6 @@ export async function abandonLaunch({ first, sockets }: BegunLaunch): Promise<vo
   first.child.kill('SIGKILL');
   sockets.close();
   await first.ended;
-}
-
-/** How many descriptors of each socket the service has. */
-export function copiesFor(threads: Threads): number {
-  return threadCount(threads);
 }
 
 /** What the service sees of our environment: all but what is root's own. */

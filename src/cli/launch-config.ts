@@ -8,6 +8,7 @@ import { type ReadConfig, sound } from '../config/config.ts';
 import type { ConfigValues } from '../config/config-schema.ts';
 import type { PoolValues } from '../config/pool-schema.ts';
 import { neededStore } from '../config/state-folder.ts';
+import { threadCount } from '../config/thread-count.ts';
 import { type Becoming, withoutRights } from '../launcher/becoming.ts';
 import type { CgiRules, ScriptPlace } from '../launcher/cgi-rules.ts';
 import type { LaunchConfig } from '../launcher/launch-options.ts';
@@ -15,7 +16,7 @@ import type { LaunchPlan } from '../launcher/launched-programs.ts';
 import { findPhp } from '../php/find-php.ts';
 import { programPath } from '../worker/program.ts';
 import { Users } from '../worker/user.ts';
-import { copiesFor, toInherit } from './begin-launch.ts';
+import { toInherit } from './begin-launch.ts';
 import type { Threads } from './option-values.ts';
 import { makeStoreFor } from './store-folder.ts';
 
@@ -39,7 +40,7 @@ export async function launchConfig(read: ReadConfig, choices: LaunchChoices): Pr
   const store = neededStore(values, folder);
   if (store !== null) makeStoreFor(choices.becoming.account, store);
   const { addresses, threads } = toInherit(read, choices.threads);
-  return { addresses, copies: copiesFor(threads), pools, files: filesOf(values, folder), config: read };
+  return { addresses, copies: threadCount(threads), pools, files: filesOf(values, folder), config: read };
 }
 
 /** Certificates, keys and lists of TLS, which may be readable for root alone. */

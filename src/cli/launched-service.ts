@@ -33,8 +33,7 @@ try {
   // Programs first: they run while this process loads, and take longer to start once it is large.
   const guard = new ShellGuard();
   void guard.ownProcess();
-  const { php, folder } = await client.ahead();
-  const findPhp = phpAhead(php, folder);
+  const findPhp = phpAhead(await client.ahead());
   const [hello] = await Promise.all([client.begin(), import('../service/service.ts')]);
   const config = configOf(hello.config);
   const pools = new WeakMap<Config, LaunchedPools>([[config, plansOf(hello.pools)]]);

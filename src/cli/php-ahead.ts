@@ -1,13 +1,22 @@
 // Looks for the PHP of pools while the rest of a start is loaded.
 
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Ahead } from '../launcher/requests.ts';
 import { type FindPhp, findPhpAhead } from '../php/find-php.ts';
 
-/**
- * Begins to look, as the pools will.
- * @param wanted what `php` in their sections says
- * @param folder of the configuration
- */
-export function phpAhead(wanted: readonly string[], folder: string): FindPhp {
+/** Begins to look, as the pools will. */
+export function phpAhead({ php, folder }: Ahead): FindPhp {
   const { PATH: path = '', HOME: home = null } = process.env;
-  return findPhpAhead([...new Set(wanted)].map((php) => ({ wanted: php, path, home, folder })));
+  return findPhpAhead([...new Set(php)].map((wanted) => ({ wanted, path, home, folder })));
+}
+
+/** What `postern serve` will look for: what a folder is served with. A configuration says it later, and an application has no PHP. */
+export function servedAhead(
+  dir: string | undefined,
+  { config, php = 'auto' }: { readonly config?: string; readonly php?: string },
+): Ahead {
+  const folder = resolve(dir ?? '.');
+  const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return { php: config === undefined && isFolder ? [php] : [], folder };
 }

@@ -44,8 +44,8 @@ export function addRun(program: Command, _terminal: Terminal): void {
         process.exitCode = await runAsRoot(options.config, read, account, { asRoot, threads: options.threads });
         return;
       }
-      const wanted = Object.values(config.values.pool).flatMap((pool) => (pool.kind === 'php' ? pool.php : []));
-      const findPhp = phpAhead(wanted, config.folder);
+      const php = Object.values(config.values.pool).flatMap((pool) => (pool.kind === 'php' ? pool.php : []));
+      const findPhp = phpAhead({ php, folder: config.folder });
       const { run } = await import('./running.ts');
       await run({ config, asRoot, findPhp, threads: options.threads });
     });

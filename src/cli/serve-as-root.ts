@@ -7,6 +7,7 @@ import { whoServes } from '../launcher/who-serves.ts';
 import { abandonLaunch, type BegunLaunch, beginLaunch, configuredAddress, serviceEntry } from './begin-launch.ts';
 import { UsageError } from './exit-status.ts';
 import { defaultThreads } from './option-values.ts';
+import { servedAhead } from './php-ahead.ts';
 import { type ServeAddresses, startFree } from './serve-addresses.ts';
 import type { ServeOptions } from './serve-command.ts';
 import type { Terminal } from './terminal.ts';
@@ -51,14 +52,14 @@ async function begin(
   becoming: Becoming,
   addresses: ServeAddresses | null,
   dir: string | undefined,
-  { threads = defaultThreads, php = 'auto' }: ServeOptions,
+  options: ServeOptions,
 ): Promise<Begun> {
   if (addresses === null) return { addresses, launch: null };
-  const { listen, admin } = addresses;
-  const folder = resolve(dir ?? '.');
-  const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  const ahead = { php: isFolder ? [php] : [], folder };
-  const inherited = { addresses: [listen, admin].map((text) => configuredAddress(text)), threads, ahead };
+  const inherited = {
+    addresses: [addresses.listen, addresses.admin].map((text) => configuredAddress(text)),
+    threads: options.threads ?? defaultThreads,
+    ahead: servedAhead(dir, options),
+  };
   return { addresses, launch: await beginLaunch(becoming, inherited, 'inherit') };
 }
 

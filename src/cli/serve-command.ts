@@ -1,11 +1,8 @@
 // `postern serve [DIR]`: files and PHP of a folder on the web, without a configuration.
 
-import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { FindPhp } from '../php/find-php.ts';
 import { fallback, listenAddress, port, positiveNumber, repeatable, type Threads, threads } from './option-values.ts';
-import { phpAhead } from './php-ahead.ts';
+import { phpAhead, servedAhead } from './php-ahead.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What the command line says. */
@@ -54,15 +51,8 @@ export function addServe(program: Command, terminal: Terminal): void {
         }
         note = served.note;
       }
-      const findPhp = ahead(dir, options);
+      const findPhp = phpAhead(servedAhead(dir, options));
       const { serve } = await import('./serving.ts');
       await serve({ dir, options, note, findPhp, terminal });
     });
-}
-
-/** PHP is looked for while the service is loaded. @returns null where there will be none, or it is not known yet which */
-function ahead(dir: string | undefined, { config, php = 'auto' }: ServeOptions): FindPhp | null {
-  const folder = resolve(dir ?? '.');
-  const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  return config === undefined && isFolder ? phpAhead([php], folder) : null;
 }

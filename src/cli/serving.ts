@@ -15,13 +15,13 @@ export interface Serving {
   /** To be said besides what is found out; null: nothing. */
   readonly note: string | null;
   /** PHP that is being looked for already; null: it is not. */
-  readonly findPhp: FindPhp | null;
+  readonly findPhp: FindPhp;
   readonly terminal: Terminal;
 }
 
 /** Serves until a signal or `postern stop` ends it. */
 export async function serve({ dir, options, note, findPhp, terminal }: Serving): Promise<void> {
-  const how: HowServed = { ...servedWith(dir, options), asRoot: 'warn', ...(findPhp === null ? {} : { findPhp }) };
+  const how: HowServed = { ...servedWith(dir, options), asRoot: 'warn', findPhp };
   const frame = openFrame(terminal, how);
   const { service, prepared } = await startFree(options, async (addresses) => {
     const found = await prepare(dir, options, addresses);

@@ -1,7 +1,7 @@
 // How a process becomes the one who serves, without any right beyond; whether that works here is tried once, by a process that does it.
 
 import { runShortly } from '../worker/short-run.ts';
-import { findSetpriv, setprivAtHand } from '../worker/spawner.ts';
+import { findSetpriv, setprivsAtHand } from '../worker/spawner.ts';
 import type { Account } from '../worker/user.ts';
 
 /** What was found to work. */
@@ -56,7 +56,7 @@ export function withoutRights({ account, setpriv, dropsBounds }: Becoming, death
  * @param paths files and folders that the account must be able to read, besides Node
  */
 export async function tryToBecome(account: Account, paths: readonly string[]): Promise<Trial> {
-  const atHand = setprivAtHand();
+  const [atHand] = setprivsAtHand();
   if (atHand === undefined) return noSetpriv;
   const read = [process.execPath, ...paths];
   const usual = await tried({ account, setpriv: atHand, dropsBounds: true }, read);

@@ -296,9 +296,7 @@ export class LaneHolder implements SeatProvider<LaneHandle>, LaneEvents {
   }
 
   #lookAgain(): void {
-    const { waiting, waitingSinceMs } = this.queue;
-    // The pool writes that nobody waits in a thread that does not turn.
-    this.#waiting.note(this.#index, waiting, waitingSinceMs ?? 0);
+    this.#waiting.noteAgain(this.#index, this.queue);
     this.match();
     if (this.queue.waiting > 0) this.#owner.wanted(0);
   }

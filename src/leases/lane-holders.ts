@@ -11,7 +11,7 @@ import type { WorkerHandle } from '../worker/worker.ts';
 import { LaneHolder } from './lane-holder.ts';
 import type { HolderOwner } from './lane-owner.ts';
 import type { LaneRow } from './lane-row.ts';
-import { type CellsMaker, heldBy, holderOf, keptFor, nobody, stateOf, tagOf, takerOf, unkeep } from './lane-word.ts';
+import { type CellsMaker, heldBy, holderOf, keptFor, nobody, stateOf, tagOf, takerOf } from './lane-word.ts';
 import type { GenerationFacts, PoolPort, PoolShared, ToThread } from './lease-messages.ts';
 import type { Scoreboard } from './scoreboard.ts';
 import { type PoolListener, ThreadLink } from './thread-link.ts';
@@ -192,9 +192,7 @@ export class LaneHolders {
    * @returns how many wait in others
    */
   passOver(index: number): number {
-    // First: nobody is to keep another lane for it.
-    this.#waiting.passOver(index);
-    for (const row of this.#options.board.rows) unkeep(row, index);
+    this.#waiting.passOver(index, this.#options.board.rows);
     this.freed();
     for (const other of this.#links.keys()) this.#ring(other);
     return this.#waiting.total() - this.#waiting.allWaiting(index);

@@ -133,9 +133,7 @@ export class PermitHolder implements Permits {
   }
 
   #lookAgain(): void {
-    const { waiting, waitingSinceMs } = this.#user.queue;
-    // The pool writes that nobody waits in a thread that does not turn.
-    this.#waiting.note(this.#index, waiting, waitingSinceMs ?? 0);
+    this.#waiting.noteAgain(this.#index, this.#user.queue);
     this.match();
   }
 

@@ -5,7 +5,7 @@ import type { Permits, PermitUser, QueueShare } from '../queue/permits.ts';
 import type { DurationsSnapshot, QueueBooks, QueueCounters } from '../queue/queue-books.ts';
 import type { SharedRoom } from '../queue/queue-lines.ts';
 import { SharedBooks, threadOfNumber } from '../queue/shared-books.ts';
-import { type CellsMaker, heldBy, holderOf, inState, keptFor, nobody, stateOf, takerOf, unkeep } from './lane-word.ts';
+import { type CellsMaker, heldBy, holderOf, inState, keptFor, nobody, stateOf, takerOf } from './lane-word.ts';
 import { newPermitMemory, PermitBoard, type PermitWord } from './permit-board.ts';
 import { PermitHolder } from './permit-holder.ts';
 import type { FromPermitThread, OperatedQueue, PermitsShared, ToPermitThread } from './permit-thread.ts';
@@ -139,9 +139,7 @@ export class PermitPool implements QueueShare {
 
   /** The event loop of a front thread does not turn: nobody keeps a permit for what waits in it, until it says once more that it waits. */
   passOver(index: number): void {
-    // First: nobody is to keep another permit for it.
-    this.#waiting.passOver(index);
-    for (const row of this.#board.rows) unkeep(row, index);
+    this.#waiting.passOver(index, this.#board.rows);
     this.#holder?.match();
     this.#ringAll();
   }

@@ -3,6 +3,7 @@
 
 import type { Clock, Timer } from '../clock.ts';
 import { lingerMs } from './leases.ts';
+import type { Waiting } from './waiting-board.ts';
 
 /** For how long it is remembered how many waited. */
 const memoryMs = 10;
@@ -15,8 +16,7 @@ export const mostPauseMs = 16;
 
 /** Whose requests wait in this thread. */
 interface Waiter {
-  /** `waitingSinceMs`: when the oldest began to wait; null: none waits. */
-  readonly queue: { readonly waiting: number; readonly waitingSinceMs: number | null };
+  readonly queue: Waiting;
 }
 
 export class SecondLook {

@@ -2,7 +2,17 @@
 // In memory that the threads share.
 
 import type { SharedRoom } from '../queue/queue-lines.ts';
-import { atomicCells, type Cells, type CellsMaker, mostThreads, nobody, stateOf, takerOf } from './lane-word.ts';
+import {
+  atomicCells,
+  type Cells,
+  type CellsMaker,
+  type Leased,
+  mostThreads,
+  nobody,
+  stateOf,
+  takerOf,
+  unkeep,
+} from './lane-word.ts';
 
 /** One cell a line of the cache: threads that count on their own do not slow each other down. */
 export const cellsPerLine = 16;
@@ -10,6 +20,13 @@ export const cellsPerLine = 16;
 const cellOf = { waiting: 0, oldestMs: 1, refused: 2, served: 3 } as const;
 /** Before the lines of the threads stands how many there are. */
 const firstLine = 1;
+
+/** The requests of one thread that wait. */
+export interface Waiting {
+  readonly waiting: number;
+  /** When the oldest began to wait; null: none waits. */
+  readonly waitingSinceMs: number | null;
+}
 
 /** What each thread writes into its own line, and all read. */
 export class WaitingBoard {
@@ -81,9 +98,16 @@ export class WaitingBoard {
     this.#cells.store(line + cellOf.served, waiting);
   }
 
-  /** Written by the pool, of a thread that does not turn: nobody is to keep a lane for it. It writes anew what waits in it when it looks again. */
-  passOver(index: number): void {
+  /** By a thread that looks again: the pool writes that nobody waits in one that does not turn. */
+  noteAgain(index: number, { waiting, waitingSinceMs }: Waiting): void {
+    this.note(index, waiting, waitingSinceMs ?? 0);
+  }
+
+  /** Written by the pool, of a thread that does not turn: nobody is to keep one of these for it. It writes anew what waits in it when it looks again. */
+  passOver(index: number, rows: readonly Leased[]): void {
+    // First: else another would be kept for it.
     this.#cells.store(lineOf(index) + cellOf.served, 0);
+    for (const row of rows) unkeep(row, index);
   }
 }
 

@@ -3,7 +3,6 @@
 import type { AdminControls, Measures, ReloadStatus, ServiceStatus } from '../admin/source.ts';
 import { Faults } from '../backend/faults.ts';
 import type { PoolPlan } from '../backend/plan.ts';
-import { Turns } from '../backend/turns.ts';
 import type { Config } from '../config/config.ts';
 import type { Control } from '../control/control.ts';
 import { PosternError, toPosternError } from '../errors.ts';
@@ -11,6 +10,7 @@ import type { HttpAnswer, HttpHandler, HttpRequest } from '../gateway/message.ts
 import { type Log, silentLog } from '../log.ts';
 import type { PoolSnapshot } from '../queue/pool-snapshot.ts';
 import { HeldRequest } from '../sites/held-request.ts';
+import { Turns } from '../turns.ts';
 import { version } from '../version.ts';
 import type { ServiceOptions } from './deployment.ts';
 import { Deployment } from './deployment.ts';

@@ -1,13 +1,13 @@
 // Settings of php.ini that a pool's PHP does not know: it takes them, and nothing comes of it.
 
 import { type PlanContext, type PoolPlan, planPool } from '../backend/plan.ts';
-import { askedOnce, someAtATime } from '../backend/turns.ts';
 import { type Config, ConfigError } from '../config/config.ts';
 import { nearestName } from '../config/nearest.ts';
 import type { Problem } from '../config/problem.ts';
 import { findPhp } from '../php/find-php.ts';
 import type { IniValue } from '../php/ini-arguments.ts';
 import { iniNames, loadingOf } from '../php/ini-names.ts';
+import { askedOnce, someAtATime } from '../turns.ts';
 import { programPath } from '../worker/program.ts';
 import { type Finding, note } from './finding.ts';
 

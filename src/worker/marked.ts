@@ -3,9 +3,9 @@
 // One is a variable of the environment. A program may clear its environment, or write over it; so a process that does nothing but serve gives
 // all that it starts a second one, a limit.
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { setImmediate as immediate } from 'node:timers/promises';
-import { exists, isGone, readProcessStat } from './process-table.ts';
+import { readFileSync } from 'node:fs';
+import { Turns } from '../turns.ts';
+import { exists, isGone, processIds, readProcessStat } from './process-table.ts';
 
 /** Name of the variable. A program that is to outlive a killed manager removes it, and the limit below: `env -u POSTERN_MARK prlimit --locks=unlimited:`. */
 export const markVariable = 'POSTERN_MARK';
@@ -16,9 +16,6 @@ export const markVariable = 'POSTERN_MARK';
  */
 export const lockLimitOf = (mark: string): number => 2 ** 48 + Number.parseInt(mark.slice(0, 12), 16);
 
-/** A look at all processes gives way to other things after so long: a service that has just begun looks, too. */
-const sliceMs = 5;
-
 /** Living processes that were started with the mark; never this one, nor one above it. */
 export async function markedProcesses(mark: string): Promise<number[]> {
   const line = `${markVariable}=${mark}`;
@@ -26,25 +23,13 @@ export async function markedProcesses(mark: string): Promise<number[]> {
   const limit = new RegExp(`^Max file locks +${lockLimitOf(mark)} `, 'm');
   const isMarked = (pid: number): boolean => environmentOf(pid).includes(line) || limit.test(limitsOf(pid));
   const found: number[] = [];
-  let sinceMs = performance.now();
-  for (const pid of processIds()) {
+  // A service that has just begun looks, too.
+  const turns = new Turns();
+  for (const pid of processIds() ?? []) {
     if (!above.has(pid) && isMarked(pid) && !isGone(pid)) found.push(pid);
-    if (performance.now() - sinceMs < sliceMs) continue;
-    await immediate();
-    sinceMs = performance.now();
+    await turns.next();
   }
   return found;
-}
-
-/** None where there is no /proc. */
-function processIds(): number[] {
-  try {
-    return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .map(Number);
-  } catch {
-    return [];
-  }
 }
 
 /** The process and its ancestors. One of them has the mark where a program of the dead manager has started this one. */

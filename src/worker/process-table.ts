@@ -171,14 +171,19 @@ export function descendantsOf(pid: number): number[] {
 
 /** The living processes for which something holds; null where there is no /proc. */
 export function living(isWanted: (stat: ProcessStat, pid: number) => boolean): number[] | null {
+  const isLiving = (pid: number): boolean => {
+    const stat = readProcessStat(pid);
+    return stat !== null && !stat.isZombie && isWanted(stat, pid);
+  };
+  return processIds()?.filter(isLiving) ?? null;
+}
+
+/** All processes; null where there is no /proc. */
+export function processIds(): number[] | null {
   try {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
-      .map(Number)
-      .filter((pid) => {
-        const stat = readProcessStat(pid);
-        return stat !== null && !stat.isZombie && isWanted(stat, pid);
-      });
+      .map(Number);
   } catch {
     return null;
   }

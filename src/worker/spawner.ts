@@ -180,7 +180,7 @@ export function openSpawner(setpriv: string | null = setprivNow(), guard: Guard 
 
 /** Looks for a setpriv that can do what is asked of it, while other things go on; null: there is none. */
 export async function findSetpriv(): Promise<string | null> {
-  for (const path of setprivPaths.filter((one) => existsSync(one))) {
+  for (const path of setprivsAtHand()) {
     const knows = await new Promise<boolean>((resolve) => {
       execFile(path, sampleOf(path), (error) => resolve(error === null));
     });
@@ -189,14 +189,14 @@ export async function findSetpriv(): Promise<string | null> {
   return null;
 }
 
-/** The first that is there, whatever it can do. */
-export function setprivAtHand(): string | undefined {
-  return setprivPaths.find((path) => existsSync(path));
+/** Those that are there, whatever they can do. */
+export function setprivsAtHand(): string[] {
+  return setprivPaths.filter((path) => existsSync(path));
 }
 
 function setprivNow(): string | null {
   const knows = (path: string): boolean => spawnSync(path, sampleOf(path), { stdio: 'ignore' }).status === 0;
-  return setprivPaths.find((path) => existsSync(path) && knows(path)) ?? null;
+  return setprivsAtHand().find(knows) ?? null;
 }
 
 /** What shows whether it can: busybox brings a setpriv that cannot. */

@@ -156,14 +156,14 @@ const mutants: readonly Mutant[] = [
   {
     what: 'who looks again does not write again that he waits: the pool had written that he does not, as of a thread that does not turn',
     file: 'leases/lane-holder.ts',
-    from: 'this.#waiting.note(this.#index, waiting, waitingSinceMs ?? 0);',
+    from: 'this.#waiting.noteAgain(this.#index, this.queue);',
     to: '',
     finder: 'leases',
   },
   {
     what: 'the same of permits',
     file: 'leases/permit-holder.ts',
-    from: 'this.#waiting.note(this.#index, waiting, waitingSinceMs ?? 0);',
+    from: 'this.#waiting.noteAgain(this.#index, this.#user.queue);',
     to: '',
     finder: 'permits',
   },
