@@ -1,6 +1,6 @@
 // Temporary folders and programs on PATH, for tests.
 
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -19,7 +19,7 @@ export function findProgram(name: string): string | null {
     const path = join(folder, name);
     try {
       accessSync(path, constants.X_OK);
-      return path;
+      if (statSync(path).isFile()) return path;
     } catch {
       // not in this folder
     }
