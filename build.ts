@@ -19,9 +19,12 @@ const bundled = /^(?:commander|lru-cache|mrmime|zod)(?:\/|$)/;
 const starts = [
   'cli/main',
   'cli/serve-command',
+  'cli/serve-as-root',
   'cli/launched-service',
+  'cli/launched-serving',
   'cli/serving',
   'cli/running',
+  'service/service',
   'sites/site-fronts',
   'threads/front-threads',
   'threads/front-thread-entry',

@@ -8,7 +8,7 @@ import type { ConfigValues } from '../config/config-schema.ts';
 import { formatListenAddress, parseListenAddress } from '../config/listen-address.ts';
 import { plannedListeners } from '../config/listener-rules.ts';
 import { stateFolder } from '../config/state-folder.ts';
-import { threadCount } from '../config/thread-count.ts';
+import { defaultThreads, type Threads, threadCount } from '../config/thread-count.ts';
 import { runtimeBases } from '../control/runtime-base.ts';
 import { PosternError } from '../errors.ts';
 import type { Becoming } from '../launcher/becoming.ts';
@@ -17,7 +17,6 @@ import type { Ahead } from '../launcher/requests.ts';
 import { type ServiceProcess, type ServiceStart, startService } from '../launcher/service-process.ts';
 import { programUmask } from '../worker/program.ts';
 import type { Account } from '../worker/user.ts';
-import { defaultThreads, type Threads } from './option-values.ts';
 
 /** What runs as the service: as TypeScript from a checkout, as JavaScript when built. */
 export const serviceEntry = fileURLToPath(new URL(`./launched-service${extname(import.meta.url)}`, import.meta.url));

@@ -34,6 +34,7 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     return Number(process.exitCode ?? 0);
   } catch (error) {
     report(error, terminal);
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exit.fine : exit.usage;
     return exitStatusOf(error);
   } finally {
     clearInterval(hold);

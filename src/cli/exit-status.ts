@@ -1,6 +1,5 @@
 // The exit statuses of the command, and which error means which.
 
-import { CommanderError } from 'commander';
 import { PosternError } from '../errors.ts';
 
 /** Fine; failed; wrong usage; bad configuration (sysexits.h, EX_CONFIG). */
@@ -16,7 +15,6 @@ export class UsageError extends Error {
 
 /** The exit status for what was thrown. */
 export function exitStatusOf(error: unknown): ExitStatus {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exit.fine : exit.usage;
   if (error instanceof UsageError) return exit.usage;
   return error instanceof PosternError && error.code === 'CONFIG_INVALID' ? exit.config : exit.failed;
 }

@@ -8,6 +8,7 @@ import { type ReadConfig, sound } from '../config/config.ts';
 import type { ConfigValues } from '../config/config-schema.ts';
 import type { PoolValues } from '../config/pool-schema.ts';
 import { neededStore } from '../config/state-folder.ts';
+import type { Threads } from '../config/thread-count.ts';
 import { threadCount } from '../config/thread-count.ts';
 import { type Becoming, withoutRights } from '../launcher/becoming.ts';
 import type { CgiRules, ScriptPlace } from '../launcher/cgi-rules.ts';
@@ -17,7 +18,6 @@ import { findPhp } from '../php/find-php.ts';
 import { programPath } from '../worker/program.ts';
 import { Users } from '../worker/user.ts';
 import { toInherit } from './begin-launch.ts';
-import type { Threads } from './option-values.ts';
 import { makeStoreFor } from './store-folder.ts';
 
 /** Who serves, and what may be root. */

@@ -2,12 +2,12 @@
 
 import type { LaunchedPlan, LaunchedPools, Privileged } from '../backend/privileged.ts';
 import { type Config, type ReadConfig, sound } from '../config/config.ts';
+import type { Threads } from '../config/thread-count.ts';
 import { PosternError } from '../errors.ts';
 import { LauncherClient } from '../launcher/launcher-client.ts';
 import type { LaunchedPool } from '../launcher/requests.ts';
 import { ShellGuard } from '../worker/guard.ts';
 import { describeError, exit, exitStatusOf } from './exit-status.ts';
-import type { Threads } from './option-values.ts';
 import { phpAhead } from './php-ahead.ts';
 import type { Served } from './serve-preparation.ts';
 

@@ -45,7 +45,7 @@ export async function launch({ start, sockets, first }: BegunLaunch, launching: 
   chownSync(directory.path, 0, Number(becoming.account.group));
   chmodSync(directory.path, 0o710);
   const marked = guard.ownProcess();
-  const spawner = openSpawner(becoming.setpriv, guard);
+  const spawner = openSpawner(guard, becoming.setpriv);
   const launcher = new Launcher({
     ...{ start, sockets, spawner, log, takeLog, extra },
     directory: directory.path,

@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError } from 'commander';
 import { absoluteAddress, formatListenAddress, parseListenAddress } from '../config/listen-address.ts';
-import { mostFrontThreads } from '../config/thread-count.ts';
+import { mostFrontThreads, type Threads } from '../config/thread-count.ts';
 
 /** A whole number. */
 export function wholeNumber(text: string): number {
@@ -16,12 +16,6 @@ export function positiveNumber(text: string): number {
   if (number < 1) throw new InvalidArgumentError(`${number} is too few: it must be at least 1`);
   return number;
 }
-
-/** How many front threads: "auto" is one a processor. */
-export type Threads = number | 'auto';
-
-/** Front threads where nothing says how many. */
-export const defaultThreads: Threads = 1;
 
 export function threads(text: string): Threads {
   if (text === 'auto') return text;

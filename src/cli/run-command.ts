@@ -1,7 +1,8 @@
 // `postern run`: the service from a configuration, for servers: JSON log lines, no colours, ended by signals.
 
 import type { Command } from 'commander';
-import { type Threads, threads } from './option-values.ts';
+import type { Threads } from '../config/thread-count.ts';
+import { threads } from './option-values.ts';
 import { phpAhead } from './php-ahead.ts';
 import type { Terminal } from './terminal.ts';
 

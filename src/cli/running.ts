@@ -4,13 +4,13 @@ import { flushCompileCache } from 'node:module';
 import type { PlanContext } from '../backend/plan.ts';
 import type { Privileged } from '../backend/privileged.ts';
 import type { Config } from '../config/config.ts';
+import { defaultThreads, type Threads } from '../config/thread-count.ts';
 import type { FindPhp } from '../php/find-php.ts';
 import { createService } from '../service/service.ts';
 import { programUmask } from '../worker/program.ts';
 import { exit } from './exit-status.ts';
 import { live, StopAsked } from './lifetime.ts';
 import { openLog } from './log-file.ts';
-import { defaultThreads, type Threads } from './option-values.ts';
 
 /** What is run. */
 export interface Running {

@@ -2,11 +2,11 @@
 
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { defaultThreads } from '../config/thread-count.ts';
 import { type Becoming, tryToBecome } from '../launcher/becoming.ts';
 import { whoServes } from '../launcher/who-serves.ts';
 import { abandonLaunch, type BegunLaunch, beginLaunch, configuredAddress, serviceEntry } from './begin-launch.ts';
 import { UsageError } from './exit-status.ts';
-import { defaultThreads } from './option-values.ts';
 import { servedAhead } from './php-ahead.ts';
 import { type ServeAddresses, startFree } from './serve-addresses.ts';
 import type { ServeOptions } from './serve-command.ts';

@@ -1,7 +1,8 @@
 // `postern serve [DIR]`: files and PHP of a folder on the web, without a configuration.
 
 import { type Command, Option } from 'commander';
-import { fallback, listenAddress, port, positiveNumber, repeatable, type Threads, threads } from './option-values.ts';
+import type { Threads } from '../config/thread-count.ts';
+import { fallback, listenAddress, port, positiveNumber, repeatable, threads } from './option-values.ts';
 import { phpAhead, servedAhead } from './php-ahead.ts';
 import type { Terminal } from './terminal.ts';
 

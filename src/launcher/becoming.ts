@@ -1,7 +1,7 @@
 // How a process becomes the one who serves, without any right beyond; whether that works here is tried once, by a process that does it.
 
 import { runShortly } from '../worker/short-run.ts';
-import { findSetpriv, setprivsAtHand } from '../worker/spawner.ts';
+import { findSetpriv } from '../worker/spawner.ts';
 import type { Account } from '../worker/user.ts';
 
 /** What was found to work. */
@@ -56,17 +56,12 @@ export function withoutRights({ account, setpriv, dropsBounds }: Becoming, death
  * @param paths files and folders that the account must be able to read, besides Node
  */
 export async function tryToBecome(account: Account, paths: readonly string[]): Promise<Trial> {
-  const [atHand] = setprivsAtHand();
-  if (atHand === undefined) return noSetpriv;
-  const read = [process.execPath, ...paths];
-  const usual = await tried({ account, setpriv: atHand, dropsBounds: true }, read);
-  if (usual !== null) return usual;
-  // It does not know these words (busybox), may not do what they say, or may not make the bounding set smaller.
-  const setpriv = await findSetpriv();
+  const setpriv = findSetpriv();
   if (setpriv === null) return noSetpriv;
-  for (const dropsBounds of setpriv === atHand ? [false] : [true, false]) {
-    const other = await tried({ account, setpriv, dropsBounds }, read);
-    if (other !== null) return other;
+  // It may not be allowed to make the bounding set smaller.
+  for (const dropsBounds of [true, false]) {
+    const trial = await tried({ account, setpriv, dropsBounds }, [process.execPath, ...paths]);
+    if (trial !== null) return trial;
   }
   return noRights;
 }

@@ -23,7 +23,7 @@ import { type Fronts, type FrontsConfig, type FrontsShown, noFronts } from '../s
 import type { AccessLog } from '../sites/gateways.ts';
 import { ShellGuard } from '../worker/guard.ts';
 import { openRuntimeDirectory, type RuntimeDirectory } from '../worker/runtime-directory.ts';
-import { findSetpriv, openSpawner, type Spawner } from '../worker/spawner.ts';
+import { openSpawner, type Spawner } from '../worker/spawner.ts';
 import { type Starter, starterByKey } from '../worker/starter.ts';
 import { changedSections } from './changed-sections.ts';
 
@@ -138,31 +138,34 @@ export class Deployment {
     return timeouts.length === 0 ? defaultCloseMs : Math.max(...timeouts);
   }
 
-  /** Makes everything but the admin pages, and listens; no program is started. @throws ADDRESS_IN_USE, CONFIG_INVALID */
-  async open(): Promise<void> {
+  /** Makes the pools; no program is started. @throws CONFIG_INVALID */
+  async makePools(): Promise<void> {
     const { ownsProcess = false, privileged } = this.#options.service;
     const marked = ownsProcess ? this.#guard.ownProcess() : undefined;
-    const found = privileged?.setpriv ?? findSetpriv();
-    const [plans, setpriv] = await Promise.all([this.#plan(this.#config), found, marked]);
+    const [plans] = await Promise.all([this.#plan(this.#config), marked]);
     const base = this.#options.service.runtimeBase ?? runtimeBases()[0]!;
     this.#directory = openRuntimeDirectory(base, this.#log, this.#guard.mark);
     this.#guard.watch(this.#frontThreads > 0);
-    this.#spawner = openSpawner(setpriv, this.#guard);
+    this.#spawner = openSpawner(this.#guard, privileged?.setpriv);
     const context = {
       directory: this.#directory.path,
       log: this.#log,
       starter: this.#starter(this.#spawner),
-      relay: this.#options.service.privileged?.relay,
+      relay: privileged?.relay,
       frontThreads: this.#frontThreads,
     };
-    const fronts = await this.#makeFronts();
-    this.#fronts = fronts;
-    const onMadeAnew = (unit: Unit): void => void fronts.poolMadeAnew(unit);
+    const onMadeAnew = (unit: Unit): void => void this.#fronts?.poolMadeAnew(unit);
     this.#pools = new PoolSet({ ...context, faults: this.#options.faults, onMadeAnew });
     await this.#pools.fill(plans);
+  }
+
+  /** Makes all that faces clients, and listens; the pools may have been started. @throws ADDRESS_IN_USE, CONFIG_INVALID */
+  async openFronts(): Promise<void> {
+    const fronts = await this.#makeFronts();
+    this.#fronts = fronts;
     const sources = await this.#prepareCertificates(this.#config);
     const change = await fronts.open(this.#frontsConfig(this.#config, sources));
-    await change.prepare(this.#pools.units);
+    await change.prepare(this.#pools!.units);
     await change.commit(0);
     this.#useCertificates(sources);
   }

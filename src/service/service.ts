@@ -84,13 +84,13 @@ export class Service {
   async start(): Promise<void> {
     try {
       this.#accessLogs?.open(this.config);
-      this.#opening = this.#deployment.open();
+      this.#opening = this.#deployment.makePools();
       await this.#opening;
       // Whoever closed it meanwhile has waited for what was being opened.
       if (this.#state === 'starting') {
         // The programs take a while to answer: the rest is loaded and opened meanwhile.
         const started = this.#startPools();
-        this.#opening = this.#openForOperators();
+        this.#opening = this.#open();
         await Promise.all([started, this.#opening]);
         void this.#deployment.clear();
       }
@@ -204,7 +204,9 @@ export class Service {
     return measuresOf(fronts, units);
   }
 
-  async #openForOperators(): Promise<void> {
+  async #open(): Promise<void> {
+    await this.#deployment.openFronts();
+    if (this.#state !== 'starting') return;
     await this.#deployment.openAdmin();
     const { startControl } = await import('../control/control.ts');
     this.#control = await startControl(this.#deployment.directory, this, this.#controls());

@@ -15,7 +15,7 @@ export class CgiParts {
 
   constructor(context: PartContext) {
     this.#context = context;
-    this.#spawner = openSpawner(undefined, guardElsewhere(context.mark));
+    this.#spawner = openSpawner(guardElsewhere(context.mark));
   }
 
   open(share: CgiShare): PoolPart {

@@ -30,7 +30,7 @@ export async function settingsOfPools(plans: readonly PoolPlan[], { values }: Co
 
 async function asUser(user: string | null): Promise<string[]> {
   if (user === null || process.getuid?.() !== 0) return [];
-  const setpriv = await findSetpriv();
+  const setpriv = findSetpriv();
   const account = new Users().accountOf(user);
   if (setpriv === null || account === null) return [];
   return [setpriv, '--reuid', user, '--regid', account.group, '--init-groups', '--'];

@@ -22,7 +22,7 @@ import { makeGateways, ownFiles } from '../sites/configured-gateways.ts';
 import { innerGet } from '../sites/inner-request.ts';
 import { ShellGuard } from '../worker/guard.ts';
 import { openRuntimeDirectory } from '../worker/runtime-directory.ts';
-import { findSetpriv, openSpawner } from '../worker/spawner.ts';
+import { openSpawner } from '../worker/spawner.ts';
 import { whyUnbindable } from './bindable.ts';
 import { exposedFindings } from './exposed-sources.ts';
 import { type Finding, failed, fine, inParts, note } from './finding.ts';
@@ -53,7 +53,7 @@ export async function checkService(
   const guard = new ShellGuard();
   const directory = openRuntimeDirectory(`${runtimeBases()[0]!}-check`, log, guard.mark);
   await directory.clear();
-  const starter = openSpawner(await findSetpriv(), guard);
+  const starter = openSpawner(guard);
   const context = { directory: directory.path, log, starter, faults: new Faults(log), frontThreads: 0 };
   const pools = new PoolSet({ ...context, onMadeAnew: () => {} });
   try {

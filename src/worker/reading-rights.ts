@@ -41,7 +41,7 @@ const question =
   'last=$1; shift; for part; do [ -x "$part" ] || { printf %s "$part"; exit; }; done; [ -r "$last" ] || printf %s "$last"';
 
 async function firstClosedTo(steps: readonly string[], user: string): Promise<string | null> {
-  const setpriv = await findSetpriv();
+  const setpriv = findSetpriv();
   const account = new Users().accountOf(user);
   const last = statSync(steps.at(-1)!, { throwIfNoEntry: false });
   if (setpriv === null || account === null || process.getuid?.() !== 0 || last === undefined) return null;

@@ -1,6 +1,6 @@
 // Starts a program with a listening socket as its fd 0, as FastCGI 1.0, section 2.2 has it, and with nothing else of ours.
 
-import { type ChildProcess, execFile, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import {
   accessSync,
   closeSync,
@@ -8,6 +8,7 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -29,6 +30,9 @@ import { type Account, Users } from './user.ts';
 
 /** Where setpriv(1) of util-linux is, on the systems that have it. */
 const setprivPaths = ['/usr/bin/setpriv', '/bin/setpriv', '/usr/local/bin/setpriv'];
+
+/** Of its options, those that are always used. */
+const setprivWords = ['pdeathsig', 'no-new-privs'];
 
 /** Added to a worker's score (proc(5), oom_score_adj): the one that ate the memory goes, never the manager. */
 const workerScore = 500;
@@ -174,34 +178,25 @@ export class Spawner implements Starter {
  * Looks this system over. Close the spawner when no more is to be started.
  * @param guard of what it starts; closed with the spawner
  */
-export function openSpawner(setpriv: string | null = setprivNow(), guard: Guard = new ShellGuard()): Spawner {
+export function openSpawner(guard: Guard = new ShellGuard(), setpriv: string | null = findSetpriv()): Spawner {
   return new Spawner(setpriv, inheritableDescriptors(), openSync('/dev/null', 'r+'), guard);
 }
 
-/** Looks for a setpriv that can do what is asked of it, while other things go on; null: there is none. */
-export async function findSetpriv(): Promise<string | null> {
-  for (const path of setprivsAtHand()) {
-    const knows = await new Promise<boolean>((resolve) => {
-      execFile(path, sampleOf(path), (error) => resolve(error === null));
-    });
-    if (knows) return path;
+/**
+ * Path of a setpriv that can do what is asked of it; null: there is none. Its bytes are looked at, since running it holds up a start for longer:
+ * busybox brings one that does not know all of these words.
+ */
+export function findSetpriv(): string | null {
+  return setprivPaths.find((path) => existsSync(path) && knowsAll(path)) ?? null;
+}
+
+function knowsAll(path: string): boolean {
+  try {
+    const bytes = readFileSync(path);
+    return setprivWords.every((word) => bytes.includes(word));
+  } catch {
+    return false;
   }
-  return null;
-}
-
-/** Those that are there, whatever they can do. */
-export function setprivsAtHand(): string[] {
-  return setprivPaths.filter((path) => existsSync(path));
-}
-
-function setprivNow(): string | null {
-  const knows = (path: string): boolean => spawnSync(path, sampleOf(path), { stdio: 'ignore' }).status === 0;
-  return setprivsAtHand().find(knows) ?? null;
-}
-
-/** What shows whether it can: busybox brings a setpriv that cannot. */
-function sampleOf(path: string): string[] {
-  return ['--pdeathsig', 'TERM', '--no-new-privs', '--', path, '--version'];
 }
 
 function launchError({ command }: Startable, cause: unknown): PosternError {

@@ -1,7 +1,7 @@
 // What `npm run build` makes: it is run by a checkout as long as no source was changed since.
 
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { built, isBuilt, stateOfSources } from '../../bin/build-state.js';
@@ -37,17 +37,40 @@ describe('the state of the sources', () => {
 });
 
 describe('a checkout', () => {
-  it('runs what was built, and its sources once one of them was changed', { timeout: 120_000 }, async (t) => {
+  it('runs what was built, and its sources once one of them was changed', { timeout: 300_000 }, async (t) => {
     const root = temporaryFolder(t);
     for (const name of ['bin', 'src', 'build.ts', 'package.json', 'package-lock.json'])
       cpSync(join(project, name), join(root, name), { recursive: true });
     symlinkSync(join(project, 'node_modules'), join(root, 'node_modules'));
     assert.equal(await startNode(t, [join(root, 'build.ts')]).ended, 0);
     assert.deepEqual(await filesOf(t, root), { dist: true, src: false });
+    // A start as root: what is loaded before the service has begun, and by the service.
+    for (const name of ['serve-as-root', 'launched-service', 'launched-serving']) {
+      const loaded = loadedWith(join(root, 'dist'), name);
+      assert.ok(loaded.includes('PosternError = class'));
+      assert.ok(!loaded.includes('ZodType'), `${name} loads the schema`);
+      assert.ok(!loaded.includes('commander.missingArgument'), `${name} loads the command line`);
+    }
     writeFileSync(join(root, 'src/new.ts'), '');
     assert.deepEqual(await filesOf(t, root), { dist: false, src: true });
   });
 });
+
+/** The code of a file, and of all that it imports at once. */
+function loadedWith(dist: string, name: string): string {
+  const first = readdirSync(dist, { recursive: true, encoding: 'utf8' }).find((file) =>
+    new RegExp(`/${name}(?:-[\\w-]{8})?\\.js$`).test(file),
+  );
+  const code = new Map<string, string>();
+  const load = (file: string): void => {
+    if (code.has(file)) return;
+    code.set(file, readFileSync(file, 'utf8'));
+    for (const [, path] of code.get(file)!.matchAll(/^(?:import|export)\b.*?"(\.[^"]+)";$/gm))
+      load(join(file, '..', path!));
+  };
+  load(join(dist, first!));
+  return [...code.values()].join('\n');
+}
 
 /** Whose modules the command loads. */
 async function filesOf(t: TestContext, root: string): Promise<{ readonly dist: boolean; readonly src: boolean }> {

@@ -59,8 +59,8 @@ async function attacked(
     config: {},
   };
   let said = '';
-  const setpriv = (await findSetpriv())!;
-  const spawner = openSpawner(setpriv);
+  const setpriv = findSetpriv()!;
+  const spawner = openSpawner(undefined, setpriv);
   t.after(() => spawner.close());
   const execPath = process.execPath;
   process.execPath = node;
