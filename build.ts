@@ -20,6 +20,7 @@ const starts = [
   'cli/main',
   'cli/serve-command',
   'cli/serve-as-root',
+  'cli/run-as-root',
   'cli/launched-service',
   'cli/launched-serving',
   'cli/serving',

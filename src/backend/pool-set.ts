@@ -116,15 +116,15 @@ export class PoolSet {
   }
 
   /**
-   * Starts all pools, for the first time.
+   * Starts pools for the first time.
+   * @param isWanted which of them
    * @returns what did not start, by name; such a pool goes on trying
    */
-  async start(): Promise<ReadonlyMap<string, Error>> {
+  async start(isWanted: (plan: PoolPlan) => boolean): Promise<ReadonlyMap<string, Error>> {
     const failed = new Map<string, Error>();
+    const units = [...this.#units.values()].filter(({ plan }) => isWanted(plan));
     // Side by side, but others have their turn between them.
-    await allInTurns(this.#units.values(), (unit) =>
-      unit.start().catch((error: Error) => void failed.set(unit.name, error)),
-    );
+    await allInTurns(units, (unit) => unit.start().catch((error: Error) => void failed.set(unit.name, error)));
     return failed;
   }
 

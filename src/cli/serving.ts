@@ -14,7 +14,7 @@ export interface Serving {
   readonly options: ServeOptions;
   /** To be said besides what is found out; null: nothing. */
   readonly note: string | null;
-  /** PHP that is being looked for already; null: it is not. */
+  /** PHP that is being looked for already. */
   readonly findPhp: FindPhp;
   readonly terminal: Terminal;
 }

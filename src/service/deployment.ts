@@ -13,7 +13,7 @@ import { readTokenFile } from '../config/admin-token.ts';
 import type { Config } from '../config/config.ts';
 import { formatListenAddress, parseListenAddress } from '../config/listen-address.ts';
 import { nearestName } from '../config/nearest.ts';
-import { threadCount } from '../config/thread-count.ts';
+import { type Threads, threadCount } from '../config/thread-count.ts';
 import type { AdminListener } from '../control/admin-listener.ts';
 import { runtimeBases } from '../control/runtime-base.ts';
 import { PosternError } from '../errors.ts';
@@ -36,7 +36,7 @@ export interface ServiceOptions {
   /** How PHP is looked for: one that was looked for ahead, for instance. @default when a start or a reload needs it */
   readonly findPhp?: FindPhp | undefined;
   /** Front threads, whatever the configuration says. @default as configured, or else 1 */
-  readonly threads?: number | 'auto' | undefined;
+  readonly threads?: Threads | undefined;
   /** Workers of embedded PHP at most. @default as configured */
   readonly embeddedWorkers?: number | undefined;
   /** Whether whoever looks at its sites develops them: see `Site.isDeveloped`. @default false */
@@ -159,14 +159,19 @@ export class Deployment {
     await this.#pools.fill(plans);
   }
 
-  /** Makes all that faces clients, and listens; the pools may have been started. @throws ADDRESS_IN_USE, CONFIG_INVALID */
+  /** Makes all that faces clients, and listens. @throws ADDRESS_IN_USE, CONFIG_INVALID */
   async openFronts(): Promise<void> {
     const fronts = await this.#makeFronts();
     this.#fronts = fronts;
     const sources = await this.#prepareCertificates(this.#config);
     const change = await fronts.open(this.#frontsConfig(this.#config, sources));
-    await change.prepare(this.#pools!.units);
-    await change.commit(0);
+    try {
+      await change.prepare(this.#pools!.units);
+      await change.commit(0);
+    } catch (error) {
+      change.undo();
+      throw error;
+    }
     this.#useCertificates(sources);
   }
 
@@ -175,9 +180,9 @@ export class Deployment {
     return this.#directory!.clear();
   }
 
-  /** Starts the programs. @returns what did not start, by pool; it is tried again */
-  startPools(): Promise<ReadonlyMap<string, Error>> {
-    return this.#pools!.start();
+  /** Starts the programs of pools of PHP, or of all others. @returns what did not start, by pool; it is tried again */
+  startPools(which: 'php' | 'others'): Promise<ReadonlyMap<string, Error>> {
+    return this.#pools!.start((plan) => (which === 'php') === (plan.kind === 'workers' && plan.php !== null));
   }
 
   /** @throws ADDRESS_IN_USE, CONFIG_INVALID */

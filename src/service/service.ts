@@ -78,22 +78,20 @@ export class Service {
   }
 
   /**
-   * Listens and starts the pools. A pool that does not start is logged, shown by `status()`, and goes on trying.
+   * Starts the pools and listens; PHP is started first. A pool that does not start is logged, shown by `status()`, and goes on trying.
    * @throws ADDRESS_IN_USE, CONFIG_INVALID; then nothing is left running
    */
   async start(): Promise<void> {
     try {
       this.#accessLogs?.open(this.config);
-      this.#opening = this.#deployment.makePools();
-      await this.#opening;
-      // Whoever closed it meanwhile has waited for what was being opened.
-      if (this.#state === 'starting') {
-        // The programs take a while to answer: the rest is loaded and opened meanwhile.
-        const started = this.#startPools();
-        this.#opening = this.#open();
-        await Promise.all([started, this.#opening]);
-        void this.#deployment.clear();
-      }
+      await this.#open(() => this.#deployment.makePools());
+      // PHP takes a while, and runs nothing of a site before there is a request. Other programs do: they wait until the addresses are ours.
+      const php = this.#startPools('php');
+      await this.#open(() => this.#deployment.openFronts());
+      const others = this.#startPools('others');
+      await this.#open(() => this.#openForOperators());
+      await Promise.all([php, others]);
+      if (this.#state === 'starting') void this.#deployment.clear();
     } catch (error) {
       await this.destroy();
       throw await withOwnerNamed(error);
@@ -204,16 +202,22 @@ export class Service {
     return measuresOf(fronts, units);
   }
 
-  async #open(): Promise<void> {
-    await this.#deployment.openFronts();
+  /** A part of the start: whoever closes the service waits for it, and for none that comes later. */
+  async #open(part: () => Promise<void>): Promise<void> {
     if (this.#state !== 'starting') return;
+    this.#opening = part();
+    await this.#opening;
+  }
+
+  async #openForOperators(): Promise<void> {
     await this.#deployment.openAdmin();
     const { startControl } = await import('../control/control.ts');
     this.#control = await startControl(this.#deployment.directory, this, this.#controls());
   }
 
-  async #startPools(): Promise<void> {
-    const failed = await this.#deployment.startPools();
+  async #startPools(which: 'php' | 'others'): Promise<void> {
+    if (this.#state !== 'starting') return;
+    const failed = await this.#deployment.startPools(which);
     if (this.#state !== 'starting') return;
     for (const [name, error] of failed)
       this.#log.error({ pool: name, code: toPosternError(error).code }, error.message);

@@ -183,11 +183,11 @@ export function openSpawner(guard: Guard = new ShellGuard(), setpriv: string | n
 }
 
 /**
- * Path of a setpriv that can do what is asked of it; null: there is none. Its bytes are looked at, since running it holds up a start for longer:
- * busybox brings one that does not know all of these words.
+ * Path of a setpriv that can do what is asked of it; null: there is none. Its bytes are looked at, where that may be, since running it holds up a start for
+ * longer: busybox brings one that does not know all of these words.
  */
 export function findSetpriv(): string | null {
-  return setprivPaths.find((path) => existsSync(path) && knowsAll(path)) ?? null;
+  return setprivPaths.find((path) => executableProblem(path) === null && knowsAll(path)) ?? null;
 }
 
 function knowsAll(path: string): boolean {
@@ -195,7 +195,7 @@ function knowsAll(path: string): boolean {
     const bytes = readFileSync(path);
     return setprivWords.every((word) => bytes.includes(word));
   } catch {
-    return false;
+    return true; // it may be run and not read
   }
 }
 

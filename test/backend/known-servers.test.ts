@@ -1,4 +1,4 @@
-// What threads share of the servers of a `connect` pool, over a reload and one that is undone.
+// The servers of a `connect` pool: what threads share of them, over a reload and one that is undone; and that nobody looks at them once it is closed.
 
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
@@ -41,4 +41,16 @@ it('a connect pool keeps what is known of its servers while they are the same, a
   await unit.reload(planOf(1), false);
   assert.equal(known(), first, 'undone');
   await unit.destroy();
+});
+
+it('a connect pool that is closed before its turn to be started came looks at no server', async () => {
+  const clock = new FakeClock();
+  const parts = { clock, log: new RecordingLog(), frontThreads: 2, onFault: () => {} };
+  for (const end of ['close', 'destroy'] as const) {
+    const unit = connectUnit(planOf(1), parts as unknown as Parameters<typeof connectUnit>[1]);
+    await unit[end]();
+    await unit.start();
+    await unit.reload(planOf(2), false);
+    assert.equal(clock.running, 0);
+  }
 });

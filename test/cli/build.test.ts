@@ -38,23 +38,40 @@ describe('the state of the sources', () => {
 
 describe('a checkout', () => {
   it('runs what was built, and its sources once one of them was changed', { timeout: 300_000 }, async (t) => {
-    const root = temporaryFolder(t);
-    for (const name of ['bin', 'src', 'build.ts', 'package.json', 'package-lock.json'])
-      cpSync(join(project, name), join(root, name), { recursive: true });
-    symlinkSync(join(project, 'node_modules'), join(root, 'node_modules'));
-    assert.equal(await startNode(t, [join(root, 'build.ts')]).ended, 0);
+    const root = await builtCheckout(t);
     assert.deepEqual(await filesOf(t, root), { dist: true, src: false });
-    // A start as root: what is loaded before the service has begun, and by the service.
-    for (const name of ['serve-as-root', 'launched-service', 'launched-serving']) {
-      const loaded = loadedWith(join(root, 'dist'), name);
-      assert.ok(loaded.includes('PosternError = class'));
-      assert.ok(!loaded.includes('ZodType'), `${name} loads the schema`);
-      assert.ok(!loaded.includes('commander.missingArgument'), `${name} loads the command line`);
-    }
     writeFileSync(join(root, 'src/new.ts'), '');
     assert.deepEqual(await filesOf(t, root), { dist: false, src: true });
   });
+
+  it('loads neither the schema nor pools before a service is started as root, and the service not the command line', {
+    timeout: 300_000,
+  }, async (t) => {
+    const dist = join(await builtCheckout(t), 'dist');
+    const [schema, commandLine, pools] = ['ZodType', 'commander.missingArgument', 'src/pool/pool.ts'] as const;
+    const has = (name: string, mark: string): boolean => loadedWith(dist, name).includes(mark);
+    assert.deepEqual(
+      [has('serving', schema), has('serve-command', commandLine), has('service', pools)],
+      [true, true, true],
+    );
+    for (const name of ['serve-as-root', 'run-as-root', 'launched-service', 'launched-serving', 'running', 'service'])
+      assert.ok(!has(name, schema), `${name} loads the schema`);
+    for (const name of ['launched-service', 'launched-serving', 'running', 'service'])
+      assert.ok(!has(name, commandLine), `${name} loads the command line`);
+    for (const name of ['serve-as-root', 'run-as-root', 'launched-service'])
+      assert.ok(!has(name, pools), `${name} loads pools`);
+  });
 });
+
+/** A copy of the project's checkout, built. */
+async function builtCheckout(t: TestContext): Promise<string> {
+  const root = temporaryFolder(t);
+  for (const name of ['bin', 'src', 'build.ts', 'package.json', 'package-lock.json'])
+    cpSync(join(project, name), join(root, name), { recursive: true });
+  symlinkSync(join(project, 'node_modules'), join(root, 'node_modules'));
+  assert.equal(await startNode(t, [join(root, 'build.ts')]).ended, 0);
+  return root;
+}
 
 /** The code of a file, and of all that it imports at once. */
 function loadedWith(dist: string, name: string): string {
@@ -68,7 +85,8 @@ function loadedWith(dist: string, name: string): string {
     for (const [, path] of code.get(file)!.matchAll(/^(?:import|export)\b.*?"(\.[^"]+)";$/gm))
       load(join(file, '..', path!));
   };
-  load(join(dist, first!));
+  assert.ok(first !== undefined, `there is no ${name}`);
+  load(join(dist, first));
   return [...code.values()].join('\n');
 }
 

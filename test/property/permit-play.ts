@@ -69,7 +69,7 @@ class PermitPlay {
   readonly #board: PermitBoard;
   readonly #waiting: WaitingBoard;
   #count: number;
-  /** Requests that waited in threads that were passed over. */
+  /** Permits that may have been kept for threads that were passed over. */
   #passedOver = 0;
   #bells: SteppedBells | null = null;
   requests = 0;
@@ -127,7 +127,7 @@ class PermitPlay {
 
   /** What was kept for it others may have: its requests go on waiting, as those do for which it is kept then. */
   #passOver(index: number): void {
-    this.#passedOver += this.#waiting.allWaiting(index);
+    this.#passedOver += Math.min(this.#waiting.allWaiting(index), this.#tally.most);
     this.#pool.passOver(index);
   }
 

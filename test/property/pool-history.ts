@@ -123,9 +123,9 @@ export class PoolHistory {
     const { state, queue } = this.pool;
     verify(state, queue.counters.snapshot());
     for (const { attempt } of this.asked) {
-      const { seat } = attempt;
-      const isAlone = attempt.state === 'running' && (seat as FakeLane | null)?.user === null;
-      assert.ok(!isAlone, 'a request runs on a lane that was closed');
+      const { seat, state } = attempt;
+      const isAlone = state !== 'over' && seat !== null && (seat as FakeLane).user === null;
+      assert.ok(!isAlone, `a request is ${state} on a lane that was closed`);
     }
     const { wakeAtMs } = state;
     assert.ok(wakeAtMs === null || this.clock.isDueAt(wakeAtMs), `nothing wakes the pool at ${wakeAtMs}`);

@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { createClient } from '../../src/client/index.ts';
 import type { ConfigInput } from '../../src/config/config-schema.ts';
 import { defineConfig } from '../../src/config/define-config.ts';
 import type { AccessRecord } from '../../src/gateway/request-log.ts';
 import { createService, type Service } from '../../src/service/service.ts';
-import { temporaryFolder } from '../support/folder.ts';
+import { descendantsOf } from '../../src/worker/process-table.ts';
+import { findProgram, temporaryFolder } from '../support/folder.ts';
+import { phpMissing } from '../support/php-service.ts';
+import { until } from '../support/until.ts';
 
 const program = new URL('../../examples/apps/hello.ts', import.meta.url).pathname;
 
@@ -31,6 +35,15 @@ function workshop(t: TestContext) {
   return { folder, config, start };
 }
 
+/** Processes that this one has started, of a program. */
+const programsOf = (name: string): number[] =>
+  descendantsOf(process.pid).filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(name);
+    } catch {
+      return false; // it has just ended
+    }
+  });
 const urlsOf = (service: Service): string[] => service.status().listeners.map(({ url }) => url ?? '');
 const textOf = async (url: string): Promise<string> => (await fetch(url)).text();
 
@@ -182,6 +195,33 @@ describe('Service', () => {
     assert.deepEqual([existsSync(path), readdirSync(join(folder, 'run'))], [false, []]);
   });
 
+  for (const threads of [1, 2]) {
+    it(`leaves nothing behind whenever it is destroyed or closed while it starts, with threads = ${threads}`, {
+      skip: phpMissing,
+    }, async (t) => {
+      const { folder, config } = workshop(t);
+      const pool = { php: { php: findProgram('php-cgi')! }, app: { app: program } };
+      const route = [{ match: '*.php', pool: 'php' }];
+      for (const turns of [0, 1, 2, 4, 8, 16, 32, 64, 128, 256]) {
+        const service = createService(config({ site: { main: { listen: '127.0.0.1:0', root: 'a', route } }, pool }), {
+          runtimeBase: join(folder, 'run'),
+          asRoot: 'allow',
+          threads,
+        });
+        const starting = service.start();
+        for (let left = turns; left > 0; left -= 1) await immediate();
+        await Promise.all([starting, turns % 3 === 1 ? service.close(1_000) : service.destroy()]);
+        assert.equal(service.status().state, 'stopped');
+        assert.deepEqual(service.status().listeners, []);
+        assert.deepEqual(readdirSync(join(folder, 'run')), [], `after ${turns} turns`);
+        await until(
+          () => programsOf('php-cgi').length + programsOf('hello.ts').length === 0,
+          `all end, after ${turns} turns`,
+        );
+      }
+    });
+  }
+
   it('says that a pool does not start, and serves the rest', async (t) => {
     const { start } = workshop(t);
     const service = await start({
@@ -223,7 +263,7 @@ describe('Service', () => {
     assert.equal(near.status().pools[0]?.counters.finished, 1);
   });
 
-  it('leaves nothing running when it cannot start', async (t) => {
+  it('leaves nothing running when it cannot start; of programs only PHP was begun, which runs nothing without a request', async (t) => {
     const { config, folder } = workshop(t);
     const taken = createServer().listen(0, '127.0.0.1');
     t.after(() => taken.close());
@@ -231,11 +271,17 @@ describe('Service', () => {
     const { port } = taken.address() as { port: number };
     const input: ConfigInput = {
       site: { main: { listen: ['127.0.0.2:0', `127.0.0.1:${port}`], root: 'a' } },
-      pool: { app: { app: program } },
+      pool: {
+        app: { app: program },
+        php: { php: findProgram('php-cgi') ?? 'wasm' },
+        begun: { command: ['/bin/sh', '-c', `touch ${folder}/begun; exec sleep 60`] },
+      },
     };
     const service = createService(config(input), { runtimeBase: join(folder, 'run'), asRoot: 'allow' });
     await assert.rejects(service.start(), { code: 'ADDRESS_IN_USE' });
     assert.equal(service.status().state, 'stopped');
     assert.deepEqual(service.status().listeners, []);
+    assert.ok(!existsSync(join(folder, 'begun')), 'a program was begun');
+    await until(() => programsOf('php').length === 0, 'PHP has ended');
   });
 });
