@@ -78,18 +78,20 @@ export class Service {
   }
 
   /**
-   * Starts the pools and listens; PHP is started first. A pool that does not start is logged, shown by `status()`, and goes on trying.
+   * Starts PHP, listens, then starts the other programs. A pool that does not start is logged, shown by `status()`, and goes on trying.
    * @throws ADDRESS_IN_USE, CONFIG_INVALID; then nothing is left running
    */
   async start(): Promise<void> {
+    if (this.#state !== 'starting') return;
     try {
       this.#accessLogs?.open(this.config);
       await this.#open(() => this.#deployment.makePools());
-      // PHP takes a while, and runs nothing of a site before there is a request. Other programs do: they wait until the addresses are ours.
+      // PHP takes a while, and runs nothing of a site before there is a request, but for opcache.preload. Other programs do: they wait until the addresses are ours.
       const php = this.#startPools('php');
       await this.#open(() => this.#deployment.openFronts());
+      await this.#open(() => this.#deployment.openAdmin());
       const others = this.#startPools('others');
-      await this.#open(() => this.#openForOperators());
+      await this.#open(() => this.#openControl());
       await Promise.all([php, others]);
       if (this.#state === 'starting') void this.#deployment.clear();
     } catch (error) {
@@ -209,14 +211,19 @@ export class Service {
     await this.#opening;
   }
 
-  async #openForOperators(): Promise<void> {
-    await this.#deployment.openAdmin();
+  async #openControl(): Promise<void> {
     const { startControl } = await import('../control/control.ts');
     this.#control = await startControl(this.#deployment.directory, this, this.#controls());
   }
 
-  async #startPools(which: 'php' | 'others'): Promise<void> {
-    if (this.#state !== 'starting') return;
+  #startPools(which: 'php' | 'others'): Promise<void> {
+    const started = this.#state === 'starting' ? this.#startOf(which) : Promise.resolve();
+    // Told to whoever waits for it; nobody does, where something else goes wrong first.
+    started.catch(() => {});
+    return started;
+  }
+
+  async #startOf(which: 'php' | 'others'): Promise<void> {
     const failed = await this.#deployment.startPools(which);
     if (this.#state !== 'starting') return;
     for (const [name, error] of failed)

@@ -183,7 +183,7 @@ export function openSpawner(guard: Guard = new ShellGuard(), setpriv: string | n
 }
 
 /**
- * Path of a setpriv that can do what is asked of it; null: there is none. Its bytes are looked at, where that may be, since running it holds up a start for
+ * Path of a setpriv that can do what is asked of it; null: there is none. Its bytes are looked at, where they may be read, since running it holds up a start for
  * longer: busybox brings one that does not know all of these words.
  */
 export function findSetpriv(): string | null {

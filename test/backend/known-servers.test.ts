@@ -43,7 +43,7 @@ it('a connect pool keeps what is known of its servers while they are the same, a
   await unit.destroy();
 });
 
-it('a connect pool that is closed before its turn to be started came looks at no server', async () => {
+it('a connect pool that was closed before it was started looks at no server', async () => {
   const clock = new FakeClock();
   const parts = { clock, log: new RecordingLog(), frontThreads: 2, onFault: () => {} };
   for (const end of ['close', 'destroy'] as const) {

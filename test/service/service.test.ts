@@ -8,9 +8,10 @@ import { createClient } from '../../src/client/index.ts';
 import type { ConfigInput } from '../../src/config/config-schema.ts';
 import { defineConfig } from '../../src/config/define-config.ts';
 import type { AccessRecord } from '../../src/gateway/request-log.ts';
+import { findPhp } from '../../src/php/find-php.ts';
 import { createService, type Service } from '../../src/service/service.ts';
-import { descendantsOf } from '../../src/worker/process-table.ts';
-import { findProgram, temporaryFolder } from '../support/folder.ts';
+import { processIds } from '../../src/worker/process-table.ts';
+import { temporaryFolder } from '../support/folder.ts';
 import { phpMissing } from '../support/php-service.ts';
 import { until } from '../support/until.ts';
 
@@ -35,13 +36,14 @@ function workshop(t: TestContext) {
   return { folder, config, start };
 }
 
-/** Processes that this one has started, of a program. */
-const programsOf = (name: string): number[] =>
-  descendantsOf(process.pid).filter((pid) => {
+/** Processes with the folder of a test in their environment, of a program. */
+const programsOf = (folder: string, name: string): number[] =>
+  (processIds() ?? []).filter((pid) => {
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(name);
+      const isOurs = readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`TEST_FOLDER=${folder}\0`);
+      return isOurs && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(name);
     } catch {
-      return false; // it has just ended
+      return false; // it has just ended, or is not ours to look at
     }
   });
 const urlsOf = (service: Service): string[] => service.status().listeners.map(({ url }) => url ?? '');
@@ -196,28 +198,43 @@ describe('Service', () => {
   });
 
   for (const threads of [1, 2]) {
-    it(`leaves nothing behind whenever it is destroyed or closed while it starts, with threads = ${threads}`, {
+    it(`leaves nothing behind wherever its start is ended, with threads = ${threads}`, {
       skip: phpMissing,
     }, async (t) => {
       const { folder, config } = workshop(t);
-      const pool = { php: { php: findProgram('php-cgi')! }, app: { app: program } };
-      const route = [{ match: '*.php', pool: 'php' }];
-      for (const turns of [0, 1, 2, 4, 8, 16, 32, 64, 128, 256]) {
-        const service = createService(config({ site: { main: { listen: '127.0.0.1:0', root: 'a', route } }, pool }), {
-          runtimeBase: join(folder, 'run'),
-          asRoot: 'allow',
-          threads,
-        });
-        const starting = service.start();
-        for (let left = turns; left > 0; left -= 1) await immediate();
-        await Promise.all([starting, turns % 3 === 1 ? service.close(1_000) : service.destroy()]);
-        assert.equal(service.status().state, 'stopped');
-        assert.deepEqual(service.status().listeners, []);
-        assert.deepEqual(readdirSync(join(folder, 'run')), [], `after ${turns} turns`);
-        await until(
-          () => programsOf('php-cgi').length + programsOf('hello.ts').length === 0,
-          `all end, after ${turns} turns`,
-        );
+      const [run, site] = [join(folder, 'run'), join(folder, 'site.sock')];
+      const env = { TEST_FOLDER: folder };
+      const found = await findPhp({ wanted: 'auto', path: process.env.PATH ?? '', home: null, folder });
+      const input: ConfigInput = {
+        site: { main: { listen: `unix:${site}`, root: 'a', route: [{ match: '*.php', pool: 'php' }] } },
+        admin: { listen: '127.0.0.1:0' },
+        pool: { php: { php: 'auto', env }, app: { app: program, env } },
+      };
+      const reached: Readonly<Record<string, (service: Service) => boolean>> = {
+        'its folder is there': () => readdirSync(run).length > 0,
+        'PHP runs': () => programsOf(folder, 'php-cgi').length > 0,
+        'it listens': () => existsSync(site),
+        'the admin pages are there': (service) => service.status().admin !== null,
+        'the application runs': () => programsOf(folder, 'hello.ts').length > 0,
+        'it can be asked': () => readdirSync(run).some((one) => existsSync(join(run, one, 'control.sock'))),
+      };
+      mkdirSync(run);
+      for (const [where, isReached] of Object.entries(reached)) {
+        for (const end of ['close', 'destroy'] as const) {
+          const service = createService(config(input), {
+            ...{ runtimeBase: run, asRoot: 'allow', threads, findPhp: () => Promise.resolve(found) },
+          });
+          let isOver = false;
+          const starting = service.start().finally(() => {
+            isOver = true;
+          });
+          while (!isReached(service) && !isOver) await immediate();
+          assert.ok(isReached(service), where);
+          await Promise.all([starting, service[end]()]);
+          assert.equal(service.status().state, 'stopped');
+          assert.deepEqual([existsSync(site), readdirSync(run)], [false, []], `${end}, when ${where}`);
+          await until(() => programsOf(folder, '').length === 0, `all have ended after ${end}, when ${where}`);
+        }
       }
     });
   }
@@ -263,7 +280,7 @@ describe('Service', () => {
     assert.equal(near.status().pools[0]?.counters.finished, 1);
   });
 
-  it('leaves nothing running when it cannot start; of programs only PHP was begun, which runs nothing without a request', async (t) => {
+  it('leaves nothing running when it cannot start, and has begun no program but PHP', async (t) => {
     const { config, folder } = workshop(t);
     const taken = createServer().listen(0, '127.0.0.1');
     t.after(() => taken.close());
@@ -272,16 +289,18 @@ describe('Service', () => {
     const input: ConfigInput = {
       site: { main: { listen: ['127.0.0.2:0', `127.0.0.1:${port}`], root: 'a' } },
       pool: {
-        app: { app: program },
-        php: { php: findProgram('php-cgi') ?? 'wasm' },
+        app: { app: program, env: { TEST_FOLDER: folder } },
+        php: { php: 'auto', env: { TEST_FOLDER: folder } },
         begun: { command: ['/bin/sh', '-c', `touch ${folder}/begun; exec sleep 60`] },
       },
     };
-    const service = createService(config(input), { runtimeBase: join(folder, 'run'), asRoot: 'allow' });
-    await assert.rejects(service.start(), { code: 'ADDRESS_IN_USE' });
-    assert.equal(service.status().state, 'stopped');
-    assert.deepEqual(service.status().listeners, []);
-    assert.ok(!existsSync(join(folder, 'begun')), 'a program was begun');
-    await until(() => programsOf('php').length === 0, 'PHP has ended');
+    const free = { site: { main: { listen: '127.0.0.1:0', root: 'a' } }, admin: { listen: `127.0.0.1:${port}` } };
+    for (const one of [input, { ...input, ...free }]) {
+      const service = createService(config(one), { runtimeBase: join(folder, 'run'), asRoot: 'allow' });
+      await assert.rejects(service.start(), { code: 'ADDRESS_IN_USE' });
+      assert.equal(service.status().state, 'stopped');
+      assert.ok(!existsSync(join(folder, 'begun')), 'a program was begun');
+      await until(() => programsOf(folder, '').length === 0, 'PHP has ended');
+    }
   });
 });
