@@ -66,7 +66,13 @@ async function listening(
   if (reusePort === true) target.reusePort = true;
   if (isFile) await removeDeadSocket(where.path);
   await new Promise<void>((resolve, reject) => {
-    const place = 'fd' in where ? `descriptor ${where.fd}` : formatAddress(where);
+    // Whoever bound it may have been one of two: only who listens first has it.
+    const place =
+      'address' in where
+        ? formatAddress(where.address)
+        : 'fd' in where
+          ? `descriptor ${where.fd}`
+          : formatAddress(where);
     const failed = (error: NodeJS.ErrnoException): void => reject(listenError(error, place));
     server.once('error', failed);
     server.listen(target, () => {

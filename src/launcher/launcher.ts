@@ -290,12 +290,11 @@ export class Launcher {
   #file(path: string): string {
     if (![this.#config, this.#coming].some((one) => one?.files.includes(path)))
       throw new PosternError('INTERNAL', `the configuration does not name the file ${JSON.stringify(path)}`);
+    // Whoever asks says of which file.
     const stat = statSync(path, { throwIfNoEntry: false });
-    if (!stat?.isFile() || stat.size > maxFileBytes)
-      throw new PosternError(
-        'CONFIG_INVALID',
-        `${path} is not a file of at most ${maxFileBytes} bytes: name a PEM file`,
-      );
+    if (stat === undefined) throw new PosternError('CONFIG_INVALID', 'there is no such file');
+    if (!stat.isFile() || stat.size > maxFileBytes)
+      throw new PosternError('CONFIG_INVALID', `it is not a file of at most ${maxFileBytes} bytes: name a PEM file`);
     return readFileSync(path).toString('base64');
   }
 

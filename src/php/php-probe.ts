@@ -4,6 +4,7 @@ import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utim
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, systemClock, type Timer } from '../clock.ts';
+import { PosternError } from '../errors.ts';
 import { isMarkDead, writeMark } from '../worker/orphans.ts';
 import { type LaneProbe, pidMark } from '../worker/program.ts';
 
@@ -66,9 +67,7 @@ const markName = 'manager';
  * @param parent folder that is made for it when missing, or the system's temporary folder
  */
 export function writeProbe(parent: string = tmpdir(), clock: Clock = systemClock): ProbeFile {
-  mkdirSync(parent, { recursive: true });
-  sweep(parent);
-  const folder = mkdtempSync(join(parent, prefix));
+  const folder = makeFolder(parent);
   const path = join(folder, 'probe.php');
   const write = (): void => {
     mkdirSync(folder, { recursive: true });
@@ -89,6 +88,21 @@ export function writeProbe(parent: string = tmpdir(), clock: Clock = systemClock
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** @throws CONFIG_INVALID */
+function makeFolder(parent: string): string {
+  try {
+    mkdirSync(parent, { recursive: true });
+    sweep(parent);
+    return mkdtempSync(join(parent, prefix));
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const why = code === 'EACCES' ? `the user who serves (${process.getuid?.()}) may not write there` : message;
+    throw new PosternError('CONFIG_INVALID', `no temporary folder can be made in ${parent} (TMPDIR): ${why}`, {
+      cause,
+    });
+  }
 }
 
 /** One probe script for several pools: each opens it, and it is gone when the last of them has closed it. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, statSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import net, { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { knock } from '../../src/connection/knock.ts';
@@ -55,6 +55,31 @@ describe('listenOn()', () => {
     writeFileSync(path, 'mine');
     await assert.rejects(listen(t, path), { code: 'ADDRESS_IN_USE' });
     assert.ok(existsSync(path));
+  });
+
+  it('names the address of a socket that another has bound, too, and listens on first', async (t) => {
+    const [first, second] = [createServer(), createServer()];
+    t.after(() => first.close());
+    const { _createServerHandle: bind } = net as unknown as {
+      readonly _createServerHandle: (
+        host: string,
+        port: number,
+        family: number,
+      ) => {
+        readonly fd: number;
+        getsockname(name: object): number;
+      };
+    };
+    const bound = bind('127.0.0.1', 0, 4);
+    const name: { port?: number } = {};
+    bound.getsockname(name);
+    const address = { kind: 'tcp', host: '127.0.0.1', port: name.port! } as const;
+    const other = bind('127.0.0.1', address.port, 4);
+    await listenOn(first, { fd: bound.fd, address });
+    await assert.rejects(listenOn(second, { fd: other.fd, address }), {
+      code: 'ADDRESS_IN_USE',
+      message: `127.0.0.1:${address.port} is in use: stop what listens there, or choose another address`,
+    });
   });
 
   it('finds a port for 0, and says which address is in use', async (t) => {

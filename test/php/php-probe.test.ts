@@ -9,6 +9,15 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { findProgram, temporaryFolder } from '../support/folder.ts';
 
 describe('writeProbe()', () => {
+  it('says in which folder it may not write', (t) => {
+    const file = join(temporaryFolder(t), 'file');
+    writeFileSync(file, '');
+    assert.throws(() => writeProbe(join(file, 'below')), {
+      code: 'CONFIG_INVALID',
+      message: /^no temporary folder can be made in .*\/file\/below \(TMPDIR\): /,
+    });
+  });
+
   for (const [what, settings] of [
     ['', []],
     ['where other files are to run around every script', ['auto_prepend_file=PREPEND', 'auto_append_file=PREPEND']],
