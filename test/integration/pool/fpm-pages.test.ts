@@ -131,11 +131,10 @@ describe('statusPath and pingPath', {
     }
     for (const side of ['ours', 'theirs']) release(side);
     assert.deepEqual(await Promise.all(waiting.map(async (one) => (await one).text())), ['went', 'went']);
-    for (const side of ['ours', 'theirs'] as const) {
-      const idle = await idleAfterwards(() => ask(side, '/fpm/status?full&json'), 'wait.php');
-      assert.equal(idle.state, 'Idle');
-      assert.ok(Number(idle['last request memory']) > 100_000, side);
-    }
+    // PHP-FPM may answer this page itself with the process that ran the script, which is shown with the page then.
+    const idle = await idleAfterwards(() => ask('ours', '/fpm/status?full&json'), 'wait.php');
+    assert.equal(idle.state, 'Idle');
+    assert.ok(Number(idle['last request memory']) > 100_000);
   });
 
   it('answer while every worker is busy and requests wait', async (t) => {
