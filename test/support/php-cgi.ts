@@ -6,7 +6,6 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Address } from '../../src/connection/address.ts';
-import { sendSignal } from '../../src/worker/process-table.ts';
 
 /** Starts `php-cgi -b` in a folder. @param children processes that serve connections; 0: the one alone */
 export async function startPhpCgi(
@@ -56,8 +55,6 @@ export function endWith(t: Pick<TestContext, 'after'>, child: ChildProcess): voi
   t.after(async () => {
     child.kill('SIGTERM');
     await gone;
-    // php-cgi leaves a child behind that it was forking when the signal came; it leads the group of its children.
-    if (child.pid !== undefined) sendSignal(-child.pid, 'SIGKILL');
   });
 }
 

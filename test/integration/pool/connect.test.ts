@@ -7,6 +7,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { sendSignal } from '../../../src/worker/process-table.ts';
 import { findProgram, temporaryFolder } from '../../support/folder.ts';
 import { startPhpCgi, startPhpFpm } from '../../support/php-cgi.ts';
 import { phpFpm } from '../../support/php-fpm.ts';
@@ -250,7 +251,7 @@ describe('a connect pool and a script that forks', { skip: phpMissing }, () => {
       files: {
         ...files,
         'fork2.php':
-          '<?php if (!function_exists("pcntl_fork")) exit("none"); echo "done\n"; if (pcntl_fork() === 0) { sleep(1); exit(0); }',
+          '<?php if (!function_exists("pcntl_fork")) exit("none"); echo "done\n"; $fork = pcntl_fork(); if ($fork === 0) { sleep(1); exit(0); } echo $fork;',
       },
       pool: `connect = "unix:${address.path}"\nworkers = 1\nreuse = "always"\n`,
     });
@@ -258,6 +259,8 @@ describe('a connect pool and a script that forks', { skip: phpMissing }, () => {
     service.useOneConnection();
     const forked = await service.text('fork2.php');
     if (forked === 'none') return t.skip('this PHP has no pcntl_fork');
+    // After exit() it is a server, as the one that it was forked from.
+    t.after(() => sendSignal(Number(forked.split('\n')[1]), 'SIGKILL'));
     assert.equal(await service.text('sleep.php'), 'slept');
     assert.match((await service.logged('went on writing after its end'))[0]!.msg, /^GET \/fork2\.php went on writing/);
     assert.equal((await service.get('post.php', form)).status, 200);
