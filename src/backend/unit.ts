@@ -109,8 +109,11 @@ export interface UnitParts {
 }
 
 /** A plan as that of a unit's kind, which no reload changes. @throws INTERNAL */
-export function planOfKind<Kind extends PoolPlan['kind']>(plan: PoolPlan, kind: Kind): PoolPlan & { kind: Kind } {
-  if (plan.kind === kind) return plan as PoolPlan & { kind: Kind };
+export function planOfKind<Kind extends PoolPlan['kind']>(
+  plan: PoolPlan,
+  kind: Kind,
+): Extract<PoolPlan, { kind: Kind }> {
+  if (plan.kind === kind) return plan as Extract<PoolPlan, { kind: Kind }>;
   throw new PosternError('INTERNAL', `pool ${plan.name} was to become one of another kind in place`);
 }
 

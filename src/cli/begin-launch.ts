@@ -17,6 +17,7 @@ import type { Ahead } from '../launcher/requests.ts';
 import { type ServiceProcess, type ServiceStart, startService } from '../launcher/service-process.ts';
 import { programUmask } from '../worker/program.ts';
 import type { Account } from '../worker/user.ts';
+import { configuredAhead } from './php-ahead.ts';
 
 /** What runs as the service: as TypeScript from a checkout, as JavaScript when built. */
 export const serviceEntry = fileURLToPath(new URL(`./launched-service${extname(import.meta.url)}`, import.meta.url));
@@ -40,13 +41,7 @@ export function toInherit({ values, origin }: ReadConfig, threads: Threads | und
   return {
     addresses: addressesOf(values),
     threads: threads ?? values.service.threads ?? defaultThreads,
-    // Those of other users are the launcher's to look for.
-    ahead: {
-      php: Object.values(values.pool).flatMap((pool) =>
-        pool.kind === 'php' && pool.user === undefined ? pool.php : [],
-      ),
-      folder: origin.folder,
-    },
+    ahead: configuredAhead(values, origin.folder),
   };
 }
 

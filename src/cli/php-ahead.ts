@@ -2,6 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { ConfigValues } from '../config/config-schema.ts';
 import type { Ahead } from '../launcher/requests.ts';
 import { type FindPhp, findPhpAhead } from '../php/find-php.ts';
 
@@ -9,6 +10,12 @@ import { type FindPhp, findPhpAhead } from '../php/find-php.ts';
 export function phpAhead({ php, folder }: Ahead): FindPhp {
   const { PATH: path = '', HOME: home = null } = process.env;
   return findPhpAhead([...new Set(php)].map((wanted) => ({ wanted, path, home, folder })));
+}
+
+/** What the pools of a configuration will look for; of other users' the launcher looks, when they are planned. */
+export function configuredAhead({ pool }: Pick<ConfigValues, 'pool'>, folder: string): Ahead {
+  const ours = Object.values(pool).flatMap((one) => (one.kind === 'php' && one.user === undefined ? one.php : []));
+  return { php: ours, folder };
 }
 
 /** What `postern serve` will look for: what a folder is served with. A configuration says it later, and an application has no PHP. */

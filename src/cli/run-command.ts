@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import type { Threads } from '../config/thread-count.ts';
 import { threads } from './option-values.ts';
-import { phpAhead } from './php-ahead.ts';
+import { configuredAhead, phpAhead } from './php-ahead.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Where the configuration is looked for. */
@@ -45,8 +45,7 @@ export function addRun(program: Command, _terminal: Terminal): void {
         process.exitCode = await runAsRoot(options.config, read, account, { asRoot, threads: options.threads });
         return;
       }
-      const php = Object.values(config.values.pool).flatMap((pool) => (pool.kind === 'php' ? pool.php : []));
-      const findPhp = phpAhead({ php, folder: config.folder });
+      const findPhp = phpAhead(configuredAhead(config.values, config.folder));
       const { run } = await import('./running.ts');
       await run({ config, asRoot, findPhp, threads: options.threads });
     });

@@ -67,12 +67,8 @@ async function listening(
   if (isFile) await removeDeadSocket(where.path);
   await new Promise<void>((resolve, reject) => {
     // Whoever bound it may have been one of two: only who listens first has it.
-    const place =
-      'address' in where
-        ? formatAddress(where.address)
-        : 'fd' in where
-          ? `descriptor ${where.fd}`
-          : formatAddress(where);
+    const asked = 'address' in where ? where.address : where;
+    const place = 'fd' in asked ? `descriptor ${asked.fd}` : formatAddress(asked);
     const failed = (error: NodeJS.ErrnoException): void => reject(listenError(error, place));
     server.once('error', failed);
     server.listen(target, () => {

@@ -71,6 +71,11 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
     return this.#phase;
   }
 
+  /** Whether it takes requests, or may again. */
+  get isTaking(): boolean {
+    return this.#phase === 'open' || this.#phase === 'drained';
+  }
+
   get limits(): QueueLimits {
     return this.#limits;
   }
@@ -154,7 +159,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   /** From now on it takes no requests, and finishes those it has; or takes them again. Means nothing to one that closes. */
   drain(isDrained: boolean): void {
-    if (this.#isTaking()) this.#phase = isDrained ? 'drained' : 'open';
+    if (this.isTaking) this.#phase = isDrained ? 'drained' : 'open';
   }
 
   /** Ends a request that runs, and whatever runs it. @param number from `numbers` @returns false: it does not run any more */
@@ -179,7 +184,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
    * @param onServed called once, when nobody waits any more
    */
   close(deadlineMs: number, onServed: (() => void) | null = null): Promise<void> {
-    if (this.#isTaking()) {
+    if (this.isTaking) {
       this.#phase = 'closing';
       this.#onServed = onServed;
       this.#deadline = this.#clock.after(deadlineMs, () =>
@@ -192,7 +197,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   /** The same at once. Repeatable. */
   destroy(onServed: (() => void) | null = null): Promise<void> {
-    if (this.#isTaking()) {
+    if (this.isTaking) {
       this.#phase = 'closing';
       this.#onServed = onServed;
     }
@@ -230,12 +235,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   /** Whether a request that has failed may wait for another seat. */
   #mayWait(): boolean {
-    return this.#isTaking() || this.#phase === 'closing';
-  }
-
-  /** Whether it takes requests, or may again. */
-  #isTaking(): boolean {
-    return this.#phase === 'open' || this.#phase === 'drained';
+    return this.isTaking || this.#phase === 'closing';
   }
 
   #start(attempt: Attempt, place: Place): void {
@@ -257,7 +257,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
   }
 
   #refuse(attempt: Attempt, error: PosternError): Attempt {
-    if (this.#isTaking() && error.code !== 'POOL_RESTING') this.#refusals.note(error);
+    if (this.isTaking && error.code !== 'POOL_RESTING') this.#refusals.note(error);
     this.counters.refuse(error.code);
     attempt.refuse(error, attempt.state === 'waiting' ? this.#clock.now() - attempt.waitingSinceMs : 0);
     return attempt;
@@ -343,7 +343,7 @@ export class Queue<Place extends Seat = Seat> implements Backend, AttemptOwner {
 
   /** Where it closes: says once that nobody waits, and once that nobody runs. */
   #tellServed(): void {
-    if (this.#isTaking() || this.#isServing || this.#waiting.length > 0) return;
+    if (this.isTaking || this.#isServing || this.#waiting.length > 0) return;
     if (this.#phase === 'closing') {
       this.#phase = 'served';
       this.#onServed?.();

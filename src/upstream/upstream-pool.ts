@@ -82,8 +82,6 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream
   #health: Health;
   #board: ServerBoard;
   #isWatching = false;
-  /** Whether it closes, or is closed. */
-  #isOver = false;
   readonly #startedAt: number;
   readonly #permits: Permits;
   readonly #permitOf = new WeakMap<UpstreamSeat, Permit>();
@@ -165,7 +163,7 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream
 
   /** Looks at the servers from now on, wherever no request shows how they are; resolves when each was looked at. Repeatable; nothing once it closes. */
   watch(): Promise<void> {
-    if (this.#isOver) return Promise.resolve();
+    if (!this.#queue.isTaking) return Promise.resolve();
     this.#isWatching = true;
     return this.#health.watch();
   }
@@ -187,7 +185,7 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream
     this.#health.stop();
     this.#balance = this.#newBalance();
     this.#health = this.#newHealth();
-    if (this.#isWatching) void this.#health.watch();
+    if (this.#isWatching) void this.watch();
     for (const upstream of old) {
       this.#retired.add(upstream);
       void upstream.close().then(() => this.#retired.delete(upstream));
@@ -199,14 +197,14 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream
 
   /** Refuses new requests, lets those that wait and run finish, closes every connection. Repeatable. */
   async close(deadlineMs: number): Promise<void> {
-    this.#stopWatching();
+    this.#health.stop();
     await this.#queue.close(deadlineMs);
     await Promise.all([...this.#retired, ...this.#balance.upstreams].map((upstream) => upstream.close()));
   }
 
   /** Closes every connection now; what runs fails. Repeatable. */
   async destroy(error: PosternError | null = null): Promise<void> {
-    this.#stopWatching();
+    this.#health.stop();
     const upstreams = [...this.#retired, ...this.#balance.upstreams];
     if (error !== null) for (const upstream of upstreams) upstream.destroy(error);
     const closed = this.#queue.destroy();
@@ -315,12 +313,6 @@ export class UpstreamPool implements Backend, SeatProvider<UpstreamSeat<Upstream
   #choose(tried: ReadonlySet<Upstream>): Upstream | null {
     const isAll = this.#balance.upstreams.every((upstream) => tried.has(upstream));
     return this.#balance.choose(isAll ? noneTried : tried);
-  }
-
-  #stopWatching(): void {
-    this.#isOver = true;
-    this.#isWatching = false;
-    this.#health.stop();
   }
 
   #limits(): QueueLimits {

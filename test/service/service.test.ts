@@ -299,6 +299,7 @@ describe('Service', () => {
       const service = createService(config(one), { runtimeBase: join(folder, 'run'), asRoot: 'allow' });
       await assert.rejects(service.start(), { code: 'ADDRESS_IN_USE' });
       assert.equal(service.status().state, 'stopped');
+      if (one === input) assert.deepEqual(service.status().listeners, []);
       assert.ok(!existsSync(join(folder, 'begun')), 'a program was begun');
       await until(() => programsOf(folder, '').length === 0, 'PHP has ended');
     }
